@@ -1,0 +1,51 @@
+# `make reproduce` and `make test` each set up what they need in .venv; nothing else has to be installed but
+# Python 3.11 or newer.
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
+SCALE ?= smoke
+
+.PHONY: reproduce test check docs bare clean
+
+reproduce: $(VENV)/reproduces ## the paper's claims and figures, on bundled data
+	$(BIN)/clinometer reproduce santurkar2018 --scale $(SCALE) --to runs/santurkar2018-$(SCALE)
+
+test: $(VENV)/develops ## tests, doctests, the layers, and the snippets of README and docs
+	$(BIN)/python -m pytest -n auto
+
+check: $(VENV)/develops ## style and types
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/pyright
+
+docs: $(VENV)/develops ## the site, in site/
+	$(BIN)/mkdocs build --strict --quiet
+
+bare: $(VENV)-bare/ready ## the instrument where nothing but torch and NumPy is installed
+	$(VENV)-bare/bin/python -m pytest -p no:cacheprovider tests/measure tests/record tests/nn tests/test_store.py
+
+clean:
+	rm -rf $(VENV) $(VENV)-bare site
+
+# torch goes first: whatever depends on it then finds it there.
+$(VENV)/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "clinometer needs Python 3.11 or newer; found " + sys.version.split()[0] + ". Say which: make PYTHON=python3.12")'
+	$(PYTHON) -m venv $(VENV)
+	@touch $@
+
+$(VENV)/reproduces: $(VENV)/python pyproject.toml constraints.txt
+	@echo "Setting up $(VENV): about a minute, once."
+	$(PIP) torch
+	$(PIP) --editable '.[studies,report,data]'
+	@touch $@
+
+$(VENV)/develops: $(VENV)/reproduces
+	$(PIP) --editable '.[dev]'
+	@touch $@
+
+$(VENV)-bare/ready: pyproject.toml constraints.txt $(shell find src -name '*.py')
+	$(PYTHON) -m venv $(VENV)-bare
+	$(VENV)-bare/bin/python -m pip install --quiet --disable-pip-version-check -c constraints.txt torch numpy pytest hypothesis
+	$(VENV)-bare/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --force-reinstall .
+	@touch $@
