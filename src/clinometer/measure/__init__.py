@@ -1,0 +1,1 @@
+"""Measurements as pure functions of an `Objective`: no loop, no disk, no clock."""

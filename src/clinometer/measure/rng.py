@@ -1,0 +1,85 @@
+"""The state of every random stream that a loss function may draw from.
+
+Two evaluations are comparable only if dropout and noise fall the same in both, and an instrument leaves
+no trace only if the run's next draw is the one it would have been. Both are the same act: set the streams
+aside, put others in their place, put the first ones back.
+"""
+
+import contextlib
+import random
+from collections.abc import Generator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+
+@dataclass(frozen=True)
+class RngState:
+    """The streams of Python, NumPy and torch (CPU, and CUDA or MPS once they are in use).
+
+    Generators that a program makes for itself (`torch.Generator`, `np.random.default_rng`) are its own and
+    are not among them.
+
+    Example:
+        >>> state = RngState.now()
+        >>> with state.replayed():
+        ...     first = torch.rand(())
+        >>> with state.replayed():
+        ...     second = torch.rand(())
+        >>> bool(first == second)
+        True
+    """
+
+    cpu: Tensor  # (bytes,) uint8
+    devices: tuple[Tensor, ...]  # one per CUDA device, or the MPS one
+    python: Any
+    numpy: Any
+
+    @classmethod
+    def now(cls) -> "RngState":
+        """The streams as they stand."""
+        return cls(torch.get_rng_state(), _device_states(), random.getstate(), np.random.get_state())
+
+    @classmethod
+    def seeded(cls, seed: int) -> "RngState":
+        """The streams as `seed` would start them; the present ones are left alone."""
+        present = cls.now()
+        try:
+            torch.manual_seed(seed)
+            random.seed(seed)
+            np.random.seed(seed % 2**32)
+            return cls.now()
+        finally:
+            present.restore()
+
+    def restore(self) -> None:
+        """Make these the present streams."""
+        torch.set_rng_state(self.cpu)
+        if torch.cuda.is_initialized():
+            torch.cuda.set_rng_state_all(list(self.devices))
+        elif self.devices and torch.backends.mps.is_available():
+            torch.mps.set_rng_state(self.devices[0])
+        random.setstate(self.python)
+        np.random.set_state(self.numpy)
+
+    @contextlib.contextmanager
+    def replayed(self) -> Generator[None]:
+        """Draw from these streams inside the block; afterwards the outer ones go on as if nothing had been."""
+        present = RngState.now()
+        self.restore()
+        try:
+            yield
+        finally:
+            present.restore()
+
+
+def _device_states() -> tuple[Tensor, ...]:
+    # Asking a device that the program has not touched would start it, and cost memory and seconds.
+    if torch.cuda.is_initialized():
+        return tuple(torch.cuda.get_rng_state_all())
+    if torch.backends.mps.is_available():
+        return (torch.mps.get_rng_state(),)
+    return ()
