@@ -1,0 +1,1 @@
+"""Networks and normalizations to compare; nothing here measures."""

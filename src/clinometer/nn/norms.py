@@ -1,0 +1,126 @@
+"""Normalizations and noise: one dict from name to factory.
+
+`NORMS[name](num_features, spatial_dims)` builds a layer for (N, C) when `spatial_dims` is 0, (N, C, L) when 1,
+(N, C, H, W) when 2. Adding a norm is adding a row.
+"""
+
+from collections.abc import Callable, Mapping
+
+import torch
+from torch import Tensor, nn
+
+NormFactory = Callable[[int, int], nn.Module]
+
+
+class LpNorm(nn.Module):
+    """Subtract the batch mean and divide by the average p-norm, taken before the shift.
+
+        ŷ = γ · (y − mean(y)) / (s + 1e-5) + β,   s = mean|y| (p = 1), √mean(y²) (p = 2), max|y| (p = ∞)
+
+    per unit, over batch and space. Evaluation uses running averages of mean and s (momentum 0.1). The
+    paper's print leaves the statistic open: read literally, a p-norm divided by m, it breaks p = 2 and ∞.
+
+    Args:
+        num_features: C.
+        p: 1, 2 or infinity.
+    Source: Santurkar et al. (2018), §3.3; Figures 5, 6, 12, 13.
+
+    Example:
+        >>> norm = LpNorm(1, float("inf"))
+        >>> norm(torch.tensor([[-1.0], [3.0]])).flatten()             # mean 1, max|y| 3
+        tensor([-0.6667,  0.6667], grad_fn=<ViewBackward0>)
+    """
+
+    running_mean: Tensor
+    running_scale: Tensor
+
+    def __init__(self, num_features: int, p: float) -> None:
+        super().__init__()
+        if p not in (1, 2, float("inf")):
+            raise ValueError(f"p must be 1, 2 or inf; found {p}.")
+        self.p = p
+        self.eps = 1e-5
+        self.momentum = 0.1
+        self.weight = nn.Parameter(torch.ones(num_features))
+        self.bias = nn.Parameter(torch.zeros(num_features))
+        self.register_buffer("running_mean", torch.zeros(num_features))
+        self.register_buffer("running_scale", torch.ones(num_features))
+
+    def forward(self, y: Tensor) -> Tensor:
+        mean, scale = self._batch_statistics(y) if self.training else (self.running_mean, self.running_scale)
+        wide = (1, -1) + (1,) * (y.ndim - 2)
+        normalized = (y - mean.view(wide)) / (scale.view(wide) + self.eps)
+        return self.weight.view(wide) * normalized + self.bias.view(wide)
+
+    def _batch_statistics(self, y: Tensor) -> tuple[Tensor, Tensor]:
+        over = [0, *range(2, y.ndim)]
+        mean = y.mean(over)
+        if self.p == 1:
+            scale = y.abs().mean(over)
+        elif self.p == 2:
+            # vector_norm has gradient 0 at 0, where a square root's is infinite: dead units stay dead, not NaN
+            scale = torch.linalg.vector_norm(y, 2, over) * (y.shape[1] / y.numel()) ** 0.5
+        else:
+            scale = y.abs().amax(over)
+        with torch.no_grad():
+            self.running_mean.lerp_(mean, self.momentum)
+            self.running_scale.lerp_(scale, self.momentum)
+        return mean, scale
+
+    def extra_repr(self) -> str:
+        return f"{len(self.weight)}, p={self.p}"
+
+
+class Noise(nn.Module):
+    """Algorithm 1: random shift and scale of every unit, drawn anew at each step; off at evaluation.
+
+        per unit: μ ~ U(−n_μ, n_μ), σ ~ U(1, n_σ);  per element: m ~ U(μ − r_μ, μ + r_μ), s ~ N(σ, r_σ)
+        a ← s · a + m,   n_μ = 0.5, n_σ = 1.25, r_μ = r_σ = 0.1 (a standard deviation)
+
+    Source: Santurkar et al. (2018), Algorithm 1 (§2.1 and Appendix A).
+
+    Example:
+        >>> noise = Noise()
+        >>> bool((noise(torch.ones(4, 2)) == 1).all()), bool((noise.eval()(torch.ones(4, 2)) == 1).all())
+        (False, True)
+    """
+
+    def __init__(self, n_mu: float = 0.5, n_sigma: float = 1.25, r_mu: float = 0.1, r_sigma: float = 0.1) -> None:
+        super().__init__()
+        self.n_mu, self.n_sigma, self.r_mu, self.r_sigma = n_mu, n_sigma, r_mu, r_sigma
+
+    def forward(self, a: Tensor) -> Tensor:
+        if not self.training:
+            return a
+        per_unit = a.new_empty((1, a.shape[1]) + (1,) * (a.ndim - 2))
+        mu = per_unit.uniform_(-self.n_mu, self.n_mu)
+        sigma = torch.empty_like(per_unit).uniform_(1.0, self.n_sigma)
+        shift = mu + torch.empty_like(a).uniform_(-self.r_mu, self.r_mu)
+        factor = sigma + torch.empty_like(a).normal_(0.0, self.r_sigma)
+        return factor * a + shift
+
+
+def _identity(_num_features: int, _spatial_dims: int) -> nn.Module:
+    return nn.Identity()
+
+
+def _batch(num_features: int, spatial_dims: int) -> nn.Module:
+    kinds = {0: nn.BatchNorm1d, 1: nn.BatchNorm1d, 2: nn.BatchNorm2d, 3: nn.BatchNorm3d}
+    if spatial_dims not in kinds:
+        raise ValueError(f"spatial_dims must be 0, 1, 2 or 3; found {spatial_dims}.")
+    return kinds[spatial_dims](num_features)
+
+
+def _lp(p: float) -> NormFactory:
+    return lambda num_features, _spatial_dims: LpNorm(num_features, p)
+
+
+NORMS: Mapping[str, NormFactory] = {
+    "none": _identity,
+    "batch": _batch,
+    "noisy_batch": lambda num_features, dims: nn.Sequential(_batch(num_features, dims), Noise()),
+    "noise": lambda _num_features, _spatial_dims: Noise(),
+    "l1": _lp(1),
+    "l2": _lp(2),
+    "linf": _lp(float("inf")),
+}

@@ -1,0 +1,126 @@
+import math
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch import nn
+
+from clinometer import NORMS
+from clinometer.nn.norms import LpNorm, Noise
+
+SHAPES = [(7, 3), (5, 3, 4), (4, 3, 2, 5)]
+P = {"l1": 1.0, "l2": 2.0, "linf": math.inf}
+
+
+def sample(shape: tuple[int, ...], seed: int = 0, dtype: torch.dtype = torch.float64) -> torch.Tensor:
+    return torch.randn(shape, generator=torch.Generator().manual_seed(seed), dtype=dtype)
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_l2_is_torchs_batchnorm_on_centred_input(shape: tuple[int, ...]) -> None:
+    """The root mean square of centred values is their biased deviation, so torch's BatchNorm is the truth.
+
+    It adds ε = 1e-5 to the variance, we to the deviation: with deviations near 1 the two differ by up to 1e-5.
+    """
+    y = sample(shape)
+    over = [0, *range(2, y.ndim)]
+    y = y - y.mean(over, keepdim=True)
+    theirs = (nn.BatchNorm2d if y.ndim == 4 else nn.BatchNorm1d)(3).double()
+    torch.testing.assert_close(NORMS["l2"](3, y.ndim - 2).double()(y), theirs(y), rtol=3e-5, atol=3e-5)
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+@pytest.mark.parametrize("name", P)
+def test_lp_by_its_definition(name: str, shape: tuple[int, ...]) -> None:
+    """Written out per unit with torch's own vector norms: (y − mean) / (average p-norm + 1e-5)."""
+    y = sample(shape) + 0.7
+    out = NORMS[name](3, y.ndim - 2).double()(y)
+    for unit in range(3):
+        values = y[:, unit].flatten()
+        m = len(values) ** (0 if math.isinf(P[name]) else 1 / P[name])
+        expected = (values - values.mean()) / (torch.linalg.vector_norm(values, P[name]) / m + 1e-5)
+        torch.testing.assert_close(out[:, unit].flatten(), expected)
+
+
+@given(st.sampled_from(list(P)), st.floats(0.1, 100.0))
+@settings(deadline=None)
+def test_lp_does_not_see_the_scale_of_its_input(name: str, factor: float) -> None:
+    """Mean and p-norm are homogeneous of degree 1, so a factor cancels but for the 1e-5 in the denominator."""
+    y = sample((20, 3)) + 0.5
+    norm = NORMS[name](3, 0).double()
+    torch.testing.assert_close(norm(factor * y), norm(y), rtol=1e-3, atol=1e-3)
+
+
+@pytest.mark.parametrize("name", P)
+def test_running_statistics_and_evaluation(name: str) -> None:
+    """After one step the averages are 0.9 · start + 0.1 · batch by hand; evaluation uses them and moves nothing."""
+    norm = NORMS[name](3, 0).double()
+    y = sample((9, 3)) + 2.0
+    norm(y)
+    scale = torch.linalg.vector_norm(y, P[name], 0) / len(y) ** (0 if math.isinf(P[name]) else 1 / P[name])
+    torch.testing.assert_close(norm.running_mean, 0.1 * y.mean(0))
+    torch.testing.assert_close(norm.running_scale, 0.9 + 0.1 * scale)
+    norm.eval()
+    expected = (y - norm.running_mean) / (norm.running_scale + 1e-5)
+    torch.testing.assert_close(norm(y), expected)
+    torch.testing.assert_close(norm.running_mean, 0.1 * y.mean(0))
+
+
+@pytest.mark.parametrize("name", P)
+def test_gradients_agree_with_finite_differences(name: str) -> None:
+    """torch's gradcheck compares with central differences in float64."""
+    norm = NORMS[name](2, 0).double()
+    torch.autograd.gradcheck(norm, (sample((5, 2)).requires_grad_(),))
+
+
+@pytest.mark.parametrize("name", P)
+def test_a_dead_unit_has_no_nan_gradient(name: str) -> None:
+    """A unit that is zero for the whole batch sits at the kink of every p-norm; sqrt has an infinite slope there."""
+    y = sample((5, 2))
+    y[:, 0] = 0.0
+    y.requires_grad_()
+    NORMS[name](2, 0).double()(y).square().sum().backward()
+    assert torch.isfinite(y.grad).all()
+
+
+def test_noise_has_the_moments_of_algorithm_1() -> None:
+    """Over many draws of a constant a = 2: E = 2·E[σ] + E[μ] = 2 · 1.125, and each unit's own draw is shared.
+
+    Var = 4·Var σ + 4·r_σ² + Var μ + r_μ²/3 = 4·0.25²/12 + 0.04 + 1/12 + 0.01/3; 20,000 units give a standard error
+    of √(Var/20,000) = 0.0028 on the mean, so 0.015 is five of them.
+    """
+    torch.manual_seed(0)
+    out = Noise()(torch.full((4, 20_000), 2.0))
+    variance = 4 * 0.25**2 / 12 + 4 * 0.01 + 1 / 12 + 0.01 / 3
+    assert out.mean().item() == pytest.approx(2.25, abs=0.015)
+    assert out.var().item() == pytest.approx(variance, rel=0.03)
+    within = out.var(0).mean().item()  # what is drawn per element: 4·r_σ² + r_μ²/3
+    assert within == pytest.approx(0.04 + 0.01 / 3, rel=0.03)
+
+
+def test_noise_is_one_draw_per_channel_and_step_and_off_in_evaluation() -> None:
+    """With the per-element spread off, all samples of a channel move alike, channels differ, and steps differ."""
+    torch.manual_seed(0)
+    noise = Noise(r_mu=0.0, r_sigma=0.0)
+    first, second = noise(torch.zeros(3, 4, 5, 5)), noise(torch.zeros(3, 4, 5, 5))
+    assert (first == first[:1, :, :1, :1]).all()
+    assert len(first[0, :, 0, 0].unique()) == 4
+    assert not torch.equal(first, second)
+    assert torch.equal(noise.eval()(torch.ones(3, 4)), torch.ones(3, 4))
+
+
+@pytest.mark.parametrize("name", NORMS)
+@pytest.mark.parametrize("dims", [0, 1, 2])
+def test_every_norm_takes_every_shape(name: str, dims: int) -> None:
+    """The contract of the dict: a layer for (N, C), (N, C, L) and (N, C, H, W) that keeps the shape."""
+    y = sample((6, 3, 4, 5)[: 2 + dims], dtype=torch.float32)
+    assert NORMS[name](3, dims)(y).shape == y.shape
+
+
+def test_bad_arguments_are_refused() -> None:
+    """p = 3 has no meaning here, nor has a fourth spatial dimension."""
+    with pytest.raises(ValueError, match="1, 2 or inf; found 3"):
+        LpNorm(2, 3)
+    with pytest.raises(ValueError, match="spatial_dims must be"):
+        NORMS["batch"](3, 4)
