@@ -1,0 +1,1 @@
+"""The instrument on a living run: the only code that touches a training loop."""

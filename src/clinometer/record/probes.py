@@ -1,0 +1,123 @@
+"""Probes: what to measure at a step. Each is a function from a `Step` to a row of named arrays.
+
+The functions here make probes, so that their arguments are said once. A new probe is one function.
+"""
+
+from collections.abc import Collection, Sequence
+
+import torch
+from torch import Tensor
+from torch.nn.utils.rnn import pad_sequence
+
+from clinometer.measure import activations as act
+from clinometer.measure.line import Line, check_sizes, effective_smoothness, gradient_predictiveness, loss_range, walk
+from clinometer.measure.point import scale
+from clinometer.measure.shift import Layers, covariate_shift, layers_of
+from clinometer.record.recorder import Probe, Step
+from clinometer.store import Row
+
+
+def landscape(sizes: Sequence[float] = (0.5, 1.0, 2.0, 4.0), *, relative: bool = True) -> Probe:
+    """The landscape along minus the gradient: loss variation, gradient predictiveness, effective smoothness.
+
+    Fields: `sizes`, `distances`, `losses`, `grad_gaps`, `cosines` (s,) as in `Line`; `loss`, `grad_norm`;
+    `loss_min`, `loss_max` (loss variation); `gap_min`, `gap_max` (predictiveness); `beta` (effective
+    smoothness) and the scale-free `beta_lr_half` = β · lr / 2. Cost: s + 1 forward-backward passes.
+
+    Args:
+        sizes: The steps, in multiples of the learning rate; the paper's for a VGG by default.
+        relative: False takes `sizes` as they are, for a run without a learning rate.
+
+    Raises:
+        ValueError: if a size is not finite, all are zero, or (at the first step) there is no learning rate.
+    Source: Santurkar et al. (2018), §3.1, Figure 4.
+    """
+    multiples = check_sizes(sizes)
+    if not any(multiples):
+        raise ValueError(f"`sizes` must contain a nonzero step; found {multiples}. Pass e.g. sizes=[0.5, 1, 2, 4].")
+
+    def probe(step: Step) -> Row:
+        if relative and step.lr is None:
+            raise ValueError(
+                "landscape() walks in multiples of the learning rate, and the recorder has none: pass optimizer= "
+                "to Recorder, or landscape(sizes=[...], relative=False)."
+            )
+        lr = torch.nan if step.lr is None else step.lr
+        taken = [size * lr if relative else size for size in multiples]
+        line = walk(step.objective, step.before, scale(step.gradient, -1.0), taken, start=step.start)
+        return _line_row(line, lr)
+
+    probe.__name__ = "landscape"
+    return probe
+
+
+def internal_shift(layers: Layers | None = None, *, only: Collection[str] | None = None) -> Probe:
+    """Definition 2.1: what the step just taken did to each layer's gradient through the layers before it.
+
+    Fields: `layer` (layers,) names, `l2`, `cosine` (layers,). Cost: one forward-backward pass per measured
+    layer after the first, and the gradient at the start, which the step's other probes share.
+
+    Args:
+        layers: Layer name to parameter names, weight first; `layers_of(model)` by default.
+        only: The layers to measure; all by default.
+    Source: Santurkar et al. (2018), Definition 2.1, Figure 3.
+    """
+
+    def probe(step: Step) -> Row:
+        chosen = layers_of(step.objective.model) if layers is None else layers
+        shift = covariate_shift(step.objective, step.before, step.after, chosen, only=only, start=step.start)
+        return {"layer": shift.layers, "l2": shift.l2, "cosine": shift.cosine}
+
+    probe.__name__ = "internal_shift"
+    return probe
+
+
+def activations(modules: Sequence[str], *, unit: int = 0, bins: int = 40) -> Probe:
+    """The distributions of some modules' outputs at the step's start, on its batch.
+
+    Fields: `layer` (layers,) names; `mean`, `var` (layers, units), padded with NaN to the widest layer;
+    `edges` (layers, bins + 1) and `counts` (layers, bins), the histogram of one unit. Cost: one forward pass.
+
+    Args:
+        modules: Names of submodules (see `model.named_modules()`) with outputs of shape (N, C, ...).
+        unit: The unit whose histogram is kept.
+        bins: How many bins.
+    Source: Santurkar et al. (2018), Figures 1(c), 2, 6, 8.
+    """
+    names = tuple(modules)
+
+    def probe(step: Step) -> Row:
+        outputs = step.objective.outputs(step.before, names)
+        moments = [act.moments(outputs[name]) for name in names]
+        histograms = [act.histogram(act.units(outputs[name])[unit], bins) for name in names]
+        return {
+            "layer": names,
+            "mean": _padded([m.mean for m in moments]),
+            "var": _padded([m.var for m in moments]),
+            "edges": torch.stack([h.edges for h in histograms]),
+            "counts": torch.stack([h.counts for h in histograms]),
+        }
+
+    probe.__name__ = "activations"
+    return probe
+
+
+def _line_row(line: Line, lr: float) -> Row:
+    # A warm-up may start at learning rate 0: nothing moves, and there is nothing to say of the landscape.
+    still = not bool(line.sizes.any())
+    nothing = (torch.nan, torch.nan)
+    loss_min, loss_max = nothing if still else loss_range(line)
+    gap_min, gap_max = nothing if still else gradient_predictiveness(line)
+    beta = torch.nan if still else effective_smoothness(line)
+    return vars(line) | {
+        "loss_min": loss_min,
+        "loss_max": loss_max,
+        "gap_min": gap_min,
+        "gap_max": gap_max,
+        "beta": beta,
+        "beta_lr_half": beta * lr / 2,
+    }
+
+
+def _padded(rows: list[Tensor]) -> Tensor:
+    return pad_sequence(rows, batch_first=True, padding_value=torch.nan)

@@ -1,0 +1,48 @@
+"""When to measure: a schedule says of a step's index whether it is one."""
+
+import math
+from collections.abc import Callable
+
+Schedule = Callable[[int], bool]
+
+
+def every(n: int) -> Schedule:
+    """Steps 0, n, 2n, …
+
+    Example:
+        >>> [step for step in range(10) if every(4)(step)]
+        [0, 4, 8]
+    """
+    if n < 1:
+        raise ValueError(f"every(n) needs n of at least 1; found {n}.")
+    return lambda step: step % n == 0
+
+
+def log_spaced(per_decade: int = 10) -> Schedule:
+    """Step 0, then about `per_decade` steps in each factor of ten: dense early, where runs change most.
+
+    Example:
+        >>> [step for step in range(101) if log_spaced(3)(step)]
+        [0, 1, 2, 5, 10, 22, 46, 100]
+    """
+    if per_decade < 1:
+        raise ValueError(f"log_spaced(per_decade) needs at least 1; found {per_decade}.")
+
+    def due(step: int) -> bool:
+        if step < 1:
+            return step == 0
+        nearest = per_decade * math.log10(step)
+        return any(round(10 ** (k / per_decade)) == step for k in (math.floor(nearest), math.ceil(nearest)))
+
+    return due
+
+
+def at(*steps: int) -> Schedule:
+    """These steps and no others.
+
+    Example:
+        >>> [step for step in range(10) if at(1, 7)(step)]
+        [1, 7]
+    """
+    chosen = frozenset(steps)
+    return lambda step: step in chosen

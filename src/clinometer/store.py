@@ -1,0 +1,190 @@
+"""Rows on disk: one SQLite file per run, written as they happen.
+
+A row is what one probe saw at one step: named arrays. All rows of a step go in as one transaction, so a kill
+loses at most the step in flight. Standard library and NumPy only; nothing read back is unpickled.
+"""
+
+import json
+import sqlite3
+import weakref
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+Array = Any  # a tensor, a NumPy array, a number, or a sequence of numbers or strings
+Row = Mapping[str, Array]
+Table = dict[str, np.ndarray[Any, Any]]  # "step" (n,) and, for each field, (n, *its shape)
+
+_APPLICATION_ID = 0x434C494E  # "CLIN": tells our files from other people's
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS meta (key TEXT PRIMARY KEY, value TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS fields (
+    id INTEGER PRIMARY KEY, probe TEXT NOT NULL, name TEXT NOT NULL, dtype TEXT NOT NULL, shape TEXT NOT NULL,
+    UNIQUE (probe, name, dtype, shape));
+CREATE TABLE IF NOT EXISTS rows (
+    step INTEGER NOT NULL, field INTEGER NOT NULL REFERENCES fields, data BLOB NOT NULL,
+    PRIMARY KEY (step, field)) WITHOUT ROWID;
+"""
+
+
+class Store:
+    """The rows of one run.
+
+    Args:
+        path: The SQLite file, made with its folders if it is not there; None keeps the rows in memory.
+        read_only: Open an existing file, and never change it.
+
+    Raises:
+        ValueError: if the file is something else than a clinometer store, or is to be read and is not there.
+
+    Example:
+        >>> store = Store()
+        >>> store.append(0, {"train": {"loss": 2.3}})
+        >>> store.append(1, {"train": {"loss": 2.1}})
+        >>> store.read("train")
+        {'step': array([0, 1]), 'loss': array([2.3, 2.1])}
+    """
+
+    def __init__(self, path: str | Path | None = None, *, read_only: bool = False) -> None:
+        self.path = None if path is None else Path(path)
+        self._db = _connect(self.path, read_only)
+        self.close = weakref.finalize(self, self._db.close)
+        self._fields: dict[tuple[str, str, str, str], int] = {
+            (probe, name, dtype, shape): identity
+            for identity, probe, name, dtype, shape in self._db.execute("SELECT * FROM fields")
+        }
+
+    def append(self, step: int, rows: Mapping[str, Row]) -> None:
+        """Write what each probe saw at `step`, all of it or nothing.
+
+        Args:
+            step: The training step.
+            rows: Probe name to its named values.
+
+        Raises:
+            ValueError: if one of these values is there already for this step, or is not made of numbers or text.
+        """
+        arrays = {(probe, name): _array(probe, name, v) for probe, row in rows.items() for name, v in row.items()}
+        added: dict[tuple[str, str, str, str], int] = {}
+        try:
+            with self._db:
+                for (probe, name), array in arrays.items():
+                    key = (probe, name, array.dtype.str, json.dumps(array.shape))
+                    field = self._fields.get(key) or added.get(key)
+                    if field is None:
+                        insert = "INSERT INTO fields (probe, name, dtype, shape) VALUES (?, ?, ?, ?)"
+                        field = added[key] = int(self._db.execute(insert, key).lastrowid or 0)
+                    self._db.execute("INSERT INTO rows VALUES (?, ?, ?)", (step, field, array.tobytes()))
+        except sqlite3.IntegrityError as error:
+            raise ValueError(
+                f"step {step} is in {self.path or 'memory'} already; steps are written once. "
+                "Number them apart, or call drop_from(step) to write it anew."
+            ) from error
+        self._fields |= added
+
+    def read(self, probe: str) -> Table:
+        """All rows of one probe, stacked along the step.
+
+        Raises:
+            ValueError: if there is no such probe, or a field's shape differs between steps.
+        """
+        columns: dict[str, list[Any]] = {}
+        steps: dict[str, list[int]] = {}
+        query = (
+            "SELECT step, name, dtype, shape, data FROM rows JOIN fields ON field = id "
+            "WHERE probe = ? ORDER BY step, id"
+        )
+        for step, name, dtype, shape, data in self._db.execute(query, (probe,)):
+            columns.setdefault(name, []).append(_decode(name, dtype, shape, data))
+            steps.setdefault(name, []).append(step)
+        if not columns:
+            raise ValueError(f"no rows of {probe!r}; there are {', '.join(self.probes()) or 'none yet'}.")
+        index = next(iter(steps.values()))
+        for name, column in columns.items():
+            if steps[name] != index or len({array.shape for array in column}) > 1:
+                raise ValueError(
+                    f"{probe}.{name} differs in shape between steps, or is missing at some: cannot stack it."
+                )
+        return {"step": np.array(index)} | {name: np.stack(column) for name, column in columns.items()}
+
+    def probes(self) -> list[str]:
+        """The names of the probes that have rows."""
+        query = "SELECT DISTINCT probe FROM fields WHERE id IN (SELECT field FROM rows) ORDER BY probe"
+        return [probe for (probe,) in self._db.execute(query)]
+
+    def last_step(self) -> int | None:
+        """The last step that has a row, or None."""
+        return self._db.execute("SELECT max(step) FROM rows").fetchone()[0]
+
+    def drop_from(self, step: int) -> None:
+        """Delete the rows of `step` and later: what a resumed run is about to do again."""
+        with self._db:
+            self._db.execute("DELETE FROM rows WHERE step >= ?", (step,))
+
+    @property
+    def meta(self) -> dict[str, Any]:
+        """Facts about the run as a whole, from JSON."""
+        return {key: json.loads(value) for key, value in self._db.execute("SELECT * FROM meta")}
+
+    def set_meta(self, **facts: Any) -> None:
+        """Add or replace facts about the run as a whole; values must fit in JSON."""
+        with self._db:
+            items = [(key, json.dumps(value)) for key, value in facts.items()]
+            self._db.executemany("INSERT OR REPLACE INTO meta VALUES (?, ?)", items)
+
+
+def _connect(path: Path | None, read_only: bool) -> sqlite3.Connection:
+    if path is None:
+        db = sqlite3.connect(":memory:")
+    elif read_only:
+        if not path.is_file():
+            raise ValueError(f"no store at {path}; expected the rows.sqlite that a Recorder or a run wrote.")
+        db = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)
+    else:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        db = sqlite3.connect(path)
+    try:
+        _claim(db, path, read_only)
+    except BaseException:
+        db.close()
+        raise
+    return db
+
+
+def _claim(db: sqlite3.Connection, path: Path | None, read_only: bool) -> None:
+    foreign = f"{path} is not a clinometer store; choose another path. It was left as it is."
+    try:
+        empty = not db.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
+        identity = db.execute("PRAGMA application_id").fetchone()[0]
+    except sqlite3.DatabaseError as error:
+        raise ValueError(foreign) from error
+    if (read_only or not empty) and identity != _APPLICATION_ID:
+        raise ValueError(foreign)
+    if not read_only:
+        db.execute("PRAGMA journal_mode = WAL")
+        db.execute("PRAGMA synchronous = NORMAL")
+        db.execute(f"PRAGMA application_id = {_APPLICATION_ID}")
+        db.executescript(_SCHEMA)
+
+
+def _array(probe: str, name: str, value: Array) -> np.ndarray[Any, Any]:
+    if isinstance(value, torch.Tensor):
+        value = value.detach().cpu()
+        value = value.float() if value.dtype in (torch.bfloat16, torch.float16) else value
+    array = np.asarray(value)
+    if array.dtype.kind not in "biufU":
+        raise ValueError(
+            f"{probe}.{name} must hold numbers or text; found {type(value).__name__} of {array.dtype}. "
+            "A probe returns tensors, arrays, numbers or sequences of them."
+        )
+    return array
+
+
+def _decode(name: str, dtype: str, shape: str, data: bytes) -> np.ndarray[Any, Any]:
+    kind, sides = np.dtype(dtype), tuple(json.loads(shape))
+    if kind.kind not in "biufU" or len(data) != kind.itemsize * int(np.prod(sides)):
+        raise ValueError(f"the stored {name!r} does not match its declared {dtype} {shape}: the file is damaged.")
+    return np.frombuffer(data, kind).reshape(sides)

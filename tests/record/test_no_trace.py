@@ -1,0 +1,132 @@
+"""The product's promise: a run with the recorder on is the run without it, bit for bit."""
+
+import random
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from models import batch, cross_entropy, everything
+from properties import assert_same, traces
+
+from clinometer import Probe, Recorder, Step, activations, every, internal_shift, landscape
+
+PROBES: dict[str, Callable[[], Probe]] = {
+    "landscape": landscape,
+    "internal_shift": internal_shift,
+    "activations": lambda: activations(["norm", "head"]),
+}
+
+
+def run(probes: Mapping[str, Probe] | None, steps: int = 10, to: Path | None = None) -> dict[str, Any]:
+    """Ten steps with momentum, BatchNorm and dropout; probes that raise are caught, as a careful user would."""
+    random.seed(0)
+    np.random.seed(0)
+    model = everything()
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1, momentum=0.9, weight_decay=0.01)
+    recorder = probes and Recorder(model, cross_entropy, probes, every(2), optimizer=optimizer, to=to)
+    losses = []
+
+    def step(data: tuple[torch.Tensor, torch.Tensor]) -> None:
+        loss = cross_entropy(model, data)
+        loss.backward()
+        optimizer.step()
+        losses.append(loss.detach())
+
+    for index in range(steps):
+        data = batch(index)
+        data[0].add_(0.1 * random.random() + 0.1 * np.random.rand() + 0.1 * torch.rand(()))
+        optimizer.zero_grad()
+        if recorder:
+            try:
+                with recorder.step(data):
+                    step(data)
+            except ZeroDivisionError:
+                pass
+        else:
+            step(data)
+    return traces(model, optimizer) | {"losses": losses}
+
+
+@pytest.mark.parametrize("name", PROBES)
+def test_ten_steps_are_bit_identical(name: str) -> None:
+    """The truth is the same run without a recorder, compared in every bit that a run consists of."""
+    assert_same(without_identities(run({name: PROBES[name]()})), without_identities(run(None)))
+
+
+def test_all_probes_together_and_to_disk(tmp_path: Path) -> None:
+    """As a user would have it: everything on, written as it goes."""
+    probes = {name: make() for name, make in PROBES.items()}
+    assert_same(without_identities(run(probes, to=tmp_path)), without_identities(run(None)))
+
+
+def test_a_probe_that_raises_midway_leaves_no_trace() -> None:
+    """It fails after it has evaluated, drawn random numbers and started a walk: the worst moment."""
+
+    def broken(step: Step) -> Mapping[str, Any]:
+        step.objective.loss_and_grad(step.before)
+        torch.rand(3), random.random(), np.random.rand()
+        raise ZeroDivisionError
+
+    assert_same(without_identities(run({"broken": broken})), without_identities(run(None)))
+
+
+def test_a_loss_that_raises_inside_a_walk_leaves_no_trace() -> None:
+    """The model is in the middle of an evaluation, its parameters swapped out, when the error comes."""
+    model = everything()
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    calls: list[int] = []
+
+    def fails_on_the_third(m: Any, data: Any) -> torch.Tensor:
+        calls.append(1)
+        if len(calls) == 3:
+            raise ZeroDivisionError
+        return cross_entropy(m, data)
+
+    recorder = Recorder(model, fails_on_the_third, [landscape()], every(1), optimizer=optimizer)
+    measured = recorder.step(batch())
+    measured.__enter__()
+    cross_entropy(model, batch()).backward()
+    optimizer.step()
+    before = traces(model, optimizer)
+    with pytest.raises(ZeroDivisionError):
+        measured.__exit__(None, None, None)
+    assert_same(traces(model, optimizer), before)
+    assert recorder.store.last_step() is None, "nothing of a step that failed is written"
+
+
+def test_parameters_are_neither_copied_back_nor_replaced() -> None:
+    """An optimizer, a hook or a compiled graph holds the parameter object and its memory: both must stay."""
+    model = everything()
+    optimizer = torch.optim.Adam(model.parameters(), lr=0.01)
+    before = traces(model, optimizer)["identities"]
+    recorder = Recorder(model, cross_entropy, [make() for make in PROBES.values()], every(1), optimizer=optimizer)
+    with recorder.step(batch()):
+        cross_entropy(model, batch()).backward()
+        optimizer.step()
+    assert traces(model, optimizer)["identities"] == before
+
+
+@pytest.mark.parametrize("name", PROBES)
+def test_rows_do_not_depend_on_the_other_probes(name: str) -> None:
+    """Probes share a step: were one to leave a trace in it, the next would measure something else."""
+    alone, together = (rows(probes) for probes in ([name], list(PROBES)))
+    assert_same(dict(alone.read(name)), dict(together.read(name)))
+
+
+def rows(names: list[str]) -> Recorder:
+    model = everything()
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    recorder = Recorder(model, cross_entropy, [PROBES[name]() for name in names], every(2), optimizer=optimizer)
+    for index in range(4):
+        with recorder.step(batch(index)):
+            cross_entropy(model, batch(index)).backward()
+            optimizer.step()
+            optimizer.zero_grad()
+    return recorder
+
+
+def without_identities(state: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in state.items() if name != "identities"}
