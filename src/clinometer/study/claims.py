@@ -1,0 +1,117 @@
+"""Claims, and how they are decided: by an interval over seeds, by a rule that is written before the run."""
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from numpy.typing import ArrayLike
+
+from clinometer.study.config import Config
+from clinometer.study.statistics import Interval, interval
+from clinometer.study.table import Runs
+
+Verdict = Literal["holds", "fails", "undecided"]
+
+
+@dataclass(frozen=True)
+class Part:
+    """One comparison: it holds where its whole interval lies on the right side of the bound."""
+
+    name: str
+    interval: Interval
+    verdict: Verdict
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What was found about a claim: the first part is its headline."""
+
+    parts: tuple[Part, ...]
+    note: str = ""  # what a reader must know beside the numbers: how far the arms had trained, say
+
+    @property
+    def verdict(self) -> Verdict:
+        """`holds` if all parts hold, `fails` if one fails, else `undecided`."""
+        verdicts = {part.verdict for part in self.parts}
+        if "fails" in verdicts:
+            return "fails"
+        return "holds" if verdicts == {"holds"} else "undecided"
+
+
+@dataclass(frozen=True)
+class Claim:
+    """A statement of a paper, and the rule that decides it."""
+
+    id: str
+    statement: str
+    source: str  # where the paper says it
+    rule: str  # in words, what `decide` does
+    exhibits: tuple[str, ...]  # those whose runs it needs
+    decide: Callable[[Runs, Config], Finding]
+
+
+def above(name: str, samples: ArrayLike, bound: float = 0.0) -> Part:
+    """The part "the mean is larger than `bound`".
+
+    Args:
+        name: What is compared.
+        samples: One per seed, shape (n,).
+        bound: 0 for a difference; minus a margin for "not smaller by more than".
+
+    Example:
+        >>> above("difference", [1.0, 1.1, 0.9]).verdict, above("difference", [1.0]).verdict
+        ('holds', 'undecided')
+    """
+    found = interval(samples)
+    verdict: Verdict = "undecided"
+    if found.low > bound:
+        verdict = "holds"
+    elif found.high < bound:
+        verdict = "fails"
+    return Part(name, found, verdict)
+
+
+def below(name: str, samples: ArrayLike, bound: float = 0.0) -> Part:
+    """The part "the mean is smaller than `bound`".
+
+    Example:
+        >>> below("difference", [1.0, 1.1, 0.9], bound=2.0).verdict
+        'holds'
+    """
+    found = interval(samples)
+    verdict: Verdict = "undecided"
+    if found.high < bound:
+        verdict = "holds"
+    elif found.low > bound:
+        verdict = "fails"
+    return Part(name, found, verdict)
+
+
+def undecided(reason: str) -> Finding:
+    """A finding without numbers: the runs that are there cannot tell."""
+    return Finding((Part("not measured", Interval(math.nan, math.nan, math.nan, 0), "undecided"),), reason)
+
+
+def decided(claims: Sequence[Claim], runs: Runs, base: Config) -> list[dict[str, Any]]:
+    """The claims table: one object per claim, ready for JSON (numbers that are not finite become null)."""
+    return [_row(claim, claim.decide(runs, base)) for claim in claims]
+
+
+def _row(claim: Claim, finding: Finding) -> dict[str, Any]:
+    return {
+        "id": claim.id,
+        "statement": claim.statement,
+        "source": claim.source,
+        "rule": claim.rule,
+        "verdict": finding.verdict,
+        **_numbers(finding.parts[0].interval),
+        "quantity": finding.parts[0].name,
+        "parts": [{"name": p.name, "verdict": p.verdict, **_numbers(p.interval)} for p in finding.parts],
+        "note": finding.note,
+    }
+
+
+def _numbers(found: Interval) -> dict[str, float | int | None]:
+    finite = {name: getattr(found, name) for name in ("value", "low", "high")}
+    return {name: value if math.isfinite(value) else None for name, value in finite.items()} | {"n": found.n}

@@ -1,0 +1,85 @@
+"""The config of one run: everything that decides its numbers, and nothing else."""
+
+import dataclasses
+import difflib
+import hashlib
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from clinometer.nn.norms import NORMS
+from clinometer.nn.vgg import PLANS
+from clinometer.study.data import DATASETS
+
+
+@dataclass(frozen=True)
+class Config:
+    """One training run with the instrument on. Two equal configs are one run.
+
+    Example:
+        >>> Config(norm="bacth")
+        Traceback (most recent call last):
+        ...
+        ValueError: no norm 'bacth'; there are none, batch, noisy_batch, noise, l1, l2, linf. Did you mean 'batch'?
+    """
+
+    data: str = "digits"  # a row of DATASETS
+    model: str = "vgg_digits"  # a row of PLANS
+    width: float = 1.0  # factor on every layer's channels
+    norm: str = "batch"  # a row of NORMS
+    lr: float = 0.1
+    momentum: float = 0.0
+    batch_size: int = 128
+    steps: int = 150
+    seed: int = 0  # weights, batches and noise; equal seeds start from equal weights whatever the norm
+    measure_every: int = 10  # steps between measurements of the landscape
+    test_every: int = 10  # steps between passes over the test set
+
+    def __post_init__(self) -> None:
+        one_of("data set", self.data, DATASETS)
+        one_of("model", self.model, PLANS)
+        one_of("norm", self.norm, NORMS)
+        for name in ("width", "lr", "batch_size", "steps", "measure_every", "test_every"):
+            if not getattr(self, name) > 0:
+                raise ValueError(f"{name} must be positive; found {getattr(self, name)}.")
+
+    @property
+    def key(self) -> str:
+        """A name for the run's folder: a hash of the config."""
+        text = json.dumps(dataclasses.asdict(self), sort_keys=True)
+        return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def one_of(kind: str, name: str, known: Iterable[str]) -> str:
+    """`name`, or a ValueError that says what there is and what may have been meant.
+
+    Example:
+        >>> one_of("scale", "smoke", ["smoke", "laptop"])
+        'smoke'
+    """
+    names = list(known)
+    if name in names:
+        return name
+    close = difflib.get_close_matches(name, names, n=1)
+    hint = f" Did you mean {close[0]!r}?" if close else ""
+    raise ValueError(f"no {kind} {name!r}; there are {', '.join(names)}.{hint}")
+
+
+def grid(base: Config, **factors: Iterable[Any]) -> list[Config]:
+    """`base` with every combination of the factors' values, the last factor varying fastest.
+
+    Args:
+        base: What stays.
+        factors: A field of `Config` to its values.
+
+    Example:
+        >>> [(config.norm, config.seed) for config in grid(Config(), norm=["none", "batch"], seed=range(2))]
+        [('none', 0), ('none', 1), ('batch', 0), ('batch', 1)]
+    """
+    configs = [base]
+    for name, values in factors.items():
+        one_of("factor", name, (field.name for field in dataclasses.fields(Config)))
+        chosen = list(values)
+        configs = [dataclasses.replace(config, **{name: value}) for config in configs for value in chosen]
+    return configs

@@ -1,0 +1,130 @@
+"""Many runs on one machine: a process each, as many at a time as there are cores.
+
+A process of its own, so that a run that is killed costs only itself. They are forked from a server that has
+imported torch but computed nothing, so a run starts in milliseconds.
+"""
+
+import multiprocessing as mp
+import os
+import sys
+import threading
+import time
+import traceback
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from multiprocessing.connection import wait
+from multiprocessing.process import BaseProcess
+from pathlib import Path
+from typing import Any
+
+from clinometer.study.config import Config
+from clinometer.study.run import is_done, run, run_folder
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far a study is."""
+
+    total: int
+    done: int  # of them, those found done at the start included
+    found: int  # done before the study began
+    failed: int
+    running: tuple[Config, ...]
+    seconds: float  # since the study began
+
+
+@dataclass(frozen=True)
+class Failure:
+    """A run that ended without a result."""
+
+    config: Config
+    reason: str  # the last line of its traceback, or the signal that killed it
+    log: Path  # the whole of it
+
+
+def cores() -> int:
+    """How many processors this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def run_all(
+    configs: Sequence[Config],
+    study: Path,
+    *,
+    jobs: int | None = None,
+    device: str = "cpu",
+    report: Callable[[Progress], None] = lambda _progress: None,
+) -> list[Failure]:
+    """Make every run that is not done yet, `jobs` at a time, and tell `report` after each.
+
+    Args:
+        configs: The runs; equal ones are made once.
+        study: The study's folder.
+        jobs: Processes at a time; one per core by default.
+        device: Where they train.
+        report: Called with the progress whenever a run starts or ends.
+
+    Returns:
+        The runs that failed; the others are done.
+    """
+    began = time.monotonic()
+    unique = list(dict.fromkeys(configs))
+    waiting = [config for config in unique if not is_done(run_folder(study, config))]
+    found = done = len(unique) - len(waiting)
+    running: dict[BaseProcess, Config] = {}
+    failures: list[Failure] = []
+    try:
+        while waiting or running:
+            while waiting and len(running) < (jobs or cores()):
+                config = waiting.pop(0)
+                running[_start(config, run_folder(study, config), device)] = config
+            active = tuple(running.values())
+            report(Progress(len(unique), done, found, len(failures), active, time.monotonic() - began))
+            wait([process.sentinel for process in running])
+            for process in [p for p in running if p.exitcode is not None]:
+                config = running.pop(process)
+                failure = _failure(process, config, run_folder(study, config))
+                failures += [failure] if failure else []
+                done += not failure
+        report(Progress(len(unique), done, found, len(failures), (), time.monotonic() - began))
+    finally:
+        for process in running:  # interrupted: what is in flight is done again next time
+            process.terminate()
+            process.join()
+    return failures
+
+
+def _start(config: Config, folder: Path, device: str) -> BaseProcess:
+    method = "forkserver" if "forkserver" in mp.get_all_start_methods() else "spawn"
+    context: Any = mp.get_context(method)
+    if method == "forkserver":
+        context.set_forkserver_preload(["clinometer.study.run"])
+    process = context.Process(target=_child, args=(config, folder, device), daemon=True)
+    process.start()
+    return process
+
+
+def _child(config: Config, folder: Path, device: str) -> None:
+    threading.Thread(target=_die_with_parent, daemon=True).start()
+    try:
+        run(config, folder, device)
+    except Exception:
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / "error.txt").write_text(traceback.format_exc())
+        sys.exit(1)
+
+
+def _die_with_parent() -> None:
+    parent = mp.parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)  # an orphan would go on writing where the next study begins
+
+
+def _failure(process: BaseProcess, config: Config, folder: Path) -> Failure | None:
+    if process.exitcode == 0:
+        return None
+    log = folder / "error.txt"
+    if process.exitcode == 1 and log.is_file():
+        return Failure(config, log.read_text().strip().splitlines()[-1], log)
+    return Failure(config, f"killed: exit code {process.exitcode}", log)

@@ -1,0 +1,58 @@
+"""What a figure shows, as plain data: papers describe, `clinometer.report` draws.
+
+Nothing here draws, so a test reads the numbers of a figure instead of its pixels, and a page may show them.
+"""
+
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import numpy as np
+
+Values = np.ndarray[Any, Any]
+
+
+@dataclass(frozen=True)
+class Series:
+    """A line, a band, or both, over x."""
+
+    label: str
+    role: str  # what its colour stands for; one role has one colour in all figures
+    x: Values  # (n,)
+    y: Values | None = None  # (n,) the line
+    low: Values | None = None  # (n,) the band
+    high: Values | None = None  # (n,)
+    dashed: bool = False
+
+
+@dataclass(frozen=True)
+class Ridges:
+    """Histograms one behind the other: how a distribution moves over training."""
+
+    role: str
+    steps: Values  # (t,)
+    edges: Values  # (t, bins + 1)
+    counts: Values  # (t, bins)
+
+
+@dataclass(frozen=True)
+class Panel:
+    """One pair of axes, with series or with ridges."""
+
+    title: str
+    xlabel: str
+    ylabel: str
+    series: tuple[Series, ...] = ()
+    ridges: Ridges | None = None
+    yscale: Literal["linear", "log"] = "linear"
+    ylim: tuple[float, float] | None = None
+
+
+@dataclass(frozen=True)
+class Figure:
+    """Panels in rows of `columns`, with what they show and how it was summarised."""
+
+    title: str
+    caption: str
+    panels: tuple[Panel, ...]
+    columns: int = 3
+    notes: tuple[str, ...] = field(default=())

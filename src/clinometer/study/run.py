@@ -1,0 +1,47 @@
+"""One run as a folder: done once, whole, or begun anew.
+
+A folder is named by the hash of its config and holds `config.json`, `environment.json` and `rows.sqlite`, whose
+facts say how the run ended. What is not marked as ended there is thrown away and done again.
+"""
+
+import dataclasses
+import json
+import shutil
+from pathlib import Path
+
+import torch
+
+from clinometer.store import Store
+from clinometer.study.config import Config
+from clinometer.study.environment import environment
+from clinometer.study.train import train
+
+
+def run_folder(study: Path, config: Config) -> Path:
+    """Where a config's run lies in a study's folder."""
+    return study / "runs" / config.key
+
+
+def is_done(folder: Path) -> bool:
+    """Whether the run in `folder` came to its end, by finishing or by diverging."""
+    rows = folder / "rows.sqlite"
+    return rows.is_file() and "ended" in Store(rows, read_only=True).meta
+
+
+def run(config: Config, folder: Path, device: str = "cpu") -> None:
+    """Make the run of `config` in `folder`, on one thread; nothing happens if it is done already."""
+    if is_done(folder):
+        return
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    _write(folder / "config.json", dataclasses.asdict(config))
+    _write(folder / "environment.json", environment(device))
+    torch.set_num_threads(1)  # one single-threaded process per core beats one process with many threads
+    train(config, folder, device)
+    store = Store(folder / "rows.sqlite")
+    store.set_meta(ended=True)
+    store.close()
+
+
+def _write(path: Path, facts: object) -> None:
+    path.write_text(json.dumps(facts, indent=1, ensure_ascii=False) + "\n")

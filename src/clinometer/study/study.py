@@ -1,0 +1,117 @@
+"""A study: what varies, what is drawn, what is checked, and at which scales."""
+
+import dataclasses
+import json
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from clinometer.study.claims import Claim
+from clinometer.study.config import Config, grid, one_of
+from clinometer.study.figure import Figure
+from clinometer.study.table import Runs
+
+
+@dataclass(frozen=True)
+class Scale:
+    """How large a study is made."""
+
+    base: Config  # what every run shares unless its arm says otherwise
+    seeds: int  # per arm, unless the caller says otherwise
+    about: str  # data, network and how long it takes
+
+
+@dataclass(frozen=True)
+class Exhibit:
+    """A figure: the arms it needs, and what it shows of them."""
+
+    title: str
+    arms: Callable[[Config], list[Config]]
+    draw: Callable[[Runs, Config], Figure]
+
+
+@dataclass(frozen=True)
+class Study:
+    """A paper, or a question of one's own."""
+
+    name: str
+    title: str
+    source: str
+    scales: Mapping[str, Scale]
+    exhibits: Mapping[str, Exhibit]
+    claims: tuple[Claim, ...]
+
+
+@dataclass(frozen=True)
+class Plan:
+    """One study at one scale: what will be run, drawn and decided, checked before any work is spent."""
+
+    study: Study
+    scale: str
+    seeds: int
+    exhibits: tuple[str, ...]
+    claims: tuple[Claim, ...]
+
+    @property
+    def base(self) -> Config:
+        """What every run shares."""
+        return self.study.scales[self.scale].base
+
+    @property
+    def configs(self) -> list[Config]:
+        """Every run that the exhibits need, once, seed by seed so that early results are whole."""
+        arms = [arm for name in self.exhibits for arm in self.study.exhibits[name].arms(self.base)]
+        return list(dict.fromkeys(c for seed in range(self.seeds) for arm in arms for c in grid(arm, seed=[seed])))
+
+
+def plan(study: Study, scale: str, only: Iterable[str] = (), seeds: int | None = None) -> Plan:
+    """What to do for a study at a scale.
+
+    Args:
+        study: The study.
+        scale: A row of its scales.
+        only: Figures or claims, by name; all by default. A claim is decided where its figures' runs are made.
+        seeds: Seeds per arm; the scale's own number by default.
+
+    Raises:
+        ValueError: if a name is unknown, or there is less than one seed.
+    """
+    one_of("scale", scale, study.scales)
+    claims = {claim.id: claim for claim in study.claims}
+    chosen = [one_of("figure or claim", name, [*study.exhibits, *claims]) for name in only]
+    if seeds is not None and seeds < 1:
+        raise ValueError(f"--seeds must be at least 1; found {seeds}. Intervals need at least 2.")
+    needed = {e for name in chosen for e in (claims[name].exhibits if name in claims else (name,))}
+    exhibits = tuple(name for name in study.exhibits if name in needed or not chosen)
+    decidable = tuple(claim for claim in study.claims if set(claim.exhibits) <= set(exhibits))
+    return Plan(study, scale, seeds or study.scales[scale].seeds, exhibits, decidable)
+
+
+def claim_folder(folder: Path, planned: Plan, request: Mapping[str, Any]) -> None:
+    """Make `folder` this study's and note what was asked for; ValueError if it holds anything else, left as it is."""
+    ours = {"study": planned.study.name, "scale": planned.scale, "base": dataclasses.asdict(planned.base)}
+    marker = folder / "study.json"
+    if marker.is_file():
+        held = study_facts(folder)
+        if {name: held.get(name) for name in ours} != ours:
+            raise ValueError(
+                f"{folder} holds another study ({held.get('study')} at scale {held.get('scale')}, or one with other "
+                f"settings); expected {planned.study.name} at scale {planned.scale}. Choose another folder with --to."
+            )
+    elif folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise ValueError(f"{folder} is there already and is no clinometer study. Choose a new folder with --to.")
+    folder.mkdir(parents=True, exist_ok=True)
+    partial = marker.with_suffix(".partial")
+    partial.write_text(json.dumps({**request, **ours}, indent=1) + "\n")
+    partial.replace(marker)
+
+
+def study_facts(folder: Path) -> dict[str, Any]:
+    """Which study a folder holds, and at which scale."""
+    try:
+        return json.loads((folder / "study.json").read_text())
+    except (OSError, ValueError) as error:
+        raise ValueError(
+            f"{folder} holds no clinometer study: {error}. Make one with `clinometer reproduce`."
+        ) from error

@@ -1,0 +1,100 @@
+"""The training loop: plain SGD on minibatches, with the instrument around each step."""
+
+import math
+from collections.abc import Iterator
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from clinometer.nn.vgg import PLANS, VGG, glorot_
+from clinometer.record.probes import activations, internal_shift, landscape
+from clinometer.record.recorder import Recorder
+from clinometer.record.schedules import every
+from clinometer.study.config import Config
+from clinometer.study.data import DATASETS, Dataset
+
+Batch = tuple[Tensor, Tensor]
+
+
+def train(config: Config, folder: Path, device: str = "cpu") -> None:
+    """Train one network and write `folder/rows.sqlite` as it goes.
+
+    Rows: `train` (loss and minibatch accuracy, every step), `test` (loss and accuracy), and the probes
+    `landscape`, `internal_shift` and `activations`. Loss and accuracy are those of the step's own forward pass.
+    A run whose loss is no longer finite ends there, with `diverged_at` among the store's facts.
+    """
+    data = DATASETS[config.data]()
+    model = build(config, data).to(device)
+    # A third faster on a CPU for narrow networks. torch's annotations lack this overload.
+    model = model.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
+    optimizer = torch.optim.SGD(model.parameters(), lr=config.lr, momentum=config.momentum)
+    normed = [name for name, _ in model.named_modules() if name.endswith(".norm")]
+    recorder = Recorder(
+        model,
+        loss_fn,
+        probes=[landscape(), internal_shift(), activations(normed)],
+        when=every(config.measure_every),
+        optimizer=optimizer,
+        to=folder,
+    )
+    torch.manual_seed(config.seed)  # the noise layers' draws
+    for step, batch in enumerate(batches(config, data, device)):
+        with recorder.step(batch):
+            logits = model(batch[0])
+            loss = F.cross_entropy(logits, batch[1])
+            loss.backward()
+            optimizer.step()
+            optimizer.zero_grad()
+        rows = {"train": {"loss": loss, "accuracy": _accuracy(logits, batch[1])}}
+        if step % config.test_every == 0 or step == config.steps - 1:
+            rows["test"] = test(model, data, device)
+        recorder.store.append(step, rows)
+        if not math.isfinite(loss.item()):
+            recorder.store.set_meta(diverged_at=step)
+            break
+    recorder.store.close()
+
+
+def loss_fn(model: nn.Module, batch: Batch) -> Tensor:
+    """Cross-entropy of a batch (images, labels), as the loop computes it."""
+    return F.cross_entropy(model(batch[0]), batch[1])
+
+
+def build(config: Config, data: Dataset) -> nn.Module:
+    """The network of a config, initialised from its seed."""
+    channels = data.train_images.shape[1]
+    return glorot_(VGG(PLANS[config.model], config.norm, config.width, channels, data.classes), config.seed)
+
+
+def batches(config: Config, data: Dataset, device: str) -> Iterator[Batch]:
+    """`steps` batches: epochs in an order drawn from the seed, the incomplete last batch of each left out."""
+    generator = torch.Generator().manual_seed(config.seed)
+    images, labels = data.train_images.to(device), data.train_labels.to(device)
+    done = 0
+    while True:
+        order = torch.randperm(len(labels), generator=generator)
+        for chosen in order.split(config.batch_size):
+            if done == config.steps:
+                return
+            if len(chosen) == min(config.batch_size, len(labels)):
+                done += 1
+                picked = chosen.to(device)
+                batch = data.normalized(images[picked])
+                yield batch.to(memory_format=torch.channels_last), labels[picked]
+
+
+@torch.no_grad()
+def test(model: nn.Module, data: Dataset, device: str) -> dict[str, Tensor]:
+    """Loss and accuracy over the whole test set, in evaluation mode."""
+    model.eval()
+    pairs = zip(data.test_images.split(500), data.test_labels.split(500), strict=True)
+    outputs = [(model(data.normalized(images.to(device))), labels.to(device)) for images, labels in pairs]
+    model.train()
+    logits, labels = torch.cat([o[0] for o in outputs]), torch.cat([o[1] for o in outputs])
+    return {"loss": F.cross_entropy(logits, labels), "accuracy": _accuracy(logits, labels)}
+
+
+def _accuracy(logits: Tensor, labels: Tensor) -> Tensor:
+    return (logits.argmax(1) == labels).double().mean()
