@@ -1,0 +1,166 @@
+"""The command line: `clinometer reproduce`, `report`, `list`.
+
+Exit status: 0 when the work was done, whatever the claims say; 1 when a run failed; 2 on bad input.
+"""
+
+import contextlib
+import os
+import shlex
+import sys
+from collections.abc import Generator, Sequence
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Annotated
+
+_missing = [name for name in ("cyclopts", "rich", "scipy", "matplotlib") if find_spec(name) is None]
+if _missing:  # said now, not after an hour of training
+    sys.exit(f"the command line needs {', '.join(_missing)}: pip install 'clinometer[studies,report,data]'")
+
+from cyclopts import App, CycloptsError, Parameter
+from rich.console import Console
+
+from clinometer.papers import PAPERS
+from clinometer.report.reports import arm_name, report
+from clinometer.report.terminal import claims_table, progress
+from clinometer.study.config import one_of
+from clinometer.study.data import DATASETS
+from clinometer.study.executors import run_all
+from clinometer.study.study import claim_folder, plan, study_facts
+
+app = App(name="clinometer", help="How smooth the loss landscape is where a training run walks.")
+console = Console(width=None if sys.stdout.isatty() else 120, soft_wrap=False)
+
+
+@app.command
+def reproduce(
+    paper: str,
+    /,
+    *,
+    scale: str = "smoke",
+    only: str = "",
+    seeds: int | None = None,
+    jobs: int | None = None,
+    to: Path | None = None,
+    data: Path | None = None,
+    device: str = "cpu",
+) -> int:
+    """Run what is missing of a paper, then decide its claims, draw its figures and write its page.
+
+    Parameters
+    ----------
+    paper
+        Its name; see `clinometer list`.
+    scale
+        smoke, laptop or paper.
+    only
+        Figures or claims, separated by commas; all by default.
+    seeds
+        Seeds per arm; the scale's own number by default.
+    jobs
+        Runs at a time, a process each; one per core by default.
+    to
+        The folder for results; runs/PAPER-SCALE by default.
+    data
+        The folder of CIFAR-10's Parquet files; the environment variable CLINOMETER_DATA by default.
+    device
+        Where to train: cpu, cuda, cuda:1, ...
+    """
+    with _bad_input():
+        study = PAPERS[one_of("paper", paper, PAPERS)]()
+        planned = plan(study, scale, [name.strip() for name in only.split(",") if name.strip()], seeds)
+        if jobs is not None and jobs < 1:
+            raise ValueError(f"--jobs must be at least 1; found {jobs}.")
+        _check_device(device)
+        if data is not None:
+            os.environ["CLINOMETER_DATA"] = str(data)
+        DATASETS[planned.base.data]()  # read, checked and cached once, before any process needs it
+        folder = to or Path("runs") / f"{paper}-{scale}"
+        command = _command(paper, scale, only, seeds, to)
+        claim_folder(folder, planned, {"only": only, "seeds": planned.seeds, "command": command})
+    console.print(
+        f"[bold]{study.title}[/]\n{study.source}\nScale {scale}: {study.scales[scale].about}", highlight=False
+    )
+    with progress(console) as show:
+        failures = run_all(planned.configs, folder, jobs=jobs, device=device, report=show)
+    console.print(claims_table(report(planned, folder, command, failures)))
+    for failure in failures:
+        name = f"{arm_name(failure.config, planned.base)}, seed {failure.config.seed}"
+        console.print(f"[red]failed:[/] {name}: {failure.reason} (see {failure.log})", highlight=False)
+    console.print(f"The report, with every figure: {folder / 'report.html'}", highlight=False, soft_wrap=True)
+    return 1 if failures else 0
+
+
+@app.command(name="report")
+def report_(folder: Path, /) -> int:
+    """Decide, draw and write again from the runs that a study's folder holds; nothing is trained.
+
+    Parameters
+    ----------
+    folder
+        The study's folder.
+    """
+    with _bad_input():
+        facts = study_facts(folder)
+        study = PAPERS[one_of("paper", str(facts.get("study")), PAPERS)]()
+        planned = plan(study, facts["scale"], [name for name in facts["only"].split(",") if name], facts["seeds"])
+        claim_folder(folder, planned, facts)
+    console.print(claims_table(report(planned, folder, facts["command"])))
+    console.print(f"The report, with every figure: {folder / 'report.html'}", highlight=False, soft_wrap=True)
+    return 0
+
+
+@app.command(name="list")
+def list_() -> int:
+    """The papers, with their scales, figures and claims."""
+    for name, load in PAPERS.items():
+        study = load()
+        console.print(f"[bold]{name}[/]: {study.title}", highlight=False)
+        for scale, about in study.scales.items():
+            console.print(f"  --scale {scale}: {about.about}; {about.seeds} seeds", highlight=False)
+        for exhibit, figure in study.exhibits.items():
+            console.print(f"  {exhibit}: {figure.title}", highlight=False)
+        for claim in study.claims:
+            console.print(f"  {claim.id}: {claim.statement} ({claim.source})", highlight=False)
+    return 0
+
+
+def main(words: Annotated[Sequence[str] | None, Parameter(parse=False)] = None) -> None:
+    """Run a command and exit with its status."""
+    try:
+        status = app(list(sys.argv[1:] if words is None else words), exit_on_error=False, result_action="return_value")
+    except CycloptsError:
+        sys.exit(2)  # cyclopts has said what was wrong
+    except KeyboardInterrupt:
+        console.print("Interrupted. What is done is kept; the same command goes on from there.")
+        sys.exit(130)
+    sys.exit(status if isinstance(status, int) else 0)
+
+
+@contextlib.contextmanager
+def _bad_input() -> Generator[None]:
+    """What is wrong with the input is said before any work is spent, in one line and without a traceback."""
+    try:
+        yield
+    except ValueError as error:
+        Console(stderr=True, soft_wrap=True).print(f"[red]error:[/] {error}", highlight=False, markup=True)
+        sys.exit(2)
+
+
+def _check_device(device: str) -> None:
+    import torch
+
+    try:
+        torch.zeros(1, device=device)
+    except (RuntimeError, AssertionError) as error:
+        raise ValueError(f"--device {device} cannot be used: {str(error).splitlines()[0]}") from error
+
+
+def _command(paper: str, scale: str, only: str, seeds: int | None, to: Path | None) -> str:
+    words = ["clinometer", "reproduce", paper, "--scale", scale]
+    given = {"--only": only, "--seeds": seeds, "--to": to}
+    words += [str(word) for name, value in given.items() if value for word in (name, value)]
+    return shlex.join(words)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""Pictures, pages and tables of what the store holds; nothing here trains."""

@@ -1,0 +1,113 @@
+"""Figures drawn with matplotlib: one colour per role in every figure, and colours that the colour-blind tell apart."""
+
+import math
+from pathlib import Path
+from typing import Any
+
+import matplotlib as mpl
+import numpy as np
+
+from clinometer.study.figure import Figure, Panel, Ridges, Series
+
+# Okabe and Ito's palette; roles that later figures add take the next free colour.
+COLOURS = {"none": "#D55E00", "batch": "#0072B2", "noisy_batch": "#009E73", "reference": "#555555"}
+_SPARE = ("#CC79A7", "#E69F00", "#56B4E9", "#000000")
+_SHOWN_RIDGES = 15
+_STYLE: Any = {
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.grid": True,
+    "axes.titlesize": "medium",
+    "font.size": 9,
+    "grid.alpha": 0.25,
+    "legend.frameon": False,
+    "legend.fontsize": "small",
+    "svg.hashsalt": "clinometer",  # the same figure is the same file
+}
+
+
+def save(figure: Figure, stem: Path) -> None:
+    """Write `stem`.svg and `stem`.png.
+
+    Args:
+        figure: What to draw.
+        stem: The path without its ending; its folder is made.
+    """
+    stem.parent.mkdir(parents=True, exist_ok=True)
+    drawn = draw(figure)
+    drawn.savefig(stem.with_suffix(".svg"), metadata={"Date": None})
+    drawn.savefig(stem.with_suffix(".png"), dpi=130)
+
+
+def draw(figure: Figure) -> Any:
+    """The figure as a `matplotlib.figure.Figure`; no window is opened and no backend is chosen."""
+    from matplotlib.figure import Figure as Canvas
+
+    columns = min(figure.columns, len(figure.panels))
+    rows = math.ceil(len(figure.panels) / columns)
+    with mpl.rc_context(_STYLE):
+        canvas: Any = Canvas(figsize=(3.1 * columns + 0.6, 2.5 * rows + 0.5), layout="constrained")
+        grid = canvas.subplots(rows, columns, squeeze=False).flatten()
+        for axes, panel in zip(grid, figure.panels, strict=False):
+            _draw_panel(axes, panel)
+        for axes in grid[len(figure.panels) :]:
+            axes.set_axis_off()
+        canvas.suptitle(figure.title, fontsize="large")
+        _draw_legend(canvas)
+    return canvas
+
+
+def colour(role: str) -> str:
+    """The colour of a role; one that has none of its own always gets the same spare one."""
+    return COLOURS.get(role) or _SPARE[sum(role.encode()) % len(_SPARE)]
+
+
+def _draw_panel(axes: Any, panel: Panel) -> None:
+    axes.set_title(panel.title)
+    axes.set_xlabel(panel.xlabel)
+    axes.set_ylabel(panel.ylabel)
+    if panel.ridges is not None:
+        _draw_ridges(axes, panel.ridges)
+        return
+    axes.set_yscale(panel.yscale)
+    for series in panel.series:
+        _draw_series(axes, series)
+    if panel.ylim:
+        axes.set_ylim(*panel.ylim)
+
+
+def _draw_legend(canvas: Any) -> None:
+    """One legend for the whole figure: panels that share a series share its entry."""
+    entries: dict[str, Any] = {}
+    for axes in canvas.axes:
+        for handle, label in zip(*axes.get_legend_handles_labels(), strict=True):
+            entries.setdefault(label, handle)
+    if entries:
+        canvas.legend(entries.values(), entries.keys(), loc="outside lower center", ncols=min(len(entries), 4))
+
+
+def _draw_series(axes: Any, series: Series) -> None:
+    tint = colour(series.role)
+    banded = series.low is not None
+    if banded:
+        label = series.label if series.y is None else None
+        axes.fill_between(series.x, series.low, series.high, color=tint, alpha=0.3, linewidth=0, label=label)
+    if series.y is not None:
+        style = ":" if series.role == "reference" else "--" if series.dashed else "-"
+        axes.plot(series.x, series.y, style, color=tint, linewidth=1.3, label=series.label)
+
+
+def _draw_ridges(axes: Any, ridges: Ridges) -> None:
+    """Histograms from the first step at the back to the last in front, each scaled to its own peak."""
+    tint = colour(ridges.role)
+    chosen = np.unique(np.linspace(0, len(ridges.steps) - 1, min(_SHOWN_RIDGES, len(ridges.steps))).astype(int))
+    gap = (ridges.steps[-1] - ridges.steps[0]) / max(len(chosen) - 1, 1) or 1
+    for depth, index in enumerate(reversed(chosen)):
+        edges, counts, step = ridges.edges[index], ridges.counts[index], ridges.steps[index]
+        density = counts / np.maximum(np.diff(edges), 1e-12)
+        height = 2.2 * gap * density / max(density.max(), 1e-12)
+        axes.fill_between(
+            (edges[1:] + edges[:-1]) / 2, step, step + height, color=tint, alpha=0.55, linewidth=0, zorder=depth + 2
+        )
+        axes.plot((edges[1:] + edges[:-1]) / 2, step + height, color="white", linewidth=0.6, zorder=depth + 2)
+    axes.grid(visible=False)

@@ -1,0 +1,133 @@
+"""One self-contained page: claims, figures, how far each arm had trained, settings, versions, and the command."""
+
+import base64
+import html
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from clinometer.report.terminal import interval_text
+from clinometer.study.figure import Figure
+
+
+@dataclass(frozen=True)
+class Arm:
+    """How far an arm of the study had trained."""
+
+    name: str
+    seeds: int
+    diverged: int
+    accuracy: str  # final training accuracy, mean and range over seeds
+    test: str  # final test accuracy
+    left_chance: str  # the step at which its accuracy first exceeded twice chance
+
+
+@dataclass(frozen=True)
+class Page:
+    """What a report shows."""
+
+    title: str
+    source: str
+    about: str  # scale and data
+    command: str  # what makes it again
+    claims: Sequence[Mapping[str, Any]]
+    arms: Sequence[Arm]
+    figures: Mapping[str, Figure]
+    settings: Mapping[str, Any]
+    environment: Mapping[str, Any]
+    missing: Sequence[str] = ()  # what could not be made, and why
+
+
+def write(page: Page, folder: Path) -> Path:
+    """Write `folder/report.html`, with the figures of `folder/figures` inside it.
+
+    Args:
+        page: What to show.
+        folder: The study's folder.
+    """
+    sections = [
+        f"<h1>{_text(page.title)}</h1><p>{_text(page.source)}</p><p>{_text(page.about)}</p>",
+        f"<pre>{_text(page.command)}</pre>",
+        *(f"<p class=fails>{_text(reason)}</p>" for reason in page.missing),
+        "<h2>Claims</h2>" + _claims(page.claims),
+        "<h2>How far each network had trained</h2>"
+        "<p>A network that stays at chance has a flat landscape because it has not begun to learn, not because it is "
+        "smooth. Mean and range over seeds.</p>" + _arms(page.arms),
+        *(_figure(name, figure, folder) for name, figure in page.figures.items()),
+        "<h2>Settings</h2>" + _facts(page.settings),
+        "<h2>Versions and hardware</h2>" + _facts(page.environment),
+    ]
+    path = folder / "report.html"
+    partial = path.with_suffix(".partial")
+    partial.write_text(_FRAME.format(title=_text(page.title), body="\n".join(sections)), encoding="utf-8")
+    partial.replace(path)
+    return path
+
+
+def _claims(rows: Sequence[Mapping[str, Any]]) -> str:
+    body = "".join(
+        f"<tr><td>{_text(row['id'])}</td><td class={row['verdict']}>{row['verdict']}</td>"
+        f"<td>{_text(row['statement'])}<br><small>{_text(row['source'])}</small>{_parts(row)}"
+        f"<details><summary>rule</summary>{_text(row['rule'])}</details><small>{_text(row['note'])}</small></td></tr>"
+        for row in rows
+    )
+    head = "<tr><th>claim<th>verdict<th>statement, and what was measured (mean [95% interval], n seeds)</tr>"
+    return f"<table>{head}{body}</table>"
+
+
+def _parts(row: Mapping[str, Any]) -> str:
+    items = (
+        f"<li>{_text(part['name'])}: <b>{_text(interval_text(part))}</b>, n = {part['n']}, "
+        f"<span class={part['verdict']}>{part['verdict']}</span></li>"
+        for part in row["parts"]
+    )
+    return f"<ul>{''.join(items)}</ul>"
+
+
+def _arms(arms: Sequence[Arm]) -> str:
+    head = (
+        "<tr><th>network<th>seeds<th>diverged<th>training accuracy at the end<th>test accuracy"
+        "<th>left chance at step</tr>"
+    )
+    body = "".join(f"<tr>{''.join(f'<td>{_text(value)}</td>' for value in vars(arm).values())}</tr>" for arm in arms)
+    return f"<table>{head}{body}</table>"
+
+
+def _figure(name: str, figure: Figure, folder: Path) -> str:
+    # As an image of its own: the ids inside several inlined drawings would collide.
+    drawing = base64.b64encode((folder / "figures" / f"{name}.svg").read_bytes()).decode()
+    return (
+        f"<figure id={name}><h2>{_text(figure.title)}</h2>"
+        f'<img alt="{_text(figure.title)}" src="data:image/svg+xml;base64,{drawing}">'
+        f"<figcaption>{_text(figure.caption)}</figcaption></figure>"
+    )
+
+
+def _facts(facts: Mapping[str, Any]) -> str:
+    rows = "".join(f"<tr><td>{_text(name)}</td><td>{_text(value)}</td></tr>" for name, value in facts.items())
+    return f"<table>{rows}</table>"
+
+
+def _text(value: object) -> str:
+    if isinstance(value, Mapping):
+        value = ", ".join(f"{name} {of}" for name, of in value.items())
+    return html.escape(str(value))
+
+
+_FRAME = """<!doctype html>
+<html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>{title}</title>
+<style>
+body {{ font: 16px/1.5 system-ui, sans-serif; max-width: 68rem; margin: 2rem auto; padding: 0 1rem; color: #222; }}
+h1 {{ line-height: 1.2; }} h2 {{ margin-top: 2.5rem; }}
+table {{ border-collapse: collapse; width: 100%; }}
+td, th {{ text-align: left; vertical-align: top; padding: .4rem .7rem; border-bottom: 1px solid #ddd; }}
+pre {{ background: #f4f4f4; padding: .7rem 1rem; overflow-x: auto; }}
+ul {{ margin: .3rem 0; padding-left: 1.2rem; }} small, figcaption, summary {{ color: #555; }}
+figure {{ margin: 0; }} img {{ max-width: 100%; }}
+.holds {{ color: #00694c; font-weight: 600; }} .fails {{ color: #a33c00; font-weight: 600; }}
+.undecided {{ color: #7a5c00; font-weight: 600; }}
+</style>
+{body}
+</html>
+"""

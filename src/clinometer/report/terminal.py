@@ -1,0 +1,101 @@
+"""What the command line shows: progress while runs are made, then the claims table."""
+
+import contextlib
+from collections.abc import Callable, Generator, Mapping, Sequence
+from typing import Any
+
+from rich.console import Console
+from rich.live import Live
+from rich.table import Table
+from rich.text import Text
+
+from clinometer.study.config import Config
+from clinometer.study.executors import Progress
+
+_COLOURS = {"holds": "green", "fails": "red", "undecided": "yellow"}
+_LINES = 10  # a log wants a line now and then, not one per run
+
+
+@contextlib.contextmanager
+def progress(console: Console) -> Generator[Callable[[Progress], None]]:
+    """A display of a study's progress: live on a terminal, plain lines elsewhere.
+
+    Args:
+        console: Where to show it.
+
+    Yields:
+        What to call with each progress.
+    """
+    if console.is_terminal:
+        with Live(console=console, refresh_per_second=4) as live:
+            yield lambda now: live.update(Text(line(now)))
+    else:
+        shown = -1
+
+        def plain(now: Progress) -> None:
+            nonlocal shown
+            tenth = _LINES * (now.done + now.failed) // max(now.total, 1)
+            if tenth > shown:
+                shown = tenth
+                console.print(line(now), highlight=False)
+
+        yield plain
+
+
+def line(now: Progress) -> str:
+    """One line: runs done, rate, time left, and what is in work.
+
+    Example:
+        >>> line(Progress(total=10, done=6, found=2, failed=0, running=(), seconds=60.0))
+        '6 of 10 runs done (2 found), 4.0 a minute, 1:00 left'
+    """
+    made = now.done - now.found + now.failed
+    found = f" ({now.found} found)" if now.found else ""
+    failed = f", {now.failed} failed" if now.failed else ""
+    text = f"{now.done} of {now.total} runs done{found}{failed}"
+    left = now.total - now.done - now.failed
+    if made and left:
+        text += f", {60 * made / now.seconds:.1f} a minute, {_clock(left * now.seconds / made)} left"
+    if now.running:
+        text += "; in work: " + ", ".join(_short(config) for config in now.running)
+    return text
+
+
+def claims_table(rows: Sequence[Mapping[str, Any]]) -> Table:
+    """The claims with their verdicts; a claim of several parts shows each."""
+    table = Table(show_lines=True, title_justify="left")
+    table.add_column("claim")
+    table.add_column("verdict")
+    table.add_column("what the paper says; what was measured: mean [95% interval over seeds]", ratio=1)
+    for row in rows:
+        measured = Text(row["statement"])
+        for part in row["parts"]:
+            measured.append(f"\n· {part['name']}: {interval_text(part)}, n = {part['n']}: ")
+            measured.append(part["verdict"], style=_COLOURS[part["verdict"]])
+        measured.append(f"\n{row['note']}", style="dim")
+        table.add_row(row["id"], Text(row["verdict"], style=f"bold {_COLOURS[row['verdict']]}"), measured)
+    return table
+
+
+def interval_text(part: Mapping[str, Any]) -> str:
+    """A mean and its interval as text.
+
+    Example:
+        >>> interval_text({"value": 1.0, "low": 0.5, "high": 1.5})
+        '1 [0.5, 1.5]'
+        >>> interval_text({"value": 1.0, "low": None, "high": None})
+        '1 [no interval]'
+    """
+    if part["value"] is None:
+        return "not measured"
+    if part["low"] is None:
+        return f"{part['value']:.3g} [no interval]"
+    return f"{part['value']:.3g} [{part['low']:.3g}, {part['high']:.3g}]"
+
+
+def _clock(seconds: float) -> str:
+    return f"{int(seconds) // 60}:{int(seconds) % 60:02d}"
+
+
+def _short(config: Config) -> str:
+    return f"{config.norm} lr {config.lr:g} seed {config.seed}"
