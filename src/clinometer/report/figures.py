@@ -35,8 +35,9 @@ def save(figure: Figure, stem: Path) -> None:
     """
     stem.parent.mkdir(parents=True, exist_ok=True)
     drawn = draw(figure)
-    drawn.savefig(stem.with_suffix(".svg"), metadata={"Date": None})
-    drawn.savefig(stem.with_suffix(".png"), dpi=130)
+    with mpl.rc_context(_STYLE):
+        drawn.savefig(stem.with_suffix(".svg"), metadata={"Date": None})
+        drawn.savefig(stem.with_suffix(".png"), dpi=130)
 
 
 def draw(figure: Figure) -> Any:

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
 from typing import Any
+from zipfile import BadZipFile
 
 import numpy as np
 import torch
@@ -109,9 +110,9 @@ def _decoded(folder: Path, part: str) -> tuple[Tensor, Tensor]:
     cached = _cache_folder() / f"cifar10-{part}-{digest.hexdigest()[:16]}.npz"
     if cached.is_file():
         try:
-            with np.load(cached, allow_pickle=False) as arrays:
+            with cached.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
                 return torch.from_numpy(arrays["images"]), torch.from_numpy(arrays["labels"])
-        except (OSError, ValueError, KeyError) as error:
+        except (OSError, ValueError, KeyError, BadZipFile) as error:
             warnings.warn(f"{cached} is damaged ({error}); it is made anew.", stacklevel=2)
     images, labels = _read_parquet(files)
     _save(cached, images=images.numpy(), labels=labels.numpy())

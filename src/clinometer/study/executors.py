@@ -106,12 +106,17 @@ def _start(config: Config, folder: Path, device: str) -> BaseProcess:
 
 def _child(config: Config, folder: Path, device: str) -> None:
     threading.Thread(target=_die_with_parent, daemon=True).start()
+    log = _log(folder)
+    log.unlink(missing_ok=True)
     try:
         run(config, folder, device)
     except Exception:
-        folder.mkdir(parents=True, exist_ok=True)
-        (folder / "error.txt").write_text(traceback.format_exc())
+        log.write_text(traceback.format_exc())
         sys.exit(1)
+
+
+def _log(folder: Path) -> Path:
+    return folder.with_suffix(".error.txt")  # beside the folder, which a next attempt clears
 
 
 def _die_with_parent() -> None:
@@ -124,7 +129,7 @@ def _die_with_parent() -> None:
 def _failure(process: BaseProcess, config: Config, folder: Path) -> Failure | None:
     if process.exitcode == 0:
         return None
-    log = folder / "error.txt"
+    log = _log(folder)
     if process.exitcode == 1 and log.is_file():
         return Failure(config, log.read_text().strip().splitlines()[-1], log)
     return Failure(config, f"killed: exit code {process.exitcode}", log)

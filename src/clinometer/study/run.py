@@ -25,7 +25,10 @@ def run_folder(study: Path, config: Config) -> Path:
 def is_done(folder: Path) -> bool:
     """Whether the run in `folder` came to its end, by finishing or by diverging."""
     rows = folder / "rows.sqlite"
-    return rows.is_file() and "ended" in Store(rows, read_only=True).meta
+    try:
+        return rows.is_file() and "ended" in Store(rows, read_only=True).meta
+    except ValueError:  # killed while the store was being made
+        return False
 
 
 def run(config: Config, folder: Path, device: str = "cpu") -> None:

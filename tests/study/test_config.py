@@ -1,0 +1,54 @@
+import dataclasses
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from clinometer.study.config import Config, grid, one_of
+
+
+def test_a_key_depends_on_every_field() -> None:
+    """Two runs that differ anywhere must not share a folder: each field is changed in turn."""
+    other = {"data": "cifar10", "model": "vgg11", "norm": "l1"}
+    keys = {Config().key}
+    for field in dataclasses.fields(Config):
+        changed = other.get(field.name, getattr(Config(), field.name) + 1 if field.name not in other else None)
+        keys.add(dataclasses.replace(Config(), **{field.name: changed}).key)
+    assert len(keys) == len(dataclasses.fields(Config)) + 1
+
+
+def test_the_key_of_a_config_does_not_change_between_versions() -> None:
+    """Pinned: were it to change, every finished run of every user would be made again."""
+    assert Config(width=0.5, norm="none", seed=2).key == "46b1ac35db3825c9"
+
+
+@given(st.integers(1, 4), st.integers(1, 4))
+def test_a_grid_is_the_product(lrs: int, seeds: int) -> None:
+    """Counted, and all different."""
+    configs = grid(Config(), lr=[0.1 * (i + 1) for i in range(lrs)], seed=range(seeds))
+    assert len(set(configs)) == lrs * seeds
+
+
+@pytest.mark.parametrize(
+    ("bad", "words"),
+    [
+        ({"norm": "bacth"}, "Did you mean 'batch'"),
+        ({"data": "mnist"}, "no data set 'mnist'; there are digits, cifar10"),
+        ({"model": "vgg12"}, "Did you mean 'vgg1"),
+        ({"lr": 0.0}, "lr must be positive; found 0.0"),
+        ({"lr": float("nan")}, "lr must be positive; found nan"),
+        ({"steps": -1}, "steps must be positive"),
+    ],
+)
+def test_what_cannot_be_run_is_refused(bad: dict[str, object], words: str) -> None:
+    """Before any work is spent."""
+    with pytest.raises(ValueError, match=words):
+        Config(**bad)  # type: ignore[arg-type]
+
+
+def test_unknown_factors_and_names() -> None:
+    """With what there is, and what may have been meant."""
+    with pytest.raises(ValueError, match=r"no factor 'lrs'; there are .* Did you mean 'lr'"):
+        grid(Config(), lrs=[0.1])
+    with pytest.raises(ValueError, match=r"no scale 'x'; there are a, b\.$"):
+        one_of("scale", "x", ["a", "b"])

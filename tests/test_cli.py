@@ -1,0 +1,124 @@
+"""The command line as a user meets it: real processes, real exit statuses, real files."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+
+def clinometer(*words: str, cwd: Path, **env: str) -> subprocess.CompletedProcess[str]:
+    clean = {name: value for name, value in os.environ.items() if not name.startswith("CLINOMETER_")}
+    return subprocess.run(
+        [sys.executable, "-m", "clinometer.cli", *words],
+        cwd=cwd,
+        capture_output=True,
+        text=True,
+        timeout=240,
+        env=clean | {"CLINOMETER_CACHE": str(cwd / "cache")} | env,
+        check=False,
+    )
+
+
+def snapshot(folder: Path) -> dict[str, bytes]:
+    return {str(path.relative_to(folder)): path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file()}
+
+
+def test_reproduce_from_nothing_and_again(tmp_path: Path) -> None:
+    """Two seeds of one figure on digits: the promised files are there, and a second call trains nothing."""
+    words = ("reproduce", "santurkar2018", "--only", "figure_04", "--seeds", "2", "--to", "out")
+    first = clinometer(*words, cwd=tmp_path)
+    assert first.returncode == 0, first.stderr
+    assert "4 of 4 runs done" in first.stdout
+    out = tmp_path / "out"
+    claims = json.loads((out / "claims.json").read_text())
+    assert [claim["id"] for claim in claims] == ["C7", "C8", "C9"]
+    assert {claim["n"] for claim in claims} == {2}
+    for name in ("report.html", "figures/figure_04.svg", "figures/figure_04.png", "study.json"):
+        assert (out / name).stat().st_size
+    runs = snapshot(out / "runs")
+    again = clinometer(*words, cwd=tmp_path)
+    assert again.returncode == 0
+    assert "4 of 4 runs done (4 found)" in again.stdout
+    assert snapshot(out / "runs") == runs
+    assert json.loads((out / "claims.json").read_text()) == claims
+
+    (out / "claims.json").unlink()
+    report = clinometer("report", "out", cwd=tmp_path)
+    assert report.returncode == 0
+    assert json.loads((out / "claims.json").read_text()) == claims
+
+    before = snapshot(out)
+    other = clinometer("reproduce", "santurkar2018", "--scale", "laptop", "--to", "out", cwd=tmp_path)
+    assert other.returncode == 2, "CIFAR-10 is not there"
+    assert snapshot(out) == before
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        (["reproduce", "santurkar2019"], "no paper 'santurkar2019'; there are santurkar2018. Did you mean"),
+        (["reproduce", "santurkar2018", "--scale", "smok"], "Did you mean 'smoke'"),
+        (["reproduce", "santurkar2018", "--only", "figure_4"], "no figure or claim 'figure_4'; there are figure_01"),
+        (["reproduce", "santurkar2018", "--seeds", "0"], "--seeds must be at least 1; found 0"),
+        (["reproduce", "santurkar2018", "--jobs", "0"], "--jobs must be at least 1; found 0"),
+        (["reproduce", "santurkar2018", "--scale", "laptop"], "set CLINOMETER_DATA"),
+        (["reproduce", "santurkar2018", "--scale", "laptop", "--data", "nowhere"], "no folder 'nowhere'"),
+        (["reproduce", "santurkar2018", "--device", "cuda:7"], "--device cuda:7 cannot be used"),
+        (["reproduce", "santurkar2018", "--device", "gpu"], "--device gpu cannot be used"),
+        (["reproduce", "santurkar2018", "--to", "occupied"], "is no clinometer study. Choose a new folder"),
+        (["reproduce", "santurkar2018", "--to", "occupied/thesis.txt"], "is no clinometer study"),
+        (["reproduce", "santurkar2018", "--to", "other"], "holds another study (ioffe2015 at scale smoke"),
+        (["report", "occupied"], "holds no clinometer study"),
+        (["report", "other"], "no paper 'ioffe2015'"),
+    ],
+)
+def test_bad_input_is_one_error_and_changes_nothing(tmp_path: Path, words: list[str], expected: str) -> None:
+    """Status 2, one line that says what to do, no traceback, and every file as it was."""
+    (tmp_path / "occupied").mkdir()
+    (tmp_path / "occupied" / "thesis.txt").write_text("years of work")
+    (tmp_path / "other").mkdir()
+    (tmp_path / "other" / "study.json").write_text('{"study": "ioffe2015", "scale": "smoke", "base": {}}')
+    before = snapshot(tmp_path)
+    result = clinometer(*words, cwd=tmp_path)
+    assert result.returncode == 2, result.stdout + result.stderr
+    assert expected in result.stderr
+    assert "Traceback" not in result.stderr
+    assert snapshot(tmp_path) == before
+
+
+@pytest.mark.parametrize("words", [["reprduce"], ["reproduce"], ["reproduce", "santurkar2018", "--sedes", "3"]])
+def test_a_mistyped_command_is_status_2(tmp_path: Path, words: list[str]) -> None:
+    """Left to the parser, which suggests; the status is ours to keep."""
+    result = clinometer(*words, cwd=tmp_path)
+    assert result.returncode == 2
+    assert "Traceback" not in result.stderr
+
+
+def test_list_and_help(tmp_path: Path) -> None:
+    """What there is, by name."""
+    listed = clinometer("list", cwd=tmp_path)
+    assert listed.returncode == 0
+    for name in ("santurkar2018", "figure_04", "--scale laptop", "C9"):
+        assert name in listed.stdout
+    assert "reproduce" in clinometer("--help", cwd=tmp_path).stdout
+
+
+def test_a_study_whose_runs_fail_is_status_1_and_still_reported(tmp_path: Path) -> None:
+    """The run folder is made a file, so no run can begin: each is named, the page is written, nothing is decided."""
+    out = tmp_path / "out"
+    assert (
+        clinometer("reproduce", "santurkar2018", "--only", "C7", "--seeds", "1", "--to", "out", cwd=tmp_path).returncode
+        == 0
+    )
+    runs = sorted((out / "runs").iterdir())
+    for path in runs[0].iterdir():
+        path.unlink()
+    runs[0].rmdir()
+    runs[0].write_text("in the way")
+    result = clinometer("reproduce", "santurkar2018", "--only", "C7", "--seeds", "1", "--to", "out", cwd=tmp_path)
+    assert result.returncode == 1
+    assert "failed:" in result.stdout
+    assert "FileExistsError" in (out / "report.html").read_text()
