@@ -64,6 +64,7 @@ class Objective:
         # Cloned, not referenced: a momentum encoder or an EMA copy is a frozen parameter that moves.
         self._fixed = {name: p.detach().clone() for name, p in model.named_parameters() if not p.requires_grad}
         self._buffers = {name: b.detach().clone() for name, b in model.named_buffers()}
+        self._slots = _slots(model)
         self._modes = [(module, module.training) for module in model.modules()]
         self._rng = RngState.seeded(seed) if isinstance(seed, int) else seed or RngState.now()
 
@@ -127,9 +128,10 @@ class Objective:
                 f"found a difference at {odd[0]!r}. Start from `objective.here()`."
             )
         state = {**leaves, **self._fixed, **{name: b.clone() for name, b in self._buffers.items()}}
+        placed = {slot: state[name] for slot, name in self._slots.items()}
         with self._as_in_training():
             try:
-                loss = functional_call(self._program, {f"model.{name}": t for name, t in state.items()}, (self.batch,))
+                loss = functional_call(self._program, placed, (self.batch,), tie_weights=False)
             except RuntimeError as error:
                 _explain_devices(error, state, self.batch)
                 raise
@@ -158,6 +160,16 @@ class _Program(nn.Module):
         return self.loss_fn(self.model, batch)
 
 
+def _slots(model: nn.Module) -> dict[str, str]:
+    """Where each value belongs in `_Program`, and its name; a tied one belongs in several places.
+
+    `functional_call` can find ties too, at every call, which costs small networks more than the swap itself.
+    """
+    first: dict[Tensor, str] = {}
+    every = [*model.named_parameters(remove_duplicate=False), *model.named_buffers(remove_duplicate=False)]
+    return {f"model.{name}": first.setdefault(tensor, name) for name, tensor in every}
+
+
 def _gradient(value: Tensor, leaves: Point, create_graph: bool = False) -> dict[str, Tensor]:
     wanted = {name: leaf for name, leaf in leaves.items() if leaf.requires_grad}
     if not value.requires_grad:  # a constant: an unused layer's loss, or the slope of a linear one
@@ -182,7 +194,8 @@ def _leaves(at: Point, wrt: Collection[str]) -> dict[str, Tensor]:
 
 def _set_modes(modes: list[tuple[nn.Module, bool]]) -> None:
     for module, training in modes:
-        module.training = training  # not .train(): it recurses, and models override it
+        if module.training != training:
+            module.training = training  # not .train(): it recurses, and models override it
 
 
 def _submodule(model: nn.Module, name: str) -> nn.Module:

@@ -4,12 +4,14 @@ A `Point` maps a parameter's name to a tensor. Nothing here knows about models. 
 float32, so half-precision parameters do not lose the small differences that smoothness is made of.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 import torch
 from torch import Tensor
 
 Point = Mapping[str, Tensor]
+
+_SMALL = 2**18  # parameters are joined up to so many elements: a MB more at a time
 
 
 def step(origin: Point, direction: Point, size: float) -> dict[str, Tensor]:
@@ -65,7 +67,7 @@ def dot(a: Point, b: Point) -> Tensor:
         >>> dot({"w": torch.tensor([3.0, 4.0])}, {"w": torch.tensor([1.0, 1.0])})
         tensor(7.)
     """
-    return _total((_wide(a[name]) * _wide(b[name]).conj()).real.sum() for name in a)
+    return _together(_inner(x, y) for x, y in _blocks(a, b)).sum()
 
 
 def norm(point: Point) -> Tensor:
@@ -75,17 +77,17 @@ def norm(point: Point) -> Tensor:
         >>> norm({"w": torch.tensor([3.0]), "b": torch.tensor([4.0])})
         tensor(5.)
     """
-    return _length(torch.linalg.vector_norm(_wide(value)) for value in point.values())
+    return torch.linalg.vector_norm(_together(torch.linalg.vector_norm(x) for (x,) in _blocks(point)))
 
 
 def distance(a: Point, b: Point) -> Tensor:
-    """‖a − b‖₂, one parameter at a time: it never holds a whole difference in memory.
+    """‖a − b‖₂, block by block: it never holds a whole difference in memory.
 
     Example:
         >>> distance({"w": torch.tensor([3.0, 5.0])}, {"w": torch.tensor([0.0, 1.0])})
         tensor(5.)
     """
-    return _length(torch.linalg.vector_norm(_wide(a[name]) - _wide(b[name])) for name in a)
+    return torch.linalg.vector_norm(_together(torch.linalg.vector_norm(x - y) for x, y in _blocks(a, b)))
 
 
 def cosine(a: Point, b: Point) -> Tensor:
@@ -95,8 +97,12 @@ def cosine(a: Point, b: Point) -> Tensor:
         >>> cosine({"w": torch.tensor([1.0, 0.0])}, {"w": torch.tensor([0.0, 2.0])})
         tensor(0.)
     """
-    # Divided one after the other: the product of two small norms underflows where the cosine is harmless.
-    return (dot(a, b) / norm(a) / norm(b)).clamp(-1.0, 1.0)
+    sums = [torch.stack([_inner(x, y), _inner(x, x), _inner(y, y)]) for x, y in _blocks(a, b)]
+    if not sums:
+        return torch.tensor(torch.nan)
+    product, first, second = torch.stack([s.to(sums[0].device) for s in sums]).sum(0)
+    # Rooted before they are multiplied: the product of two small squares underflows where the cosine is harmless.
+    return (product / (first.sqrt() * second.sqrt())).clamp(-1.0, 1.0)
 
 
 def check_direction(origin: Point, direction: Point) -> None:
@@ -115,20 +121,36 @@ def check_direction(origin: Point, direction: Point) -> None:
             )
 
 
-def _wide(value: Tensor) -> Tensor:
-    return value.to(torch.promote_types(value.dtype, torch.float32))
+def _blocks(*points: Point) -> Iterator[tuple[Tensor, ...]]:
+    """The points' values as flat tensors, of the first one's names: small parameters joined, large ones alone.
+
+    A network has many small parameters, and an operation on each would cost more than the arithmetic.
+    """
+    joined: list[str] = []
+    size = 0
+    kind = None
+    for name, value in points[0].items():
+        if joined and (size + value.numel() > _SMALL or kind != (value.device, value.dtype)):
+            yield _flat(points, joined)
+            joined, size = [], 0
+        joined.append(name)
+        size += value.numel()
+        kind = (value.device, value.dtype)
+    if joined:
+        yield _flat(points, joined)
 
 
-def _total(parts: Iterable[Tensor]) -> Tensor:
+def _flat(points: Sequence[Point], names: list[str]) -> tuple[Tensor, ...]:
+    parts = ([point[name].reshape(-1) for name in names] for point in points)
+    flat = (torch.cat(values) if len(values) > 1 else values[0] for values in parts)
+    return tuple(x.to(torch.promote_types(x.dtype, torch.float32)) for x in flat)
+
+
+def _inner(x: Tensor, y: Tensor) -> Tensor:
+    return (x * y.conj()).real.sum()
+
+
+def _together(scalars: Iterable[Tensor]) -> Tensor:
     # Parameters may lie on several devices; their scalars meet on the first one's.
-    scalars = list(parts)
-    if not scalars:
-        return torch.zeros(())
-    return torch.stack([s.to(scalars[0]) for s in scalars]).sum()
-
-
-def _length(parts: Iterable[Tensor]) -> Tensor:
-    scalars = list(parts)
-    if not scalars:
-        return torch.zeros(())
-    return torch.linalg.vector_norm(torch.stack([s.to(scalars[0]) for s in scalars]))
+    found = list(scalars)
+    return torch.stack([s.to(found[0].device) for s in found]) if found else torch.zeros(1)
