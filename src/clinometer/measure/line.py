@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from clinometer.measure.objective import Objective
-from clinometer.measure.point import Point, cosine, distance, norm, step
+from clinometer.measure.point import Point, gap_and_cosine, norm, step
 
 
 @dataclass(frozen=True)
@@ -69,11 +69,13 @@ def walk(
     losses: list[Tensor] = []
     gaps: list[Tensor] = []
     cosines: list[Tensor] = []
-    for size in steps:
-        here_loss, here_gradient = objective.loss_and_grad(step(origin, direction, size))
-        losses.append(here_loss)
-        gaps.append(distance(here_gradient, gradient))
-        cosines.append(cosine(here_gradient, gradient))
+    with objective.held():
+        for size in steps:
+            here_loss, here_gradient = objective.loss_and_grad(step(origin, direction, size))
+            gap, cosine = gap_and_cosine(here_gradient, gradient)
+            losses.append(here_loss)
+            gaps.append(gap)
+            cosines.append(cosine)
     taken = torch.tensor(steps, dtype=length.dtype, device=length.device)
     return Line(
         sizes=taken,

@@ -80,29 +80,19 @@ def norm(point: Point) -> Tensor:
     return torch.linalg.vector_norm(_together(torch.linalg.vector_norm(x) for (x,) in _blocks(point)))
 
 
-def distance(a: Point, b: Point) -> Tensor:
-    """‖a − b‖₂, block by block: it never holds a whole difference in memory.
+def gap_and_cosine(a: Point, b: Point) -> tuple[Tensor, Tensor]:
+    """‖a − b‖₂ and ⟨a, b⟩ / (‖a‖ ‖b‖), each of shape (), in one pass that never holds a whole difference.
+
+    The cosine is NaN where either has no length.
 
     Example:
-        >>> distance({"w": torch.tensor([3.0, 5.0])}, {"w": torch.tensor([0.0, 1.0])})
-        tensor(5.)
+        >>> gap_and_cosine({"w": torch.tensor([3.0, 0.0])}, {"w": torch.tensor([0.0, 4.0])})
+        (tensor(5.), tensor(0.))
     """
-    return torch.linalg.vector_norm(_together(torch.linalg.vector_norm(x - y) for x, y in _blocks(a, b)))
-
-
-def cosine(a: Point, b: Point) -> Tensor:
-    """⟨a, b⟩ / (‖a‖ ‖b‖), a tensor of shape (); NaN where either has no length.
-
-    Example:
-        >>> cosine({"w": torch.tensor([1.0, 0.0])}, {"w": torch.tensor([0.0, 2.0])})
-        tensor(0.)
-    """
-    sums = [torch.stack([_inner(x, y), _inner(x, x), _inner(y, y)]) for x, y in _blocks(a, b)]
-    if not sums:
-        return torch.tensor(torch.nan)
-    product, first, second = torch.stack([s.to(sums[0].device) for s in sums]).sum(0)
+    sums = [torch.stack([_inner(x - y, x - y), _inner(x, y), _inner(x, x), _inner(y, y)]) for x, y in _blocks(a, b)]
+    gap, product, first, second = _together(sums).sum(0)
     # Rooted before they are multiplied: the product of two small squares underflows where the cosine is harmless.
-    return (product / (first.sqrt() * second.sqrt())).clamp(-1.0, 1.0)
+    return gap.sqrt(), (product / (first.sqrt() * second.sqrt())).clamp(-1.0, 1.0)
 
 
 def check_direction(origin: Point, direction: Point) -> None:
@@ -150,7 +140,7 @@ def _inner(x: Tensor, y: Tensor) -> Tensor:
     return (x * y.conj()).real.sum()
 
 
-def _together(scalars: Iterable[Tensor]) -> Tensor:
-    # Parameters may lie on several devices; their scalars meet on the first one's.
-    found = list(scalars)
-    return torch.stack([s.to(found[0].device) for s in found]) if found else torch.zeros(1)
+def _together(sums: Iterable[Tensor]) -> Tensor:
+    # Parameters may lie on several devices; what is summed over them meets on the first one's.
+    found = list(sums)
+    return torch.stack([s.to(found[0].device) for s in found])

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from clinometer.measure.objective import Objective
-from clinometer.measure.point import Point, cosine, distance
+from clinometer.measure.point import Point, gap_and_cosine
 
 Layers = Mapping[str, tuple[str, ...]]  # a layer's name -> its parameters' names, its weight first
 
@@ -113,8 +113,9 @@ def covariate_shift(
             weight = names[0]
             ours = {weight: gradient[weight]}
             moved = objective.loss_and_grad(at, wrt={weight})[1] if index else ours
-            l2.append(distance(ours, moved))
-            cosines.append(cosine(ours, moved))
+            gap, cosine = gap_and_cosine(ours, moved)
+            l2.append(gap)
+            cosines.append(cosine)
         at |= {name: after[name] for name in names}
     return Shift(measured, torch.stack(l2), torch.stack(cosines))
 
