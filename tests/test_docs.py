@@ -1,0 +1,63 @@
+"""The README and the docs are tests: their Python runs, and prints what they say it prints."""
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+BLOCK = re.compile(r"^```(python|text)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+LINK = re.compile(r"\]\((?!https?:|#)([^)#]+)")
+
+
+def snippets(page: Path) -> tuple[str, str]:
+    """A page's Python, block after block, and the text that it says comes out."""
+    blocks = BLOCK.findall(page.read_text())
+    return tuple("".join(text for kind, text in blocks if kind == wanted) for wanted in ("python", "text"))
+
+
+@pytest.mark.parametrize("page", [page for page in PAGES if snippets(page)[0]], ids=lambda p: p.name)
+def test_snippets_print_what_they_say(page: Path, tmp_path: Path) -> None:
+    """As a reader would: pasted into an empty script in an empty folder, warnings as errors."""
+    code, expected = snippets(page)
+    script = tmp_path / "script.py"
+    script.write_text(code)
+    done = subprocess.run(
+        [sys.executable, "-W", "error", script], cwd=tmp_path, capture_output=True, text=True, timeout=120, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout == expected
+
+
+def test_the_readme_opens_with_under_fifteen_lines() -> None:
+    """What has to be read before trying."""
+    first = next(text for kind, text in BLOCK.findall((ROOT / "README.md").read_text()) if kind == "python")
+    assert len([line for line in first.splitlines() if line.strip()]) < 15
+
+
+@pytest.mark.parametrize("page", [*PAGES, ROOT / "CONTRIBUTING.md"], ids=lambda p: p.name)
+def test_links_lead_somewhere(page: Path) -> None:
+    """Every relative link and image is a file of the repository."""
+    for link in LINK.findall(page.read_text()):
+        assert (page.parent / link).exists(), f"{page.name} links to {link}"
+
+
+@pytest.mark.parametrize("example", sorted((ROOT / "examples").glob("*.py")), ids=lambda p: p.name)
+def test_examples_run(example: Path, tmp_path: Path) -> None:
+    """Whole, in an empty folder, within a minute; short enough to be read at a glance."""
+    assert len(example.read_text().splitlines()) < 60
+    done = subprocess.run(
+        [sys.executable, "-W", "error", example],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        env=os.environ | {"OMP_NUM_THREADS": "1"},
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout
