@@ -54,8 +54,10 @@ def write(page: Page, folder: Path) -> Path:
         "<h2>How far each network had trained</h2>"
         "<p>A network that stays at chance has a flat landscape because it has not begun to learn, not because it is "
         "smooth. Mean and range over seeds.</p>" + _arms(page.arms),
+        "<h2>Figures</h2>",
         *(_figure(name, figure, folder) for name, figure in page.figures.items()),
-        "<h2>Settings</h2>" + _facts(page.settings),
+        "<h2>Settings</h2><p>Shared by all networks, but where their names above say otherwise.</p>"
+        + _facts(page.settings),
         "<h2>Versions and hardware</h2>" + _facts(page.environment),
     ]
     path = folder / "report.html"
@@ -98,7 +100,7 @@ def _figure(name: str, figure: Figure, folder: Path) -> str:
     # As an image of its own: the ids inside several inlined drawings would collide.
     drawing = base64.b64encode((folder / "figures" / f"{name}.svg").read_bytes()).decode()
     return (
-        f"<figure id={name}><h2>{_text(figure.title)}</h2>"
+        f"<figure id={name}>"
         f'<img alt="{_text(figure.title)}" src="data:image/svg+xml;base64,{drawing}">'
         f"<figcaption>{_text(figure.caption)}</figcaption></figure>"
     )
@@ -124,7 +126,7 @@ table {{ border-collapse: collapse; width: 100%; }}
 td, th {{ text-align: left; vertical-align: top; padding: .4rem .7rem; border-bottom: 1px solid #ddd; }}
 pre {{ background: #f4f4f4; padding: .7rem 1rem; overflow-x: auto; }}
 ul {{ margin: .3rem 0; padding-left: 1.2rem; }} small, figcaption, summary {{ color: #555; }}
-figure {{ margin: 0; }} img {{ max-width: 100%; }}
+figure {{ margin: 0 0 3rem; }} img {{ max-width: 100%; }}
 .holds {{ color: #00694c; font-weight: 600; }} .fails {{ color: #a33c00; font-weight: 600; }}
 .undecided {{ color: #7a5c00; font-weight: 600; }}
 </style>

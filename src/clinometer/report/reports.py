@@ -51,7 +51,7 @@ def report(plan: Plan, folder: Path, command: str, failures: list[Failure] | Non
             claims=claims,
             arms=[_arm(runs, arm, plan.base) for arm in _arms(runs)],
             figures=figures,
-            settings=dataclasses.asdict(plan.base),
+            settings={name: v for name, v in dataclasses.asdict(plan.base).items() if name not in ("norm", "seed")},
             environment=_environment(runs),
             missing=missing,
         ),
@@ -61,15 +61,15 @@ def report(plan: Plan, folder: Path, command: str, failures: list[Failure] | Non
 
 
 def arm_name(config: Config, base: Config) -> str:
-    """What sets an arm apart from the base: its norm, and whatever else differs.
+    """What sets an arm apart: its norm, its learning rate, and whatever else differs from the base.
 
     Example:
-        >>> arm_name(Config(norm="none", lr=0.5), Config())
-        'norm none, lr 0.5'
+        >>> arm_name(Config(norm="none", steps=20), Config())
+        'norm none, lr 0.1, steps 20'
     """
     facts = dataclasses.asdict(config)
     default = dataclasses.asdict(base)
-    names = [name for name in facts if name != "seed" and (name == "norm" or facts[name] != default[name])]
+    names = [name for name in facts if name != "seed" and (name in ("norm", "lr") or facts[name] != default[name])]
     return ", ".join(f"{name} {facts[name]}" for name in names)
 
 
