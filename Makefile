@@ -17,7 +17,7 @@ test: $(VENV)/develops ## tests, doctests, the layers, and the snippets of READM
 check: $(VENV)/develops ## style and types
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/pyright
+	$(BIN)/pyright --pythonpath $(BIN)/python
 
 docs: $(VENV)/develops ## the site, in site/
 	$(BIN)/mkdocs build --strict --quiet
