@@ -66,6 +66,8 @@ def test_reproduce_from_nothing_and_again(tmp_path: Path) -> None:
         (["reproduce", "santurkar2018", "--jobs", "0"], "--jobs must be at least 1; found 0"),
         (["reproduce", "santurkar2018", "--scale", "laptop"], "set CLINOMETER_DATA"),
         (["reproduce", "santurkar2018", "--scale", "laptop", "--data", "nowhere"], "no folder 'nowhere'"),
+        (["reproduce", "santurkar2018", "--scale", "laptop", "--data", "broken"], "is not a readable Parquet file"),
+        (["reproduce", "santurkar2018", "--scale", "laptop", "--data", "occupied"], "no train*.parquet in 'occupied'"),
         (["reproduce", "santurkar2018", "--device", "cuda:7"], "--device cuda:7 cannot be used"),
         (["reproduce", "santurkar2018", "--device", "gpu"], "--device gpu cannot be used"),
         (["reproduce", "santurkar2018", "--to", "occupied"], "is no clinometer study. Choose a new folder"),
@@ -81,6 +83,8 @@ def test_bad_input_is_one_error_and_changes_nothing(tmp_path: Path, words: list[
     (tmp_path / "occupied" / "thesis.txt").write_text("years of work")
     (tmp_path / "other").mkdir()
     (tmp_path / "other" / "study.json").write_text('{"study": "ioffe2015", "scale": "smoke", "base": {}}')
+    (tmp_path / "broken").mkdir()
+    (tmp_path / "broken" / "train.parquet").write_bytes(b"PAR1 and then nothing of the kind PAR1")
     before = snapshot(tmp_path)
     result = clinometer(*words, cwd=tmp_path)
     assert result.returncode == 2, result.stdout + result.stderr

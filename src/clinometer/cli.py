@@ -141,7 +141,7 @@ def _bad_input() -> Generator[None]:
     """What is wrong with the input is said before any work is spent, in one line and without a traceback."""
     try:
         yield
-    except ValueError as error:
+    except (ValueError, OSError) as error:
         Console(stderr=True, soft_wrap=True).print(f"[red]error:[/] {error}", highlight=False, markup=True)
         sys.exit(2)
 

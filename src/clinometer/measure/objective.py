@@ -6,13 +6,14 @@ are. This is the one file that evaluates an `nn.Module`, and it leaves the model
 """
 
 import contextlib
-from collections.abc import Callable, Collection, Generator, Iterator, Sequence
+from collections.abc import Callable, Collection, Generator, Sequence
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.func import functional_call
 
+from clinometer.measure.contract import check_graph, explain_devices, scalar
 from clinometer.measure.point import Point, dot
 from clinometer.measure.rng import RngState
 
@@ -91,7 +92,7 @@ class Objective:
         leaves = _leaves(at, self.names if wrt is None else wrt)
         loss = self._evaluate(leaves)
         if wrt is None:
-            _check_graph(loss)
+            check_graph(loss)
         return loss.detach(), _gradient(loss, leaves)
 
     @torch.enable_grad()
@@ -103,7 +104,7 @@ class Objective:
         """
         leaves = _leaves(at, self.names)
         loss = self._evaluate(leaves)
-        _check_graph(loss)
+        check_graph(loss)
         return _gradient(dot(_gradient(loss, leaves, create_graph=True), v), leaves)
 
     def outputs(self, at: Point, modules: Sequence[str]) -> dict[str, Tensor]:
@@ -150,9 +151,9 @@ class Objective:
             try:
                 loss = functional_call(self._program, placed, (self.batch,), tie_weights=False)
             except RuntimeError as error:
-                _explain_devices(error, state, self.batch)
+                explain_devices(error, state, self.batch)
                 raise
-        return _scalar(loss)
+        return scalar(loss)
 
     @contextlib.contextmanager
     def _as_in_training(self) -> Generator[None]:
@@ -198,14 +199,6 @@ def _gradient(value: Tensor, leaves: Point, create_graph: bool = False) -> dict[
     return dict(zip(wanted, grads, strict=True))
 
 
-def _check_graph(loss: Tensor) -> None:
-    if not loss.requires_grad:
-        raise ValueError(
-            "the loss has no graph: it does not depend on any trainable parameter. Was it detached, turned into a "
-            "number with .item(), or computed under torch.no_grad()? Return the tensor that you call .backward() on."
-        )
-
-
 def _leaves(at: Point, wrt: Collection[str]) -> dict[str, Tensor]:
     return {name: value.detach().requires_grad_(name in wrt) for name, value in at.items()}
 
@@ -231,35 +224,3 @@ def _keep(name: str, seen: dict[str, Tensor]) -> Callable[[nn.Module, Any, Any],
             seen[name] = first.detach().clone()  # an in-place ReLU after it would overwrite it
 
     return hook
-
-
-def _scalar(loss: Any) -> Tensor:
-    if not isinstance(loss, Tensor):
-        raise TypeError(f"loss_fn must return a scalar tensor; found {type(loss).__name__}. Return the loss itself.")
-    if loss.numel() != 1 or not loss.is_floating_point():
-        raise ValueError(
-            f"loss_fn must return a scalar of a floating type; found shape {tuple(loss.shape)} and {loss.dtype}. "
-            "Reduce it with .mean() or .sum(), as training does."
-        )
-    return loss.reshape(())
-
-
-def _explain_devices(error: RuntimeError, state: Point, batch: Batch) -> None:
-    ours = {str(t.device) for t in state.values()}
-    theirs = {str(t.device) for t in _tensors(batch)} - ours
-    if theirs:
-        raise ValueError(
-            f"the batch lies on {', '.join(sorted(theirs))} and the model on {', '.join(sorted(ours))}. "
-            f"Move it first: batch.to({min(ours)!r})."
-        ) from error
-
-
-def _tensors(batch: Batch) -> Iterator[Tensor]:
-    if isinstance(batch, Tensor):
-        yield batch
-    elif isinstance(batch, dict):
-        for value in batch.values():
-            yield from _tensors(value)
-    elif isinstance(batch, list | tuple):
-        for value in batch:
-            yield from _tensors(value)

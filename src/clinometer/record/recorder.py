@@ -57,7 +57,7 @@ class Recorder:
     Weights, buffers, gradients, optimizer state, random streams, modes and hooks end as in a run without the
     recorder, also when a probe raises (the error is passed on, and nothing of that step is written). Put the
     whole step in the block, from the forward pass to the optimizer's step. Cost: two copies of the parameters
-    and what the probes say, on scheduled steps; about a microsecond on others.
+    and what the probes say, on scheduled steps; under a microsecond on others.
 
     Args:
         model: The model in training.

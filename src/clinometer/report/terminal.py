@@ -4,8 +4,9 @@ import contextlib
 from collections.abc import Callable, Generator, Mapping, Sequence
 from typing import Any
 
-from rich.console import Console
+from rich.console import Console, Group
 from rich.live import Live
+from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
@@ -28,7 +29,7 @@ def progress(console: Console) -> Generator[Callable[[Progress], None]]:
     """
     if console.is_terminal:
         with Live(console=console, refresh_per_second=4) as live:
-            yield lambda now: live.update(Text(line(now)))
+            yield lambda now: live.update(Group(ProgressBar(now.total, now.done + now.failed, 60), Text(line(now))))
     else:
         shown = -1
 

@@ -166,8 +166,14 @@ def _cache_folder() -> Path:
 
 
 def _save(path: Path, **arrays: np.ndarray[Any, Any]) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
     # Two processes may do this at once: each writes its own file, and the rename is atomic.
     partial = path.with_suffix(f".{os.getpid()}.npz")
-    np.savez(partial, allow_pickle=False, **arrays)
-    partial.replace(path)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        np.savez(partial, allow_pickle=False, **arrays)
+        partial.replace(path)
+    except OSError as error:
+        partial.unlink(missing_ok=True)
+        raise ValueError(
+            f"the decoded images cannot be kept in {path.parent}: {error}. Set CLINOMETER_CACHE to another folder."
+        ) from error

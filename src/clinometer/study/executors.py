@@ -99,12 +99,14 @@ def _start(config: Config, folder: Path, device: str) -> BaseProcess:
     context: Any = mp.get_context(method)
     if method == "forkserver":
         context.set_forkserver_preload(["clinometer.study.run"])
-    process = context.Process(target=_child, args=(config, folder, device), daemon=True)
+    process = context.Process(target=_child, args=(config, folder, device, dict(os.environ)), daemon=True)
     process.start()
     return process
 
 
-def _child(config: Config, folder: Path, device: str) -> None:
+def _child(config: Config, folder: Path, device: str, environ: dict[str, str]) -> None:
+    os.environ.clear()  # the server's are those of the time when it was started
+    os.environ.update(environ)
     threading.Thread(target=_die_with_parent, daemon=True).start()
     log = _log(folder)
     log.unlink(missing_ok=True)
