@@ -7,6 +7,7 @@ alternate; a probe's figure is the median over repeats of (measured step − pla
 """
 
 import argparse
+import functools
 import statistics
 import timeit
 

@@ -49,7 +49,7 @@ class Everything(nn.Module):
         h = self.drop(F.relu(self.norm(self.first(x))))
         self.average = 0.9 * self.average + 0.1 * h.detach().mean(0)  # replaced, not changed in place
         h = self.frozen(self.tied(torch.tanh(self.second(h)))) + self.average
-        return self.head(h) * (self.table + 1)
+        return self.head(h) * (self.table + 1) + 0.01 * self.calls * h.mean()
 
 
 def everything(seed: int = 0) -> Everything:

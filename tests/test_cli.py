@@ -61,6 +61,7 @@ def test_reproduce_from_nothing_and_again(tmp_path: Path) -> None:
     [
         (["reproduce", "santurkar2019"], "no paper 'santurkar2019'; there are santurkar2018. Did you mean"),
         (["reproduce", "santurkar2018", "--scale", "smok"], "Did you mean 'smoke'"),
+        (["reproduce", "santurkar2018", "--scale", "[/red]"], "no scale '[/red]'"),
         (["reproduce", "santurkar2018", "--only", "figure_4"], "no figure or claim 'figure_4'; there are figure_01"),
         (["reproduce", "santurkar2018", "--seeds", "0"], "--seeds must be at least 1; found 0"),
         (["reproduce", "santurkar2018", "--jobs", "0"], "--jobs must be at least 1; found 0"),

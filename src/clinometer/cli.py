@@ -18,6 +18,7 @@ if _missing:  # said now, not after an hour of training
 
 from cyclopts import App, CycloptsError, Parameter
 from rich.console import Console
+from rich.text import Text
 
 from clinometer.papers import PAPERS
 from clinometer.report.reports import arm_name, report
@@ -85,7 +86,8 @@ def reproduce(
     console.print(claims_table(report(planned, folder, command, failures)))
     for failure in failures:
         name = f"{arm_name(failure.config, planned.base)}, seed {failure.config.seed}"
-        console.print(f"[red]failed:[/] {name}: {failure.reason} (see {failure.log})", highlight=False)
+        log = f" (see {failure.log})" if failure.log.is_file() else ""
+        console.print(Text.assemble(("failed: ", "red"), f"{name}: {failure.reason}{log}"))
     console.print(f"The report, with every figure: {folder / 'report.html'}", highlight=False, soft_wrap=True)
     return 1 if failures else 0
 
@@ -142,7 +144,7 @@ def _bad_input() -> Generator[None]:
     try:
         yield
     except (ValueError, OSError) as error:
-        Console(stderr=True, soft_wrap=True).print(f"[red]error:[/] {error}", highlight=False, markup=True)
+        Console(stderr=True, soft_wrap=True).print(Text.assemble(("error: ", "red"), str(error)))
         sys.exit(2)
 
 

@@ -5,6 +5,7 @@ loses at most the step in flight. Standard library and NumPy only; nothing read 
 """
 
 import json
+import operator
 import sqlite3
 import weakref
 from collections.abc import Mapping
@@ -20,13 +21,12 @@ Table = dict[str, np.ndarray[Any, Any]]  # "step" (n,) and, for each field, (n, 
 
 _APPLICATION_ID = 0x434C494E  # "CLIN": tells our files from other people's
 _SCHEMA = """
-CREATE TABLE IF NOT EXISTS meta (key TEXT PRIMARY KEY, value TEXT NOT NULL);
-CREATE TABLE IF NOT EXISTS fields (
-    id INTEGER PRIMARY KEY, probe TEXT NOT NULL, name TEXT NOT NULL, dtype TEXT NOT NULL, shape TEXT NOT NULL,
-    UNIQUE (probe, name, dtype, shape));
-CREATE TABLE IF NOT EXISTS rows (
-    step INTEGER NOT NULL, field INTEGER NOT NULL REFERENCES fields, data BLOB NOT NULL,
-    PRIMARY KEY (step, field)) WITHOUT ROWID;
+CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL);
+CREATE TABLE fields (id INTEGER PRIMARY KEY, probe TEXT NOT NULL, name TEXT NOT NULL, UNIQUE (probe, name));
+CREATE TABLE kinds (id INTEGER PRIMARY KEY, dtype TEXT NOT NULL, shape TEXT NOT NULL, UNIQUE (dtype, shape));
+CREATE TABLE rows (
+    step INTEGER NOT NULL, field INTEGER NOT NULL REFERENCES fields, kind INTEGER NOT NULL REFERENCES kinds,
+    data BLOB NOT NULL, PRIMARY KEY (step, field)) WITHOUT ROWID;
 """
 
 
@@ -52,10 +52,6 @@ class Store:
         self.path = None if path is None else Path(path)
         self._db = _connect(self.path, read_only)
         self.close = weakref.finalize(self, self._db.close)
-        self._fields: dict[tuple[str, str, str, str], int] = {
-            (probe, name, dtype, shape): identity
-            for identity, probe, name, dtype, shape in self._db.execute("SELECT * FROM fields")
-        }
 
     def append(self, step: int, rows: Mapping[str, Row]) -> None:
         """Write what each probe saw at `step`, all of it or nothing.
@@ -67,23 +63,19 @@ class Store:
         Raises:
             ValueError: if one of these values is there already for this step, or is not made of numbers or text.
         """
+        step = operator.index(step)
         arrays = {(probe, name): _array(probe, name, v) for probe, row in rows.items() for name, v in row.items()}
-        added: dict[tuple[str, str, str, str], int] = {}
         try:
             with self._db:
                 for (probe, name), array in arrays.items():
-                    key = (probe, name, array.dtype.str, json.dumps(array.shape))
-                    field = self._fields.get(key) or added.get(key)
-                    if field is None:
-                        insert = "INSERT INTO fields (probe, name, dtype, shape) VALUES (?, ?, ?, ?)"
-                        field = added[key] = int(self._db.execute(insert, key).lastrowid or 0)
-                    self._db.execute("INSERT INTO rows VALUES (?, ?, ?)", (step, field, array.tobytes()))
+                    field = self._id("fields", "probe", "name", probe, name)
+                    kind = self._id("kinds", "dtype", "shape", array.dtype.str, json.dumps(array.shape))
+                    self._db.execute("INSERT INTO rows VALUES (?, ?, ?, ?)", (step, field, kind, array.tobytes()))
         except sqlite3.IntegrityError as error:
             raise ValueError(
                 f"step {step} is in {self.path or 'memory'} already; steps are written once. "
                 "Number them apart, or call drop_from(step) to write it anew."
             ) from error
-        self._fields |= added
 
     def read(self, probe: str) -> Table:
         """All rows of one probe, stacked along the step.
@@ -94,8 +86,8 @@ class Store:
         columns: dict[str, list[Any]] = {}
         steps: dict[str, list[int]] = {}
         query = (
-            "SELECT step, name, dtype, shape, data FROM rows JOIN fields ON field = id "
-            "WHERE probe = ? ORDER BY step, id"
+            "SELECT step, name, dtype, shape, data FROM rows JOIN fields ON field = fields.id "
+            "JOIN kinds ON kind = kinds.id WHERE probe = ? ORDER BY step, fields.id"
         )
         for step, name, dtype, shape, data in self._db.execute(query, (probe,)):
             columns.setdefault(name, []).append(_decode(name, dtype, shape, data))
@@ -135,6 +127,14 @@ class Store:
             items = [(key, json.dumps(value)) for key, value in facts.items()]
             self._db.executemany("INSERT OR REPLACE INTO meta VALUES (?, ?)", items)
 
+    def _id(self, table: str, first: str, second: str, *values: str) -> int:
+        """The id of a row of `fields` or `kinds`, made where it is missing."""
+        known = self._db.execute(f"SELECT id FROM {table} WHERE {first} = ? AND {second} = ?", values).fetchone()
+        if known:
+            return known[0]
+        added = self._db.execute(f"INSERT INTO {table} ({first}, {second}) VALUES (?, ?)", values)
+        return int(added.lastrowid or 0)
+
 
 def _connect(path: Path | None, read_only: bool) -> sqlite3.Connection:
     if path is None:
@@ -155,22 +155,25 @@ def _connect(path: Path | None, read_only: bool) -> sqlite3.Connection:
 
 
 def _claim(db: sqlite3.Connection, path: Path | None, read_only: bool) -> None:
-    foreign = f"{path} is not a clinometer store; choose another path. It was left as it is."
     try:
         empty = not db.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
-        identity = db.execute("PRAGMA application_id").fetchone()[0]
+        ours = db.execute("PRAGMA application_id").fetchone()[0] == _APPLICATION_ID and not empty
     except sqlite3.DatabaseError as error:
-        raise ValueError(foreign) from error
-    if (read_only or not empty) and identity != _APPLICATION_ID:
-        raise ValueError(foreign)
+        if error.sqlite_errorcode != sqlite3.SQLITE_NOTADB:
+            raise  # locked, or a failing disk: nobody may conclude that the file is worthless
+        empty = ours = False
+    if not ours and (read_only or not empty):
+        raise ValueError(f"{path} is not a clinometer store; choose another path. It was left as it is.")
     if not read_only:
         db.execute("PRAGMA journal_mode = WAL")
         db.execute("PRAGMA synchronous = NORMAL")
-        db.execute(f"PRAGMA application_id = {_APPLICATION_ID}")
-        db.executescript(_SCHEMA)
+    if not read_only and empty:
+        db.executescript(f"BEGIN IMMEDIATE; {_SCHEMA} PRAGMA application_id = {_APPLICATION_ID}; COMMIT;")
 
 
 def _array(probe: str, name: str, value: Array) -> np.ndarray[Any, Any]:
+    if name == "step":
+        raise ValueError(f"{probe} has a field named 'step', which is the index of its rows; name it otherwise.")
     if isinstance(value, torch.Tensor):
         value = value.detach().cpu()
         value = value.float() if value.dtype in (torch.bfloat16, torch.float16) else value

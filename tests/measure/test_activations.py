@@ -1,6 +1,6 @@
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from torch import nn
 
@@ -9,7 +9,6 @@ from clinometer.measure.activations import units
 
 
 @given(st.integers(0, 1000), st.sampled_from([(9, 3), (5, 3, 4), (5, 3, 4, 2)]))
-@settings(deadline=None)
 def test_moments_are_what_batchnorm_computes(seed: int, shape: tuple[int, ...]) -> None:
     """The truth is torch's BatchNorm with momentum 1, whose running statistics are those of the batch.
 

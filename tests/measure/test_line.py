@@ -21,7 +21,6 @@ def along_gradient(objective: Objective, sizes: list[float]) -> Line:
 
 
 @given(EIGENVALUES, SIZES, st.integers(0, 1000))
-@settings(deadline=None)
 def test_a_quadratic_is_known_everywhere(eigenvalues: list[float], sizes: list[float], seed: int) -> None:
     """Closed form: L = ½Σλx², g = λx, and along −g the gap is a‖λ²x‖. Sums of a few float64 terms round to 1e-12."""
     generator = torch.Generator().manual_seed(seed)
@@ -70,7 +69,7 @@ def test_size_zero_gives_the_training_loss_bit_for_bit() -> None:
 
 
 @given(st.floats(0.1, 10.0))
-@settings(deadline=None, max_examples=20)
+@settings(max_examples=20)
 def test_scaling_the_loss_scales_what_it_should(factor: float) -> None:
     """c·L has loss, gradient and β multiplied by c, for the same points; cosines stay. Float64 rounds to 1e-12."""
     x, y = batch()
@@ -86,7 +85,7 @@ def test_scaling_the_loss_scales_what_it_should(factor: float) -> None:
 
 
 @given(st.floats(0.1, 10.0))
-@settings(deadline=None, max_examples=20)
+@settings(max_examples=20)
 def test_a_direction_and_its_size_may_trade_a_factor(factor: float) -> None:
     """x + a·d = x + (a/c)·(c·d): the walk is the same but for rounding, and so is every quantity read from it."""
     objective = Objective(everything().double(), cross_entropy, (batch()[0].double(), batch()[1]))
@@ -99,7 +98,7 @@ def test_a_direction_and_its_size_may_trade_a_factor(factor: float) -> None:
 
 
 @given(st.permutations(range(6)))
-@settings(deadline=None, max_examples=20)
+@settings(max_examples=20)
 def test_permuting_hidden_units_changes_nothing(order: list[int]) -> None:
     """Hidden units are exchangeable: permuting rows of one layer and columns of the next is the same function."""
     torch.manual_seed(0)

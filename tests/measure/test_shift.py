@@ -18,7 +18,7 @@ def two_layers(seed: int) -> tuple[Objective, torch.Tensor, torch.Tensor]:
 
 
 @given(st.integers(0, 1000), st.floats(-0.5, 0.5))
-@settings(deadline=None, max_examples=30)
+@settings(max_examples=30)
 def test_a_linear_network_of_two_layers_by_hand(seed: int, size: float) -> None:
     """Closed form: for ½‖X W1ᵀW2ᵀ − Y‖² the gradient of W2 is Rᵀ(X W1ᵀ), with R the residual."""
     objective, x, y = two_layers(seed)

@@ -2,7 +2,7 @@ import math
 
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from torch import nn
 
@@ -44,7 +44,6 @@ def test_lp_by_its_definition(name: str, shape: tuple[int, ...]) -> None:
 
 
 @given(st.sampled_from(list(P)), st.floats(0.1, 100.0))
-@settings(deadline=None)
 def test_lp_does_not_see_the_scale_of_its_input(name: str, factor: float) -> None:
     """Mean and p-norm are homogeneous of degree 1, so a factor cancels but for the 1e-5 in the denominator."""
     y = sample((20, 3)) + 0.5

@@ -9,10 +9,10 @@ from clinometer.study.config import Config, grid, one_of
 
 def test_a_key_depends_on_every_field() -> None:
     """Two runs that differ anywhere must not share a folder: each field is changed in turn."""
-    other = {"data": "cifar10", "model": "vgg11", "norm": "l1"}
+    other = {"data": "cifar10", "model": "vgg11", "norm": "l1", "momentum": 0.5}
     keys = {Config().key}
     for field in dataclasses.fields(Config):
-        changed = other.get(field.name, getattr(Config(), field.name) + 1 if field.name not in other else None)
+        changed = other[field.name] if field.name in other else getattr(Config(), field.name) + 1
         keys.add(dataclasses.replace(Config(), **{field.name: changed}).key)
     assert len(keys) == len(dataclasses.fields(Config)) + 1
 
@@ -35,15 +35,25 @@ def test_a_grid_is_the_product(lrs: int, seeds: int) -> None:
         ({"norm": "bacth"}, "Did you mean 'batch'"),
         ({"data": "mnist"}, "no data set 'mnist'; there are digits, cifar10"),
         ({"model": "vgg12"}, "Did you mean 'vgg1"),
-        ({"lr": 0.0}, "lr must be positive; found 0.0"),
-        ({"lr": float("nan")}, "lr must be positive; found nan"),
+        ({"lr": 0.0}, "lr must be positive and finite; found 0.0"),
+        ({"lr": float("nan")}, "lr must be positive and finite; found nan"),
         ({"steps": -1}, "steps must be positive"),
+        ({"lr": float("inf")}, "lr must be positive and finite"),
+        ({"momentum": 1.0}, "momentum must lie in"),
+        ({"lr": "0.1"}, "lr must be float; found '0.1'"),
+        ({"steps": 10.5}, "steps must be int; found 10.5"),
+        ({"seed": True}, "seed must be int; found True"),
     ],
 )
 def test_what_cannot_be_run_is_refused(bad: dict[str, object], words: str) -> None:
     """Before any work is spent."""
-    with pytest.raises(ValueError, match=words):
+    with pytest.raises((ValueError, TypeError), match=words):
         Config(**bad)  # type: ignore[arg-type]
+
+
+def test_equal_configs_are_one_run() -> None:
+    """1 and 1.0 are equal to Python but not to JSON: the run's folder must not depend on how it was written."""
+    assert Config(lr=1).key == Config(lr=1.0).key
 
 
 def test_unknown_factors_and_names() -> None:

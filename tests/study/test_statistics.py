@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
@@ -11,7 +11,6 @@ SAMPLES = st.lists(st.floats(-100, 100), min_size=2, max_size=8)
 
 
 @given(SAMPLES)
-@settings(deadline=None)
 def test_interval_is_the_one_of_scipys_t_test(samples: list[float]) -> None:
     """The truth is scipy's one-sample t-test; it rounds like ours to about 1e-9."""
     if np.ptp(samples) < 1e-6:
@@ -29,7 +28,6 @@ def test_the_interval_covers_what_it_says_with_three_seeds() -> None:
 
 
 @given(st.lists(st.integers(-50, 50), min_size=1, max_size=7))
-@settings(deadline=None)
 def test_sign_flip_is_scipys_exact_permutation_test(values: list[int]) -> None:
     """The truth is scipy's exact test with paired sign flips; integers keep ties exact."""
     theirs = (
@@ -62,7 +60,6 @@ def test_a_number_that_is_not_finite_decides_nothing() -> None:
 
 
 @given(SAMPLES, st.floats(-10, 10))
-@settings(deadline=None)
 def test_above_and_below_never_both_hold(samples: list[float], bound: float) -> None:
     """They are opposite statements: one's holding is the other's failing."""
     opposite = {"holds": "fails", "fails": "holds", "undecided": "undecided"}

@@ -3,7 +3,8 @@
 torch's own errors come from deep inside autograd, and name neither the loss nor the batch.
 """
 
-from collections.abc import Iterator
+import dataclasses
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from torch import Tensor
@@ -34,21 +35,58 @@ def explain_devices(error: RuntimeError, state: Point, batch: Any) -> None:
         ) from error
 
 
-def _tensors(batch: Any) -> Iterator[Tensor]:
-    if isinstance(batch, Tensor):
-        yield batch
-    elif isinstance(batch, dict):
-        for value in batch.values():
-            yield from _tensors(value)
-    elif isinstance(batch, list | tuple):
-        for value in batch:
-            yield from _tensors(value)
-
-
-def check_graph(loss: Tensor) -> None:
-    """ValueError unless the loss depends on a parameter."""
+def check_graph(loss: Tensor, live: Point) -> None:
+    """ValueError unless the loss depends on the parameters that were put in place, and not on the model's own."""
     if not loss.requires_grad:
         raise ValueError(
             "the loss has no graph: it does not depend on any trainable parameter. Was it detached, turned into a "
             "number with .item(), or computed under torch.no_grad()? Return the tensor that you call .backward() on."
         )
+    own = _own_parameters(loss, {id(p): name for name, p in live.items()})
+    if own:
+        raise ValueError(
+            f"loss_fn uses the parameter {own!r} by a reference of its own, kept from before: it would stay where it "
+            "is while the others move. Reach parameters through the model: model.parameters() inside loss_fn."
+        )
+
+
+def versions(batch: Any) -> list[int]:
+    """How often each tensor of a batch has been changed in place so far."""
+    return [t._version for t in _tensors(batch) if not t.is_inference()]
+
+
+def check_batch(batch: Any, seen: list[int]) -> None:
+    """ValueError if the batch is not what it was when `versions` looked."""
+    if versions(batch) != seen:
+        raise ValueError(
+            "the batch was changed in place, by the training step or by loss_fn, after the objective was made: what is "
+            "measured would not be what was trained. Change a copy instead: batch = batch.clone()."
+        )
+
+
+def _own_parameters(loss: Tensor, names: dict[int, str]) -> str | None:
+    """The name of a parameter of these that the loss's graph ends in, or None."""
+    waiting: list[Any] = [loss.grad_fn]
+    met: set[Any] = set()
+    while waiting:
+        node = waiting.pop()
+        if node is None or node in met:
+            continue
+        met.add(node)
+        if id(getattr(node, "variable", None)) in names:
+            return names[id(node.variable)]
+        waiting.extend(previous for previous, _ in node.next_functions)
+    return None
+
+
+def _tensors(batch: Any) -> Iterator[Tensor]:
+    if isinstance(batch, Tensor):
+        yield batch
+    elif isinstance(batch, Mapping):
+        for value in batch.values():
+            yield from _tensors(value)
+    elif isinstance(batch, list | tuple):
+        for value in batch:
+            yield from _tensors(value)
+    elif dataclasses.is_dataclass(batch):
+        yield from _tensors(vars(batch))

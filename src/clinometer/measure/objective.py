@@ -6,17 +6,20 @@ are. This is the one file that evaluates an `nn.Module`, and it leaves the model
 """
 
 import contextlib
+import operator
 from collections.abc import Callable, Collection, Generator, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 from torch import Tensor, nn
 from torch.func import functional_call
 
-from clinometer.measure.contract import check_graph, explain_devices, scalar
+from clinometer.measure.contract import check_batch, check_graph, explain_devices, scalar, versions
 from clinometer.measure.point import Point, dot
+from clinometer.measure.replica import Replica
 from clinometer.measure.rng import RngState
 
+T = TypeVar("T")
 Batch = Any
 LossFn = Callable[[nn.Module, Batch], Tensor]
 
@@ -25,12 +28,12 @@ class Objective:
     """L(x): the loss of `model` on `batch` with its trainable parameters at x.
 
     BatchNorm in train mode normalises with the batch's own statistics, as the training step did, and its
-    running statistics stay put: every evaluation works on clones of the buffers. Dropout and noise draw the
+    running statistics stay put: every evaluation works on copies of the buffers. Dropout and noise draw the
     same at every point. A parameter that does not take part in the loss has gradient zero; parameters with
-    `requires_grad=False` are held where they are. Memory: one copy of buffers and frozen parameters.
+    `requires_grad=False` are held where they are. Memory: two copies of buffers and frozen parameters.
 
-    State that a module keeps outside parameters and buffers (a Python counter, say), and forward hooks of
-    the user's own, see these evaluations: torch offers no way to tell such hooks from those a model needs.
+    What a module keeps in plain attributes (numbers, lists, tensors, generators) is as it was, too. Forward hooks of
+    the user's own see these evaluations: torch offers no way to tell them from those a model needs.
 
     Args:
         model: Any module. It is used where it lies, not copied.
@@ -54,34 +57,31 @@ class Objective:
         self.model = model
         self.loss_fn = loss_fn
         self.batch = batch
-        self.names = tuple(name for name, p in model.named_parameters() if p.requires_grad)
+        self._live = {name: p for name, p in model.named_parameters() if p.requires_grad}
+        self.names = tuple(self._live)
         if not self.names:
             raise ValueError(
                 "the model has no trainable parameter (requires_grad=True); found "
                 f"{sum(1 for _ in model.parameters())} parameters in {type(model).__name__}. "
                 "A landscape needs at least one direction: pass the network itself, unfrozen."
             )
-        self._program = _Program(model, loss_fn)
-        # Cloned, not referenced: a momentum encoder or an EMA copy is a frozen parameter that moves.
-        self._fixed = {name: p.detach().clone() for name, p in model.named_parameters() if not p.requires_grad}
-        self._buffers = {name: b.detach().clone() for name, b in model.named_buffers()}
-        self._slots = _slots(model)
-        self._modes = [(module, module.training) for module in model.modules()]
+        self._replica = Replica(model, self._live)
+        self._scripted = _scripted_buffers(model)
+        self._seen = versions(batch)
+        self._graph_checked = False
         self._holding = False
-        self._rng = RngState.seeded(seed) if isinstance(seed, int) else seed or RngState.now()
+        self._rng = _streams(seed)
 
     def here(self) -> dict[str, Tensor]:
         """The model's present trainable parameters, as detached copies."""
-        trainable = dict(self.model.named_parameters())
-        return {name: trainable[name].detach().clone() for name in self.names}
+        return {name: p.detach().clone() for name, p in self._live.items()}
 
     def loss(self, at: Point) -> Tensor:
         """L(at), a tensor of shape (). Cost: one forward pass."""
-        return self._evaluate(_leaves(at, ())).detach()
+        return self._evaluate(at, (), lambda loss, _leaves: loss.detach())
 
-    @torch.enable_grad()  # the caller may be under no_grad
     def loss_and_grad(self, at: Point, wrt: Collection[str] | None = None) -> tuple[Tensor, dict[str, Tensor]]:
-        """L(at) and ∇L(at), bit for bit what `loss.backward()` would leave there.
+        """L(at) and ∇L(at), bit for bit what `loss.backward()` would leave there but for hooks on parameters.
 
         Cost: one forward-backward pass; with `wrt`, the backward pass ends at the first layer it names.
 
@@ -89,23 +89,27 @@ class Objective:
             at: A value for every trainable parameter.
             wrt: The parameters to differentiate by; all of them by default.
         """
-        leaves = _leaves(at, self.names if wrt is None else wrt)
-        loss = self._evaluate(leaves)
-        if wrt is None:
-            check_graph(loss)
-        return loss.detach(), _gradient(loss, leaves)
 
-    @torch.enable_grad()
+        def differentiated(loss: Tensor, leaves: Point) -> tuple[Tensor, dict[str, Tensor]]:
+            if wrt is None and not self._graph_checked:
+                check_graph(loss, self._live)
+                self._graph_checked = True
+            return loss.detach(), _gradient(loss, leaves)
+
+        return self._evaluate(at, self.names if wrt is None else wrt, differentiated)
+
     def hvp(self, at: Point, v: Point) -> dict[str, Tensor]:
         """The Hessian-vector product ∇²L(at) v. Cost: about two forward-backward passes.
 
         By double backward: forward-mode differentiation through BatchNorm is silently wrong
         (pytorch#196699).
         """
-        leaves = _leaves(at, self.names)
-        loss = self._evaluate(leaves)
-        check_graph(loss)
-        return _gradient(dot(_gradient(loss, leaves, create_graph=True), v), leaves)
+
+        def differentiated_twice(loss: Tensor, leaves: Point) -> dict[str, Tensor]:
+            check_graph(loss, self._live)
+            return _gradient(dot(_gradient(loss, leaves, create_graph=True), v), leaves)
+
+        return self._evaluate(at, self.names, differentiated_twice)
 
     def outputs(self, at: Point, modules: Sequence[str]) -> dict[str, Tensor]:
         """What the named submodules return at `at`, detached. Cost: one forward pass.
@@ -138,55 +142,68 @@ class Objective:
         finally:
             self._holding = False
 
-    def _evaluate(self, leaves: Point) -> Tensor:
-        if set(leaves) != set(self.names):
-            odd = sorted(set(leaves) ^ set(self.names))
+    def _evaluate(self, at: Point, wrt: Collection[str], then: Callable[[Tensor, Point], T]) -> T:
+        """`then(loss, leaves)` while everything is as in training.
+
+        Differentiation belongs inside: checkpointed activations are computed again in the backward pass, and must
+        meet the same parameters, buffers and draws.
+        """
+        if set(at) != set(self.names):
+            odd = sorted(set(at) ^ set(self.names))
             raise ValueError(
                 f"a point needs a value for each of the {len(self.names)} trainable parameters and no other; "
                 f"found a difference at {odd[0]!r}. Start from `objective.here()`."
             )
-        state = {**leaves, **self._fixed, **{name: b.clone() for name, b in self._buffers.items()}}
-        placed = {slot: state[name] for slot, name in self._slots.items()}
-        with self._as_in_training():
-            try:
-                loss = functional_call(self._program, placed, (self.batch,), tie_weights=False)
-            except RuntimeError as error:
-                explain_devices(error, state, self.batch)
-                raise
-        return scalar(loss)
+        check_batch(self.batch, self._seen)
+        leaves = {name: at[name].detach().requires_grad_(name in wrt) for name in self.names}
 
-    @contextlib.contextmanager
-    def _as_in_training(self) -> Generator[None]:
-        present = [(module, module.training) for module, _ in self._modes]
-        with self.held(), torch.enable_grad():
+        def work() -> T:
+            return then(scalar(self.loss_fn(self.model, self.batch)), leaves)
+
+        with self.held(), torch.enable_grad(), self._replica.installed(leaves):
             self._rng.restore()
             try:
-                _set_modes(self._modes)
-                yield
-            finally:
-                _set_modes(present)
+                result = _with_scripted(self.model, work, leaves, self._scripted)
+            except RuntimeError as error:
+                explain_devices(error, leaves, self.batch)
+                raise
+        check_batch(self.batch, self._seen)
+        return result
 
 
 class _Program(nn.Module):
-    """`loss_fn` as a module, so that `functional_call` swaps the parameters under all that `loss_fn` does."""
+    """Work on a model as a module's forward pass, which is what `functional_call` wraps."""
 
-    def __init__(self, model: nn.Module, loss_fn: LossFn) -> None:
+    def __init__(self, model: nn.Module, work: Callable[[], Any]) -> None:
         super().__init__()
         self.model = model
-        self.loss_fn = loss_fn
+        self.work = work
 
-    def forward(self, batch: Batch) -> Tensor:
-        return self.loss_fn(self.model, batch)
+    def forward(self) -> Any:
+        return self.work()
 
 
-def _slots(model: nn.Module) -> dict[str, str]:
-    """Where each value belongs in `_Program`, and its name; a tied one belongs in several places.
+def _scripted_buffers(model: nn.Module) -> dict[str, Tensor]:
+    scripted = [(name, m) for name, m in model.named_modules() if isinstance(m, torch.jit.ScriptModule)]
+    return {
+        f"{owner}.{name}" if owner else name: buffer.detach().clone()
+        for owner, module in scripted
+        for name, buffer in module.named_buffers(recurse=False)
+    }
 
-    `functional_call` can find ties too, at every call, which costs small networks more than the swap itself.
-    """
-    first: dict[Tensor, str] = {}
-    every = [*model.named_parameters(remove_duplicate=False), *model.named_buffers(remove_duplicate=False)]
-    return {f"model.{name}": first.setdefault(tensor, name) for name, tensor in every}
+
+def _with_scripted(model: nn.Module, work: Callable[[], T], leaves: Point, buffers: Point) -> T:
+    """`work()`, with the values of TorchScript modules in place: their state is not Python's to swap."""
+    if not any(isinstance(module, torch.jit.ScriptModule) for module in model.modules()):
+        return work()
+    placed = {**leaves, **{name: buffer.clone() for name, buffer in buffers.items()}}
+    return functional_call(_Program(model, work), {f"model.{name}": t for name, t in placed.items()}, ())
+
+
+def _streams(seed: int | RngState | None) -> RngState:
+    if isinstance(seed, RngState):
+        return seed
+    return RngState.now() if seed is None else RngState.seeded(operator.index(seed))
 
 
 def _gradient(value: Tensor, leaves: Point, create_graph: bool = False) -> dict[str, Tensor]:
@@ -196,17 +213,7 @@ def _gradient(value: Tensor, leaves: Point, create_graph: bool = False) -> dict[
     grads = torch.autograd.grad(
         value, list(wanted.values()), create_graph=create_graph, allow_unused=True, materialize_grads=True
     )
-    return dict(zip(wanted, grads, strict=True))
-
-
-def _leaves(at: Point, wrt: Collection[str]) -> dict[str, Tensor]:
-    return {name: value.detach().requires_grad_(name in wrt) for name, value in at.items()}
-
-
-def _set_modes(modes: list[tuple[nn.Module, bool]]) -> None:
-    for module, training in modes:
-        if module.training != training:
-            module.training = training  # not .train(): it recurses, and models override it
+    return {name: grad.to_dense() if grad.is_sparse else grad for name, grad in zip(wanted, grads, strict=True)}
 
 
 def _submodule(model: nn.Module, name: str) -> nn.Module:

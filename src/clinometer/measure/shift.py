@@ -44,11 +44,11 @@ def layers_of(model: nn.Module) -> dict[str, tuple[str, ...]]:
     owners: dict[str, list[str]] = {}
     trainable = {name: p for name, p in model.named_parameters() if p.requires_grad}  # a tied one under its first name
     for name in trainable:
-        owners.setdefault(name.rpartition(".")[0], []).append(name)
+        owners.setdefault(_owner(name), []).append(name)
     layers: dict[str, tuple[str, ...]] = {}
     leading: list[str] = []
     for owner, names in owners.items():
-        weight = next((name for name in names if trainable[name].ndim >= 2), None)
+        weight = _weight({name: trainable[name] for name in names})
         if weight is not None:
             layers[owner or weight] = (weight, *leading, *(name for name in names if name != weight))
             leading = []
@@ -59,6 +59,19 @@ def layers_of(model: nn.Module) -> dict[str, tuple[str, ...]]:
     if not layers:
         raise ValueError("the model has no trainable weight of two or more dimensions, so no layer to measure.")
     return layers
+
+
+def _owner(name: str) -> str:
+    """The module that a parameter belongs to; a parametrized weight belongs to the module it is the weight of."""
+    module, inside, _ = f".{name}".partition(".parametrizations.")
+    return module.lstrip(".") if inside else name.rpartition(".")[0]
+
+
+def _weight(parameters: Mapping[str, Tensor]) -> str | None:
+    """The first parameter of two or more dimensions; not weight norm's magnitudes, of which there is one per output."""
+    matrices = [name for name, p in parameters.items() if p.ndim >= 2]
+    directions = [name for name in matrices if parameters[name].numel() > max(parameters[name].shape)]
+    return next(iter(directions or matrices), None)
 
 
 def covariate_shift(

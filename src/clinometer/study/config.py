@@ -4,6 +4,8 @@ import dataclasses
 import difflib
 import hashlib
 import json
+import math
+import operator
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
@@ -37,18 +39,33 @@ class Config:
     test_every: int = 10  # steps between passes over the test set
 
     def __post_init__(self) -> None:
+        for field in dataclasses.fields(self):
+            object.__setattr__(self, field.name, _typed(field.name, getattr(self, field.name), type(field.default)))
         one_of("data set", self.data, DATASETS)
         one_of("model", self.model, PLANS)
         one_of("norm", self.norm, NORMS)
         for name in ("width", "lr", "batch_size", "steps", "measure_every", "test_every"):
-            if not getattr(self, name) > 0:
-                raise ValueError(f"{name} must be positive; found {getattr(self, name)}.")
+            if not 0 < getattr(self, name) < math.inf:
+                raise ValueError(f"{name} must be positive and finite; found {getattr(self, name)}.")
+        if not 0 <= self.momentum < 1:
+            raise ValueError(f"momentum must lie in [0, 1); found {self.momentum}.")
 
     @property
     def key(self) -> str:
         """A name for the run's folder: a hash of the config."""
         text = json.dumps(dataclasses.asdict(self), sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def _typed(name: str, value: Any, kind: type) -> Any:
+    """The value as its field's type, so that lr=1 and lr=1.0 are one run; TypeError if it is not one."""
+    if kind is float and isinstance(value, int | float) and not isinstance(value, bool):
+        return float(value)
+    if kind is int and not isinstance(value, bool) and hasattr(value, "__index__"):
+        return operator.index(value)
+    if kind is str and isinstance(value, str):
+        return value
+    raise TypeError(f"{name} must be {kind.__name__}; found {value!r}.")
 
 
 def one_of(kind: str, name: str, known: Iterable[str]) -> str:

@@ -27,7 +27,7 @@ def is_done(folder: Path) -> bool:
     rows = folder / "rows.sqlite"
     try:
         return rows.is_file() and "ended" in Store(rows, read_only=True).meta
-    except ValueError:  # killed while the store was being made
+    except ValueError:  # killed before the store was made
         return False
 
 
@@ -41,9 +41,6 @@ def run(config: Config, folder: Path, device: str = "cpu") -> None:
     _write(folder / "environment.json", environment(device))
     torch.set_num_threads(1)  # one single-threaded process per core beats one process with many threads
     train(config, folder, device)
-    store = Store(folder / "rows.sqlite")
-    store.set_meta(ended=True)
-    store.close()
 
 
 def _write(path: Path, facts: object) -> None:

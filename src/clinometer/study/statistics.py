@@ -29,8 +29,9 @@ def interval(samples: ArrayLike, level: float = 0.95) -> Interval:
     Source: Student (1908); coverage at small n measured in `tests/study/test_statistics.py`.
 
     Example:
-        >>> interval([1.0, 2.0, 3.0])
-        Interval(value=2.0, low=-0.4841377118, high=4.4841377118, n=3)
+        >>> found = interval([1.0, 2.0, 3.0])
+        >>> f"{found.value} [{found.low:.3f}, {found.high:.3f}], n = {found.n}"
+        '2.0 [-0.484, 4.484], n = 3'
     """
     from scipy import stats
 
@@ -43,7 +44,7 @@ def interval(samples: ArrayLike, level: float = 0.95) -> Interval:
     if len(values) == 1:
         return Interval(mean, -np.inf, np.inf, 1)
     margin = float(stats.t.ppf((1 + level) / 2, len(values) - 1)) * float(values.std(ddof=1)) / len(values) ** 0.5
-    return Interval(mean, round(mean - margin, 10), round(mean + margin, 10), len(values))
+    return Interval(mean, mean - margin, mean + margin, len(values))
 
 
 def sign_flip_p(differences: Sequence[float]) -> float:

@@ -11,13 +11,14 @@ import numpy as np
 from clinometer.store import Store, Table
 from clinometer.study.config import Config
 from clinometer.study.run import is_done, run_folder
+from clinometer.study.train import steps_of
 
 Floats = np.ndarray[Any, np.dtype[np.float64]]
 
 
 @dataclass(frozen=True)
 class Runs:
-    """The finished runs of a study. A run that diverged goes on as NaN up to the length of the others."""
+    """The finished runs of a study. A run that diverged goes on as NaN to the length that was asked for."""
 
     study: Path
     configs: tuple[Config, ...]
@@ -33,16 +34,17 @@ class Runs:
 
     def values(self, probe: str, field: str, *, seeds: Sequence[int] | None = None, **arm: Any) -> Floats:
         """A field of an arm's runs, shape (seeds, steps, ...), in the order of `seeds` (by default all that it has)."""
-        runs = {config.seed: self.read(config, probe)[field] for config in self._of(arm)}
+        runs = {config.seed: config for config in self._of(arm)}
         chosen = [runs[seed] for seed in (sorted(runs) if seeds is None else seeds)]
         if not chosen:
             raise ValueError(f"no finished run has {_said(arm)}.")
-        longest = max(len(values) for values in chosen)
-        return np.stack([_lengthened(np.asarray(values), longest) for values in chosen])
+        return np.stack(
+            [_lengthened(self.read(config, probe)[field], len(steps_of(config, probe))) for config in chosen]
+        )
 
     def steps(self, probe: str, **arm: Any) -> np.ndarray[Any, Any]:
-        """The steps at which a probe looked, shape (steps,)."""
-        return max((self.read(config, probe)["step"] for config in self._of(arm)), key=len)
+        """The steps at which a probe looked, or would have but for a divergence, shape (steps,)."""
+        return np.array(steps_of(self._of(arm)[0], probe))
 
     def pairs(self, first: dict[str, Any], second: dict[str, Any]) -> list[int]:
         """The seeds that two arms have in common."""

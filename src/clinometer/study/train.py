@@ -23,7 +23,7 @@ def train(config: Config, folder: Path, device: str = "cpu") -> None:
 
     Rows: `train` (loss and minibatch accuracy, every step), `test` (loss and accuracy), and the probes
     `landscape`, `internal_shift` and `activations`. Loss and accuracy are those of the step's own forward pass.
-    A run whose loss is no longer finite ends there, with `diverged_at` among the store's facts.
+    A run whose loss is no longer finite ends there, with `diverged_at` among the store's facts; `ended` is the last.
     """
     data = DATASETS[config.data]()
     model = build(config, data).to(device)
@@ -39,6 +39,7 @@ def train(config: Config, folder: Path, device: str = "cpu") -> None:
         optimizer=optimizer,
         to=folder,
     )
+    tested = set(steps_of(config, "test"))
     torch.manual_seed(config.seed)  # the noise layers' draws
     for step, batch in enumerate(batches(config, data, device)):
         with recorder.step(batch):
@@ -48,13 +49,23 @@ def train(config: Config, folder: Path, device: str = "cpu") -> None:
             optimizer.step()
             optimizer.zero_grad()
         rows = {"train": {"loss": loss, "accuracy": _accuracy(logits, batch[1])}}
-        if step % config.test_every == 0 or step == config.steps - 1:
+        if step in tested:
             rows["test"] = test(model, data, device)
         recorder.store.append(step, rows)
         if not math.isfinite(loss.item()):
             recorder.store.set_meta(diverged_at=step)
             break
+    recorder.store.set_meta(ended=True)
     recorder.store.close()
+
+
+def steps_of(config: Config, probe: str) -> range | list[int]:
+    """The steps at which a run of `config` writes rows of `probe`, if it does not diverge."""
+    if probe == "train":
+        return range(config.steps)
+    if probe == "test":
+        return sorted({*range(0, config.steps, config.test_every), config.steps - 1})
+    return range(0, config.steps, config.measure_every)
 
 
 def loss_fn(model: nn.Module, batch: Batch) -> Tensor:

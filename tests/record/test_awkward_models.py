@@ -1,0 +1,181 @@
+"""No trace, and the right numbers, for models whose state is more than parameters and buffers."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import torch
+from properties import assert_same, traces
+from torch import Tensor, nn
+from torch.nn import functional as F
+from torch.nn.utils import parametrizations, weight_norm
+from torch.nn.utils import spectral_norm as legacy_spectral_norm
+from torch.utils.checkpoint import checkpoint
+
+from clinometer import Objective, Recorder, covariate_shift, every, internal_shift, landscape, layers_of
+
+
+class FilledOnFirstUse(nn.Linear):
+    """A buffer that is None until the first forward pass, and changed in place from then on."""
+
+    def __init__(self) -> None:
+        super().__init__(4, 4)
+        self.register_buffer("average", None)
+
+    def forward(self, x: Tensor) -> Tensor:
+        y = super().forward(x)
+        if self.average is None:
+            self.average = torch.zeros(4)
+        self.average.mul_(0.9).add_(0.1 * y.detach().mean(0))
+        return y + self.average
+
+
+class OwnGenerator(nn.Linear):
+    """Noise from a generator that belongs to the module."""
+
+    def __init__(self) -> None:
+        super().__init__(4, 4)
+        self.generator = torch.Generator().manual_seed(1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return super().forward(x) + 0.3 * torch.randn(x.shape, generator=self.generator)
+
+
+class Annealed(nn.Linear):
+    """A Python float and a list that change at every call, and a plain tensor that is no buffer."""
+
+    def __init__(self) -> None:
+        super().__init__(4, 4)
+        self.temperature = 1.0
+        self.history: list[Tensor] = []
+        self.momentum = torch.zeros(4)
+
+    def forward(self, x: Tensor) -> Tensor:
+        self.temperature *= 0.9
+        y = super().forward(x) * self.temperature + sum(self.history[-2:], torch.zeros(4)) + self.momentum
+        self.history.append(y.detach().mean(0))
+        self.momentum.add_(0.01 * y.detach().mean(0))
+        return y
+
+
+class Codebook(nn.Linear):
+    """A parameter that is not trained by gradients but moved by the forward pass, as in VQ-VAE."""
+
+    def __init__(self) -> None:
+        super().__init__(4, 4)
+        self.code = nn.Parameter(torch.zeros(4), requires_grad=False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        y = super().forward(x)
+        with torch.no_grad():
+            self.code.add_(0.1 * (y.mean(0) - self.code))
+        return y + self.code
+
+
+class Checkpointed(nn.Sequential):
+    """Activations thrown away and computed again in the backward pass, BatchNorm and dropout among them."""
+
+    keep = False
+
+    def forward(self, x: Tensor) -> Tensor:
+        run = super().forward
+        return run(x) if self.keep else checkpoint(run, x, use_reentrant=False)
+
+
+class Recurrent(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.rnn = nn.LSTM(4, 4, num_layers=2, dropout=0.2, batch_first=True)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.rnn(x[:, None])[0][:, 0]
+
+
+def block() -> list[nn.Module]:
+    return [nn.Linear(4, 4), nn.BatchNorm1d(4), nn.Dropout(0.2), nn.Tanh(), nn.Linear(4, 4)]
+
+
+MODELS: dict[str, Callable[[], nn.Module]] = {
+    "buffer filled on first use": FilledOnFirstUse,
+    "own generator": OwnGenerator,
+    "annealed attributes": Annealed,
+    "codebook": Codebook,
+    "checkpointed": lambda: Checkpointed(*block()),
+    "recurrent": Recurrent,
+    "weight norm, legacy": lambda: weight_norm(nn.Linear(4, 4)),
+    "spectral norm, legacy": lambda: legacy_spectral_norm(nn.Linear(4, 4)),
+    "weight norm": lambda: parametrizations.weight_norm(nn.Linear(4, 4)),
+    "spectral norm": lambda: parametrizations.spectral_norm(nn.Linear(4, 4)),
+    "scripted": lambda: torch.jit.script(nn.Sequential(nn.Linear(4, 4), nn.BatchNorm1d(4))),
+    "compiled": lambda: torch.compile(nn.Sequential(*block()), backend="eager"),
+}
+pytestmark = pytest.mark.filterwarnings("ignore:.*(weight_norm|torch.jit).*")
+
+
+def loss_fn(model: nn.Module, x: Tensor) -> Tensor:
+    return F.mse_loss(model(x), x.flip(1))
+
+
+def run(name: str, measured: bool) -> tuple[dict[str, Any], list[Tensor], Recorder]:
+    torch.manual_seed(0)
+    model = MODELS[name]()
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1, momentum=0.9)
+    probes = [landscape(), internal_shift()]
+    recorder = Recorder(model, loss_fn, probes, every(1 if measured else 10_000), optimizer=optimizer)
+    recorder.index += not measured
+    losses = []
+    for _ in range(4):
+        x = torch.randn(8, 4)
+        with recorder.step(x):
+            loss = loss_fn(model, x)
+            loss.backward()
+            optimizer.step()
+            optimizer.zero_grad()
+        losses.append(loss.detach())
+    state = traces(model, optimizer)
+    state["attributes"] = {n: plain(m) for n, m in model.named_modules()}
+    return {name: value for name, value in state.items() if name != "identities"}, losses, recorder
+
+
+def plain(module: nn.Module) -> dict[str, Any]:
+    """A module's own attributes that hold numbers, tensors or lists of them."""
+    own = {n: v for n, v in vars(module).items() if isinstance(v, int | float | Tensor | list) and n[0] != "_"}
+    return {n: v.detach().clone() if isinstance(v, Tensor) else v for n, v in own.items()}
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_training_is_bit_identical_and_the_loss_is_its_own(name: str) -> None:
+    """The truth is the same run unmeasured, to the last attribute; and each row's loss is the loop's."""
+    measured, losses, recorder = run(name, measured=True)
+    plain_run, plain_losses, _ = run(name, measured=False)
+    assert_same(measured, plain_run)
+    assert_same(losses, plain_losses)
+    assert recorder.read("landscape")["loss"].tolist() == [loss.item() for loss in losses]
+
+
+def test_checkpointing_does_not_change_the_landscape() -> None:
+    """The truth is the same network with its activations kept: recomputing must meet the same values and draws."""
+    torch.manual_seed(0)
+    model = Checkpointed(*block())
+    x = torch.randn(8, 4)
+    objective = Objective(model, loss_fn, x)
+    elsewhere = {name: value + 0.3 for name, value in objective.here().items()}
+    checkpointed = objective.loss_and_grad(elsewhere)
+    model.keep = True
+    kept = Objective(model, loss_fn, x, seed=objective._rng)
+    assert_same(checkpointed, kept.loss_and_grad(elsewhere))
+
+
+@pytest.mark.parametrize("wrap", [parametrizations.weight_norm, parametrizations.spectral_norm, weight_norm])
+def test_a_parametrized_layer_keeps_its_own_bias_and_direction(wrap: Callable[[nn.Module], nn.Module]) -> None:
+    """Definition 2.1: a layer's own bias is not before it, so moving that alone shifts nothing in that layer."""
+    torch.manual_seed(0)
+    model = nn.Sequential(wrap(nn.Linear(4, 4)), nn.Tanh(), wrap(nn.Linear(4, 4))).double()
+    objective = Objective(model, loss_fn, torch.randn(8, 4, dtype=torch.float64))
+    layers = layers_of(model)
+    assert list(layers) == ["0", "2"]
+    assert [objective.here()[names[0]].shape for names in layers.values()] == [(4, 4), (4, 4)]
+    before = objective.here()
+    after = {**before, "2.bias": before["2.bias"] + 1.0}
+    shift = covariate_shift(objective, before, after, layers)
+    torch.testing.assert_close(shift.l2, torch.zeros(2, dtype=torch.float64), rtol=0, atol=1e-12)
