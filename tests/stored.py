@@ -27,19 +27,22 @@ def study(
     l2: Curve = lambda _c, _s: 1.0,
     cosine: Curve = lambda _c, _s: 0.5,
     mean: Curve = lambda _c, _s: 0.0,
+    variance: Curve = lambda _c, _s: 1.0,
+    gap_min: Curve | None = None,
+    ends: Callable[[Config], bool] = lambda _c: False,
 ) -> Runs:
-    """Finished runs of these arms whose rows hold these curves."""
+    """Finished runs of these arms whose rows hold these curves; those that `ends` names diverged at step 45."""
     configs = [config for arm in arms for config in grid(arm, seed=range(seeds))]
     for config in dict.fromkeys(configs):
         store = Store(run_folder(folder, config) / "rows.sqlite")
-        for step in range(config.steps):
+        for step in range(45 if ends(config) else config.steps):
             rows: dict[str, dict[str, Any]] = {"train": {"loss": 1.0, "accuracy": accuracy(config, step)}}
             if step % config.measure_every == 0:
                 rows["test"] = {"loss": 1.0, "accuracy": accuracy(config, step)}
                 rows["landscape"] = {
                     "loss_min": 1.0,
                     "loss_max": 1.0 + variation(config, step),
-                    "gap_min": gap(config, step) / 2,
+                    "gap_min": (gap_min or gap)(config, step),
                     "gap_max": gap(config, step),
                     "beta": beta(config, step),
                 }
@@ -50,11 +53,11 @@ def study(
                 rows["activations"] = {
                     "layer": LAYERS,
                     "mean": np.full((5, 2), mean(config, step)),
-                    "var": np.ones((5, 2)),
+                    "var": np.full((5, 2), variance(config, step)),
                     "edges": np.tile(np.linspace(-1, 1, 9), (5, 1)) + step,
                     "counts": np.tile(np.arange(8.0), (5, 1)),
                 }
             store.append(step, rows)
-        store.set_meta(ended=True)
+        store.set_meta(ended=True, **({"diverged_at": 44} if ends(config) else {}))
         store.close()
     return Runs.finished(folder, configs)

@@ -113,6 +113,13 @@ def test_permuting_hidden_units_changes_nothing(order: list[int]) -> None:
     assert _beta(objective, permuted) == pytest.approx(_beta(objective, here), rel=1e-9)
 
 
+def test_distances_are_lengths_on_either_side() -> None:
+    """‖a d‖ does not know a's sign: by hand, d = (3, 4) has length 5."""
+    objective = quadratic([1.0, 1.0], [0.0, 0.0])
+    line = walk(objective, objective.here(), {"w": torch.tensor([3.0, 4.0]).double()}, [-2.0, 1.0])
+    assert line.distances.tolist() == [10.0, 5.0]
+
+
 def test_zero_is_left_out_of_the_ranges() -> None:
     """The paper's range is over the probe steps; the loss at zero is the run's own."""
     line = along_gradient(quadratic([1.0, 1.0], [1.0, 1.0]), [0.0, 0.5, 1.0])

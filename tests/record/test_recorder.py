@@ -53,7 +53,7 @@ def test_off_schedule_nothing_is_called() -> None:
     """Counted: a loss that is not called costs nothing."""
     calls: list[int] = []
     model = everything()
-    recorder = Recorder(model, lambda *_: calls.append(1), [landscape()], at(5))  # type: ignore[arg-type,return-value]
+    recorder = Recorder(model, lambda *_: calls.append(1), [internal_shift()], at(5))  # type: ignore[arg-type,return-value]
     blocks = [recorder.step(batch()) for _ in range(5)]
     assert not calls
     assert blocks[0] is blocks[1], "one shared object that does nothing"
@@ -120,9 +120,8 @@ def test_a_warmup_from_zero_is_recorded_as_nothing_to_see() -> None:
 
 def test_landscape_without_a_learning_rate_says_so() -> None:
     """A multiple of nothing has no length."""
-    model, optimizer, recorder = attach(optimizer=None)
     with pytest.raises(ValueError, match="pass optimizer="):
-        train(model, optimizer, recorder, 1)
+        attach(optimizer=None)
     model, optimizer, recorder = attach(optimizer=None, probes=[landscape([0.1], relative=False)])
     train(model, optimizer, recorder, 1)
     assert recorder.read("landscape")["sizes"].item() == pytest.approx(0.1)
@@ -133,6 +132,48 @@ def test_landscape_refuses_sizes_before_the_run(sizes: list[float]) -> None:
     """An hour into the run is too late."""
     with pytest.raises(ValueError, match="`sizes` must"):
         landscape(sizes)
+
+
+@pytest.mark.parametrize(
+    ("bad", "words"),
+    [
+        ({"probes": [activations(["typo"])]}, "no module 'typo'; it has 'first'"),
+        ({"probes": [internal_shift(only=["typo"])]}, "no layer 'typo'; there are first"),
+        ({"probes": [internal_shift({"a": ("typo",)})]}, "names 'typo'"),
+        ({"probes": []}, "nonempty list or mapping"),
+        ({"probes": landscape()}, "nonempty list or mapping"),
+        ({"when": 100}, r"a schedule such as every\(100\); found 100"),
+        ({"optimizer": "sgd"}, "torch optimizer; found 'sgd'"),
+        ({"start": -5}, "start must be 0 or more"),
+    ],
+)
+def test_what_could_not_work_later_is_refused_now(bad: dict[str, object], words: str) -> None:
+    """The first scheduled step may be hours away."""
+    with pytest.raises((TypeError, ValueError), match=words):
+        attach(**bad)
+
+
+def test_a_probe_that_was_not_made_is_named() -> None:
+    """`landscape` makes probes; given itself, it would take the step for its sizes."""
+    model, optimizer, recorder = attach(probes=[lambda _step: landscape()])
+    with pytest.raises(TypeError, match=r"returned function; expected a mapping .* probes=\[landscape\(\)\]"):
+        train(model, optimizer, recorder, 1)
+
+
+def test_the_landscape_lies_downhill() -> None:
+    """Closed form on ½·4·w² at w = 1, lr 0.1: sizes 0.05 to 0.4 along −g = −4 give w = 0.8, 0.6, 0.2, −0.6."""
+    model = nn.Linear(1, 1, bias=False).double()
+    nn.init.constant_(model.weight, 1.0)
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    recorder = Recorder(model, lambda m, x: 2 * m(x).square().sum(), [landscape()], every(1), optimizer=optimizer)
+    x = torch.ones(1, 1, dtype=torch.float64)
+    with recorder.step(x):
+        (2 * model(x).square().sum()).backward()
+        optimizer.step()
+    rows = recorder.read("landscape")
+    assert rows["losses"][0].tolist() == pytest.approx([2 * w**2 for w in (0.8, 0.6, 0.2, -0.6)])
+    assert rows["distances"][0].tolist() == pytest.approx([0.2, 0.4, 0.8, 1.6])
+    assert rows["beta_lr_half"].item() == pytest.approx(0.2)
 
 
 def test_two_probes_of_one_name_need_names() -> None:

@@ -59,6 +59,7 @@ def test_the_page_tells_what_a_reader_must_know(folder: Path) -> None:
         "clinometer reproduce &lt;x&gt;",
         "&lt;script&gt;alert(1)",
         "95% interval",
+        "sign-flip p = 1 (floor 0.25)",
     ):
         assert expected in page
     assert "<script" not in page

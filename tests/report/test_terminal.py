@@ -43,7 +43,7 @@ def test_a_terminal_gets_one_line_that_changes() -> None:
 
 def test_the_table_shows_every_part_with_its_interval() -> None:
     """Nothing of a claim that failed is left out."""
-    part = {"name": "difference", "verdict": "fails", "value": -1.0, "low": -2.0, "high": -0.5, "n": 3}
+    part = {"name": "difference", "verdict": "fails", "value": -1.0, "low": -2.0, "high": -0.5, "n": 3, "p": 0.25}
     row = {"id": "C1", "verdict": "fails", "statement": "it is so [sic]", "note": "dead arm", "parts": [part]}
     out = io.StringIO()
     Console(file=out, width=100).print(claims_table([row]))

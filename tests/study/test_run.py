@@ -2,8 +2,10 @@ import dataclasses
 import json
 import os
 import signal
+import subprocess
+import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +20,7 @@ from clinometer.study.executors import Progress, run_all
 from clinometer.study.run import is_done, run, run_folder
 from clinometer.study.table import Runs
 from clinometer.study.train import batches, build
+from clinometer.study.train import test as evaluate
 from clinometer.study.trained import final_accuracy, left_chance
 
 TINY = Config(width=1 / 16, steps=12, measure_every=4, test_every=6, batch_size=32)
@@ -88,7 +91,7 @@ def test_a_run_that_diverges_is_recorded_as_such(tmp_path: Path) -> None:
     assert not np.isfinite(train["loss"][-1])
     runs = Runs.finished(tmp_path, [config])
     assert runs.diverged(norm="none", lr=1e30) == 1
-    assert final_accuracy(runs, lr=1e30) < 0.5
+    assert final_accuracy(runs, lr=1e30).tolist() == [0.0]
     both = Runs.finished(tmp_path, [config, dataclasses.replace(config, seed=1, lr=0.1)])
     padded = both.values("train", "loss", norm="none")
     assert padded.shape == (2, 40)
@@ -143,6 +146,40 @@ def test_a_run_that_raises_is_named_with_its_reason(tmp_path: Path, monkeypatch:
     assert "Traceback" in failure.log.read_text()
 
 
+def test_testing_leaves_the_network_in_training() -> None:
+    """The next step would otherwise train with running statistics, and the recorder measure that."""
+    model = build(TINY, digits())
+    before = model.features.layer1.norm.running_mean.clone()
+    found = evaluate(model, digits(), "cpu")
+    assert model.training
+    assert torch.equal(model.features.layer1.norm.running_mean, before)
+    assert 0 <= found["accuracy"] <= 1
+
+
+def test_runs_end_with_their_parent(tmp_path: Path) -> None:
+    """The parent is killed with SIGKILL; an orphan would go on writing where the next study begins."""
+    code = (
+        "import dataclasses, sys\n"
+        "from pathlib import Path\n"
+        "from clinometer.study.config import Config\n"
+        "from clinometer.study.executors import run_all\n"
+        "if __name__ == '__main__':\n"
+        "    run_all([Config(width=1 / 16, steps=100_000)], Path(sys.argv[1]), jobs=1)\n"
+    )
+    script = tmp_path / "study.py"
+    script.write_text(code)
+    parent = subprocess.Popen([sys.executable, script, tmp_path / "study"])
+    rows = run_folder(tmp_path / "study", Config(width=1 / 16, steps=100_000)) / "rows.sqlite"
+
+    def writers() -> list[int]:
+        return [pid for pid in children() if holds(pid, rows)]
+
+    wait_for(lambda: rows.is_file() and writers(), seconds=60)
+    parent.kill()
+    parent.wait()
+    wait_for(lambda: not writers(), seconds=20)
+
+
 def test_left_chance_counts_steps(tmp_path: Path) -> None:
     """By hand on a made table: accuracy 0.1 for 20 steps, then 0.5; nine-step means first exceed 0.2 at step 18.
 
@@ -156,6 +193,14 @@ def test_left_chance_counts_steps(tmp_path: Path) -> None:
     runs = Runs.finished(tmp_path, [config])
     assert left_chance(runs, norm="batch").tolist() == [18]
     assert left_chance(runs, classes=2, norm="batch").tolist() == [np.inf]
+
+
+def wait_for(condition: Callable[[], object], seconds: float) -> None:
+    """Until the condition holds; an assertion if it does not in time."""
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end
+        time.sleep(0.05)
 
 
 def children() -> Iterator[int]:

@@ -119,7 +119,7 @@ class Objective:
         seen: dict[str, Tensor] = {}
         with contextlib.ExitStack() as hooks:
             for name in modules:
-                hooks.callback(_submodule(self.model, name).register_forward_hook(_keep(name, seen)).remove)
+                hooks.callback(submodule(self.model, name).register_forward_hook(_keep(name, seen)).remove)
             self.loss(at)
         silent = [name for name in modules if name not in seen]
         if silent:
@@ -216,7 +216,8 @@ def _gradient(value: Tensor, leaves: Point, create_graph: bool = False) -> dict[
     return {name: grad.to_dense() if grad.is_sparse else grad for name, grad in zip(wanted, grads, strict=True)}
 
 
-def _submodule(model: nn.Module, name: str) -> nn.Module:
+def submodule(model: nn.Module, name: str) -> nn.Module:
+    """The submodule of that name; ValueError with the names that exist."""
     modules = dict(model.named_modules())
     if name not in modules:
         known = ", ".join(repr(n) for n in list(modules)[1:9])

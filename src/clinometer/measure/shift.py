@@ -116,7 +116,7 @@ def covariate_shift(
         >>> covariate_shift(objective, x, moved, layers_of(model)).l2     # layer 1 sees (2, 2) for (1, 1)
         tensor([0.0000, 1.4142])
     """
-    measured = _checked(layers, before, only)
+    measured = check_layers(layers, before, only)
     gradient = (start or objective.loss_and_grad(before))[1]
     l2: list[Tensor] = []
     cosines: list[Tensor] = []
@@ -133,7 +133,8 @@ def covariate_shift(
     return Shift(measured, torch.stack(l2), torch.stack(cosines))
 
 
-def _checked(layers: Layers, before: Point, only: Collection[str] | None) -> tuple[str, ...]:
+def check_layers(layers: Layers, before: Point, only: Collection[str] | None) -> tuple[str, ...]:
+    """The layers to measure; ValueError if a layer or a parameter that is named does not exist."""
     for layer, names in layers.items():
         missing = [name for name in names if name not in before]
         if missing or not names:

@@ -3,16 +3,18 @@
 The functions here make probes, so that their arguments are said once. A new probe is one function.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn.utils.rnn import pad_sequence
+from torch.optim import Optimizer
 
 from clinometer.measure import activations as act
 from clinometer.measure.line import Line, check_sizes, effective_smoothness, gradient_predictiveness, loss_range, walk
+from clinometer.measure.objective import submodule
 from clinometer.measure.point import scale
-from clinometer.measure.shift import Layers, covariate_shift, layers_of
+from clinometer.measure.shift import Layers, check_layers, covariate_shift, layers_of
 from clinometer.record.recorder import Probe, Step
 from clinometer.store import Row
 
@@ -29,26 +31,27 @@ def landscape(sizes: Sequence[float] = (0.5, 1.0, 2.0, 4.0), *, relative: bool =
         relative: False takes `sizes` as they are, for a run without a learning rate.
 
     Raises:
-        ValueError: if a size is not finite, all are zero, or (at the first step) there is no learning rate.
+        ValueError: if a size is not finite or all are zero; and, from the recorder, if it has no learning rate.
     Source: Santurkar et al. (2018), §3.1, Figure 4.
     """
     multiples = check_sizes(sizes)
     if not any(multiples):
         raise ValueError(f"`sizes` must contain a nonzero step; found {multiples}. Pass e.g. sizes=[0.5, 1, 2, 4].")
 
-    def probe(step: Step) -> Row:
-        if relative and step.lr is None:
+    def check(_model: nn.Module, optimizer: Optimizer | None) -> None:
+        if relative and optimizer is None:
             raise ValueError(
                 "landscape() walks in multiples of the learning rate, and the recorder has none: pass optimizer= "
                 "to Recorder, or landscape(sizes=[...], relative=False)."
             )
+
+    def probe(step: Step) -> Row:
         lr = torch.nan if step.lr is None else step.lr
         taken = [size * lr if relative else size for size in multiples]
         line = walk(step.objective, step.before, scale(step.gradient, -1.0), taken, start=step.start)
         return _line_row(line, lr)
 
-    probe.__name__ = "landscape"
-    return probe
+    return _made("landscape", probe, check)
 
 
 def internal_shift(layers: Layers | None = None, *, only: Collection[str] | None = None) -> Probe:
@@ -63,13 +66,16 @@ def internal_shift(layers: Layers | None = None, *, only: Collection[str] | None
     Source: Santurkar et al. (2018), Definition 2.1, Figure 3.
     """
 
+    def check(model: nn.Module, _optimizer: Optimizer | None) -> None:
+        chosen = layers_of(model) if layers is None else layers
+        check_layers(chosen, dict(model.named_parameters()), only)
+
     def probe(step: Step) -> Row:
         chosen = layers_of(step.objective.model) if layers is None else layers
         shift = covariate_shift(step.objective, step.before, step.after, chosen, only=only, start=step.start)
         return {"layer": shift.layers, "l2": shift.l2, "cosine": shift.cosine}
 
-    probe.__name__ = "internal_shift"
-    return probe
+    return _made("internal_shift", probe, check)
 
 
 def activations(modules: Sequence[str], *, unit: int = 0, bins: int = 40) -> Probe:
@@ -85,6 +91,12 @@ def activations(modules: Sequence[str], *, unit: int = 0, bins: int = 40) -> Pro
     Source: Santurkar et al. (2018), Figures 1(c), 2, 6, 8.
     """
     names = tuple(modules)
+    if unit < 0 or bins < 1 or not names:
+        raise ValueError(f"expected modules, a unit from 0 and bins from 1; found {names}, {unit} and {bins}.")
+
+    def check(model: nn.Module, _optimizer: Optimizer | None) -> None:
+        for name in names:
+            submodule(model, name)
 
     def probe(step: Step) -> Row:
         outputs = step.objective.outputs(step.before, names)
@@ -98,7 +110,12 @@ def activations(modules: Sequence[str], *, unit: int = 0, bins: int = 40) -> Pro
             "counts": torch.stack([h.counts for h in histograms]),
         }
 
-    probe.__name__ = "activations"
+    return _made("activations", probe, check)
+
+
+def _made(name: str, probe: Probe, check: Callable[[nn.Module, Optimizer | None], None]) -> Probe:
+    vars(probe)["check"] = check
+    probe.__name__ = name
     return probe
 
 

@@ -5,10 +5,12 @@ the step happen untouched, and then measures the loss that the step saw. Between
 """
 
 import contextlib
+import operator
 from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 from torch import Tensor, nn
 from torch.optim import Optimizer
@@ -48,6 +50,7 @@ class Step:
         return self.start[1]
 
 
+# A probe may carry `check(model, optimizer)`, which raises where it could not work; the recorder calls it at once.
 Probe = Callable[[Step], Row]
 
 
@@ -69,7 +72,8 @@ class Recorder:
         start: The index of the first step; a resumed run passes its own, and rows from there on are dropped.
 
     Raises:
-        ValueError: if `to` holds rows of another run, or two probes have one name.
+        ValueError: if `to` holds rows of another run, two probes have one name, or a probe cannot work on this model.
+        TypeError: if an argument is not what it should be.
 
     Example:
         >>> import torch
@@ -100,9 +104,10 @@ class Recorder:
         self.model = model
         self.loss_fn = loss_fn
         self.probes = _named(probes)
-        self.when = when or every(100)
+        self.when = every(100) if when is None else when
         self.optimizer = optimizer
-        self.index = start
+        self.index = operator.index(start)
+        self._check()
         self.store = Store(None if to is None else Path(to) / "rows.sqlite")
         self._resume(start)
 
@@ -123,8 +128,21 @@ class Recorder:
         yield
         step = Step(index, objective, before, objective.here(), lr)
         with RngState.now().replayed():  # a probe may draw: a random direction, say
-            rows = {name: probe(step) for name, probe in self.probes.items()}
+            rows = {name: _row(name, probe(step)) for name, probe in self.probes.items()}
         self.store.append(index, rows)
+
+    def _check(self) -> None:
+        """Say now what would go wrong at the first scheduled step, which may be hours away."""
+        if not callable(self.loss_fn):
+            raise TypeError(f"loss_fn must be a function of model and batch; found {self.loss_fn!r}.")
+        if not callable(self.when):
+            raise TypeError(f"when must be a schedule such as every(100); found {self.when!r}.")
+        if self.optimizer is not None and not hasattr(self.optimizer, "param_groups"):
+            raise TypeError(f"optimizer must be a torch optimizer; found {self.optimizer!r}.")
+        if self.index < 0:
+            raise ValueError(f"start must be 0 or more; found {self.index}.")
+        for probe in self.probes.values():
+            getattr(probe, "check", _no_check)(self.model, self.optimizer)
 
     def _resume(self, start: int) -> None:
         last = self.store.last_step()
@@ -136,7 +154,22 @@ class Recorder:
         self.store.drop_from(start)
 
 
-def _named(probes: Sequence[Probe] | Mapping[str, Probe]) -> dict[str, Probe]:
+def _no_check(_model: nn.Module, _optimizer: Optimizer | None) -> None:
+    """A probe without a `check` of its own accepts everything."""
+
+
+def _row(name: str, row: Any) -> Row:
+    if not isinstance(row, Mapping):
+        raise TypeError(
+            f"the probe {name!r} returned {type(row).__name__}; expected a mapping from names to numbers or arrays. "
+            "A probe is made by a call: probes=[landscape()], not probes=[landscape]."
+        )
+    return row
+
+
+def _named(probes: Any) -> dict[str, Probe]:
+    if not isinstance(probes, Mapping | Sequence) or not probes:
+        raise TypeError(f"probes must be a nonempty list or mapping, such as [landscape()]; found {probes!r}.")
     if isinstance(probes, Mapping):
         return dict(probes)
     names = [str(getattr(probe, "__name__", type(probe).__name__)) for probe in probes]

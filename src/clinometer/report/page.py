@@ -81,10 +81,16 @@ def _claims(rows: Sequence[Mapping[str, Any]]) -> str:
 def _parts(row: Mapping[str, Any]) -> str:
     items = (
         f"<li>{_text(part['name'])}: <b>{_text(interval_text(part))}</b>, n = {part['n']}, "
+        f"{_sign_flip(part)}"
         f"<span class={part['verdict']}>{part['verdict']}</span></li>"
         for part in row["parts"]
     )
     return f"<ul>{''.join(items)}</ul>"
+
+
+def _sign_flip(part: Mapping[str, Any]) -> str:
+    """The exact test's p beside its floor: with few seeds it cannot be small."""
+    return "" if part["p"] is None else f"sign-flip p = {part['p']:.3g} (floor {2 / 2 ** part['n']:.3g}), "
 
 
 def _arms(arms: Sequence[Arm]) -> str:

@@ -2,13 +2,14 @@
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
+import numpy as np
 from numpy.typing import ArrayLike
 
 from clinometer.study.config import Config
-from clinometer.study.statistics import Interval, interval
+from clinometer.study.statistics import Interval, interval, sign_flip_p
 from clinometer.study.table import Runs
 
 Verdict = Literal["holds", "fails", "undecided"]
@@ -21,6 +22,7 @@ class Part:
     name: str
     interval: Interval
     verdict: Verdict
+    p: float = math.nan  # of the exact sign-flip test that the samples centre on the bound; it never decides
 
 
 @dataclass(frozen=True)
@@ -69,7 +71,7 @@ def above(name: str, samples: ArrayLike, bound: float = 0.0) -> Part:
         verdict = "holds"
     elif found.high < bound:
         verdict = "fails"
-    return Part(name, found, verdict)
+    return Part(name, found, verdict, _sign_flip(samples, bound))
 
 
 def below(name: str, samples: ArrayLike, bound: float = 0.0) -> Part:
@@ -79,13 +81,9 @@ def below(name: str, samples: ArrayLike, bound: float = 0.0) -> Part:
         >>> below("difference", [1.0, 1.1, 0.9], bound=2.0).verdict
         'holds'
     """
-    found = interval(samples)
-    verdict: Verdict = "undecided"
-    if found.high < bound:
-        verdict = "holds"
-    elif found.low > bound:
-        verdict = "fails"
-    return Part(name, found, verdict)
+    opposite: dict[Verdict, Verdict] = {"holds": "fails", "fails": "holds", "undecided": "undecided"}
+    found = above(name, samples, bound)
+    return replace(found, verdict=opposite[found.verdict])
 
 
 def undecided(reason: str) -> Finding:
@@ -107,11 +105,21 @@ def _row(claim: Claim, finding: Finding) -> dict[str, Any]:
         "verdict": finding.verdict,
         **_numbers(finding.parts[0].interval),
         "quantity": finding.parts[0].name,
-        "parts": [{"name": p.name, "verdict": p.verdict, **_numbers(p.interval)} for p in finding.parts],
+        "parts": [
+            {"name": p.name, "verdict": p.verdict, **_numbers(p.interval), "p": _finite(p.p)} for p in finding.parts
+        ],
         "note": finding.note,
     }
 
 
 def _numbers(found: Interval) -> dict[str, float | int | None]:
-    finite = {name: getattr(found, name) for name in ("value", "low", "high")}
-    return {name: value if math.isfinite(value) else None for name, value in finite.items()} | {"n": found.n}
+    return {name: _finite(getattr(found, name)) for name in ("value", "low", "high")} | {"n": found.n}
+
+
+def _finite(value: float) -> float | None:
+    return value if math.isfinite(value) else None
+
+
+def _sign_flip(samples: ArrayLike, bound: float) -> float:
+    differences = np.asarray(samples, dtype=float) - bound
+    return sign_flip_p(differences.tolist()) if np.isfinite(differences).all() and len(differences) <= 16 else math.nan

@@ -75,14 +75,19 @@ def drift_panel(runs: Runs, arms: list[dict[str, Any]]) -> Panel:
 
 
 def relative_drift(runs: Runs, seeds: list[int] | None = None, **arm: Any) -> Floats:
-    """RMS over units of the change of their means between measured steps, over their standard deviation.
+    """√(mean over units of the squared change of their means / mean over units of their variances), mean over layers.
 
-    Shape (seeds, steps − 1); the mean over layers.
+    Between measured steps; shape (seeds, steps − 1).
     """
     means, variances = (runs.values("activations", field, seeds=seeds, **arm) for field in ("mean", "var"))
-    change = np.nanmean(np.diff(means, axis=1) ** 2, axis=-1)
-    spread = np.nanmean(variances[:, 1:], axis=-1)
-    return np.sqrt(change / spread).mean(2)
+    change = _mean_over_units(np.diff(means, axis=1) ** 2)
+    return np.sqrt(change / _mean_over_units(variances[:, 1:])).mean(2)
+
+
+def _mean_over_units(values: Floats) -> Floats:
+    """The mean over the last axis without its padding; NaN where nothing is left, after a run diverged."""
+    count = np.isfinite(values).sum(-1)
+    return np.nansum(values, -1) / np.where(count, count, np.nan)
 
 
 def layers_shown(figure: str, base: Config) -> tuple[int, ...]:

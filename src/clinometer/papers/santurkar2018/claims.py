@@ -180,8 +180,9 @@ CLAIMS = (
         "distributions are less stable than the standard network's",
         "Fig. 2",
         "Three parts. The mean training accuracy over the run is larger than the standard network's; it is not smaller "
-        f"than plain BatchNorm's by more than {ALMOST:.0%}; the change of a unit's mean between measured steps, over "
-        "its standard deviation, is larger than in the standard network.",
+        f"than plain BatchNorm's by more than {ALMOST:.0%}; the change of the units' means between measured steps, "
+        "over their standard deviations (root mean squares over units, mean over layers), is larger than in the "
+        "standard network.",
         ("figure_02",),
         noise_is_harmless,
     ),

@@ -35,9 +35,9 @@ def draw(runs: Runs, base: Config) -> Figure:
     return Figure(
         TITLE,
         "Left: minibatch training accuracy, averaged over 9 steps; test accuracy; and how far the units' means move "
-        "from one measured step to the next, over their standard deviation, root mean square over units and mean over "
-        f"layers. {BAND.format(n=seed_count(runs, **own[0]))} Right: for each network, histograms of unit 0 of three "
-        "layers, before the ReLU, over training, in one seed; each is scaled to its own peak.",
+        "from one measured step to the next, over their standard deviation, both as root mean squares over units; mean "
+        f"over layers. {BAND.format(n=seed_count(runs, **own[0]))} Right: for each network, histograms of unit 0 of "
+        "three layers, before the ReLU, over training, in one seed; each is scaled to its own peak.",
         tuple(panels),
         columns=4,
     )
