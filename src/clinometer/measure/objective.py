@@ -12,12 +12,12 @@ from typing import Any, TypeVar
 
 import torch
 from torch import Tensor, nn
-from torch.func import functional_call
 
 from clinometer.measure.contract import check_batch, check_graph, explain_devices, scalar, versions
 from clinometer.measure.point import Point, dot
 from clinometer.measure.replica import Replica
 from clinometer.measure.rng import RngState
+from clinometer.measure.scripted import Scripted
 
 T = TypeVar("T")
 Batch = Any
@@ -66,7 +66,7 @@ class Objective:
                 "A landscape needs at least one direction: pass the network itself, unfrozen."
             )
         self._replica = Replica(model, self._live)
-        self._scripted = _scripted_buffers(model)
+        self._scripted = Scripted(model)
         self._seen = versions(batch)
         self._graph_checked = False
         self._holding = False
@@ -163,41 +163,12 @@ class Objective:
         with self.held(), torch.enable_grad(), self._replica.installed(leaves):
             self._rng.restore()
             try:
-                result = _with_scripted(self.model, work, leaves, self._scripted)
+                result = self._scripted.run(work, leaves)
             except RuntimeError as error:
                 explain_devices(error, leaves, self.batch)
                 raise
         check_batch(self.batch, self._seen)
         return result
-
-
-class _Program(nn.Module):
-    """Work on a model as a module's forward pass, which is what `functional_call` wraps."""
-
-    def __init__(self, model: nn.Module, work: Callable[[], Any]) -> None:
-        super().__init__()
-        self.model = model
-        self.work = work
-
-    def forward(self) -> Any:
-        return self.work()
-
-
-def _scripted_buffers(model: nn.Module) -> dict[str, Tensor]:
-    scripted = [(name, m) for name, m in model.named_modules() if isinstance(m, torch.jit.ScriptModule)]
-    return {
-        f"{owner}.{name}" if owner else name: buffer.detach().clone()
-        for owner, module in scripted
-        for name, buffer in module.named_buffers(recurse=False)
-    }
-
-
-def _with_scripted(model: nn.Module, work: Callable[[], T], leaves: Point, buffers: Point) -> T:
-    """`work()`, with the values of TorchScript modules in place: their state is not Python's to swap."""
-    if not any(isinstance(module, torch.jit.ScriptModule) for module in model.modules()):
-        return work()
-    placed = {**leaves, **{name: buffer.clone() for name, buffer in buffers.items()}}
-    return functional_call(_Program(model, work), {f"model.{name}": t for name, t in placed.items()}, ())
 
 
 def _streams(seed: int | RngState | None) -> RngState:
