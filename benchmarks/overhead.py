@@ -45,7 +45,7 @@ def main() -> None:
 
     norms = [name for name, _ in model.named_modules() if name.endswith(".norm")]
     probes: dict[str, list[Probe]] = {
-        "no probe: what a scheduled step keeps": [],
+        "a probe that does nothing: what a scheduled step keeps": [lambda _step: {}],
         "landscape(), 4 sizes": [landscape()],
         f"internal_shift(), {1 + len(norms)} layers": [internal_shift()],
         f"activations(), {len(norms)} layers": [activations(norms)],

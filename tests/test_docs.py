@@ -46,6 +46,21 @@ def test_links_lead_somewhere(page: Path) -> None:
         assert (page.parent / link).exists(), f"{page.name} links to {link}"
 
 
+@pytest.mark.parametrize("benchmark", sorted((ROOT / "benchmarks").glob("*.py")), ids=lambda p: p.name)
+def test_benchmarks_run(benchmark: Path, tmp_path: Path) -> None:
+    """Once each, for what they need and not for what they measure: a figure of a loaded machine says nothing."""
+    done = subprocess.run(
+        [sys.executable, "-W", "error", benchmark, "--repeats", "1"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=180,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert "median" in done.stdout or "passes" in done.stdout
+
+
 @pytest.mark.parametrize("example", sorted((ROOT / "examples").glob("*.py")), ids=lambda p: p.name)
 def test_examples_run(example: Path, tmp_path: Path) -> None:
     """Whole, in an empty folder, within a minute; short enough to be read at a glance."""
