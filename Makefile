@@ -20,7 +20,7 @@ check: $(VENV)/develops ## style and types
 	$(BIN)/pyright --pythonpath $(BIN)/python
 
 docs: $(VENV)/develops ## the site, in site/
-	$(BIN)/mkdocs build --strict --quiet
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
 
 bare: $(VENV)-bare/ready ## the instrument where nothing but torch and NumPy is installed
 	$(VENV)-bare/bin/python -m pytest -p no:cacheprovider tests/measure tests/record tests/nn tests/test_store.py

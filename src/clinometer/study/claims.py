@@ -93,7 +93,8 @@ def undecided(reason: str) -> Finding:
 
 def decided(claims: Sequence[Claim], runs: Runs, base: Config) -> list[dict[str, Any]]:
     """The claims table: one object per claim, ready for JSON (numbers that are not finite become null)."""
-    return [_row(claim, claim.decide(runs, base)) for claim in claims]
+    with np.errstate(divide="ignore", invalid="ignore"):  # dead and diverged runs: what is not finite is undecided
+        return [_row(claim, claim.decide(runs, base)) for claim in claims]
 
 
 def _row(claim: Claim, finding: Finding) -> dict[str, Any]:

@@ -98,7 +98,8 @@ def _start(config: Config, folder: Path, device: str) -> BaseProcess:
     method = "forkserver" if "forkserver" in mp.get_all_start_methods() else "spawn"
     context: Any = mp.get_context(method)
     if method == "forkserver":
-        context.set_forkserver_preload(["clinometer.study.run"])
+        # `__main__` too: each run would otherwise import the program that started it all over again.
+        context.set_forkserver_preload(["__main__", "clinometer.study.run"])
     process = context.Process(target=_child, args=(config, folder, device, dict(os.environ)), daemon=True)
     process.start()
     return process
