@@ -2,8 +2,10 @@
 
 import json
 import os
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -100,6 +102,23 @@ def test_a_mistyped_command_is_status_2(tmp_path: Path, words: list[str]) -> Non
     result = clinometer(*words, cwd=tmp_path)
     assert result.returncode == 2
     assert "Traceback" not in result.stderr
+
+
+def test_an_interruption_keeps_what_is_done(tmp_path: Path) -> None:
+    """Ctrl-C reaches the whole group, as from a terminal: one calm line, status 130, and no run marked as done."""
+    words = [sys.executable, "-m", "clinometer.cli", "reproduce", "santurkar2018", "--only", "C7", "--to", "out"]
+    started = subprocess.Popen(
+        words, cwd=tmp_path, start_new_session=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    )
+    end = time.monotonic() + 60
+    while not list(tmp_path.glob("out/runs/*/rows.sqlite")):
+        assert time.monotonic() < end
+        time.sleep(0.05)
+    os.killpg(started.pid, signal.SIGINT)
+    out, _ = started.communicate(timeout=60)
+    assert started.returncode == 130
+    assert "the same command goes on from there" in out
+    assert "Traceback" not in out
 
 
 def test_list_and_help(tmp_path: Path) -> None:

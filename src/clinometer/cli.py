@@ -28,7 +28,11 @@ from clinometer.study.data import DATASETS
 from clinometer.study.executors import run_all
 from clinometer.study.study import claim_folder, plan, study_facts
 
-app = App(name="clinometer", help="How smooth the loss landscape is where a training run walks.")
+app = App(
+    name="clinometer",
+    help="How smooth the loss landscape is where a training run walks.",
+    suppress_keyboard_interrupt=False,  # `main` says what an interruption costs: nothing that is done
+)
 console = Console(width=None if sys.stdout.isatty() else 120, soft_wrap=False)
 
 
@@ -78,9 +82,8 @@ def reproduce(
         folder = to or Path("runs") / f"{paper}-{scale}"
         command = _command(paper, scale, only, seeds, to)
         claim_folder(folder, planned, {"only": only, "seeds": planned.seeds, "command": command})
-    console.print(
-        f"[bold]{study.title}[/]\n{study.source}\nScale {scale}: {study.scales[scale].about}", highlight=False
-    )
+    about = f"Scale {scale}: {study.scales[scale].about}; {planned.seeds} seeds"
+    console.print(f"[bold]{study.title}[/]\n{study.source}\n{about}", highlight=False)
     with progress(console) as show:
         failures = run_all(planned.configs, folder, jobs=jobs, device=device, report=show)
     console.print(claims_table(report(planned, folder, command, failures)))

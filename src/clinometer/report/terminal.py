@@ -29,7 +29,7 @@ def progress(console: Console) -> Generator[Callable[[Progress], None]]:
     """
     if console.is_terminal:
         with Live(console=console, refresh_per_second=4) as live:
-            yield lambda now: live.update(Group(ProgressBar(now.total, now.done + now.failed, 60), Text(line(now))))
+            yield lambda now: live.update(Group(Text(line(now)), ProgressBar(now.total, now.done + now.failed, 60)))
     else:
         shown = -1
 

@@ -6,6 +6,7 @@ imported torch but computed nothing, so a run starts in milliseconds.
 
 import multiprocessing as mp
 import os
+import signal
 import sys
 import threading
 import time
@@ -106,6 +107,7 @@ def _start(config: Config, folder: Path, device: str) -> BaseProcess:
 
 
 def _child(config: Config, folder: Path, device: str, environ: dict[str, str]) -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the parent ends its runs itself
     os.environ.clear()  # the server's are those of the time when it was started
     os.environ.update(environ)
     threading.Thread(target=_die_with_parent, daemon=True).start()
