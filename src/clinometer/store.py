@@ -116,6 +116,10 @@ class Store:
         with self._db:
             self._db.execute("DELETE FROM rows WHERE step >= ?", (step,))
 
+    def seal(self) -> None:
+        """Fold everything into the one file, so that it can be read in a folder where nothing can be written."""
+        self._db.execute("PRAGMA journal_mode = DELETE")
+
     @property
     def meta(self) -> dict[str, Any]:
         """Facts about the run as a whole, from JSON."""

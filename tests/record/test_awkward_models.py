@@ -1,8 +1,10 @@
 """No trace, and the right numbers, for models whose state is more than parameters and buffers."""
 
+from collections import Counter, deque
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from properties import assert_same, traces
@@ -47,13 +49,16 @@ class Annealed(nn.Linear):
     def __init__(self) -> None:
         super().__init__(4, 4)
         self.temperature = 1.0
-        self.history: list[Tensor] = []
+        self.history: list[Any] = []
+        self.notes: dict[str, Any] = {"history": self.history, "seen": deque(maxlen=2)}
+        self.notes["notes"] = self.notes  # a state that holds itself
         self.momentum = torch.zeros(4)
 
     def forward(self, x: Tensor) -> Tensor:
         self.temperature *= 0.9
         y = super().forward(x) * self.temperature + sum(self.history[-2:], torch.zeros(4)) + self.momentum
-        self.history.append(y.detach().mean(0))
+        self.notes["seen"].append(y.detach().mean().item())
+        self.notes["history"].append(y.detach().mean(0))
         self.momentum.add_(0.01 * y.detach().mean(0))
         return y
 
@@ -70,6 +75,47 @@ class Codebook(nn.Linear):
         with torch.no_grad():
             self.code.add_(0.1 * (y.mean(0) - self.code))
         return y + self.code
+
+
+class Clamped(nn.Linear):
+    """Weights that the forward pass holds within bounds, in place and behind autograd's back."""
+
+    def __init__(self) -> None:
+        super().__init__(4, 4)
+
+    def forward(self, x: Tensor) -> Tensor:
+        self.weight.data.clamp_(-0.3, 0.3)
+        return super().forward(x)
+
+
+class Tagged(nn.Linear):
+    """A penalty that chooses parameters by class, by `requires_grad` and by a tag, as optimizers' helpers do."""
+
+    def __init__(self) -> None:
+        super().__init__(4, 4)
+        self.bias.no_decay = True
+        self.scale = nn.Parameter(torch.ones(4), requires_grad=False)
+        self.counts = np.zeros(4)
+        self.seen: Counter[str] = Counter()
+
+    def forward(self, x: Tensor) -> Tensor:
+        self.counts += 1
+        self.seen["calls"] += 1
+        assert isinstance(self.scale, nn.Parameter)
+        decayed = [p for p in self.parameters() if isinstance(p, nn.Parameter) and p.requires_grad]
+        penalty = sum(p.square().sum() for p in decayed if not getattr(p, "no_decay", False))
+        return super().forward(x) * self.scale + 0.01 * penalty * self.counts[0] * self.seen["calls"]
+
+
+class HiddenTeacher(nn.Linear):
+    """A module kept in a list, so that its parameters are not the model's; its BatchNorm moves all the same."""
+
+    def __init__(self) -> None:
+        super().__init__(4, 4)
+        self.teacher = [nn.BatchNorm1d(4, momentum=0.5)]
+
+    def forward(self, x: Tensor) -> Tensor:
+        return super().forward(x) + self.teacher[0](x) + self.teacher[0].running_mean
 
 
 class Checkpointed(nn.Sequential):
@@ -100,6 +146,9 @@ MODELS: dict[str, Callable[[], nn.Module]] = {
     "own generator": OwnGenerator,
     "annealed attributes": Annealed,
     "codebook": Codebook,
+    "clamped weights": Clamped,
+    "chosen parameters": Tagged,
+    "hidden teacher": HiddenTeacher,
     "checkpointed": lambda: Checkpointed(*block()),
     "recurrent": Recurrent,
     "weight norm, legacy": lambda: weight_norm(nn.Linear(4, 4)),
@@ -134,12 +183,17 @@ def run(name: str, measured: bool) -> tuple[dict[str, Any], list[Tensor], Record
         losses.append(loss.detach())
     state = traces(model, optimizer)
     state["attributes"] = {n: plain(m) for n, m in model.named_modules()}
+    state["hidden"] = [teacher.state_dict() for teacher in getattr(model, "teacher", [])]
     return {name: value for name, value in state.items() if name != "identities"}, losses, recorder
 
 
 def plain(module: nn.Module) -> dict[str, Any]:
-    """A module's own attributes that hold numbers, tensors or lists of them."""
-    own = {n: v for n, v in vars(module).items() if isinstance(v, int | float | Tensor | list) and n[0] != "_"}
+    """A module's own attributes that hold numbers, arrays or counts."""
+    own = {
+        n: v
+        for n, v in vars(module).items()
+        if isinstance(v, int | float | Tensor | np.ndarray | Counter) and n[0] != "_"
+    }
     return {n: v.detach().clone() if isinstance(v, Tensor) else v for n, v in own.items()}
 
 
@@ -164,6 +218,19 @@ def test_checkpointing_does_not_change_the_landscape() -> None:
     model.keep = True
     kept = Objective(model, loss_fn, x, seed=objective._rng)
     assert_same(checkpointed, kept.loss_and_grad(elsewhere))
+
+
+def test_a_forward_pass_that_clamps_does_not_move_the_point() -> None:
+    """The point belongs to whoever asks: compared before and after, and the live weights too."""
+    torch.manual_seed(0)
+    model = Clamped()
+    objective = Objective(model, loss_fn, torch.randn(8, 4))
+    at = {name: 10 * value for name, value in objective.here().items()}
+    kept, live = {n: v.clone() for n, v in at.items()}, objective.here()
+    objective.loss_and_grad(at)
+    objective.loss(dict(model.named_parameters()))
+    assert_same(at, kept)
+    assert_same(objective.here(), live)
 
 
 @pytest.mark.parametrize("wrap", [parametrizations.weight_norm, parametrizations.spectral_norm, weight_norm])

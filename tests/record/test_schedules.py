@@ -30,3 +30,6 @@ def test_a_schedule_that_never_comes_is_refused() -> None:
         every(0)
     with pytest.raises(ValueError, match="at least 1; found 0"):
         log_spaced(0)
+    for wrong in (lambda: every(2.5), lambda: at([1, 2])):
+        with pytest.raises(TypeError, match="integer"):
+            wrong()

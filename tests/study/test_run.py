@@ -137,6 +137,24 @@ def test_a_killed_run_costs_only_itself_and_is_made_again(tmp_path: Path) -> Non
     assert_same(read(run_folder(tmp_path, again)), read(tmp_path / "clean"))
 
 
+def test_a_damaged_run_is_made_again(tmp_path: Path) -> None:
+    """The store is cut short; what is left cannot be trusted, and the config says how to make it."""
+    run_all([TINY], tmp_path)
+    rows = run_folder(tmp_path, TINY) / "rows.sqlite"
+    whole = read(rows.parent)
+    assert not list(rows.parent.glob("*-wal")), "a finished run is one file"
+    rows.write_bytes(rows.read_bytes()[:9000])
+    assert not is_done(rows.parent)
+    assert not run_all([TINY], tmp_path)
+    assert_same(read(rows.parent), whole)
+
+
+def test_jobs_must_be_positive(tmp_path: Path) -> None:
+    """None at a time would wait for ever."""
+    with pytest.raises(ValueError, match="jobs must be at least 1; found -1"):
+        run_all([TINY], tmp_path, jobs=-1)
+
+
 def test_a_run_that_raises_is_named_with_its_reason(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """CIFAR-10's path is taken away: the child's own error must reach the parent, with the whole traceback on disk."""
     monkeypatch.delenv("CLINOMETER_DATA", raising=False)
@@ -163,12 +181,13 @@ def test_runs_end_with_their_parent(tmp_path: Path) -> None:
         "from pathlib import Path\n"
         "from clinometer.study.config import Config\n"
         "from clinometer.study.executors import run_all\n"
-        "if __name__ == '__main__':\n"
-        "    run_all([Config(width=1 / 16, steps=100_000)], Path(sys.argv[1]), jobs=1)\n"
+        "print('imported')\n"  # without a guard: no run may import the script again
+        "run_all([Config(width=1 / 16, steps=100_000)], Path(sys.argv[1]), jobs=1)\n"
     )
     script = tmp_path / "study.py"
     script.write_text(code)
-    parent = subprocess.Popen([sys.executable, script, tmp_path / "study"])
+    out = (tmp_path / "out").open("w+")
+    parent = subprocess.Popen([sys.executable, "-u", script, tmp_path / "study"], stdout=out)
     rows = run_folder(tmp_path / "study", Config(width=1 / 16, steps=100_000)) / "rows.sqlite"
 
     def writers() -> list[int]:
@@ -178,6 +197,9 @@ def test_runs_end_with_their_parent(tmp_path: Path) -> None:
     parent.kill()
     parent.wait()
     wait_for(lambda: not writers(), seconds=20)
+    out.seek(0)
+    assert out.read() == "imported\n"
+    out.close()
 
 
 def test_left_chance_counts_steps(tmp_path: Path) -> None:

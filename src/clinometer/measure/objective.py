@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from clinometer.measure.contract import check_batch, check_graph, explain_devices, scalar, versions
 from clinometer.measure.point import Point, dot
-from clinometer.measure.replica import Replica
+from clinometer.measure.replica import Replica, like
 from clinometer.measure.rng import RngState
 from clinometer.measure.scripted import Scripted
 
@@ -78,7 +78,7 @@ class Objective:
 
     def loss(self, at: Point) -> Tensor:
         """L(at), a tensor of shape (). Cost: one forward pass."""
-        return self._evaluate(at, (), lambda loss, _leaves: loss.detach())
+        return self._evaluate(at, (), lambda loss, _wanted: loss.detach())
 
     def loss_and_grad(self, at: Point, wrt: Collection[str] | None = None) -> tuple[Tensor, dict[str, Tensor]]:
         """L(at) and ∇L(at), bit for bit what `loss.backward()` would leave there but for hooks on parameters.
@@ -90,11 +90,11 @@ class Objective:
             wrt: The parameters to differentiate by; all of them by default.
         """
 
-        def differentiated(loss: Tensor, leaves: Point) -> tuple[Tensor, dict[str, Tensor]]:
+        def differentiated(loss: Tensor, wanted: Point) -> tuple[Tensor, dict[str, Tensor]]:
             if wrt is None and not self._graph_checked:
                 check_graph(loss, self._live)
                 self._graph_checked = True
-            return loss.detach(), _gradient(loss, leaves)
+            return loss.detach(), _gradient(loss, wanted)
 
         return self._evaluate(at, self.names if wrt is None else wrt, differentiated)
 
@@ -105,9 +105,9 @@ class Objective:
         (pytorch#196699).
         """
 
-        def differentiated_twice(loss: Tensor, leaves: Point) -> dict[str, Tensor]:
+        def differentiated_twice(loss: Tensor, wanted: Point) -> dict[str, Tensor]:
             check_graph(loss, self._live)
-            return _gradient(dot(_gradient(loss, leaves, create_graph=True), v), leaves)
+            return _gradient(dot(_gradient(loss, wanted, create_graph=True), v), wanted)
 
         return self._evaluate(at, self.names, differentiated_twice)
 
@@ -135,15 +135,15 @@ class Objective:
         if self._holding:
             yield
             return
-        self._holding = True
         try:
+            self._holding = True
             with RngState.now().replayed():
                 yield
         finally:
             self._holding = False
 
     def _evaluate(self, at: Point, wrt: Collection[str], then: Callable[[Tensor, Point], T]) -> T:
-        """`then(loss, leaves)` while everything is as in training.
+        """`then(loss, wanted)` while everything is as in training; `wanted` are the parameters of `wrt`.
 
         Differentiation belongs inside: checkpointed activations are computed again in the backward pass, and must
         meet the same parameters, buffers and draws.
@@ -155,10 +155,12 @@ class Objective:
                 f"found a difference at {odd[0]!r}. Start from `objective.here()`."
             )
         check_batch(self.batch, self._seen)
-        leaves = {name: at[name].detach().requires_grad_(name in wrt) for name in self.names}
+        # Copies: a forward pass may clamp its weights. All require gradients, as in training: a loss may ask for it.
+        leaves = {name: like(live, at[name]) for name, live in self._live.items()}
+        wanted = {name: leaves[name] for name in wrt}
 
         def work() -> T:
-            return then(scalar(self.loss_fn(self.model, self.batch)), leaves)
+            return then(scalar(self.loss_fn(self.model, self.batch)), wanted)
 
         with self.held(), torch.enable_grad(), self._replica.installed(leaves):
             self._rng.restore()
@@ -177,10 +179,9 @@ def _streams(seed: int | RngState | None) -> RngState:
     return RngState.now() if seed is None else RngState.seeded(operator.index(seed))
 
 
-def _gradient(value: Tensor, leaves: Point, create_graph: bool = False) -> dict[str, Tensor]:
-    wanted = {name: leaf for name, leaf in leaves.items() if leaf.requires_grad}
-    if not value.requires_grad:  # a constant: an unused layer's loss, or the slope of a linear one
-        return {name: torch.zeros_like(leaf) for name, leaf in wanted.items()}
+def _gradient(value: Tensor, wanted: Point, create_graph: bool = False) -> dict[str, Tensor]:
+    if not value.requires_grad:  # a constant: the slope of a linear loss
+        return {name: torch.zeros_like(leaf, requires_grad=False) for name, leaf in wanted.items()}
     grads = torch.autograd.grad(
         value, list(wanted.values()), create_graph=create_graph, allow_unused=True, materialize_grads=True
     )
@@ -191,8 +192,8 @@ def submodule(model: nn.Module, name: str) -> nn.Module:
     """The submodule of that name; ValueError with the names that exist."""
     modules = dict(model.named_modules())
     if name not in modules:
-        known = ", ".join(repr(n) for n in list(modules)[1:9])
-        raise ValueError(f"{type(model).__name__} has no module {name!r}; it has {known}, ...")
+        known = ", ".join(repr(n) for n in list(modules)[1:9]) or "none"
+        raise ValueError(f"{type(model).__name__} has no module {name!r}; it has {known}. See model.named_modules().")
     return modules[name]
 
 

@@ -18,9 +18,10 @@ from torch import Tensor, nn
 
 # Hooks and the like stay the live ones: a handle that removes a hook refers to the very dict it is in.
 _SHARED = set(vars(nn.Module())) - {"_parameters", "_buffers", "_modules", "training"}
-_CONTAINERS = (list, dict, set, tuple, OrderedDict, defaultdict, deque)
+_CONTAINERS = (list, dict, set, tuple, deque)
 _GENERATORS = (torch.Generator, random.Random, np.random.Generator, np.random.RandomState)
-_COPIED = (*_CONTAINERS, *_GENERATORS, Tensor)
+_CHANGING = (*_CONTAINERS, *_GENERATORS, Tensor, np.ndarray, bytearray)
+_PLAIN = (int, float, bool, str, bytes, type(None))
 
 Memo = dict[int, Any]  # id of an object -> what stands for it in the copy
 
@@ -35,25 +36,60 @@ class Replica:
 
     def __init__(self, model: nn.Module, trainable: Mapping[str, Tensor]) -> None:
         self._trainable = dict(trainable)
-        memo: Memo = {id(p): p for p in trainable.values()}
-        modules = [module for module in model.modules() if not isinstance(module, torch.jit.ScriptModule)]
+        modules = _modules(model)
+        self._same: Memo = {id(module): module for module in modules}
+        memo = self._same | {id(p): p for p in trainable.values()}
         self._states = [(module, *_frozen(vars(module), memo)) for module in modules]
 
     @contextlib.contextmanager
     def installed(self, leaves: Mapping[str, Tensor]) -> Generator[None]:
         """Inside the block the modules hold fresh copies of this state, with `leaves` as their parameters."""
-        memo: Memo = {id(self._trainable[name]): leaf for name, leaf in leaves.items()}
+        memo = self._same | {id(self._trainable[name]): leaf for name, leaf in leaves.items()}
         live = [(module, module.__dict__) for module, _, _ in self._states]
         try:
             for module, state, changing in self._states:
-                fresh = dict(state)
-                for name in changing:
-                    fresh[name] = _copied(state[name], memo)
+                fresh = state | {name: _copied(state[name], memo) for name in changing}
                 object.__setattr__(module, "__dict__", fresh)
             yield
         finally:
-            for module, own in live:
-                object.__setattr__(module, "__dict__", own)
+            try:
+                _put(live)
+            except KeyboardInterrupt:  # it came between two modules: half a model back is no model
+                _put(live)
+                raise
+
+
+def like(tensor: Tensor, value: Tensor) -> Tensor:
+    """A copy of `value` that is to a model what `tensor` is: of its class, with its attributes and `requires_grad`.
+
+    A loss may choose parameters by class, by `requires_grad`, or by a tag that was set on them.
+    """
+    fresh = value.detach().clone()
+    if type(tensor) is not Tensor:
+        fresh = torch.Tensor._make_subclass(type(tensor), fresh)
+        vars(fresh).update(vars(tensor))
+    return fresh.requires_grad_(tensor.requires_grad)
+
+
+def _modules(model: nn.Module) -> list[nn.Module]:
+    """The model's modules, and those that it hides in lists or plain attributes, as one keeps a teacher."""
+    found: dict[int, nn.Module] = {}
+    waiting: list[Any] = [model]
+    while waiting:
+        item = waiting.pop()
+        if isinstance(item, nn.Module) and id(item) not in found:
+            found[id(item)] = item
+            waiting += vars(item).values()
+        elif isinstance(item, dict):
+            waiting += [value for value in item.values() if isinstance(value, nn.Module)]
+        elif isinstance(item, list | tuple):
+            waiting += [value for value in item if isinstance(value, nn.Module)]
+    return [module for module in found.values() if not isinstance(module, torch.jit.ScriptModule)]
+
+
+def _put(live: list[tuple[nn.Module, dict[str, Any]]]) -> None:
+    for module, own in live:
+        object.__setattr__(module, "__dict__", own)
 
 
 def _frozen(attributes: Mapping[str, Any], memo: Memo) -> tuple[dict[str, Any], tuple[str, ...]]:
@@ -63,33 +99,42 @@ def _frozen(attributes: Mapping[str, Any], memo: Memo) -> tuple[dict[str, Any], 
 
 
 def _can_change(value: Any) -> bool:
-    if isinstance(value, tuple):
+    if type(value) is tuple:
         return any(_can_change(item) for item in value)
-    return isinstance(value, _COPIED)
+    return _is_changing(value)
+
+
+def _is_changing(value: Any) -> bool:
+    return isinstance(value, _CHANGING)
 
 
 def _copied(value: Any, memo: Memo) -> Any:
     """A copy through containers, with tensors cloned and generators continued from where they stand."""
+    if type(value) in _PLAIN or not _is_changing(value):
+        return memo.get(id(value), value)
     if id(value) in memo:
         return memo[id(value)]
-    fresh = value
+    kind, fresh = type(value), value
     if isinstance(value, Tensor):
         if value.grad_fn is None:  # what was computed from parameters is computed again
-            fresh = value.detach().clone()
+            fresh = like(value, value)
     elif isinstance(value, torch.Generator):
         fresh = torch.Generator(value.device)
         fresh.set_state(value.get_state())
-    elif isinstance(value, _GENERATORS):
-        fresh = copy.deepcopy(value)
-    elif type(value) is tuple:
+    elif kind is tuple:
         fresh = tuple(_copied(item, memo) for item in value)
-    elif type(value) in (list, set, deque):
-        fresh = copy.copy(value)
+    elif kind is set:
+        fresh = {_copied(item, memo) for item in value}
+    elif kind in (list, deque):
+        memo[id(value)] = fresh = copy.copy(value)  # before its items: a list may hold itself
+        for index, item in enumerate(value):
+            fresh[index] = _copied(item, memo)
+    elif kind in (dict, OrderedDict, defaultdict):
+        memo[id(value)] = fresh = copy.copy(value)
         fresh.clear()
-        (fresh.update if isinstance(fresh, set) else fresh.extend)([_copied(item, memo) for item in value])
-    elif type(value) in (dict, OrderedDict, defaultdict):
-        fresh = copy.copy(value)
         for key, item in value.items():
-            fresh[key] = _copied(item, memo)
+            fresh[_copied(key, memo)] = _copied(item, memo)
+    else:  # arrays, and containers of other classes
+        fresh = copy.deepcopy(value, memo)
     memo[id(value)] = fresh
     return fresh

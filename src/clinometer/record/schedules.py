@@ -1,6 +1,7 @@
 """When to measure: a schedule says of a step's index whether it is one."""
 
 import math
+import operator
 from collections.abc import Callable
 
 Schedule = Callable[[int], bool]
@@ -13,7 +14,7 @@ def every(n: int) -> Schedule:
         >>> [step for step in range(10) if every(4)(step)]
         [0, 4, 8]
     """
-    if n < 1:
+    if operator.index(n) < 1:
         raise ValueError(f"every(n) needs n of at least 1; found {n}.")
     return lambda step: step % n == 0
 
@@ -25,7 +26,7 @@ def log_spaced(per_decade: int = 10) -> Schedule:
         >>> [step for step in range(101) if log_spaced(3)(step)]
         [0, 1, 2, 5, 10, 22, 46, 100]
     """
-    if per_decade < 1:
+    if operator.index(per_decade) < 1:
         raise ValueError(f"log_spaced(per_decade) needs at least 1; found {per_decade}.")
 
     def due(step: int) -> bool:
@@ -44,5 +45,5 @@ def at(*steps: int) -> Schedule:
         >>> [step for step in range(10) if at(1, 7)(step)]
         [1, 7]
     """
-    chosen = frozenset(steps)
+    chosen = frozenset(map(operator.index, steps))
     return lambda step: step in chosen

@@ -4,6 +4,7 @@ A process of its own, so that a run that is killed costs only itself. They are f
 imported torch but computed nothing, so a run starts in milliseconds.
 """
 
+import contextlib
 import multiprocessing as mp
 import os
 import signal
@@ -11,7 +12,8 @@ import sys
 import threading
 import time
 import traceback
-from collections.abc import Callable, Sequence
+import types
+from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass
 from multiprocessing.connection import wait
 from multiprocessing.process import BaseProcess
@@ -68,6 +70,8 @@ def run_all(
     Returns:
         The runs that failed; the others are done.
     """
+    if jobs is not None and jobs < 1:
+        raise ValueError(f"jobs must be at least 1; found {jobs}.")
     began = time.monotonic()
     unique = list(dict.fromkeys(configs))
     waiting = [config for config in unique if not is_done(run_folder(study, config))]
@@ -99,11 +103,25 @@ def _start(config: Config, folder: Path, device: str) -> BaseProcess:
     method = "forkserver" if "forkserver" in mp.get_all_start_methods() else "spawn"
     context: Any = mp.get_context(method)
     if method == "forkserver":
-        # `__main__` too: each run would otherwise import the program that started it all over again.
-        context.set_forkserver_preload(["__main__", "clinometer.study.run"])
+        context.set_forkserver_preload(["clinometer.study.run"])
     process = context.Process(target=_child, args=(config, folder, device, dict(os.environ)), daemon=True)
-    process.start()
+    with _no_main():
+        process.start()
     return process
+
+
+@contextlib.contextmanager
+def _no_main() -> Generator[None]:
+    """Hide the program from multiprocessing, which would import it again in every run.
+
+    A run needs nothing of it; a script then needs no `if __name__ == "__main__"`, and the command line no second start.
+    """
+    main = sys.modules["__main__"]
+    sys.modules["__main__"] = types.ModuleType("__main__")
+    try:
+        yield
+    finally:
+        sys.modules["__main__"] = main
 
 
 def _child(config: Config, folder: Path, device: str, environ: dict[str, str]) -> None:

@@ -7,6 +7,7 @@ facts say how the run ended. What is not marked as ended there is thrown away an
 import dataclasses
 import json
 import shutil
+import sqlite3
 from pathlib import Path
 
 import torch
@@ -27,7 +28,9 @@ def is_done(folder: Path) -> bool:
     rows = folder / "rows.sqlite"
     try:
         return rows.is_file() and "ended" in Store(rows, read_only=True).meta
-    except ValueError:  # killed before the store was made
+    except sqlite3.OperationalError:
+        raise  # locked, or a failing disk: it may be done
+    except (ValueError, sqlite3.DatabaseError):  # killed before the store was made, or damaged since
         return False
 
 

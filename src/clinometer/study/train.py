@@ -56,6 +56,7 @@ def train(config: Config, folder: Path, device: str = "cpu") -> None:
             recorder.store.set_meta(diverged_at=step)
             break
     recorder.store.set_meta(ended=True)
+    recorder.store.seal()
     recorder.store.close()
 
 
