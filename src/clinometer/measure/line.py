@@ -39,7 +39,7 @@ def walk(
     """Loss and gradient at `origin + a · direction` for each size a.
 
     Cost: s + 1 forward-backward passes for s sizes; s with `start`. Memory: scalars per size, and while it
-    runs one extra copy of the parameters, the gradient at the origin and one gradient more.
+    runs two extra copies of the parameters and one gradient beside the one at the origin.
 
     Args:
         objective: The frozen loss.
