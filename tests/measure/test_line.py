@@ -1,4 +1,5 @@
 import math
+from collections.abc import Callable
 
 import pytest
 import torch
@@ -7,6 +8,7 @@ from hypothesis import strategies as st
 from models import batch, cross_entropy, everything, quadratic
 from properties import assert_same
 from torch import nn
+from torch.profiler import ProfilerActivity, profile
 
 from clinometer import Line, Objective, effective_smoothness, gradient_predictiveness, loss_range, walk
 from clinometer.measure.point import Point, norm, scale
@@ -155,6 +157,22 @@ def test_a_known_start_saves_its_evaluation_and_changes_nothing() -> None:
     assert len(calls) == 3
 
 
+def test_memory_does_not_grow_with_the_number_of_sizes() -> None:
+    """Counted by torch's own allocator hooks: at most two copies of the parameters and one gradient more, at any size.
+
+    The network is 64 matrices of 256 × 256 and the batch two vectors, so that parameters are what memory is made of;
+    a tenth is left for activations, and for the two matrices that are being compared.
+    """
+    model = nn.Sequential(*[nn.Linear(256, 256, bias=False) for _ in range(64)])
+    objective = Objective(model, lambda m, x: m(x).square().mean(), torch.ones(2, 256))
+    here = objective.here()
+    start = objective.loss_and_grad(here)
+    down = scale(start[1], -1.0)
+    parameters = sum(p.numel() * p.element_size() for p in model.parameters())
+    for sizes in ([0.1], [0.1] * 8):
+        assert peak(lambda sizes=sizes: walk(objective, here, down, sizes, start=start)) < 3.2 * parameters
+
+
 @pytest.mark.parametrize("sizes", [[], [[0.1]], [math.nan], [0.1, math.inf], 0.1])
 def test_sizes_that_say_nothing_are_refused_before_any_work(sizes: object) -> None:
     """The objective would raise if it were called."""
@@ -168,6 +186,18 @@ def test_a_walk_that_stands_still_has_no_range(read: object) -> None:
     line = along_gradient(quadratic([1.0], [1.0]), [0.0])
     with pytest.raises(ValueError, match="nonzero step; found"):
         read(line)  # type: ignore[operator]
+
+
+def peak(work: Callable[[], object]) -> int:
+    """The most bytes that were allocated at once beyond what was there before."""
+    with profile(activities=[ProfilerActivity.CPU], profile_memory=True) as found:
+        work()
+    events = [e for e in found.profiler.kineto_results.events() if e.name() == "[memory]"]
+    total = highest = 0
+    for event in sorted(events, key=lambda e: e.start_ns()):
+        total += event.nbytes()
+        highest = max(highest, total)
+    return highest
 
 
 def _beta(objective: Objective, at: Point) -> float:

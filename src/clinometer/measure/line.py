@@ -66,16 +66,9 @@ def walk(
     steps = check_sizes(sizes)
     loss, gradient = start or objective.loss_and_grad(origin)
     length = norm(direction)
-    losses: list[Tensor] = []
-    gaps: list[Tensor] = []
-    cosines: list[Tensor] = []
     with objective.held():
-        for size in steps:
-            here_loss, here_gradient = objective.loss_and_grad(step(origin, direction, size))
-            gap, cosine = gap_and_cosine(here_gradient, gradient)
-            losses.append(here_loss)
-            gaps.append(gap)
-            cosines.append(cosine)
+        looks = [_look(objective, step(origin, direction, size), gradient) for size in steps]
+    losses, gaps, cosines = zip(*looks, strict=True)
     taken = torch.tensor(steps, dtype=length.dtype, device=length.device)
     return Line(
         sizes=taken,
@@ -171,6 +164,12 @@ def check_sizes(sizes: Sequence[float] | Tensor) -> list[float]:
     if not all(map(math.isfinite, values)):
         raise ValueError(f"`sizes` must be finite; found {values}. Pass e.g. [0.1, 0.2].")
     return values
+
+
+def _look(objective: Objective, at: Point, start: Point) -> tuple[Tensor, Tensor, Tensor]:
+    """The loss at a point, and how its gradient compares; the gradient itself is gone before the next one comes."""
+    loss, gradient = objective.loss_and_grad(at)
+    return (loss, *gap_and_cosine(gradient, start))
 
 
 def _moved(line: Line) -> Tensor:
