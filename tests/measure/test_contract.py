@@ -1,0 +1,52 @@
+"""What a loss function must return and a batch must be, and what is said when it is not so."""
+
+import pytest
+import torch
+from models import batch, cross_entropy, everything
+from torch import nn
+
+from clinometer import Objective
+
+
+def test_a_loss_that_keeps_parameters_of_its_own_is_refused() -> None:
+    """The penalty would stay at the live weights while the walk moves: wrong numbers without an error."""
+    model = nn.Linear(3, 1)
+    kept = list(model.parameters())
+    objective = Objective(model, lambda m, x: m(x).sum() + sum(p.square().sum() for p in kept), torch.ones(2, 3))
+    with pytest.raises(ValueError, match=r"uses the parameter '(weight|bias)' by a reference of its own"):
+        objective.loss_and_grad(objective.here())
+
+
+def test_a_batch_that_is_changed_is_refused() -> None:
+    """By the step, after the objective was made, or by the loss itself, whose next evaluation would differ."""
+    x = torch.ones(2, 3)
+    objective = Objective(nn.Linear(3, 1), lambda m, b: m(b["x"]).sum(), {"x": x})
+    x.add_(1.0)
+    with pytest.raises(ValueError, match="batch was changed in place"):
+        objective.loss(objective.here())
+    greedy = Objective(nn.Linear(3, 1), lambda m, b: m(b.mul_(2.0)).sum(), torch.ones(2, 3))
+    with pytest.raises(ValueError, match="batch was changed in place"):
+        greedy.loss(greedy.here())
+
+
+@pytest.mark.parametrize(
+    ("loss_fn", "error", "words"),
+    [
+        (lambda m, b: m(b[0]), ValueError, r"scalar .* found shape \(16, 4\)"),
+        (lambda m, b: cross_entropy(m, b).item(), TypeError, "scalar tensor; found float"),
+        (lambda m, b: cross_entropy(m, b).detach(), ValueError, "no graph"),
+        (lambda m, b: m(b[0]).argmax(1)[0], ValueError, "floating"),
+    ],
+)
+def test_a_loss_that_cannot_be_measured_is_refused(loss_fn: object, error: type[Exception], words: str) -> None:
+    """Each would otherwise fail deep inside autograd, or give a number that means nothing."""
+    objective = Objective(everything(), loss_fn, batch())  # type: ignore[arg-type]
+    with pytest.raises(error, match=words):
+        objective.loss_and_grad(objective.here())
+
+
+def test_a_batch_on_another_device_is_named() -> None:
+    """The meta device stands for a GPU that this machine lacks: torch's own error names neither batch nor model."""
+    objective = Objective(everything(), cross_entropy, tuple(t.to("meta") for t in batch()))
+    with pytest.raises(ValueError, match=r"batch lies on meta and the model on cpu"):
+        objective.loss_and_grad(objective.here())
