@@ -10,6 +10,7 @@ from clinometer import Store
 from clinometer.study.config import Config, grid
 from clinometer.study.run import run_folder
 from clinometer.study.table import Runs
+from clinometer.study.train import steps_of
 
 LAYERS = [f"features.layer{i}.norm" for i in range(1, 6)]
 Curve = Callable[[Config, int], float]  # a value at a step of a run
@@ -37,8 +38,9 @@ def study(
         store = Store(run_folder(folder, config) / "rows.sqlite")
         for step in range(45 if ends(config) else config.steps):
             rows: dict[str, dict[str, Any]] = {"train": {"loss": 1.0, "accuracy": accuracy(config, step)}}
-            if step % config.measure_every == 0:
+            if step in steps_of(config, "test"):
                 rows["test"] = {"loss": 1.0, "accuracy": accuracy(config, step)}
+            if step in steps_of(config, "landscape"):
                 rows["landscape"] = {
                     "loss_min": 1.0,
                     "loss_max": 1.0 + variation(config, step),

@@ -92,6 +92,19 @@ def test_figure_2_shows_the_drift_over_the_deviation(runs: Runs) -> None:
     np.testing.assert_allclose(drift.series[0].y, 10.0)
 
 
+@pytest.mark.parametrize("seeds", [{0, 1, 2}, {0}], ids=["all seeds", "one seed"])
+@pytest.mark.parametrize("name", NAMES)
+def test_every_figure_is_drawn_where_a_network_diverged(name: str, seeds: set[int], tmp_path: Path) -> None:
+    """Warnings are errors here, so a mean over nothing would show; the other network's curves are whole."""
+    arms = STUDY.exhibits[name].arms(BASE)
+    diverged = study(tmp_path, arms, ends=lambda c: c.norm == "none" and c.seed in seeds)
+    described = STUDY.exhibits[name].draw(diverged, BASE)
+    save(described, tmp_path / name)
+    lines = [s for panel in described.panels for s in panel.series if s.role == "batch" and s.y is not None]
+    assert lines
+    assert all(np.isfinite(line.y).all() for line in lines)
+
+
 def test_a_diverged_run_is_drawn_as_far_as_it_came(tmp_path: Path) -> None:
     """NaN values leave gaps; nothing raises, nothing is invented."""
     arms = STUDY.exhibits["figure_04"].arms(BASE)

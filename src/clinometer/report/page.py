@@ -9,6 +9,7 @@ from typing import Any
 
 from clinometer.report.terminal import interval_text
 from clinometer.study.figure import Figure
+from clinometer.study.files import write_whole
 
 
 @dataclass(frozen=True)
@@ -61,9 +62,7 @@ def write(page: Page, folder: Path) -> Path:
         "<h2>Versions and hardware</h2>" + _facts(page.environment),
     ]
     path = folder / "report.html"
-    partial = path.with_suffix(".partial")
-    partial.write_text(_FRAME.format(title=_text(page.title), body="\n".join(sections)), encoding="utf-8")
-    partial.replace(path)
+    write_whole(path, _FRAME.format(title=_text(page.title), body="\n".join(sections)))
     return path
 
 

@@ -13,6 +13,7 @@ from clinometer.report.figures import save
 from clinometer.study.claims import decided
 from clinometer.study.config import Config
 from clinometer.study.executors import Failure
+from clinometer.study.files import write_json
 from clinometer.study.run import run_folder
 from clinometer.study.study import Plan
 from clinometer.study.table import Runs
@@ -33,7 +34,7 @@ def report(plan: Plan, folder: Path, command: str, failures: list[Failure] | Non
     """
     runs = Runs.finished(folder, plan.configs)
     claims = decided(plan.claims, runs, plan.base)
-    (folder / "claims.json").write_text(json.dumps(claims, indent=1, ensure_ascii=False) + "\n")
+    write_json(folder / "claims.json", claims)
     exhibits = {name: plan.study.exhibits[name] for name in plan.exhibits}
     figures = {n: e.draw(runs, plan.base) for n, e in exhibits.items() if _has_all(runs, e.arms(plan.base))}
     for name, figure in figures.items():

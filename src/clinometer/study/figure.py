@@ -3,7 +3,7 @@
 Nothing here draws, so a test reads the numbers of a figure instead of its pixels, and a page may show them.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
@@ -55,4 +55,3 @@ class Figure:
     caption: str
     panels: tuple[Panel, ...]
     columns: int = 3
-    notes: tuple[str, ...] = field(default=())

@@ -5,7 +5,6 @@ facts say how the run ended. What is not marked as ended there is thrown away an
 """
 
 import dataclasses
-import json
 import shutil
 import sqlite3
 from pathlib import Path
@@ -15,6 +14,7 @@ import torch
 from clinometer.store import Store
 from clinometer.study.config import Config
 from clinometer.study.environment import environment
+from clinometer.study.files import write_json
 from clinometer.study.train import train
 
 
@@ -40,11 +40,7 @@ def run(config: Config, folder: Path, device: str = "cpu") -> None:
         return
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
-    _write(folder / "config.json", dataclasses.asdict(config))
-    _write(folder / "environment.json", environment(device))
+    write_json(folder / "config.json", dataclasses.asdict(config))
+    write_json(folder / "environment.json", environment(device))
     torch.set_num_threads(1)  # one single-threaded process per core beats one process with many threads
     train(config, folder, device)
-
-
-def _write(path: Path, facts: object) -> None:
-    path.write_text(json.dumps(facts, indent=1, ensure_ascii=False) + "\n")

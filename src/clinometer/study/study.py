@@ -10,6 +10,7 @@ from typing import Any
 from clinometer.study.claims import Claim
 from clinometer.study.config import Config, grid, one_of
 from clinometer.study.figure import Figure
+from clinometer.study.files import write_json
 from clinometer.study.table import Runs
 
 
@@ -102,9 +103,7 @@ def claim_folder(folder: Path, planned: Plan, request: Mapping[str, Any]) -> Non
     elif folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise ValueError(f"{folder} is there already and is no clinometer study. Choose a new folder with --to.")
     folder.mkdir(parents=True, exist_ok=True)
-    partial = marker.with_suffix(".partial")
-    partial.write_text(json.dumps({**request, **ours}, indent=1) + "\n")
-    partial.replace(marker)
+    write_json(marker, {**request, **ours})
 
 
 def study_facts(folder: Path) -> dict[str, Any]:

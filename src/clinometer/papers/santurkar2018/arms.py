@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from clinometer.study.config import Config
-from clinometer.study.figure import Panel, Ridges, Series
+from clinometer.study.figure import Panel, Ridges, Series, Values
 from clinometer.study.table import Floats, Runs
 from clinometer.study.trained import smooth
 
@@ -36,7 +36,12 @@ def curve(
 ) -> Series:
     """A field of an arm over training: mean and range over seeds. `pick` reduces (seeds, steps, ...) to two axes."""
     values = pick(runs.values(probe, field, **arm))
-    return Series(label, arm["norm"], runs.steps(probe, **arm), values.mean(0), low=values.min(0), high=values.max(0))
+    return over_seeds(label, arm["norm"], runs.steps(probe, **arm), values)
+
+
+def over_seeds(label: str, role: str, steps: Values, values: Floats) -> Series:
+    """Values of shape (seeds, steps) as a line, their mean, in a band, their range."""
+    return Series(label, role, steps, values.mean(0), low=values.min(0), high=values.max(0))
 
 
 def accuracy_panel(runs: Runs, title: str, probe: str, arms: list[dict[str, Any]]) -> Panel:
@@ -64,14 +69,11 @@ def ridge_panel(runs: Runs, layer: int, **arm: Any) -> Panel:
 
 def drift_panel(runs: Runs, arms: list[dict[str, Any]]) -> Panel:
     """How far the activations' means move between measured steps."""
-    series: list[Series] = []
-    for arm in arms:
-        drift = relative_drift(runs, **arm)
-        steps = runs.steps("activations", **arm)[1:]
-        series.append(
-            Series(LABELS[arm["norm"]], arm["norm"], steps, drift.mean(0), low=drift.min(0), high=drift.max(0))
-        )
-    return Panel("drift of the means", "step", "change / standard deviation", tuple(series))
+    series = tuple(
+        over_seeds(LABELS[arm["norm"]], arm["norm"], runs.steps("activations", **arm)[1:], relative_drift(runs, **arm))
+        for arm in arms
+    )
+    return Panel("drift of the means", "step", "change / standard deviation", series)
 
 
 def relative_drift(runs: Runs, seeds: list[int] | None = None, **arm: Any) -> Floats:
