@@ -78,6 +78,7 @@ def test_reproduce_from_nothing_and_again(tmp_path: Path) -> None:
         (["reproduce", "santurkar2018", "--to", "other"], "holds another study (ioffe2015 at scale smoke"),
         (["report", "occupied"], "holds no clinometer study"),
         (["report", "other"], "no paper 'ioffe2015'"),
+        (["report", "bare"], "no scale 'None'"),
     ],
 )
 def test_bad_input_is_one_error_and_changes_nothing(tmp_path: Path, words: list[str], expected: str) -> None:
@@ -86,6 +87,8 @@ def test_bad_input_is_one_error_and_changes_nothing(tmp_path: Path, words: list[
     (tmp_path / "occupied" / "thesis.txt").write_text("years of work")
     (tmp_path / "other").mkdir()
     (tmp_path / "other" / "study.json").write_text('{"study": "ioffe2015", "scale": "smoke", "base": {}}')
+    (tmp_path / "bare").mkdir()
+    (tmp_path / "bare" / "study.json").write_text('{"study": "santurkar2018"}')
     (tmp_path / "broken").mkdir()
     (tmp_path / "broken" / "train.parquet").write_bytes(b"PAR1 and then nothing of the kind PAR1")
     before = snapshot(tmp_path)

@@ -72,7 +72,7 @@ def reproduce(
     """
     with _bad_input():
         study = PAPERS[one_of("paper", paper, PAPERS)]()
-        planned = plan(study, scale, [name.strip() for name in only.split(",") if name.strip()], seeds)
+        planned = plan(study, scale, _names(only), seeds)
         if jobs is not None and jobs < 1:
             raise ValueError(f"--jobs must be at least 1; found {jobs}.")
         _check_device(device)
@@ -91,7 +91,7 @@ def reproduce(
         name = f"{arm_name(failure.config, planned.base)}, seed {failure.config.seed}"
         log = f" (see {failure.log})" if failure.log.is_file() else ""
         console.print(Text.assemble(("failed: ", "red"), f"{name}: {failure.reason}{log}"))
-    console.print(f"The report, with every figure: {folder / 'report.html'}", highlight=False, soft_wrap=True)
+    _say_where(folder)
     return 1 if failures else 0
 
 
@@ -107,10 +107,10 @@ def report_(folder: Path, /) -> int:
     with _bad_input():
         facts = study_facts(folder)
         study = PAPERS[one_of("paper", str(facts.get("study")), PAPERS)]()
-        planned = plan(study, facts["scale"], [name for name in facts["only"].split(",") if name], facts["seeds"])
+        planned = plan(study, str(facts.get("scale")), _names(facts.get("only", "")), facts.get("seeds"))
         claim_folder(folder, planned, facts)
-    console.print(claims_table(report(planned, folder, facts["command"])))
-    console.print(f"The report, with every figure: {folder / 'report.html'}", highlight=False, soft_wrap=True)
+    console.print(claims_table(report(planned, folder, facts.get("command", "unknown"))))
+    _say_where(folder)
     return 0
 
 
@@ -149,6 +149,17 @@ def _bad_input() -> Generator[None]:
     except (ValueError, OSError) as error:
         Console(stderr=True, soft_wrap=True).print(Text.assemble(("error: ", "red"), str(error)))
         sys.exit(2)
+
+
+def _names(only: str) -> list[str]:
+    return [name.strip() for name in only.split(",") if name.strip()]
+
+
+def _say_where(folder: Path) -> None:
+    # Without markup: a folder may be named [x].
+    console.print(
+        f"The report, with every figure: {folder / 'report.html'}", highlight=False, soft_wrap=True, markup=False
+    )
 
 
 def _check_device(device: str) -> None:
