@@ -16,7 +16,7 @@ SCALES = {
         about="8×8 digits, 5 convolutions at half width, 150 steps; about a minute on two cores",
     ),
     "laptop": Scale(
-        Config(data="cifar10", model="vgg16", width=1 / 8, steps=2_000, measure_every=40, test_every=100),
+        Config(data="cifar10", model="vgg16", width=1 / 8, steps=2_000, measure_every=50, test_every=200),
         seeds=3,
         about="CIFAR-10 (JPEG), VGG-16 at 1/8 width, 2,000 steps; hours on two cores",
     ),
