@@ -78,7 +78,8 @@ def reproduce(
         _check_device(device)
         if data is not None:
             os.environ["CLINOMETER_DATA"] = str(data)
-        DATASETS[planned.base.data]()  # read, checked and cached once, before any process needs it
+        if planned.base.data in DATASETS:
+            DATASETS[planned.base.data]()  # read, checked and cached once, before any process needs it
         folder = to or Path("runs") / f"{paper}-{scale}"
         command = _command(paper, scale, only, seeds, to)
         claim_folder(folder, planned, {"only": only, "seeds": planned.seeds, "command": command})

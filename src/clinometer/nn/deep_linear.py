@@ -8,7 +8,6 @@ from collections import OrderedDict
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-import torch
 from torch import Tensor, nn
 
 from clinometer.nn.norms import NORMS
@@ -48,6 +47,7 @@ class DeepLinear(nn.Module):
     Source: Santurkar et al. (2018), Appendix A; Figures 3(b), 5(b), 9, 10, 11(b), 13.
 
     Example:
+        >>> import torch
         >>> DeepLinear(norm="batch", depth=3)(torch.zeros(4, 10, dtype=torch.float64)).shape
         torch.Size([4, 10])
     """
@@ -71,6 +71,7 @@ def squared_error(outputs: Tensor, targets: Tensor, scale: float = 1.0) -> Tenso
     """The sum over samples and outputs of the squared error, times `scale`.
 
     Example:
+        >>> import torch
         >>> squared_error(torch.zeros(2, 2), torch.tensor([[1.0, 0.0], [0.0, 2.0]]))
         tensor(5.)
     """

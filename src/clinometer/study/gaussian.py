@@ -20,7 +20,7 @@ class Regression:
 
 
 def gaussian(seed: int, samples: int = 1000, width: int = 10, device: str = "cpu") -> Regression:
-    """x ~ N(0, I) and A with entries from N(0, 1), drawn from the seed and independent of the weights'.
+    """Inputs x ~ N(0, I) and A with entries from N(0, 1), drawn from the seed, apart from the weights.
 
     Source: Santurkar et al. (2018), Appendix A.
 

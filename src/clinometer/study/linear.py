@@ -22,13 +22,12 @@ from clinometer.measure.point import Point
 from clinometer.nn import linear_statistics as exact
 from clinometer.nn.deep_linear import READINGS, DeepLinear, squared_error
 from clinometer.nn.vgg import glorot_
-from clinometer.record.probes import activations, internal_shift, landscape
 from clinometer.record.recorder import Probe, Recorder, Step
 from clinometer.record.schedules import at
 from clinometer.store import Row
 from clinometer.study.config import Config
 from clinometer.study.gaussian import Regression, gaussian
-from clinometer.study.train import steps_of
+from clinometer.study.train import probes_of, steps_of
 
 SIZES = (1 / 100, 1 / 10, 1.0, 10.0, 30.0)  # in multiples of the learning rate: the points of Figure 11(b)
 
@@ -57,7 +56,7 @@ def train_together(runs: Mapping[Config, Path], device: str = "cpu") -> None:
     config = next(iter(runs))
     data = [gaussian(c.seed, c.batch_size, _width(c), device) for c in runs]
     models = [build(c).to(device) for c in runs]
-    task = (_exact if stacks(config) else _plain)(config, models, data)
+    task = _exact(config, data) if stacks(config) else _plain(config, models, data)
     point = _stack(models)
     optimizer = torch.optim.SGD(point.values(), lr=config.lr, momentum=config.momentum)
     training = {
@@ -93,7 +92,7 @@ def _width(config: Config) -> int:
     return max(1, round(10 * config.width))
 
 
-def _exact(config: Config, models: Sequence[nn.Module], data: Sequence[Regression]) -> Task:
+def _exact(config: Config, data: Sequence[Regression]) -> Task:
     scale = _scale(config)
     batches = [exact.statistics(each.inputs, each.matrix, scale) for each in data]
     everything = exact.stacked(batches)
@@ -138,14 +137,12 @@ def _stack(models: Sequence[nn.Module]) -> dict[str, Tensor]:
 def _recorder(
     config: Config, loss_fn: LossFn, model: nn.Module, data: Regression, optimizer: Any, folder: Path
 ) -> Recorder:
-    normed = [name for name, _ in model.named_modules() if name.endswith(".norm")]
-    shown = activations(normed)
-    if stacks(config):  # histograms want samples, which the statistics have not
-        shown = _looking_at(shown, _on_samples(_scale(config)), data)
-    probes = [landscape(SIZES), landscape(SIZES, direction="random"), internal_shift(), shown]
-    named = {probe.__name__: _seeded(probe, config.seed) for probe in probes}
-    schedules = {name: at(*steps_of(config, name)) for name in named}
-    return Recorder(model, loss_fn, named, schedules, optimizer=optimizer, to=folder)
+    probes = {name: _seeded(probe, config.seed) for name, probe in probes_of(model, SIZES).items()}
+    if stacks(config):  # histograms and the gradients of single samples are not among the statistics
+        for name in {"activations", "batchnorm_terms"} & probes.keys():
+            probes[name] = _looking_at(probes[name], _on_samples(_scale(config)), data)
+    schedules = {name: at(*steps_of(config, name)) for name in probes}
+    return Recorder(model, loss_fn, probes, schedules, optimizer=optimizer, to=folder)
 
 
 def _looking_at(probe: Probe, loss_fn: LossFn, batch: Any) -> Probe:

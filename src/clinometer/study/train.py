@@ -1,7 +1,7 @@
 """The training loop: plain SGD on minibatches, with the instrument around each step."""
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import torch
@@ -55,10 +55,13 @@ def train(config: Config, folder: Path, device: str = "cpu") -> None:
     recorder.store.close()
 
 
-def probes_of(model: nn.Module) -> dict[str, Probe]:
-    """What is measured in every run of a study, so that any figure can be drawn from any run."""
+def probes_of(model: nn.Module, sizes: Sequence[float] = (0.5, 1.0, 2.0, 4.0)) -> dict[str, Probe]:
+    """What is measured in every run of a study, so that any figure can be drawn from any run.
+
+    `sizes` are those of the landscape's steps, in multiples of the learning rate.
+    """
     normed = [name for name, _ in model.named_modules() if name.endswith(".norm")]
-    probes = [landscape(), landscape(direction="random"), internal_shift(), activations(normed)]
+    probes = [landscape(sizes), landscape(sizes, direction="random"), internal_shift(), activations(normed)]
     if batchnorms_of(model):
         probes.append(batchnorm_terms())
     return {probe.__name__: probe for probe in probes}
