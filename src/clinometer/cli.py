@@ -21,7 +21,7 @@ from rich.console import Console
 from rich.text import Text
 
 from clinometer.papers import PAPERS
-from clinometer.report.reports import arm_name, report
+from clinometer.report.reports import arm_name, report, seeds_said
 from clinometer.report.terminal import claims_table, progress
 from clinometer.study.config import one_of
 from clinometer.study.data import DATASETS
@@ -78,18 +78,19 @@ def reproduce(
         _check_device(device)
         if data is not None:
             os.environ["CLINOMETER_DATA"] = str(data)
-        if planned.base.data in DATASETS:
-            DATASETS[planned.base.data]()  # read, checked and cached once, before any process needs it
+        for name in planned.used:
+            if planned.bases[name].data in DATASETS:  # the others are drawn from a seed
+                DATASETS[planned.bases[name].data]()  # read, checked and cached once, before any process needs it
         folder = to or Path("runs") / f"{paper}-{scale}"
         command = _command(paper, scale, only, seeds, to)
-        claim_folder(folder, planned, {"only": only, "seeds": planned.seeds, "command": command})
-    about = f"Scale {scale}: {study.scales[scale].about}; {planned.seeds} seeds"
+        claim_folder(folder, planned, {"only": only, "seeds": seeds, "command": command})
+    about = f"Scale {scale}: {study.scales[scale].about}; {seeds_said(planned)}"
     console.print(f"[bold]{study.title}[/]\n{study.source}\n{about}", highlight=False)
     with progress(console) as show:
         failures = run_all(planned.configs, folder, jobs=jobs, device=device, report=show)
     console.print(claims_table(report(planned, folder, command, failures)))
     for failure in failures:
-        name = f"{arm_name(failure.config, planned.base)}, seed {failure.config.seed}"
+        name = f"{arm_name(failure.config, planned)}, seed {failure.config.seed}"
         log = f" (see {failure.log})" if failure.log.is_file() else ""
         console.print(Text.assemble(("failed: ", "red"), f"{name}: {failure.reason}{log}"))
     _say_where(folder)
@@ -122,7 +123,7 @@ def list_() -> int:
         study = load()
         console.print(f"[bold]{name}[/]: {study.title}", highlight=False)
         for scale, about in study.scales.items():
-            console.print(f"  --scale {scale}: {about.about}; {about.seeds} seeds", highlight=False)
+            console.print(f"  --scale {scale}: {about.about}", highlight=False)
         for exhibit, figure in study.exhibits.items():
             console.print(f"  {exhibit}: {figure.title}", highlight=False)
         for claim in study.claims:

@@ -6,7 +6,7 @@ import hashlib
 import json
 import math
 import operator
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -63,6 +63,9 @@ class Config:
         """A name for the run's folder: a hash of the config."""
         text = json.dumps(dataclasses.asdict(self), sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+Bases = Mapping[str, Config]  # what the runs of a study share unless an arm says otherwise, one per data set
 
 
 def _typed(name: str, value: Any, kind: type) -> Any:
