@@ -1,5 +1,6 @@
 """Studies made of numbers that are chosen, not trained: what claims and figures must read from them is known."""
 
+import dataclasses
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -7,13 +8,23 @@ from typing import Any
 import numpy as np
 
 from clinometer import Store
-from clinometer.study.config import Config, grid
+from clinometer.papers import PAPERS
+from clinometer.study.config import Bases, Config, grid
 from clinometer.study.run import run_folder
 from clinometer.study.table import Runs
 from clinometer.study.train import steps_of
 
-LAYERS = [f"features.layer{i}.norm" for i in range(1, 6)]
+STUDY = PAPERS["santurkar2018"]()
+_SMOKE = STUDY.scales["smoke"].bases
+BASES: Bases = {**_SMOKE, "dln": dataclasses.replace(_SMOKE["dln"], steps=100)}
 Curve = Callable[[Config, int], float]  # a value at a step of a run
+SIZES = np.array([0.5, 1.0, 2.0, 4.0])
+
+
+def layers_of(config: Config) -> list[str]:
+    """What the networks call their norms."""
+    stem, count = ("layers", 25) if config.data == "gaussian" else ("features", 5)
+    return [f"{stem}.layer{i}.norm" for i in range(1, count + 1)]
 
 
 def study(
@@ -22,9 +33,12 @@ def study(
     seeds: int = 3,
     *,
     accuracy: Curve = lambda _c, s: min(1.0, s / 50),
+    test: Curve = lambda _c, _s: 0.8,
+    loss: Curve = lambda _c, s: 10.0 / (1 + s),
     variation: Curve = lambda _c, _s: 1.0,
     gap: Curve = lambda _c, _s: 1.0,
     beta: Curve = lambda _c, _s: 10.0,
+    random_gap: Curve = lambda _c, _s: 1.0,
     l2: Curve = lambda _c, _s: 1.0,
     cosine: Curve = lambda _c, _s: 0.5,
     mean: Curve = lambda _c, _s: 0.0,
@@ -36,28 +50,48 @@ def study(
     configs = [config for arm in arms for config in grid(arm, seed=range(seeds))]
     for config in dict.fromkeys(configs):
         store = Store(run_folder(folder, config) / "rows.sqlite")
+        names = layers_of(config)
         for step in range(45 if ends(config) else config.steps):
-            rows: dict[str, dict[str, Any]] = {"train": {"loss": 1.0, "accuracy": accuracy(config, step)}}
-            if step in steps_of(config, "test"):
-                rows["test"] = {"loss": 1.0, "accuracy": accuracy(config, step)}
+            rows: dict[str, dict[str, Any]] = {"train": {"loss": loss(config, step)}}
+            if config.data != "gaussian":
+                rows["train"]["accuracy"] = accuracy(config, step)
+                if step in steps_of(config, "test"):
+                    rows["test"] = {"loss": 1.0, "accuracy": test(config, step)}
             if step in steps_of(config, "landscape"):
-                rows["landscape"] = {
+                walked = {
+                    "loss": loss(config, step),
                     "loss_min": 1.0,
                     "loss_max": 1.0 + variation(config, step),
                     "gap_min": (gap_min or gap)(config, step),
                     "gap_max": gap(config, step),
+                    "sizes": SIZES * config.lr,
+                    "grad_gaps": SIZES * gap(config, step),
                     "beta": beta(config, step),
+                    "beta_lr_half": beta(config, step) * config.lr / 2,
                 }
+                rows["landscape"] = walked
+                rows["landscape_random"] = walked | {"gap_max": random_gap(config, step)}
                 rows["internal_shift"] = {
-                    "l2": np.array([0.0, *[l2(config, step)] * 5]),
-                    "cosine": np.array([1.0, *[cosine(config, step)] * 5]),
+                    "l2": np.array([0.0, *[l2(config, step)] * (len(names) - 1)]),
+                    "cosine": np.array([1.0, *[cosine(config, step)] * (len(names) - 1)]),
                 }
+                if config.norm in ("batch", "noisy_batch"):
+                    ones = np.ones((len(names), 2))
+                    rows["batchnorm_terms"] = {
+                        "layer": names,
+                        "scale": 4 * ones,
+                        "gradient": 10 * ones,
+                        "mean": 2 * ones,
+                        "correlation": 3 * ones,
+                        "passed": 20 * ones,
+                    }
+            if step in steps_of(config, "activations"):
                 rows["activations"] = {
-                    "layer": LAYERS,
-                    "mean": np.full((5, 2), mean(config, step)),
-                    "var": np.full((5, 2), variance(config, step)),
-                    "edges": np.tile(np.linspace(-1, 1, 9), (5, 1)) + step,
-                    "counts": np.tile(np.arange(8.0), (5, 1)),
+                    "layer": names,
+                    "mean": np.full((len(names), 2), mean(config, step)),
+                    "var": np.full((len(names), 2), variance(config, step)),
+                    "edges": np.tile(np.linspace(-1, 1, 9), (len(names), 1)) + step,
+                    "counts": np.tile(np.arange(8.0), (len(names), 1)),
                 }
             store.append(step, rows)
         store.set_meta(ended=True, **({"diverged_at": 44} if ends(config) else {}))

@@ -3,16 +3,15 @@
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
-from stored import Curve, study
+from stored import BASES, STUDY, Curve, study
 
 from clinometer.papers import PAPERS
 from clinometer.study.claims import Finding, decided
 from clinometer.study.config import Config
 from clinometer.study.table import Runs
 
-STUDY = PAPERS["santurkar2018"]()
-BASE = STUDY.scales["smoke"].base
 CLAIMS = {claim.id: claim for claim in STUDY.claims}
 
 
@@ -22,8 +21,8 @@ def jitter(config: Config) -> float:
 
 
 def find(folder: Path, claim: str, seeds: int = 3, **curves: Curve) -> Finding:
-    arms = [arm for name in CLAIMS[claim].exhibits for arm in STUDY.exhibits[name].arms(BASE)]
-    return CLAIMS[claim].decide(study(folder, arms, seeds, **curves), BASE)
+    arms = [arm for name in CLAIMS[claim].exhibits for arm in STUDY.exhibits[name].arms(BASES)]
+    return CLAIMS[claim].decide(study(folder, arms, seeds, **curves), BASES)
 
 
 def by_norm(**values: float) -> Curve:
@@ -52,17 +51,17 @@ def test_c1(tmp_path: Path, none_high: float, verdict: str) -> None:
     ids=["as the paper says", "noise hurts", "noise leaves it stable"],
 )
 def test_c4(tmp_path: Path, noisy_speed: float, noisy_drift: float, verdict: str) -> None:
-    """Speed 60%, 95% and as given; each unit's mean alternates between 0 and the drift, of deviation 1."""
+    """Speed 60%, 95% and as given; each unit's mean goes from 0 to the drift in a step, of deviation 1."""
     speeds = {"none": 0.6, "batch": 0.95, "noisy_batch": noisy_speed}
-    drifts = {"none": 1.0, "batch": 0.0, "noisy_batch": noisy_drift}
+    drifts = {"none": 1.0, "batch": 0.1, "noisy_batch": noisy_drift}
     found = find(
         tmp_path,
         "C4",
         accuracy=lambda c, _s: speeds[c.norm] + 0.1 * jitter(c),
-        mean=lambda c, s: drifts[c.norm] * (1 + jitter(c)) * (s // BASE.measure_every % 2),
+        mean=lambda c, s: drifts[c.norm] * (1 + jitter(c)) * (s % 2),
     )
     assert found.verdict == verdict
-    assert found.parts[2].interval.value == pytest.approx(noisy_drift - 1.0)
+    assert 10 ** found.parts[2].interval.value == pytest.approx(noisy_drift)
 
 
 @pytest.mark.parametrize(
@@ -71,7 +70,7 @@ def test_c4(tmp_path: Path, noisy_speed: float, noisy_drift: float, verdict: str
     ids=["larger", "similar", "smaller l2", "larger cosine"],
 )
 def test_c6(tmp_path: Path, l2: float, cosine: float, verdict: str) -> None:
-    """The standard network has ‖G − G′‖ = 1 and cosine 0.5."""
+    """The standard networks, convolutional and deep linear, have ‖G − G′‖ = 1 and cosine 0.5."""
     found = find(tmp_path, "C6", l2=by_norm(none=1.0, batch=l2), cosine=by_norm(none=0.5, batch=cosine))
     assert found.verdict == verdict
 
@@ -98,8 +97,8 @@ def test_a_network_at_chance_is_not_read_as_smooth(tmp_path: Path) -> None:
         variation=by_norm(none=0.01, batch=1.0),
     )
     assert found.verdict == "undecided"
-    assert "never left chance" in found.note
-    assert "Standard at lr 0.1 10%" in found.note
+    assert "never began to learn" in found.note
+    assert "Standard at lr 0.1: final training accuracy 10%, 3 of 3 dead" in found.note
 
 
 def test_the_time_at_chance_does_not_count(tmp_path: Path) -> None:
@@ -116,18 +115,20 @@ def test_the_time_at_chance_does_not_count(tmp_path: Path) -> None:
 
 def over_time(none: Callable[[int], float], batch: Callable[[int], float]) -> Curve:
     """A curve over the measured steps, the networks' own, with a little of the seed."""
-    return lambda config, step: (none if config.norm == "none" else batch)(step // 10) * (1 + jitter(config))
+    return lambda config, step: (
+        (none if config.norm == "none" else batch)(step // config.measure_every) * (1 + jitter(config))
+    )
 
 
 def test_c6_looks_at_the_first_fifth_alone(tmp_path: Path) -> None:
     """BatchNorm's shift is ten times larger in steps 0 to 30 and a hundred times smaller after: C6 holds by its rule.
 
-    Over all 15 measured steps the mean logarithm is (4 · 1 − 11 · 2) / 15 = −1.2, and the note says so.
+    Over all 15 measured steps of the VGG the mean logarithm is (4 · 1 − 11 · 2) / 15 = −1.2, and stands beside it.
     """
     found = find(tmp_path, "C6", l2=over_time(lambda _k: 1.0, lambda k: 10.0 if k <= 3 else 0.01))
     assert found.verdict == "holds"
     assert found.parts[0].interval.value == pytest.approx(1.0)
-    assert "are -1.20 and" in found.note
+    assert found.beside[0].interval.value == pytest.approx(-1.2)
 
 
 def test_c9_compares_the_largest_beta_of_the_whole_run(tmp_path: Path) -> None:
@@ -150,9 +151,9 @@ def test_c7_averages_logarithms(tmp_path: Path) -> None:
 
 def test_c8_compares_the_largest_change(tmp_path: Path) -> None:
     """The smallest change is stored as equal in both networks, the largest as five times larger in the standard one."""
-    arms = [arm for name in CLAIMS["C8"].exhibits for arm in STUDY.exhibits[name].arms(BASE)]
+    arms = [arm for name in CLAIMS["C8"].exhibits for arm in STUDY.exhibits[name].arms(BASES)]
     runs = study(tmp_path, arms, gap=by_norm(none=5.0, batch=1.0), gap_min=lambda _c, _s: 0.5)
-    found = CLAIMS["C8"].decide(runs, BASE)
+    found = CLAIMS["C8"].decide(runs, BASES)
     assert 10 ** found.parts[0].interval.value == pytest.approx(5.0)
 
 
@@ -173,21 +174,21 @@ def test_c4_measures_the_drift_in_standard_deviations(tmp_path: Path) -> None:
         tmp_path,
         "C4",
         accuracy=lambda c, _s: (0.6 if c.norm == "none" else 0.95) + 0.1 * jitter(c),
-        mean=lambda c, s: (5.0 if c.norm == "noisy_batch" else 1.0) * (1 + jitter(c)) * (s // BASE.measure_every % 2),
+        mean=lambda c, s: (5.0 if c.norm == "noisy_batch" else 1.0) * (1 + jitter(c)) * (s % 2),
         variance=lambda c, _s: 100.0 if c.norm == "noisy_batch" else 1.0,
     )
     assert found.parts[2].verdict == "fails"
-    assert found.parts[2].interval.value == pytest.approx(0.5 - 1.0)
+    assert 10 ** found.parts[2].interval.value == pytest.approx(0.5)
 
 
 @pytest.mark.parametrize("diverged", [{0, 1, 2}, {1}], ids=["all seeds", "one seed"])
 def test_a_standard_network_that_diverged_decides_as_the_rules_say(tmp_path: Path, diverged: set[int]) -> None:
     """It ended at step 45 with 90% accuracy. From there it has no accuracy, and no landscape to be smooth or rough."""
-    arms = [arm for exhibit in STUDY.exhibits.values() for arm in exhibit.arms(BASE)]
+    arms = [arm for exhibit in STUDY.exhibits.values() for arm in exhibit.arms(BASES)]
     runs = study(
         tmp_path, arms, accuracy=lambda c, _s: 0.9 + jitter(c), ends=lambda c: c.norm == "none" and c.seed in diverged
     )
-    rows = {row["id"]: row for row in decided(STUDY.claims, runs, BASE)}
+    rows = {row["id"]: row for row in decided(STUDY.claims, runs, BASES)}
     high = rows["C1"]["parts"][2]
     assert high["value"] == pytest.approx(0.9 * (3 - len(diverged)) / 3, abs=0.02)
     assert {rows[claim]["verdict"] for claim in ("C7", "C8", "C9")} == {"undecided"}
@@ -198,27 +199,27 @@ def test_a_standard_network_that_diverged_decides_as_the_rules_say(tmp_path: Pat
 
 def test_seeds_that_only_one_network_has_are_left_out(tmp_path: Path) -> None:
     """A pair needs both: a third BatchNorm run without its partner must neither count nor confuse."""
-    arms = STUDY.exhibits["figure_04"].arms(BASE)
+    arms = STUDY.exhibits["figure_04"].arms(BASES)
     runs = study(tmp_path, arms, variation=by_norm(none=5.0, batch=1.0))
     partial = Runs(runs.study, tuple(c for c in runs.configs if (c.norm, c.seed) != ("none", 2)))
-    found = CLAIMS["C7"].decide(partial, BASE)
+    found = CLAIMS["C7"].decide(partial, BASES)
     assert found.parts[0].interval.n == 2
     assert 10 ** found.parts[0].interval.value == pytest.approx(5.0, rel=0.03)
 
 
 def test_one_seed_leaves_every_claim_undecided(tmp_path: Path) -> None:
     """Whatever the numbers: without a spread there is no interval."""
-    arms = [arm for exhibit in STUDY.exhibits.values() for arm in exhibit.arms(BASE)]
-    rows = decided(STUDY.claims, study(tmp_path, arms, seeds=1, variation=by_norm(none=5.0, batch=1.0)), BASE)
+    arms = [arm for exhibit in STUDY.exhibits.values() for arm in exhibit.arms(BASES)]
+    rows = decided(STUDY.claims, study(tmp_path, arms, seeds=1, variation=by_norm(none=5.0, batch=1.0)), BASES)
     assert {row["verdict"] for row in rows} == {"undecided"}
     assert all(row["low"] is None for row in rows)
 
 
 def test_no_runs_leave_every_claim_undecided(tmp_path: Path) -> None:
     """A study whose runs all failed still has a table."""
-    rows = decided(STUDY.claims, study(tmp_path, [], seeds=1), BASE)
+    rows = decided(STUDY.claims, study(tmp_path, [], seeds=1), BASES)
     assert {row["verdict"] for row in rows} == {"undecided"}
-    assert [row["id"] for row in rows] == ["C1", "C4", "C6", "C7", "C8", "C9"]
+    assert [row["id"] for row in rows] == [f"C{number}" for number in range(1, 13)] + ["F1"]
 
 
 def test_an_arm_that_diverged_has_no_accuracy_and_no_smoothness(tmp_path: Path) -> None:
@@ -237,4 +238,115 @@ def test_every_paper_is_described_whole() -> None:
             assert claim.source
         for scale in paper.scales.values():
             for exhibit in paper.exhibits.values():
-                assert exhibit.arms(scale.base)
+                assert {arm.data for arm in exhibit.arms(scale.bases)} <= {base.data for base in scale.bases.values()}
+
+
+@pytest.mark.parametrize(("batch", "verdict"), [(0.9, "holds"), (0.7, "fails")])
+def test_c2_compares_test_accuracy_at_the_end(tmp_path: Path, batch: float, verdict: str) -> None:
+    """The standard network tests at 80%; before the last pass BatchNorm is at 0, which must not count."""
+    last = BASES["vgg"].steps - 1
+    found = find(
+        tmp_path,
+        "C2",
+        test=lambda c, s: (
+            ((batch if s == last else 0.0) if c.norm == "batch" else 0.8) + jitter(c) * (c.norm == "batch")
+        ),
+    )
+    assert found.verdict == verdict
+    assert found.parts[0].interval.value == pytest.approx(batch - 0.8)
+
+
+@pytest.mark.parametrize(("factor", "verdict"), [(1.1, "holds"), (5.0, "fails"), (0.2, "fails")])
+def test_c3_is_about_likeness(tmp_path: Path, factor: float, verdict: str) -> None:
+    """Less stable by a factor 5 breaks "differs little", and so does more stable by a factor 5."""
+    found = find(tmp_path, "C3", mean=lambda c, s: (factor if c.norm == "batch" else 1.0) * (1 + jitter(c)) * (s % 2))
+    assert found.verdict == verdict
+
+
+@pytest.mark.parametrize(("noisy", "verdict"), [(0.1, "holds"), (0.8, "fails")])
+def test_c5_asks_whether_noise_stops_training(tmp_path: Path, noisy: float, verdict: str) -> None:
+    """At chance to the end, or at 80% after a delay of 60 steps, which stands beside."""
+    found = find(
+        tmp_path,
+        "C5",
+        accuracy=lambda c, s: (0.1 if s < 60 else noisy) + jitter(c) if c.norm == "noise" else 0.5 + jitter(c),
+    )
+    assert found.verdict == verdict
+    assert ("3 of 3 dead" in found.note) == (verdict == "holds")
+    if verdict == "fails":
+        assert found.beside[0].interval.value == pytest.approx(58.0, abs=3.0)  # windows of 9 steps blur both ends
+
+
+def test_c10_looks_along_random_directions_alone(tmp_path: Path) -> None:
+    """Along the gradient the standard network is 5 times as rough; along random directions BatchNorm is."""
+    found = find(tmp_path, "C10", gap=by_norm(none=5.0, batch=1.0), random_gap=by_norm(none=1.0, batch=5.0))
+    assert [part.verdict for part in found.parts if "change of the gradient" in part.name] == ["fails", "fails"]
+
+
+@pytest.mark.parametrize(
+    ("speed", "beta", "verdict"), [(0.93, 12.0, "holds"), (0.8, 12.0, "fails"), (0.93, 40.0, "fails")]
+)
+def test_c11(tmp_path: Path, speed: float, beta: float, verdict: str) -> None:
+    """BatchNorm at 95% with β = 10; in the deep linear network L1 ends lowest."""
+
+    def loss(config: Config, step: int) -> float:
+        return 1.0 if step == 0 else (0.1 if config.norm == "l1" else 0.2) * (1 + jitter(config))
+
+    found = find(
+        tmp_path,
+        "C11",
+        accuracy=lambda c, _s: (speed if c.norm in ("l1", "l2", "linf") else 0.95) + 0.1 * jitter(c),
+        beta=by_norm(none=10.0, batch=10.0, l1=beta, l2=beta, linf=beta),
+        loss=loss,
+    )
+    assert found.verdict == verdict
+
+
+def test_c11_fails_where_another_norm_is_best_in_the_deep_linear_network(tmp_path: Path) -> None:
+    """L2 brings the loss down further than L1 by a factor 10."""
+    found = find(
+        tmp_path,
+        "C11",
+        accuracy=lambda c, _s: 0.95 + 0.1 * jitter(c),
+        loss=lambda c, s: 1.0 if s == 0 else (0.01 if c.norm == "l2" else 0.1) * (1 + jitter(c)),
+    )
+    assert found.verdict == "fails"
+    assert [part.verdict for part in found.parts if "L2" in part.name and "DLN" in part.name] == ["fails"]
+
+
+@pytest.mark.parametrize(("factor", "verdict"), [(5.0, "holds"), (0.2, "fails")])
+def test_c12_measures_from_step_0(tmp_path: Path, factor: float, verdict: str) -> None:
+    """The units' means stand at 0 first and at the factor (1 in the standard network) ever after."""
+    lps = ("l1", "l2", "linf")
+    found = find(
+        tmp_path,
+        "C12",
+        mean=lambda c, s: 0.0 if s == 0 else (factor if c.norm in lps else 1.0) * (1 + jitter(c)),
+    )
+    assert found.verdict == verdict
+
+
+@pytest.mark.parametrize(("times", "verdict"), [(1.0, "holds"), (5.0, "fails"), (0.1, "fails")])
+def test_f1_asks_where_beta_settles(tmp_path: Path, times: float, verdict: str) -> None:
+    """β is far from 2/lr in the first half of the run, and at the given multiple of it in the second."""
+
+    def beta(config: Config, step: int) -> float:
+        return 2 / config.lr * (100.0 if step < config.steps / 2 else times) * (1 + jitter(config))
+
+    assert find(tmp_path, "F1", beta=beta).verdict == verdict
+
+
+def test_matched_loss_undoes_the_advantage_of_speed(tmp_path: Path) -> None:
+    """β is a function of the loss alone, and BatchNorm's loss falls four times as fast.
+
+    At equal steps the standard network's β is larger, at equal losses it is the same: the comparison beside says 0,
+    up to the spacing of the measured steps.
+    """
+
+    def loss(config: Config, step: int) -> float:
+        return 10 * float(np.exp(-step * (4.0 if config.norm == "batch" else 1.0) / config.steps))
+
+    found = find(tmp_path, "C8", loss=loss, gap=lambda c, s: loss(c, s) ** 2)
+    same, matched = found.parts[0].interval.value, found.beside[0].interval.value
+    assert same > 0.5
+    assert abs(matched) < 0.15

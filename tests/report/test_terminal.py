@@ -45,7 +45,15 @@ def test_the_table_shows_every_part_with_its_interval() -> None:
     """Nothing of a claim that failed is left out."""
     part = {"name": "difference", "verdict": "fails", "value": -1.0, "low": -2.0, "high": -0.5, "n": 3, "p": 0.25}
     row = {"id": "C1", "verdict": "fails", "statement": "it is so [sic]", "note": "dead arm", "parts": [part]}
+    row["beside"] = [part | {"name": "at matched loss"}]
     out = io.StringIO()
     Console(file=out, width=100).print(claims_table([row]))
-    for expected in ("C1", "fails", "it is so [sic]", "difference: -1 [-2, -0.5], n = 3", "dead arm"):
+    for expected in (
+        "C1",
+        "fails",
+        "it is so [sic]",
+        "difference: -1 [-2, -0.5], n = 3",
+        "dead arm",
+        "at matched loss",
+    ):
         assert expected in out.getvalue()

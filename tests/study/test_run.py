@@ -90,11 +90,10 @@ def test_a_run_that_diverges_is_recorded_as_such(tmp_path: Path) -> None:
     assert train["step"][-1] == at
     assert not np.isfinite(train["loss"][-1])
     runs = Runs.finished(tmp_path, [config])
-    assert runs.diverged(norm="none", lr=1e30) == 1
-    assert final_accuracy(runs, lr=1e30).tolist() == [0.0]
-    both = Runs.finished(tmp_path, [config, dataclasses.replace(config, seed=1, lr=0.1)])
-    padded = both.values("train", "loss", norm="none")
-    assert padded.shape == (2, 40)
+    assert runs.diverged(config) == 1
+    assert final_accuracy(runs, config).tolist() == [0.0]
+    padded = runs.values(config, "train", "loss")
+    assert padded.shape == (1, 40)
     assert np.isnan(padded[0, at + 1 :]).all()
 
 
@@ -213,8 +212,8 @@ def test_left_chance_counts_steps(tmp_path: Path) -> None:
         store.append(step, {"train": {"accuracy": 0.1 if step < 20 else 0.5}})
     store.set_meta(ended=True)
     runs = Runs.finished(tmp_path, [config])
-    assert left_chance(runs, norm="batch").tolist() == [18]
-    assert left_chance(runs, classes=2, norm="batch").tolist() == [np.inf]
+    assert left_chance(runs, config).tolist() == [18]
+    assert left_chance(runs, config, classes=2).tolist() == [np.inf]
 
 
 def wait_for(condition: Callable[[], object], seconds: float) -> None:
