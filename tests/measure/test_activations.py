@@ -59,6 +59,8 @@ def test_histogram_keeps_what_is_finite_and_survives_a_constant() -> None:
     assert histogram(torch.tensor([1.0, torch.nan, torch.inf, 3.0]), 2).counts.tolist() == [1.0, 1.0]
     assert histogram(torch.zeros(5), 4).counts.sum() == 5
     assert histogram(torch.full((3,), torch.nan), 4).counts.sum() == 0
+    huge = torch.tensor([1.0, 3.0, 1e300, -1e38], dtype=torch.float64)  # as in a run in float64 that diverges
+    assert histogram(huge, 2).counts.tolist() == [1.0, 1.0]
 
 
 def test_bad_input_is_refused() -> None:

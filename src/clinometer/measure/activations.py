@@ -9,6 +9,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+_HUGE = 1e38  # float64 reaches further than the float32 of histograms, and high − low must not overflow either
+
 
 @dataclass(frozen=True)
 class Moments:
@@ -80,7 +82,7 @@ def histogram(values: Tensor, bins: int = 40) -> Histogram:
     """The histogram of one unit's values, or of any tensor's.
 
     Args:
-        values: Any shape; NaN and infinite values are left out of the counts.
+        values: Any shape; NaN and infinite values are left out of the counts, and with them what is beyond 1e38.
         bins: How many bins.
 
     Raises:
@@ -93,7 +95,8 @@ def histogram(values: Tensor, bins: int = 40) -> Histogram:
     """
     if bins < 1:
         raise ValueError(f"`bins` must be at least 1; found {bins}.")
-    finite = values[values.isfinite()].detach().float().cpu()
+    floats = values.detach().float().cpu()
+    finite = floats[floats.abs() < _HUGE]
     if not len(finite):
         return Histogram(torch.full((bins + 1,), torch.nan), torch.zeros(bins))
     low, high = float(finite.min()), float(finite.max())
