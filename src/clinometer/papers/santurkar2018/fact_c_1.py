@@ -46,7 +46,7 @@ def _printed_error(unit: Unit) -> float:
 
 
 def _constant(unit: Unit) -> Unit:
-    return replace(unit, x=torch.ones_like(unit.x))
+    return replace(unit, x=torch.zeros_like(unit.x))
 
 
 THEOREM = Theorem(

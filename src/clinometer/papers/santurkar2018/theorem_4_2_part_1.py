@@ -13,14 +13,13 @@ D²(1/s)[v, v] = (3p²/n − ‖v‖²)/(ns³). At ε = 0, p = (γ/s)(1 − r)a 
 
 from torch import Tensor
 
-from clinometer.papers.santurkar2018.unit import Unit, gradient, hessian, random_unit
+from clinometer.papers.santurkar2018.unit import Unit, curvature, gradient, random_unit
 from clinometer.study.theorem import Theorem, excess, relative_error
 
 
 def left(unit: Unit) -> Tensor:
     """vᵀ(∂²L̂/∂y²)v, by differentiating through BatchNorm twice."""
-    v = unit.v
-    return v @ hessian(unit.loss_at, unit.y) @ v
+    return curvature(unit.loss_at, unit.y, along=unit.v)
 
 
 def right(unit: Unit) -> Tensor:
@@ -45,7 +44,7 @@ def bending(unit: Unit) -> Tensor:
 def as_printed(unit: Unit, at: Tensor | None = None) -> Tensor:
     """(γ²/s²)vᵀHv − (γ/(ms²))⟨g, ŷ⟩‖v‖², with g and H taken at z, or at another point."""
     v, at = unit.v, unit.z if at is None else at
-    scaled = (unit.gamma / unit.s) ** 2 * (v @ hessian(unit.loss, at) @ v)
+    scaled = (unit.gamma / unit.s) ** 2 * curvature(unit.loss, at, along=v)
     a = gradient(unit.loss, at) @ unit.normalized
     return scaled - unit.gamma / (len(v) * unit.s**2) * a * v.square().sum()
 

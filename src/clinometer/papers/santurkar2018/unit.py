@@ -13,6 +13,7 @@ is a projection, with either variance. That is all that ε and the variance chan
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 
 import torch
 from torch import Generator, Tensor
@@ -33,7 +34,7 @@ class Unit:
     eps: float = 0.0
     unbiased: bool = False
 
-    @property
+    @cached_property
     def y(self) -> Tensor:
         """The layer's output, (m,)."""
         return self.x @ self.w
@@ -43,37 +44,37 @@ class Unit:
         """What the variance divides by."""
         return len(self.x) - self.unbiased
 
-    @property
+    @cached_property
     def s(self) -> Tensor:
         """√(V + ε)."""
         return ((self.y - self.y.mean()).square().sum() / self.n + self.eps).sqrt()
 
-    @property
+    @cached_property
     def normalized(self) -> Tensor:
         """ŷ, (m,)."""
         return (self.y - self.y.mean()) / self.s
 
-    @property
+    @cached_property
     def r(self) -> Tensor:
         """V/(V + ε)."""
         return self.normalized.square().sum() / self.n
 
-    @property
+    @cached_property
     def z(self) -> Tensor:
         """The activations, (m,)."""
         return self.batch_norm(self.y)
 
-    @property
+    @cached_property
     def g(self) -> Tensor:
         """∂L/∂z, (m,)."""
         return gradient(self.loss, self.z)
 
-    @property
+    @cached_property
     def h(self) -> Tensor:
         """∂²L/∂z², (m, m)."""
         return hessian(self.loss, self.z)
 
-    @property
+    @cached_property
     def v(self) -> Tensor:
         """∂L̂/∂y, (m,), by differentiating through BatchNorm."""
         return gradient(self.loss_at, self.y)
@@ -109,8 +110,15 @@ def gradient(function: Callable[[Tensor], Tensor], at: Tensor) -> Tensor:
     return torch.autograd.grad(function(x), x)[0]
 
 
+def curvature(function: Callable[[Tensor], Tensor], at: Tensor, along: Tensor) -> Tensor:
+    """dᵀ(∂²f/∂x²)d at a point, by reverse mode twice: forward mode is wrong through BatchNorm."""
+    x = at.detach().requires_grad_()
+    (first,) = torch.autograd.grad(function(x), x, create_graph=True)
+    return torch.autograd.grad(first @ along, x)[0] @ along
+
+
 def hessian(function: Callable[[Tensor], Tensor], at: Tensor) -> Tensor:
-    """∂²f/∂x² at a point, by reverse mode twice: forward mode is wrong through BatchNorm."""
+    """∂²f/∂x² at a point, (m, m), by reverse mode twice."""
     x = at.detach().requires_grad_()
     (first,) = torch.autograd.grad(function(x), x, create_graph=True)
     return torch.stack([torch.autograd.grad(entry, x, retain_graph=True)[0] for entry in first])
