@@ -95,14 +95,14 @@ def check(theorem: Theorem, cases: int = 200, seed: int = 0) -> Checked:
     )
 
 
-def named(theorems: Iterable[str], name: str) -> list[str]:
-    """The theorems that a name stands for: itself, or each of its parts.
+def named(known: Iterable[str], name: str) -> list[str]:
+    """Those that a name stands for: itself, or each of its parts.
 
     Example:
         >>> named(["theorem_1", "theorem_2_part_1", "theorem_2_part_2"], "theorem_2")
         ['theorem_2_part_1', 'theorem_2_part_2']
     """
-    return [each for each in theorems if name in (each, each.partition("_part_")[0])]
+    return [each for each in known if name in (each, each.partition("_part_")[0])]
 
 
 def select(theorems: Iterable[str], names: Iterable[str]) -> tuple[str, ...]:

@@ -1,10 +1,23 @@
 """S. Santurkar, D. Tsipras, A. Ilyas, A. Madry, How Does Batch Normalization Help Optimization? (NeurIPS 2018).
 
-Each figure is a module here, and `claims.py` holds what the paper says. The scales: `smoke` on bundled digits,
-`laptop` on CIFAR-10 with narrow networks, `paper` as the authors ran it.
+Each figure and each theorem is a module here, and `claims.py` holds what the paper says. The scales: `smoke` on
+bundled digits, `laptop` on CIFAR-10 with narrow networks, `paper` as the authors ran it.
 """
 
-from clinometer.papers.santurkar2018 import figure_01, figure_02, figure_03, figure_04
+from clinometer.papers.santurkar2018 import (
+    fact_c_1,
+    figure_01,
+    figure_02,
+    figure_03,
+    figure_04,
+    lemma_4_5,
+    observation_4_3,
+    theorem_4_1,
+    theorem_4_2_part_1,
+    theorem_4_2_part_2,
+    theorem_4_4,
+    theorem_c_1,
+)
 from clinometer.papers.santurkar2018.claims import CLAIMS
 from clinometer.study.config import Config
 from clinometer.study.study import Exhibit, Scale, Study
@@ -37,4 +50,17 @@ STUDY = Study(
         for module in (figure_01, figure_02, figure_03, figure_04)
     },
     claims=CLAIMS,
+    theorems={
+        module.__name__.rsplit(".", 1)[1]: module.THEOREM
+        for module in (
+            fact_c_1,
+            theorem_4_1,
+            theorem_4_2_part_1,
+            theorem_4_2_part_2,
+            observation_4_3,
+            theorem_4_4,
+            theorem_c_1,
+            lemma_4_5,
+        )
+    },
 )

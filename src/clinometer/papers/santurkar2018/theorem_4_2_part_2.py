@@ -5,7 +5,7 @@ Left side: vᵀ(∂²L̂/∂y²)v. Right side: (γ²/s²)gᵀHg less BatchNorm's
 u = Pv (at ε = 0, v itself).
 
 With a pencil: subtract the first part, an equality. What is left is right − left = (γ²/s²)(gᵀHg − uᵀHu): the bound
-holds if and only if uᵀHu ≤ gᵀHg, whatever else is assumed. With equal Rayleigh quotients that is (‖g‖² − ‖u‖²) gᵀHg ≥ 0.
+holds if and only if uᵀHu ≤ gᵀHg, whatever else is assumed. With equal quotients that is (‖g‖² − ‖u‖²) gᵀHg ≥ 0.
 
 Where the print misleads: its hypothesis is not enough. It also takes ‖u‖ ≤ ‖g‖ together with gᵀHg ≥ 0, of which the
 first follows from |γ| ≤ s, since ‖u‖ = (|γ|/s)‖P²g‖. Where γ makes u longer than g, H = I, which preserves every norm,
@@ -95,16 +95,16 @@ def _any(generator: Generator, *, convex: bool) -> Unit:
 THEOREM = Theorem(
     title="The effect of BatchNorm on smoothness: a bound",
     source="Section 4.1, Theorem 4.2",
-    hypothesis="H preserves the relative norms of g and u = Pv: uᵀHu/‖u‖² = gᵀHg/‖g‖²; and, not printed, |γ| ≤ s "
-    "and gᵀHg ≥ 0",
+    hypothesis="H preserves the relative norms of g and u = Pv: uᵀHu/‖u‖² = gᵀHg/‖g‖²; and, not in "
+    "the print, |γ| ≤ s and gᵀHg ≥ 0",
     printed="vᵀ(∂²L̂/∂y²)v ≤ (γ²/σ²) (gᵀHg − (1/(mγ)) ⟨g, ŷ⟩ ‖v‖²)",
-    true="the same with s for σ, n for m and, where ε > 0, the further terms of the first part; "
-    "right − left = (γ²/s²) (gᵀHg − uᵀHu), so that it holds if and only if uᵀHu ≤ gᵀHg",
+    true="vᵀ(∂²L̂/∂y²)v = (γ²/s²) gᵀHg − (γ/(ns²)) (…) − (γ²/s²) (gᵀHg − uᵀHu), with (…) as in the first part: "
+    "the bound holds if and only if uᵀHu ≤ gᵀHg",
     case=lambda generator: error(_preserved(generator)),
     breaks={
         "any symmetric H, |γ| ≤ s": lambda generator: violation(_any(generator, convex=False)),
         "any H ⪰ 0, |γ| ≤ s": lambda generator: violation(_any(generator, convex=True)),
-        "relative norms preserved, but ‖v‖ = 2‖g‖": lambda generator: violation(_longer(generator)),
+        "relative norms preserved, but ‖u‖ = 2‖g‖": lambda generator: violation(_longer(generator)),
         "relative norms preserved, but gᵀHg < 0": lambda generator: violation(_preserved(generator, -1.0)),
     },
 )
