@@ -9,8 +9,8 @@ With a pencil: y = XW, so ∂L̂/∂W = Xᵀv and ∂²L̂/∂W² = XᵀĤX with
 Where the print misleads: it speaks of the maximum over ‖X‖ ≤ λ. The maximum is at XXᵀ = λ²I only if v is an eigenvector
 of Ĥ. For a unit vector u, X = λuqᵀ has ‖X‖ = λ and gives λ⁴⟨u, v⟩²uᵀĤu: as much as XXᵀ = λ²I at u = v/‖v‖, and more a
 little way from there towards Ĥv, as ⟨u, v⟩² falls in second order only. Nor does y have to move for that, with four
-samples or more: at ε = 0, ⟨y, v⟩ = 0, so with u ⊥ y and q ⊥ W we may add yWᵀ/‖W‖² (`larger`). So the right side is the value at XXᵀ = λ²I, which
-is what is checked, and no bound over all X.
+samples or more: at ε = 0, ⟨y, v⟩ = 0, so with u ⊥ y and q ⊥ W we may add yWᵀ/‖W‖² (`larger`). So the right side
+is the value at XXᵀ = λ²I, which is what is checked, and no bound over all X.
 """
 
 from dataclasses import replace
