@@ -22,7 +22,7 @@ from rich.console import Console
 from rich.text import Text
 
 from clinometer.papers import PAPERS
-from clinometer.report.reports import Results, arm_name, report
+from clinometer.report.reports import Results, arm_name, report, seeds_said
 from clinometer.report.terminal import claims_table, progress, theorems_table
 from clinometer.study.config import one_of
 from clinometer.study.data import DATASETS
@@ -80,21 +80,22 @@ def reproduce(
         _check_device(device)
         if data is not None:
             os.environ["CLINOMETER_DATA"] = str(data)
-        if planned.configs:
-            DATASETS[planned.base.data]()  # read, checked and cached once, before any process needs it
+        for name in planned.used:
+            if planned.bases[name].data in DATASETS:  # the others are drawn from a seed
+                DATASETS[planned.bases[name].data]()  # read, checked and cached once, before any process needs it
         folder = to or Path("runs") / f"{paper}-{scale}"
         command = _command(paper, scale, only, seeds, to)
-        claim_folder(folder, planned, {"only": only, "seeds": planned.seeds, "command": command})
+        claim_folder(folder, planned, {"only": only, "seeds": seeds, "command": command})
     console.print(f"[bold]{study.title}[/]\n{study.source}", highlight=False)
     failures: list[Failure] = []
     if planned.configs:
-        console.print(f"Scale {scale}: {study.scales[scale].about}; {planned.seeds} seeds", highlight=False)
+        console.print(f"Scale {scale}: {study.scales[scale].about}; {seeds_said(planned)}", highlight=False)
         with progress(console) as show:
             failures = run_all(planned.configs, folder, jobs=jobs, device=device, report=show)
     results = report(planned, folder, command, failures)
     _show(results)
     for failure in failures:
-        name = f"{arm_name(failure.config, planned.base)}, seed {failure.config.seed}"
+        name = f"{arm_name(failure.config, planned)}, seed {failure.config.seed}"
         log = f" (see {failure.log})" if failure.log.is_file() else ""
         console.print(Text.assemble(("failed: ", "red"), f"{name}: {failure.reason}{log}"))
     _say_where(folder)
@@ -152,7 +153,7 @@ def list_() -> int:
         study = load()
         console.print(f"[bold]{name}[/]: {study.title}", highlight=False)
         for scale, about in study.scales.items():
-            console.print(f"  --scale {scale}: {about.about}; {about.seeds} seeds", highlight=False)
+            console.print(f"  --scale {scale}: {about.about}", highlight=False)
         for exhibit, figure in study.exhibits.items():
             console.print(f"  {exhibit}: {figure.title}", highlight=False)
         for claim in study.claims:

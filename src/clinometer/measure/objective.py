@@ -8,6 +8,7 @@ are. This is the one file that evaluates an `nn.Module`, and it leaves the model
 import contextlib
 import operator
 from collections.abc import Callable, Collection, Generator, Sequence
+from dataclasses import dataclass
 from typing import Any, TypeVar
 
 import torch
@@ -22,6 +23,16 @@ from clinometer.measure.scripted import Scripted
 T = TypeVar("T")
 Batch = Any
 LossFn = Callable[[nn.Module, Batch], Tensor]
+
+
+@dataclass(frozen=True)
+class Signal:
+    """What went through a module and the gradients that came back, all detached."""
+
+    input: Tensor
+    output: Tensor
+    input_gradient: Tensor  # ∂L/∂input
+    output_gradient: Tensor  # ∂L/∂output
 
 
 class Objective:
@@ -126,6 +137,29 @@ class Objective:
             raise ValueError(f"{silent[0]!r} returned no tensor during the forward pass; choose a module that does.")
         return seen
 
+    def signals(self, at: Point, modules: Sequence[str]) -> dict[str, Signal]:
+        """What goes into and comes out of the named submodules at `at`, with the loss's gradients by either.
+
+        Cost: one forward-backward pass. A module must take and return one tensor; of several calls the last counts.
+        """
+        seen: dict[str, tuple[Tensor, Tensor]] = {}
+
+        def differentiated(loss: Tensor, _wanted: Point) -> dict[str, Signal]:
+            silent = [name for name in modules if name not in seen]
+            if silent:
+                raise ValueError(f"{silent[0]!r} took no part in the loss, or returned no tensor.")
+            ends = [tensor for name in modules for tensor in seen[name]]
+            grads = torch.autograd.grad(loss, ends, allow_unused=True, materialize_grads=True)
+            values = zip(*[iter([x.detach() for x in ends])] * 2, *[iter(grads)] * 2, strict=True)
+            return {name: Signal(*four) for name, four in zip(modules, values, strict=True)}
+
+        with contextlib.ExitStack() as hooks:
+            for name in modules:
+                module = submodule(self.model, name)
+                hooks.callback(module.register_forward_pre_hook(_tracked).remove)
+                hooks.callback(module.register_forward_hook(_tap(name, seen)).remove)
+            return self._evaluate(at, (), differentiated)
+
     @contextlib.contextmanager
     def held(self) -> Generator[None]:
         """Set the program's random streams aside once for all evaluations inside the block, not at each.
@@ -202,5 +236,23 @@ def _keep(name: str, seen: dict[str, Tensor]) -> Callable[[nn.Module, Any, Any],
         first = output[0] if isinstance(output, tuple | list) else output
         if isinstance(first, Tensor):
             seen[name] = first.detach().clone()  # an in-place ReLU after it would overwrite it
+
+    return hook
+
+
+def _tracked(_module: nn.Module, inputs: tuple[Any, ...]) -> Any:
+    """Data that need no gradient get one, so that the gradient by a first layer's input exists."""
+    return tuple(
+        x.detach().requires_grad_() if isinstance(x, Tensor) and x.is_floating_point() and not x.requires_grad else x
+        for x in inputs
+    )
+
+
+def _tap(name: str, seen: dict[str, tuple[Tensor, Tensor]]) -> Callable[[nn.Module, Any, Any], Any]:
+    def hook(_module: nn.Module, inputs: Any, output: Any) -> Any:
+        if isinstance(output, Tensor) and inputs and isinstance(inputs[0], Tensor):
+            seen[name] = (inputs[0], output)
+            return output.clone()  # an in-place ReLU after it would become part of the output seen here
+        return None
 
     return hook

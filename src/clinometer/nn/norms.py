@@ -4,6 +4,7 @@
 (N, C, H, W) when 2. Adding a norm is adding a row.
 """
 
+import math
 from collections.abc import Callable, Mapping
 
 import torch
@@ -18,11 +19,13 @@ class LpNorm(nn.Module):
         ŷ = γ · (y − mean(y)) / (s + 1e-5) + β,   s = mean|y| (p = 1), √mean(y²) (p = 2), max|y| (p = ∞)
 
     per unit, over batch and space. Evaluation uses running averages of mean and s (momentum 0.1). The
-    paper's print leaves the statistic open: read literally, a p-norm divided by m, it breaks p = 2 and ∞.
+    paper's print leaves the statistic open: this is the reading that its figures agree with.
 
     Args:
         num_features: C.
         p: 1, 2 or infinity.
+        literal: Take the print at its word: the p-norm of a unit's m values, divided by m. It is s · m^(1/p − 1),
+            so that p = 2 and ∞ divide by ever less as m grows.
     Source: Santurkar et al. (2018), §3.3; Figures 5, 6, 12, 13.
 
     Example:
@@ -34,11 +37,12 @@ class LpNorm(nn.Module):
     running_mean: Tensor
     running_scale: Tensor
 
-    def __init__(self, num_features: int, p: float) -> None:
+    def __init__(self, num_features: int, p: float, *, literal: bool = False) -> None:
         super().__init__()
         if p not in (1, 2, float("inf")):
             raise ValueError(f"p must be 1, 2 or inf; found {p}.")
         self.p = p
+        self.literal = literal
         self.eps = 1e-5
         self.momentum = 0.1
         self.weight = nn.Parameter(torch.ones(num_features))
@@ -54,14 +58,9 @@ class LpNorm(nn.Module):
 
     def _batch_statistics(self, y: Tensor) -> tuple[Tensor, Tensor]:
         over = [0, *range(2, y.ndim)]
-        mean = y.mean(over)
-        if self.p == 1:
-            scale = y.abs().mean(over)
-        elif self.p == 2:
-            # vector_norm has gradient 0 at 0, where a square root's is infinite: dead units stay dead, not NaN
-            scale = torch.linalg.vector_norm(y, 2, over) * (y.shape[1] / y.numel()) ** 0.5
-        else:
-            scale = y.abs().amax(over)
+        mean, scale = y.mean(over), average_norm(y, self.p, over)
+        if self.literal:
+            scale = scale * (y.numel() / y.shape[1]) ** (1 / self.p - 1)
         with torch.no_grad():
             self.running_mean.lerp_(mean, self.momentum)
             self.running_scale.lerp_(scale, self.momentum)
@@ -69,6 +68,52 @@ class LpNorm(nn.Module):
 
     def extra_repr(self) -> str:
         return f"{len(self.weight)}, p={self.p}"
+
+
+class SampleLpNorm(nn.Module):
+    """Another reading of §3.3: subtract the batch mean, divide each sample by the average p-norm of its own values.
+
+        ŷ = γ · (y − mean(y)) / (s + 1e-5) + β,   mean over batch and space, s over units and space
+
+    Example:
+        >>> SampleLpNorm(2, float("inf"))(torch.tensor([[-1.0, 2.0], [1.0, 4.0]]))
+        tensor([[-0.5000, -0.5000],
+                [ 0.2500,  0.2500]], grad_fn=<AddBackward0>)
+    """
+
+    running_mean: Tensor
+
+    def __init__(self, num_features: int, p: float) -> None:
+        super().__init__()
+        self.p = p
+        self.weight = nn.Parameter(torch.ones(num_features))
+        self.bias = nn.Parameter(torch.zeros(num_features))
+        self.register_buffer("running_mean", torch.zeros(num_features))
+
+    def forward(self, y: Tensor) -> Tensor:
+        wide = (1, -1) + (1,) * (y.ndim - 2)
+        mean = y.mean([0, *range(2, y.ndim)]) if self.training else self.running_mean
+        if self.training:
+            with torch.no_grad():
+                self.running_mean.lerp_(mean, 0.1)
+        scale = average_norm(y, self.p, list(range(1, y.ndim))).view(-1, *(1,) * (y.ndim - 1))
+        return self.weight.view(wide) * (y - mean.view(wide)) / (scale + 1e-5) + self.bias.view(wide)
+
+
+def average_norm(y: Tensor, p: float, over: list[int]) -> Tensor:
+    """mean|y|, √mean(y²) or max|y| over some dimensions, for p = 1, 2, ∞.
+
+    Example:
+        >>> [float(average_norm(torch.tensor([3.0, -4.0, 0.0, 0.0]), p, [0])) for p in (1, 2, float("inf"))]
+        [1.75, 2.5, 4.0]
+    """
+    if p == 1:
+        return y.abs().mean(over)
+    if p == 2:
+        count = math.prod(y.shape[dim] for dim in over)
+        # vector_norm has gradient 0 at 0, where a square root's is infinite: dead units stay dead, not NaN
+        return torch.linalg.vector_norm(y, 2, over) * (1 / count) ** 0.5
+    return y.abs().amax(over)
 
 
 class Noise(nn.Module):
@@ -111,8 +156,12 @@ def _batch(num_features: int, spatial_dims: int) -> nn.Module:
     return kinds[spatial_dims](num_features)
 
 
-def _lp(p: float) -> NormFactory:
-    return lambda num_features, _spatial_dims: LpNorm(num_features, p)
+def _lp(p: float, *, literal: bool = False) -> NormFactory:
+    return lambda num_features, _spatial_dims: LpNorm(num_features, p, literal=literal)
+
+
+def _sample_lp(p: float) -> NormFactory:
+    return lambda num_features, _spatial_dims: SampleLpNorm(num_features, p)
 
 
 NORMS: Mapping[str, NormFactory] = {
@@ -123,4 +172,10 @@ NORMS: Mapping[str, NormFactory] = {
     "l1": _lp(1),
     "l2": _lp(2),
     "linf": _lp(float("inf")),
+    # Other readings of the paper's section 3.3; for p = 1 the literal one is the average.
+    "l2_literal": _lp(2, literal=True),
+    "linf_literal": _lp(float("inf"), literal=True),
+    "l1_sample": _sample_lp(1),
+    "l2_sample": _sample_lp(2),
+    "linf_sample": _sample_lp(float("inf")),
 }

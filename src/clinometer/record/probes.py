@@ -4,6 +4,7 @@ The functions here make probes, so that their arguments are said once. A new pro
 """
 
 from collections.abc import Callable, Collection, Sequence
+from typing import Any, Literal, get_args
 
 import torch
 from torch import Tensor, nn
@@ -11,16 +12,21 @@ from torch.nn.utils.rnn import pad_sequence
 from torch.optim import Optimizer
 
 from clinometer.measure import activations as act
+from clinometer.measure.batchnorm import batchnorms_of, gradient_terms
 from clinometer.measure.line import Line, check_sizes, effective_smoothness, gradient_predictiveness, loss_range, walk
 from clinometer.measure.objective import submodule
-from clinometer.measure.point import scale
+from clinometer.measure.point import Point, norm, scale
 from clinometer.measure.shift import Layers, check_layers, covariate_shift, layers_of
 from clinometer.record.recorder import Probe, Step
 from clinometer.store import Row
 
+Direction = Literal["gradient", "random"]
 
-def landscape(sizes: Sequence[float] = (0.5, 1.0, 2.0, 4.0), *, relative: bool = True) -> Probe:
-    """The landscape along minus the gradient: loss variation, gradient predictiveness, effective smoothness.
+
+def landscape(
+    sizes: Sequence[float] = (0.5, 1.0, 2.0, 4.0), *, relative: bool = True, direction: Direction = "gradient"
+) -> Probe:
+    """The landscape along a line: loss variation, gradient predictiveness, effective smoothness.
 
     Fields: `sizes`, `distances`, `losses`, `grad_gaps`, `cosines` (s,) as in `Line`; `loss`, `grad_norm`;
     `loss_min`, `loss_max` (loss variation); `gap_min`, `gap_max` (predictiveness); `beta` (effective
@@ -29,14 +35,19 @@ def landscape(sizes: Sequence[float] = (0.5, 1.0, 2.0, 4.0), *, relative: bool =
     Args:
         sizes: The steps, in multiples of the learning rate; the paper's for a VGG by default.
         relative: False takes `sizes` as they are, for a run without a learning rate.
+        direction: `gradient` walks along minus the gradient; `random` along a Gaussian direction of the gradient's
+            length, another at each step, so that equal sizes go equally far. Its rows are named `landscape_random`.
 
     Raises:
-        ValueError: if a size is not finite or all are zero; and, from the recorder, if it has no learning rate.
-    Source: Santurkar et al. (2018), §3.1, Figure 4.
+        ValueError: if a size is not finite or all are zero, or there is no such direction; and, from the recorder,
+            if it has no learning rate.
+    Source: Santurkar et al. (2018), §3.1 and §3.2, Figure 4.
     """
     multiples = check_sizes(sizes)
     if not any(multiples):
         raise ValueError(f"`sizes` must contain a nonzero step; found {multiples}. Pass e.g. sizes=[0.5, 1, 2, 4].")
+    if direction not in get_args(Direction):
+        raise ValueError(f"direction must be one of {', '.join(get_args(Direction))}; found {direction!r}.")
 
     def check(_model: nn.Module, optimizer: Optimizer | None) -> None:
         if relative and optimizer is None:
@@ -48,10 +59,11 @@ def landscape(sizes: Sequence[float] = (0.5, 1.0, 2.0, 4.0), *, relative: bool =
     def probe(step: Step) -> Row:
         lr = torch.nan if step.lr is None else step.lr
         taken = [size * lr if relative else size for size in multiples]
-        line = walk(step.objective, step.before, scale(step.gradient, -1.0), taken, start=step.start)
+        along = scale(step.gradient, -1.0) if direction == "gradient" else _random_direction(step)
+        line = walk(step.objective, step.before, along, taken, start=step.start)
         return _line_row(line, lr)
 
-    return _made("landscape", probe, check)
+    return _made("landscape" if direction == "gradient" else f"landscape_{direction}", probe, check)
 
 
 def internal_shift(layers: Layers | None = None, *, only: Collection[str] | None = None) -> Probe:
@@ -111,6 +123,54 @@ def activations(modules: Sequence[str], *, unit: int = 0, bins: int = 40) -> Pro
         }
 
     return _made("activations", probe, check)
+
+
+def batchnorm_terms() -> Probe:
+    """Theorem 4.1 on a living network: what each BatchNorm layer does to the gradient that passes through it.
+
+    Fields: `layer` (layers,) names; the terms of ‖∇_y L‖² = scale · (gradient − mean − correlation) as in
+    `GradientTerms`, and `passed`, ‖∇_y L‖² as backpropagation has it: (layers, units), padded with NaN to the
+    widest layer. Cost: one forward-backward pass.
+
+    Raises:
+        ValueError: from the recorder, if no BatchNorm layer normalizes by the batch.
+    Source: Santurkar et al. (2018), Theorem 4.1.
+    """
+
+    def check(model: nn.Module, _optimizer: Optimizer | None) -> None:
+        if not batchnorms_of(model):
+            raise ValueError(
+                f"batchnorm_terms() needs a BatchNorm layer in train mode; {type(model).__name__} has none."
+            )
+
+    def probe(step: Step) -> Row:
+        model = step.objective.model
+        names = batchnorms_of(model)
+        signals = step.objective.signals(step.before, names)
+        terms: dict[str, list[Tensor]] = {}
+        for name, signal in signals.items():
+            layer: Any = submodule(model, name)
+            gamma = step.before.get(f"{name}.weight", layer.weight)  # the layer's own where it is frozen or absent
+            found = gradient_terms(signal.input, signal.output_gradient, gamma, layer.eps)
+            for term, value in vars(found).items():
+                terms.setdefault(term, []).append(value)
+            terms.setdefault("passed", []).append(act.units(signal.input_gradient).double().square().sum(1))
+        return {"layer": names} | {term: _padded(values) for term, values in terms.items()}
+
+    return _made("batchnorm_terms", probe, check)
+
+
+def _random_direction(step: Step) -> Point:
+    """A Gaussian direction as long as the gradient, from the program's seed and the step's index.
+
+    A generator of its own: a run that draws nothing would otherwise meet the same direction at every step.
+    """
+    generator = torch.Generator().manual_seed((1_000_003 * torch.initial_seed() + step.index) % 2**63)
+    drawn = {
+        name: torch.randn(value.shape, generator=generator, dtype=value.dtype).to(value.device)
+        for name, value in step.gradient.items()
+    }
+    return scale(drawn, norm(step.gradient) / norm(drawn))
 
 
 def _made(name: str, probe: Probe, check: Callable[[nn.Module, Optimizer | None], None]) -> Probe:

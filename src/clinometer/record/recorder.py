@@ -66,7 +66,8 @@ class Recorder:
         model: The model in training.
         loss_fn: `loss_fn(model, batch)`, the scalar that the step minimises.
         probes: What to measure: functions from a `Step` to a row, or a mapping from name to function.
-        when: A schedule: says of a step's index whether to measure.
+        when: A schedule: says of a step's index whether to measure. A mapping from probe name to schedule gives
+            each probe its own.
         optimizer: Where to read the learning rate, for probes that walk in multiples of it.
         to: A folder for `rows.sqlite`, written as the run goes; memory by default.
         start: The index of the first step; a resumed run passes its own, and rows from there on are dropped.
@@ -95,7 +96,7 @@ class Recorder:
         model: nn.Module,
         loss_fn: LossFn,
         probes: Sequence[Probe] | Mapping[str, Probe],
-        when: Schedule | None = None,
+        when: Schedule | Mapping[str, Schedule] | None = None,
         *,
         optimizer: Optimizer | None = None,
         to: str | Path | None = None,
@@ -104,7 +105,7 @@ class Recorder:
         self.model = model
         self.loss_fn = loss_fn
         self.probes = _named(probes)
-        self.when = every(100) if when is None else when
+        self.schedules = _schedules(self.probes, when)
         self.optimizer = optimizer
         self.index = operator.index(start)
         self._check()
@@ -114,29 +115,28 @@ class Recorder:
     def step(self, batch: Batch) -> contextlib.AbstractContextManager[None]:
         """The block around one training step on `batch`."""
         index, self.index = self.index, self.index + 1
-        return self._measured(index, batch) if self.when(index) else _NOTHING
+        due = [name for name, schedule in self.schedules.items() if schedule(index)]
+        return self._measured(index, batch, due) if due else _NOTHING
 
     def read(self, probe: str) -> Table:
         """The rows of one probe so far: "step" (n,), and each of its fields (n, ...)."""
         return self.store.read(probe)
 
     @contextlib.contextmanager
-    def _measured(self, index: int, batch: Batch) -> Generator[None]:
+    def _measured(self, index: int, batch: Batch, due: Sequence[str]) -> Generator[None]:
         objective = Objective(self.model, self.loss_fn, batch)
         before = objective.here()
         lr = None if self.optimizer is None else float(self.optimizer.param_groups[0]["lr"])
         yield
         step = Step(index, objective, before, objective.here(), lr)
         with RngState.now().replayed():  # a probe may draw: a random direction, say
-            rows = {name: _row(name, probe(step)) for name, probe in self.probes.items()}
+            rows = {name: _row(name, self.probes[name](step)) for name in due}
         self.store.append(index, rows)
 
     def _check(self) -> None:
         """Say now what would go wrong at the first scheduled step, which may be hours away."""
         if not callable(self.loss_fn):
             raise TypeError(f"loss_fn must be a function of model and batch; found {self.loss_fn!r}.")
-        if not callable(self.when):
-            raise TypeError(f"when must be a schedule such as every(100); found {self.when!r}.")
         if self.optimizer is not None and not hasattr(self.optimizer, "param_groups"):
             raise TypeError(f"optimizer must be a torch optimizer; found {self.optimizer!r}.")
         if self.index < 0:
@@ -152,6 +152,17 @@ class Recorder:
                 "Choose another folder, delete that one, or pass start= to go on with it."
             )
         self.store.drop_from(start)
+
+
+def _schedules(probes: Mapping[str, Probe], when: Any) -> dict[str, Schedule]:
+    """Each probe's schedule: its own, or the one for all."""
+    chosen = dict(when) if isinstance(when, Mapping) else dict.fromkeys(probes, every(100) if when is None else when)
+    if set(chosen) != set(probes):
+        raise ValueError(f"`when` has schedules for {', '.join(chosen)}; expected one for each of {', '.join(probes)}.")
+    for schedule in chosen.values():
+        if not callable(schedule):
+            raise TypeError(f"when must be a schedule such as every(100); found {schedule!r}.")
+    return chosen
 
 
 def _no_check(_model: nn.Module, _optimizer: Optimizer | None) -> None:

@@ -7,12 +7,23 @@ from typing import Any
 import matplotlib as mpl
 import numpy as np
 
-from clinometer.study.figure import Figure, Panel, Ridges, Series
+from clinometer.study.figure import Diagram, Figure, Panel, Ridges, Series
 
 # Okabe and Ito's palette; roles that later figures add take the next free colour.
-COLOURS = {"none": "#D55E00", "batch": "#0072B2", "noisy_batch": "#009E73", "reference": "#555555"}
+COLOURS = {
+    "none": "#D55E00",
+    "batch": "#0072B2",
+    "noisy_batch": "#009E73",
+    "noise": "#CC79A7",
+    "l1": "#E69F00",
+    "l2": "#56B4E9",
+    "linf": "#882255",
+    "reference": "#555555",
+    "plain": "#BBBBBB",
+}
 _SPARE = ("#CC79A7", "#E69F00", "#56B4E9", "#000000")
 _SHOWN_RIDGES = 15
+_SHOWN_POINTS = 400  # more than a panel has pixels across would only make the file large
 _STYLE: Any = {
     "axes.spines.top": False,
     "axes.spines.right": False,
@@ -47,7 +58,8 @@ def draw(figure: Figure) -> Any:
     columns = min(figure.columns, len(figure.panels))
     rows = math.ceil(len(figure.panels) / columns)
     with mpl.rc_context(_STYLE):
-        canvas: Any = Canvas(figsize=(3.1 * columns + 0.6, 2.5 * rows + 0.5), layout="constrained")
+        wide = 3.1 if any(panel.diagram is None for panel in figure.panels) else 7.5
+        canvas: Any = Canvas(figsize=(wide * columns + 0.6, 2.5 * rows + 0.5), layout="constrained")
         grid = canvas.subplots(rows, columns, squeeze=False).flatten()
         for axes, panel in zip(grid, figure.panels, strict=False):
             _draw_panel(axes, panel)
@@ -70,6 +82,10 @@ def _draw_panel(axes: Any, panel: Panel) -> None:
     if panel.ridges is not None:
         _draw_ridges(axes, panel.ridges)
         return
+    if panel.diagram is not None:
+        _draw_diagram(axes, panel.diagram)
+        return
+    axes.set_xscale(panel.xscale)
     axes.set_yscale(panel.yscale)
     for series in panel.series:
         _draw_series(axes, series)
@@ -89,13 +105,49 @@ def _draw_legend(canvas: Any) -> None:
 
 def _draw_series(axes: Any, series: Series) -> None:
     tint = colour(series.role)
-    banded = series.low is not None
-    if banded:
+    alpha = 0.15 + 0.85 * series.shade
+    shown = slice(None, None, math.ceil(len(series.x) / _SHOWN_POINTS))
+    x = series.x[shown]
+    if series.low is not None and series.high is not None:
         label = series.label if series.y is None else None
-        axes.fill_between(series.x, series.low, series.high, color=tint, alpha=0.3, linewidth=0, label=label)
+        low, high = series.low[shown], series.high[shown]
+        axes.fill_between(x, low, high, color=tint, alpha=0.3 * alpha, linewidth=0, label=label)
     if series.y is not None:
         style = ":" if series.role == "reference" else "--" if series.dashed else "-"
-        axes.plot(series.x, series.y, style, color=tint, linewidth=1.3, label=series.label)
+        axes.plot(x, series.y[shown], style, color=tint, alpha=alpha, linewidth=1.3, label=series.label or None)
+
+
+def _draw_diagram(axes: Any, diagram: Diagram) -> None:
+    axes.set_axis_off()
+    axes.set_xlim(-0.9, max(box.x for box in diagram.boxes) + 0.9)
+    axes.set_ylim(-1, 1)
+    drawn = [
+        axes.text(
+            box.x,
+            box.y,
+            box.text,
+            ha="center",
+            va="center",
+            bbox={"boxstyle": "round,pad=0.6", "facecolor": colour(box.role), "alpha": 0.25, "edgecolor": "#333333"},
+        )
+        for box in diagram.boxes
+    ]
+    for start, end, label in diagram.arrows:
+        axes.annotate(
+            "",
+            xy=(diagram.boxes[end].x, diagram.boxes[end].y),
+            xytext=(diagram.boxes[start].x, diagram.boxes[start].y),
+            arrowprops={
+                "arrowstyle": "-|>",
+                "color": "#333333",
+                "patchA": drawn[start].get_bbox_patch(),
+                "patchB": drawn[end].get_bbox_patch(),
+                "shrinkA": 2,
+                "shrinkB": 2,
+            },
+        )
+        middle = (diagram.boxes[start].x + diagram.boxes[end].x) / 2
+        axes.text(middle, 0.12, label, ha="center")
 
 
 def _draw_ridges(axes: Any, ridges: Ridges) -> None:

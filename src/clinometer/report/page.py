@@ -19,9 +19,10 @@ class Arm:
     name: str
     seeds: int
     diverged: int
-    accuracy: str  # final training accuracy, mean and range over seeds
-    test: str  # final test accuracy
-    left_chance: str  # the step at which its accuracy first exceeded twice chance
+    loss: str  # training loss of the first step and of the last
+    accuracy: str = "–"  # final training accuracy, mean and range over seeds
+    test: str = "–"  # final test accuracy
+    left_chance: str = "–"  # the step at which its accuracy first exceeded twice chance
 
 
 @dataclass(frozen=True)
@@ -74,7 +75,7 @@ def _trained(page: Page) -> list[str]:
 
 
 def _settings(page: Page) -> list[str]:
-    about = "Shared by all networks, but where their names above say otherwise."
+    about = "Shared by all networks of a kind, but where their names above say otherwise."
     return [f"<h2>Settings</h2><p>{about}</p>{_facts(page.settings)}"]
 
 
@@ -95,7 +96,7 @@ def _theorems(rows: Sequence[Mapping[str, Any]]) -> str:
 def _claims(rows: Sequence[Mapping[str, Any]]) -> str:
     body = "".join(
         f"<tr><td>{_text(row['id'])}</td><td class={row['verdict']}>{row['verdict']}</td>"
-        f"<td>{_text(row['statement'])}<br><small>{_text(row['source'])}</small>{_parts(row)}"
+        f"<td>{_text(row['statement'])}<br><small>{_text(row['source'])}</small>{_parts(row['parts'])}{_beside(row['beside'])}"
         f"<details><summary>rule</summary>{_text(row['rule'])}</details><small>{_text(row['note'])}</small></td></tr>"
         for row in rows
     )
@@ -103,12 +104,16 @@ def _claims(rows: Sequence[Mapping[str, Any]]) -> str:
     return f"<table>{head}{body}</table>"
 
 
-def _parts(row: Mapping[str, Any]) -> str:
+def _beside(parts: Sequence[Mapping[str, Any]]) -> str:
+    return f"<p class=beside>Beside it, not counted:</p>{_parts(parts)}" if parts else ""
+
+
+def _parts(parts: Sequence[Mapping[str, Any]]) -> str:
     items = (
         f"<li>{_text(part['name'])}: <b>{_text(interval_text(part))}</b>, n = {part['n']}, "
         f"{_sign_flip(part)}"
         f"<span class={part['verdict']}>{part['verdict']}</span></li>"
-        for part in row["parts"]
+        for part in parts
     )
     return f"<ul>{''.join(items)}</ul>"
 
@@ -120,7 +125,7 @@ def _sign_flip(part: Mapping[str, Any]) -> str:
 
 def _arms(arms: Sequence[Arm]) -> str:
     head = (
-        "<tr><th>network<th>seeds<th>diverged<th>training accuracy at the end<th>test accuracy"
+        "<tr><th>network<th>seeds<th>diverged<th>training loss<th>training accuracy at the end<th>test accuracy"
         "<th>left chance at step</tr>"
     )
     body = "".join(f"<tr>{''.join(f'<td>{_text(value)}</td>' for value in vars(arm).values())}</tr>" for arm in arms)
@@ -158,6 +163,7 @@ td, th {{ text-align: left; vertical-align: top; padding: .4rem .7rem; border-bo
 pre {{ background: #f4f4f4; padding: .7rem 1rem; overflow-x: auto; }}
 ul {{ margin: .3rem 0; padding-left: 1.2rem; }} small, figcaption, summary {{ color: #555; }}
 figure {{ margin: 0 0 3rem; }} img {{ max-width: 100%; }}
+.beside {{ color: #555; font-size: smaller; margin: .3rem 0 0; }}
 .holds, .verified {{ color: #00694c; font-weight: 600; }} .fails, .failed {{ color: #a33c00; font-weight: 600; }}
 .undecided {{ color: #7a5c00; font-weight: 600; }}
 </style>

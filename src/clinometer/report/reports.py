@@ -41,29 +41,27 @@ def report(plan: Plan, folder: Path, command: str, failures: list[Failure] | Non
         failures: Runs that failed, to be named on the page.
     """
     runs = Runs.finished(folder, plan.configs)
-    claims = decided(plan.claims, runs, plan.base)
+    claims = decided(plan.claims, runs, plan.bases)
     write_json(folder / "claims.json", claims)
     theorems = rows({name: check(theorem) for name, theorem in plan.theorems.items()})
     write_json(folder / "theorems.json", theorems)
     exhibits = {name: plan.study.exhibits[name] for name in plan.exhibits}
-    figures = {n: e.draw(runs, plan.base) for n, e in exhibits.items() if _has_all(runs, e.arms(plan.base))}
+    figures = {n: e.draw(runs, plan.bases) for n, e in exhibits.items() if set(e.arms(plan.bases)) <= set(runs.arms)}
     for name, figure in figures.items():
         save(figure, folder / "figures" / name)
     missing = [f"{name} is not drawn: an arm of it has no finished run." for name in exhibits if name not in figures]
-    missing += [
-        f"A run failed ({arm_name(f.config, plan.base)}, seed {f.config.seed}): {f.reason}" for f in failures or []
-    ]
+    missing += [f"A run failed ({arm_name(f.config, plan)}, seed {f.config.seed}): {f.reason}" for f in failures or []]
     page.write(
         page.Page(
             title=plan.study.title,
             source=plan.study.source,
-            about=f"Scale: {plan.scale} ({plan.study.scales[plan.scale].about}); {plan.seeds} seeds per arm.",
+            about=f"Scale: {plan.scale} ({plan.study.scales[plan.scale].about}); {seeds_said(plan)}.",
             command=command,
             claims=claims,
             theorems=theorems,
-            arms=[_arm(runs, arm, plan.base) for arm in _arms(runs)],
+            arms=[_arm(runs, arm, plan) for arm in runs.arms],
             figures=figures,
-            settings={name: v for name, v in dataclasses.asdict(plan.base).items() if name not in ("norm", "seed")},
+            settings={name: _settings(plan.bases[name]) for name in plan.used},
             environment=_environment(runs),
             missing=missing,
         ),
@@ -72,41 +70,38 @@ def report(plan: Plan, folder: Path, command: str, failures: list[Failure] | Non
     return Results(claims, theorems)
 
 
-def arm_name(config: Config, base: Config) -> str:
-    """What sets an arm apart: its norm, its learning rate, and whatever else differs from the base.
-
-    Example:
-        >>> arm_name(Config(norm="none", steps=20), Config())
-        'norm none, lr 0.1, steps 20'
-    """
-    facts = dataclasses.asdict(config)
-    default = dataclasses.asdict(base)
-    names = [name for name in facts if name != "seed" and (name in ("norm", "lr") or facts[name] != default[name])]
-    return ", ".join(f"{name} {facts[name]}" for name in names)
+def arm_name(config: Config, plan: Plan) -> str:
+    """What sets an arm apart: its base, its norm, its learning rate, and whatever else differs from the base."""
+    name = plan.base_of(config)
+    facts, base = dataclasses.asdict(config), dataclasses.asdict(plan.bases[name])
+    told = [f for f in facts if f != "seed" and (f in ("norm", "lr") or facts[f] != base[f])]
+    return ", ".join([name, *(f"{f} {facts[f]}" for f in told)])
 
 
-def _arms(runs: Runs) -> list[Config]:
-    """One config per arm: its first seed's."""
-    first: dict[Config, Config] = {}
-    for config in runs.configs:
-        first.setdefault(dataclasses.replace(config, seed=0), config)
-    return list(first.values())
+def seeds_said(plan: Plan) -> str:
+    """How many seeds an arm has, base by base."""
+    return ", ".join(f"{plan.seeds[name]} seeds ({name})" for name in plan.used) or "nothing to run"
 
 
-def _has_all(runs: Runs, arms: list[Config]) -> bool:
-    done = {dataclasses.replace(config, seed=0) for config in runs.configs}
-    return {dataclasses.replace(arm, seed=0) for arm in arms} <= done
+def _settings(base: Config) -> dict[str, Any]:
+    return {name: value for name, value in dataclasses.asdict(base).items() if name not in ("norm", "seed")}
 
 
-def _arm(runs: Runs, config: Config, base: Config) -> page.Arm:
-    arm = {name: value for name, value in dataclasses.asdict(config).items() if name != "seed"}
-    left = left_chance(runs, **arm)
-    return page.Arm(
-        name=arm_name(config, base),
-        seeds=len(left),
-        diverged=runs.diverged(**arm),
-        accuracy=_percent(final_accuracy(runs, **arm)),
-        test=_percent(np.nan_to_num(runs.values("test", "accuracy", **arm)[:, -1])),
+def _arm(runs: Runs, arm: Config, plan: Plan) -> page.Arm:
+    losses = runs.values(arm, "train", "loss")[:, [0, -1]]
+    told = page.Arm(
+        name=arm_name(arm, plan),
+        seeds=len(losses),
+        diverged=runs.diverged(arm),
+        loss=f"{np.mean(losses[:, 0]):.3g} → {np.mean(losses[:, 1]):.3g}",
+    )
+    if arm.data == "gaussian":
+        return told
+    left = left_chance(runs, arm)
+    return dataclasses.replace(
+        told,
+        accuracy=_percent(final_accuracy(runs, arm)),
+        test=_percent(np.nan_to_num(runs.values(arm, "test", "accuracy")[:, -1])),
         left_chance=", ".join("never" if np.isinf(step) else f"{step:.0f}" for step in left),
     )
 

@@ -73,6 +73,8 @@ def claims_table(rows: Sequence[Mapping[str, Any]]) -> Table:
         for part in row["parts"]:
             measured.append(f"\n· {part['name']}: {interval_text(part)}, n = {part['n']}: ")
             measured.append(part["verdict"], style=_COLOURS[part["verdict"]])
+        for part in row["beside"]:
+            measured.append(f"\n  beside, not counted: {part['name']}: {interval_text(part)}", style="dim")
         measured.append(f"\n{row['note']}", style="dim")
         table.add_row(row["id"], Text(row["verdict"], style=f"bold {_COLOURS[row['verdict']]}"), measured)
     return table

@@ -8,7 +8,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import ArrayLike
 
-from clinometer.study.config import Config
+from clinometer.study.config import Bases
 from clinometer.study.statistics import Interval, interval, sign_flip_p
 from clinometer.study.table import Runs
 
@@ -31,6 +31,7 @@ class Finding:
 
     parts: tuple[Part, ...]
     note: str = ""  # what a reader must know beside the numbers: how far the arms had trained, say
+    beside: tuple[Part, ...] = ()  # further comparisons, shown and not counted
 
     @property
     def verdict(self) -> Verdict:
@@ -50,7 +51,7 @@ class Claim:
     source: str  # where the paper says it
     rule: str  # in words, what `decide` does
     exhibits: tuple[str, ...]  # those whose runs it needs
-    decide: Callable[[Runs, Config], Finding]
+    decide: Callable[[Runs, Bases], Finding]
 
 
 def above(name: str, samples: ArrayLike, bound: float = 0.0) -> Part:
@@ -91,10 +92,10 @@ def undecided(reason: str) -> Finding:
     return Finding((Part("not measured", Interval(math.nan, math.nan, math.nan, 0), "undecided"),), reason)
 
 
-def decided(claims: Sequence[Claim], runs: Runs, base: Config) -> list[dict[str, Any]]:
+def decided(claims: Sequence[Claim], runs: Runs, bases: Bases) -> list[dict[str, Any]]:
     """The claims table: one object per claim, ready for JSON (numbers that are not finite become null)."""
     with np.errstate(divide="ignore", invalid="ignore"):  # dead and diverged runs: what is not finite is undecided
-        return [_row(claim, claim.decide(runs, base)) for claim in claims]
+        return [_row(claim, claim.decide(runs, bases)) for claim in claims]
 
 
 def _row(claim: Claim, finding: Finding) -> dict[str, Any]:
@@ -106,11 +107,14 @@ def _row(claim: Claim, finding: Finding) -> dict[str, Any]:
         "verdict": finding.verdict,
         **_numbers(finding.parts[0].interval),
         "quantity": finding.parts[0].name,
-        "parts": [
-            {"name": p.name, "verdict": p.verdict, **_numbers(p.interval), "p": _finite(p.p)} for p in finding.parts
-        ],
+        "parts": [_part(part) for part in finding.parts],
+        "beside": [_part(part) for part in finding.beside],
         "note": finding.note,
     }
+
+
+def _part(part: Part) -> dict[str, Any]:
+    return {"name": part.name, "verdict": part.verdict, **_numbers(part.interval), "p": _finite(part.p)}
 
 
 def _numbers(found: Interval) -> dict[str, float | int | None]:

@@ -6,13 +6,16 @@ import hashlib
 import json
 import math
 import operator
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from clinometer.nn.deep_linear import READINGS
 from clinometer.nn.norms import NORMS
 from clinometer.nn.vgg import PLANS
 from clinometer.study.data import DATASETS
+
+GAUSSIAN = "gaussian"  # inputs and a linear map drawn from the seed; batch_size is the number of samples
 
 
 @dataclass(frozen=True)
@@ -26,8 +29,8 @@ class Config:
         ValueError: no norm 'bacth'; there are none, batch, noisy_batch, noise, l1, l2, linf. Did you mean 'batch'?
     """
 
-    data: str = "digits"  # a row of DATASETS
-    model: str = "vgg_digits"  # a row of PLANS
+    data: str = "digits"  # a row of DATASETS, or GAUSSIAN
+    model: str = "vgg_digits"  # a row of PLANS, or of READINGS
     width: float = 1.0  # factor on every layer's channels
     norm: str = "batch"  # a row of NORMS
     lr: float = 0.1
@@ -41,20 +44,28 @@ class Config:
     def __post_init__(self) -> None:
         for field in dataclasses.fields(self):
             object.__setattr__(self, field.name, _typed(field.name, getattr(self, field.name), type(field.default)))
-        one_of("data set", self.data, DATASETS)
-        one_of("model", self.model, PLANS)
+        one_of("data set", self.data, [*DATASETS, GAUSSIAN])
+        one_of("model", self.model, [*PLANS, *READINGS])
         one_of("norm", self.norm, NORMS)
         for name in ("width", "lr", "batch_size", "steps", "measure_every", "test_every"):
             if not 0 < getattr(self, name) < math.inf:
                 raise ValueError(f"{name} must be positive and finite; found {getattr(self, name)}.")
         if not 0 <= self.momentum < 1:
             raise ValueError(f"momentum must lie in [0, 1); found {self.momentum}.")
+        if (self.data == GAUSSIAN) != (self.model in READINGS):
+            raise ValueError(
+                f"the data {GAUSSIAN!r} and the models {', '.join(READINGS)} go with each other alone; "
+                f"found {self.data!r} with {self.model!r}."
+            )
 
     @property
     def key(self) -> str:
         """A name for the run's folder: a hash of the config."""
         text = json.dumps(dataclasses.asdict(self), sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+Bases = Mapping[str, Config]  # what the runs of a study share unless an arm says otherwise, one per data set
 
 
 def _typed(name: str, value: Any, kind: type) -> Any:

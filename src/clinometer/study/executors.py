@@ -1,7 +1,7 @@
 """Many runs on one machine: a process each, as many at a time as there are cores.
 
-A process of its own, so that a run that is killed costs only itself. They are forked from a server that has
-imported torch but computed nothing, so a run starts in milliseconds.
+A process of its own, so that a run that is killed costs only itself and those that train with it. They are forked
+from a server that has imported torch but computed nothing, so a run starts in milliseconds.
 """
 
 import contextlib
@@ -21,7 +21,9 @@ from pathlib import Path
 from typing import Any
 
 from clinometer.study.config import Config
-from clinometer.study.run import is_done, run, run_folder
+from clinometer.study.run import groups, is_done, run_folder, run_group
+
+Group = tuple[Config, ...]  # runs that one process makes
 
 
 @dataclass(frozen=True)
@@ -58,7 +60,7 @@ def run_all(
     device: str = "cpu",
     report: Callable[[Progress], None] = lambda _progress: None,
 ) -> list[Failure]:
-    """Make every run that is not done yet, `jobs` at a time, and tell `report` after each.
+    """Make every run that is not done yet, in `jobs` processes at a time, and tell `report` after each.
 
     Args:
         configs: The runs; equal ones are made once.
@@ -74,23 +76,24 @@ def run_all(
         raise ValueError(f"jobs must be at least 1; found {jobs}.")
     began = time.monotonic()
     unique = list(dict.fromkeys(configs))
-    waiting = [config for config in unique if not is_done(run_folder(study, config))]
-    found = done = len(unique) - len(waiting)
-    running: dict[BaseProcess, Config] = {}
+    missing = [config for config in unique if not is_done(run_folder(study, config))]
+    found = done = len(unique) - len(missing)
+    waiting = groups(missing)
+    running: dict[BaseProcess, Group] = {}
     failures: list[Failure] = []
     try:
         while waiting or running:
             while waiting and len(running) < (jobs or cores()):
-                config = waiting.pop(0)
-                running[_start(config, run_folder(study, config), device)] = config
-            active = tuple(running.values())
+                group = waiting.pop(0)
+                running[_start(group, study, device)] = group
+            active = tuple(config for group in running.values() for config in group)
             report(Progress(len(unique), done, found, len(failures), active, time.monotonic() - began))
             wait([process.sentinel for process in running])
             for process in [p for p in running if p.exitcode is not None]:
-                config = running.pop(process)
-                failure = _failure(process, config, run_folder(study, config))
-                failures += [failure] if failure else []
-                done += not failure
+                group = running.pop(process)
+                failed = _failures(process, group, study)
+                failures += failed
+                done += len(group) - len(failed)
         report(Progress(len(unique), done, found, len(failures), (), time.monotonic() - began))
     finally:
         for process in running:  # interrupted: what is in flight is done again next time
@@ -99,12 +102,12 @@ def run_all(
     return failures
 
 
-def _start(config: Config, folder: Path, device: str) -> BaseProcess:
+def _start(group: Group, study: Path, device: str) -> BaseProcess:
     method = "forkserver" if "forkserver" in mp.get_all_start_methods() else "spawn"
     context: Any = mp.get_context(method)
     if method == "forkserver":
         context.set_forkserver_preload(["clinometer.study.run"])
-    process = context.Process(target=_child, args=(config, folder, device, dict(os.environ)), daemon=True)
+    process = context.Process(target=_child, args=(group, study, device, dict(os.environ)), daemon=True)
     with _no_main():
         process.start()
     return process
@@ -124,17 +127,20 @@ def _no_main() -> Generator[None]:
         sys.modules["__main__"] = main
 
 
-def _child(config: Config, folder: Path, device: str, environ: dict[str, str]) -> None:
+def _child(group: Group, study: Path, device: str, environ: dict[str, str]) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the parent ends its runs itself
     os.environ.clear()  # the server's are those of the time when it was started
     os.environ.update(environ)
     threading.Thread(target=_die_with_parent, daemon=True).start()
-    log = _log(folder)
-    log.unlink(missing_ok=True)
+    folders = {config: run_folder(study, config) for config in group}
+    for folder in folders.values():
+        _log(folder).unlink(missing_ok=True)
     try:
-        run(config, folder, device)
+        run_group(folders, device)
     except Exception:
-        log.write_text(traceback.format_exc())
+        for folder in folders.values():
+            if not is_done(folder):
+                _log(folder).write_text(traceback.format_exc())
         sys.exit(1)
 
 
@@ -149,10 +155,15 @@ def _die_with_parent() -> None:
         os._exit(1)  # an orphan would go on writing where the next study begins
 
 
-def _failure(process: BaseProcess, config: Config, folder: Path) -> Failure | None:
+def _failures(process: BaseProcess, group: Group, study: Path) -> list[Failure]:
+    """What became of the runs of a process that has ended: those which it left unfinished, if it did not end well."""
     if process.exitcode == 0:
-        return None
-    log = _log(folder)
+        return []
+    unfinished = [config for config in group if not is_done(run_folder(study, config))]
+    return [_failure(process, config, _log(run_folder(study, config))) for config in unfinished]
+
+
+def _failure(process: BaseProcess, config: Config, log: Path) -> Failure:
     if process.exitcode == 1 and log.is_file():
         return Failure(config, log.read_text().strip().splitlines()[-1], log)
     return Failure(config, f"killed: exit code {process.exitcode}", log)

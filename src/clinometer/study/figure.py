@@ -22,6 +22,7 @@ class Series:
     low: Values | None = None  # (n,) the band
     high: Values | None = None  # (n,)
     dashed: bool = False
+    shade: float = 1.0  # 0 light to 1 full: one line per step, or per layer, of one role
 
 
 @dataclass(frozen=True)
@@ -35,14 +36,35 @@ class Ridges:
 
 
 @dataclass(frozen=True)
+class Box:
+    """A labelled box of a diagram."""
+
+    text: str
+    x: float  # its centre
+    y: float
+    width: float = 1.0
+    role: str = "reference"
+
+
+@dataclass(frozen=True)
+class Diagram:
+    """Boxes joined by arrows."""
+
+    boxes: tuple[Box, ...]
+    arrows: tuple[tuple[int, int, str], ...]  # from box, to box, label
+
+
+@dataclass(frozen=True)
 class Panel:
-    """One pair of axes, with series or with ridges."""
+    """One pair of axes with series or ridges, or a diagram without axes."""
 
     title: str
     xlabel: str
     ylabel: str
     series: tuple[Series, ...] = ()
     ridges: Ridges | None = None
+    diagram: Diagram | None = None
+    xscale: Literal["linear", "log"] = "linear"
     yscale: Literal["linear", "log"] = "linear"
     ylim: tuple[float, float] | None = None
 

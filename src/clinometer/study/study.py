@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from clinometer.study.claims import Claim
-from clinometer.study.config import Config, grid, one_of
+from clinometer.study.config import Bases, Config, one_of
 from clinometer.study.figure import Figure
 from clinometer.study.files import write_json
 from clinometer.study.table import Runs
@@ -19,9 +19,9 @@ from clinometer.study.theorem import Theorem, named
 class Scale:
     """How large a study is made."""
 
-    base: Config  # what every run shares unless its arm says otherwise
-    seeds: int  # per arm, unless the caller says otherwise
-    about: str  # data, network and how long it takes
+    bases: Bases  # one per data set, under the names that its figures and claims ask for
+    seeds: Mapping[str, int]  # per arm of each base, unless the caller says otherwise
+    about: str  # data, networks and how long it takes
 
 
 @dataclass(frozen=True)
@@ -29,8 +29,8 @@ class Exhibit:
     """A figure: the arms it needs, and what it shows of them."""
 
     title: str
-    arms: Callable[[Config], list[Config]]
-    draw: Callable[[Runs, Config], Figure]
+    arms: Callable[[Bases], list[Config]]
+    draw: Callable[[Runs, Bases], Figure]
 
 
 @dataclass(frozen=True)
@@ -52,21 +52,32 @@ class Plan:
 
     study: Study
     scale: str
-    seeds: int
+    seeds: Mapping[str, int]  # per arm of each base
     exhibits: tuple[str, ...]
     claims: tuple[Claim, ...]
     theorems: Mapping[str, Theorem]
 
     @property
-    def base(self) -> Config:
-        """What every run shares."""
-        return self.study.scales[self.scale].base
+    def bases(self) -> Bases:
+        """What runs share, by base."""
+        return self.study.scales[self.scale].bases
 
     @property
     def configs(self) -> list[Config]:
         """Every run that the exhibits need, once, seed by seed so that early results are whole."""
-        arms = [arm for name in self.exhibits for arm in self.study.exhibits[name].arms(self.base)]
-        return list(dict.fromkeys(c for seed in range(self.seeds) for arm in arms for c in grid(arm, seed=[seed])))
+        arms = [arm for name in self.exhibits for arm in self.study.exhibits[name].arms(self.bases)]
+        seeds = [(seed, arm) for arm in arms for seed in range(self.seeds[self.base_of(arm)])]
+        ordered = sorted(seeds, key=lambda pair: pair[0])
+        return list(dict.fromkeys(dataclasses.replace(arm, seed=seed) for seed, arm in ordered))
+
+    def base_of(self, arm: Config) -> str:
+        """The name of the base that an arm varies: the one with its data."""
+        return next(name for name, base in self.bases.items() if base.data == arm.data)
+
+    @property
+    def used(self) -> list[str]:
+        """The bases that have an arm in this plan."""
+        return list(dict.fromkeys(self.base_of(config) for config in self.configs))
 
 
 def plan(study: Study, scale: str, only: Iterable[str] = (), seeds: int | None = None) -> Plan:
@@ -91,12 +102,14 @@ def plan(study: Study, scale: str, only: Iterable[str] = (), seeds: int | None =
     exhibits = tuple(name for name in study.exhibits if name in needed or not chosen)
     decidable = tuple(claim for claim in study.claims if set(claim.exhibits) <= set(exhibits))
     theorems = {name: theorem for name, theorem in study.theorems.items() if name in chosen or not chosen}
-    return Plan(study, scale, seeds or study.scales[scale].seeds, exhibits, decidable, theorems)
+    each = {name: seeds or own for name, own in study.scales[scale].seeds.items()}
+    return Plan(study, scale, each, exhibits, decidable, theorems)
 
 
 def claim_folder(folder: Path, planned: Plan, request: Mapping[str, Any]) -> None:
     """Make `folder` this study's and note what was asked for; ValueError if it holds anything else, left as it is."""
-    ours = {"study": planned.study.name, "scale": planned.scale, "base": dataclasses.asdict(planned.base)}
+    bases = {name: dataclasses.asdict(base) for name, base in planned.bases.items()}
+    ours = {"study": planned.study.name, "scale": planned.scale, "bases": bases}
     marker = folder / "study.json"
     if marker.is_file():
         held = study_facts(folder)

@@ -1,17 +1,18 @@
 """The training loop: plain SGD on minibatches, with the instrument around each step."""
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from clinometer.measure.batchnorm import batchnorms_of
 from clinometer.nn.vgg import PLANS, VGG, glorot_
-from clinometer.record.probes import activations, internal_shift, landscape
-from clinometer.record.recorder import Recorder
-from clinometer.record.schedules import every
+from clinometer.record.probes import activations, batchnorm_terms, internal_shift, landscape
+from clinometer.record.recorder import Probe, Recorder
+from clinometer.record.schedules import at
 from clinometer.study.config import Config
 from clinometer.study.data import DATASETS, Dataset
 
@@ -21,8 +22,8 @@ Batch = tuple[Tensor, Tensor]
 def train(config: Config, folder: Path, device: str = "cpu") -> None:
     """Train one network and write `folder/rows.sqlite` as it goes.
 
-    Rows: `train` (loss and minibatch accuracy, every step), `test` (loss and accuracy), and the probes
-    `landscape`, `internal_shift` and `activations`. Loss and accuracy are those of the step's own forward pass.
+    Rows: `train` (loss and minibatch accuracy, every step), `test` (loss and accuracy), and those of `probes_of`.
+    Loss and accuracy are those of the step's own forward pass.
     A run whose loss is no longer finite ends there, with `diverged_at` among the store's facts; `ended` is the last.
     """
     data = DATASETS[config.data]()
@@ -30,15 +31,9 @@ def train(config: Config, folder: Path, device: str = "cpu") -> None:
     # A third faster on a CPU for narrow networks. torch's annotations lack this overload.
     model = model.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
     optimizer = torch.optim.SGD(model.parameters(), lr=config.lr, momentum=config.momentum)
-    normed = [name for name, _ in model.named_modules() if name.endswith(".norm")]
-    recorder = Recorder(
-        model,
-        loss_fn,
-        probes=[landscape(), internal_shift(), activations(normed)],
-        when=every(config.measure_every),
-        optimizer=optimizer,
-        to=folder,
-    )
+    probes = probes_of(model)
+    schedules = {name: at(*steps_of(config, name)) for name in probes}
+    recorder = Recorder(model, loss_fn, probes, schedules, optimizer=optimizer, to=folder)
     tested = set(steps_of(config, "test"))
     torch.manual_seed(config.seed)  # the noise layers' draws
     for step, batch in enumerate(batches(config, data, device)):
@@ -60,13 +55,28 @@ def train(config: Config, folder: Path, device: str = "cpu") -> None:
     recorder.store.close()
 
 
+def probes_of(model: nn.Module, sizes: Sequence[float] = (0.5, 1.0, 2.0, 4.0)) -> dict[str, Probe]:
+    """What is measured in every run of a study, so that any figure can be drawn from any run.
+
+    `sizes` are those of the landscape's steps, in multiples of the learning rate.
+    """
+    normed = [name for name, _ in model.named_modules() if name.endswith(".norm")]
+    probes = [landscape(sizes), landscape(sizes, direction="random"), internal_shift(), activations(normed)]
+    if batchnorms_of(model):
+        probes.append(batchnorm_terms())
+    return {probe.__name__: probe for probe in probes}
+
+
 def steps_of(config: Config, probe: str) -> range | list[int]:
     """The steps at which a run of `config` writes rows of `probe`, if it does not diverge."""
     if probe == "train":
         return range(config.steps)
     if probe == "test":
         return sorted({*range(0, config.steps, config.test_every), config.steps - 1})
-    return range(0, config.steps, config.measure_every)
+    measured = range(0, config.steps, config.measure_every)
+    if probe == "activations":  # and one step later: how far a distribution moves from a step to the next
+        return sorted({step for first in measured for step in (first, first + 1) if step < config.steps})
+    return measured
 
 
 def loss_fn(model: nn.Module, batch: Batch) -> Tensor:

@@ -1,66 +1,87 @@
 """S. Santurkar, D. Tsipras, A. Ilyas, A. Madry, How Does Batch Normalization Help Optimization? (NeurIPS 2018).
 
-Each figure and each theorem is a module here, and `claims.py` holds what the paper says. The scales: `smoke` on
-bundled digits, `laptop` on CIFAR-10 with narrow networks, `paper` as the authors ran it.
+Each figure is a module here, as is each theorem, and `claims/` holds what the paper says. The scales: `smoke` on
+bundled digits and a short deep linear network, `laptop` on CIFAR-10 with narrow networks, `paper` as in print.
 """
 
-from clinometer.papers.santurkar2018 import (
-    fact_c_1,
-    figure_01,
-    figure_02,
-    figure_03,
-    figure_04,
-    lemma_4_5,
-    observation_4_3,
-    theorem_4_1,
-    theorem_4_2_part_1,
-    theorem_4_2_part_2,
-    theorem_4_4,
-    theorem_c_1,
-)
+from importlib import import_module
+
 from clinometer.papers.santurkar2018.claims import CLAIMS
 from clinometer.study.config import Config
 from clinometer.study.study import Exhibit, Scale, Study
+from clinometer.study.theorem import Theorem
+
+_DIGITS = Config(data="digits", model="vgg_digits", width=0.5, steps=150, measure_every=10, test_every=10)
+_DLN = Config(data="gaussian", model="dln", lr=1e-6, batch_size=1_000, steps=10_000, measure_every=100)
 
 SCALES = {
     "smoke": Scale(
-        Config(data="digits", model="vgg_digits", width=0.5, steps=150, measure_every=10, test_every=10),
-        seeds=3,
-        about="8×8 digits, 5 convolutions at half width, 150 steps; about a minute on two cores",
+        {
+            "vgg": _DIGITS,
+            "dln": Config(data="gaussian", model="dln", lr=1e-6, batch_size=1_000, steps=500, measure_every=20),
+            "digits": _DIGITS,
+        },
+        {"vgg": 3, "dln": 3, "digits": 3},
+        about="8×8 digits, 5 convolutions at half width, 150 steps; DLN of 25 layers, 500 steps; minutes on two cores",
     ),
     "laptop": Scale(
-        Config(data="cifar10", model="vgg16", width=1 / 8, steps=2_000, measure_every=40, test_every=100),
-        seeds=3,
-        about="CIFAR-10 (JPEG), VGG-16 at 1/8 width, 2,000 steps; hours on two cores",
+        {
+            "vgg": Config(data="cifar10", model="vgg16", width=1 / 8, steps=2_000, measure_every=50, test_every=200),
+            "dln": _DLN,
+            "digits": _DIGITS,
+        },
+        {"vgg": 3, "dln": 5, "digits": 3},
+        about="CIFAR-10 (JPEG), VGG-16 at 1/8 width, 2,000 steps; DLN of 25 layers, 10,000 steps; hours on two cores",
     ),
     "paper": Scale(
-        Config(data="cifar10", model="vgg16", width=1.0, steps=15_000, measure_every=100, test_every=250),
-        seeds=3,
-        about="CIFAR-10 (JPEG), VGG-16 at full width, 15,000 steps; for a GPU",
+        {
+            "vgg": Config(data="cifar10", model="vgg16", width=1.0, steps=15_000, measure_every=100, test_every=250),
+            "dln": _DLN,
+            "digits": _DIGITS,
+        },
+        {"vgg": 3, "dln": 5, "digits": 3},
+        about="CIFAR-10 (JPEG), VGG-16 at full width, 15,000 steps; DLN of 25 layers, 10,000 steps; for a GPU",
     ),
 }
+
+# The paper's figures, then what the paper says in words alone or not at all.
+_EXHIBITS = (
+    *(f"figure_{number:02}" for number in range(1, 14)),
+    "noise_alone",
+    "random_directions",
+    "matched_loss",
+    "plateau",
+    "theorem_4_1_living",
+    "decisions",
+)
+
+_THEOREMS = (
+    "fact_c_1",
+    "theorem_4_1",
+    "theorem_4_2_part_1",
+    "theorem_4_2_part_2",
+    "observation_4_3",
+    "theorem_4_4",
+    "theorem_c_1",
+    "lemma_4_5",
+)
+
+
+def _exhibit(name: str) -> Exhibit:
+    module = import_module(f"{__name__}.{name}")
+    return Exhibit(module.TITLE, module.arms, module.draw)
+
+
+def _theorem(name: str) -> Theorem:
+    return import_module(f"{__name__}.{name}").THEOREM
+
 
 STUDY = Study(
     name="santurkar2018",
     title="How Does Batch Normalization Help Optimization?",
     source="S. Santurkar, D. Tsipras, A. Ilyas, A. Madry, NeurIPS 2018, arXiv:1805.11604",
     scales=SCALES,
-    exhibits={
-        module.__name__.rsplit(".", 1)[1]: Exhibit(module.TITLE, module.arms, module.draw)
-        for module in (figure_01, figure_02, figure_03, figure_04)
-    },
+    exhibits={name: _exhibit(name) for name in _EXHIBITS},
     claims=CLAIMS,
-    theorems={
-        module.__name__.rsplit(".", 1)[1]: module.THEOREM
-        for module in (
-            fact_c_1,
-            theorem_4_1,
-            theorem_4_2_part_1,
-            theorem_4_2_part_2,
-            observation_4_3,
-            theorem_4_4,
-            theorem_c_1,
-            lemma_4_5,
-        )
-    },
+    theorems={name: _theorem(name) for name in _THEOREMS},
 )

@@ -1,14 +1,9 @@
 """Figure 2: noise after BatchNorm makes the distributions unstable, and training hardly suffers."""
 
-from clinometer.papers.santurkar2018.arms import (
-    BAND,
-    accuracy_panel,
-    drift_panel,
-    layers_shown,
-    ridge_panel,
-    seed_count,
-)
-from clinometer.study.config import Config, grid
+from clinometer.papers.santurkar2018.arms import label, layers_shown, vgg
+from clinometer.papers.santurkar2018.drift import between_steps, drift_steps
+from clinometer.papers.santurkar2018.panels import accuracy_panel, band, over_seeds, ridge_panel
+from clinometer.study.config import Bases, Config
 from clinometer.study.figure import Figure, Panel
 from clinometer.study.table import Runs
 
@@ -16,28 +11,35 @@ TITLE = "Figure 2: noise after BatchNorm"
 NORMS = ("none", "batch", "noisy_batch")
 
 
-def arms(base: Config) -> list[Config]:
+def arms(bases: Bases) -> list[Config]:
     """The standard network, BatchNorm, and BatchNorm followed by Algorithm 1's noise."""
-    return grid(base, norm=NORMS)
+    return vgg(bases, NORMS)
 
 
-def draw(runs: Runs, base: Config) -> Figure:
+def draw(runs: Runs, bases: Bases) -> Figure:
     """A row per arm, of the histograms of one unit of three layers; before them accuracy and the drift of the means."""
-    own = [{"norm": norm, "lr": base.lr} for norm in NORMS]
+    shown = arms(bases)
     firsts = (
-        accuracy_panel(runs, "training accuracy", "train", own),
-        accuracy_panel(runs, "test accuracy", "test", own),
-        drift_panel(runs, own),
+        accuracy_panel(runs, "training accuracy", "train", shown),
+        accuracy_panel(runs, "test accuracy", "test", shown),
+        _drift_panel(runs, shown),
     )
     panels: list[Panel] = []
-    for first, arm in zip(firsts, own, strict=True):
-        panels += [first, *(ridge_panel(runs, layer, **arm) for layer in layers_shown("figure_02", base))]
+    for first, arm in zip(firsts, shown, strict=True):
+        panels += [first, *(ridge_panel(runs, arm, layer) for layer in layers_shown("figure_02", arm))]
     return Figure(
         TITLE,
         "Left: minibatch training accuracy, averaged over 9 steps; test accuracy; and how far the units' means move "
-        "from one measured step to the next, over their standard deviation, both as root mean squares over units; mean "
-        f"over layers. {BAND.format(n=seed_count(runs, **own[0]))} Right: for each network, histograms of unit 0 of "
-        "three layers, before the ReLU, over training, in one seed; each is scaled to its own peak.",
+        "from one step to the next, over their standard deviation, both as root mean squares over units; mean "
+        f"over layers. {band(runs, *shown)} Right: for each network, histograms of unit 0 of three layers, before the "
+        "ReLU, over training, in one seed; each is scaled to its own peak.",
         tuple(panels),
         columns=4,
     )
+
+
+def _drift_panel(runs: Runs, shown: list[Config]) -> Panel:
+    series = tuple(
+        over_seeds(arm, drift_steps(runs, arm), between_steps(runs, arm).relative.mean(2), label(arm)) for arm in shown
+    )
+    return Panel("drift of the means", "step", "change / standard deviation", series)

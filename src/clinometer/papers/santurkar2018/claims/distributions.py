@@ -1,0 +1,154 @@
+"""C3, C4, C6, C12: how distributions of activations move, and how gradients shift because layers below them moved."""
+
+import numpy as np
+
+from clinometer.papers.santurkar2018.arms import LABELS, LPS, dln, vgg
+from clinometer.papers.santurkar2018.claims.progress import speed, trained
+from clinometer.papers.santurkar2018.drift import between_steps, from_start
+from clinometer.study.claims import Claim, Finding, Part, above, below, undecided
+from clinometer.study.config import Bases, Config
+from clinometer.study.table import Floats, Runs
+
+ALMOST = 0.05  # "almost as well": within five points of mean training accuracy
+LITTLE = np.log10(2)  # "differs little": within a factor 2
+SIMILAR = 0.1  # "similar": log10 of a factor 1.26
+SIMILAR_COSINE = 0.05
+EARLY = 0.2  # the first fifth of the run, while both networks still have a loss to reduce
+
+
+def stability_differs_little(runs: Runs, bases: Bases) -> Finding:
+    """C3."""
+    none, batch = vgg(bases, ["none", "batch"])
+    seeds = runs.seeds(none, batch)
+    if not seeds:
+        return undecided("a network has no finished run")
+    ratio = _log_drift(runs, batch, seeds) - _log_drift(runs, none, seeds)
+    far = _log_drift(runs, batch, seeds, start=True) - _log_drift(runs, none, seeds, start=True)
+    return Finding(
+        (
+            below("log10 of the drift from step to step, BatchNorm − standard: at most a factor 2 more", ratio, LITTLE),
+            above("the same: at most a factor 2 less", ratio, -LITTLE),
+        ),
+        trained(runs, none, batch),
+        beside=(above("log10 of the drift from step 0, BatchNorm − standard", far),),
+    )
+
+
+def noise_is_harmless(runs: Runs, bases: Bases) -> Finding:
+    """C4."""
+    none, batch, noisy = arms = vgg(bases, ["none", "batch", "noisy_batch"])
+    seeds = runs.seeds(*arms)
+    if not seeds:
+        return undecided("a network has no finished run")
+    fast = speed(runs, noisy, seeds)
+    less_stable = _log_drift(runs, noisy, seeds) - _log_drift(runs, none, seeds)
+    return Finding(
+        (
+            above("mean training accuracy, noisy BatchNorm − standard", fast - speed(runs, none, seeds)),
+            above("mean training accuracy, noisy − plain BatchNorm", fast - speed(runs, batch, seeds), -ALMOST),
+            above("log10 of the drift from step to step, noisy BatchNorm − standard", less_stable),
+        ),
+        trained(runs, *arms),
+    )
+
+
+def shift_is_not_reduced(runs: Runs, bases: Bases) -> Finding:
+    """C6."""
+    pairs = [("VGG", vgg(bases, ["none", "batch"])), ("DLN", dln(bases, ["none", "batch"]))]
+    if not all(runs.seeds(*arms) for _, arms in pairs):
+        return undecided("a network has no finished run")
+    parts: list[Part] = []
+    whole: list[Part] = []
+    for kind, (none, batch) in pairs:
+        l2, cosine = (_shift(runs, none, batch, field, EARLY) for field in ("l2", "cosine"))
+        parts.append(above(f"{kind}: log10 of ‖G − G′‖, BatchNorm − standard", l2, -SIMILAR))
+        parts.append(below(f"{kind}: cos(G, G′), BatchNorm − standard", cosine, SIMILAR_COSINE))
+        l2, cosine = (_shift(runs, none, batch, field, 1.0) for field in ("l2", "cosine"))
+        whole.append(above(f"{kind}, whole run: log10 of ‖G − G′‖, BatchNorm − standard", l2, -SIMILAR))
+        whole.append(below(f"{kind}, whole run: cos(G, G′), BatchNorm − standard", cosine, SIMILAR_COSINE))
+    return Finding(tuple(parts), trained(runs, *(arm for _, arms in pairs for arm in arms)), beside=tuple(whole))
+
+
+def lp_shifts_more(runs: Runs, bases: Bases) -> Finding:
+    """C12."""
+    none, *lps = vgg(bases, ["none", *LPS])
+    seeds = runs.seeds(none, *lps)
+    if not seeds:
+        return undecided("a network has no finished run")
+    parts: list[Part] = []
+    beside: list[Part] = []
+    for arm in lps:
+        name = LABELS[arm.norm].removeprefix("Standard + ")
+        far = _log_drift(runs, arm, seeds, start=True) - _log_drift(runs, none, seeds, start=True)
+        near = _log_drift(runs, arm, seeds) - _log_drift(runs, none, seeds)
+        parts.append(above(f"log10 of the drift from step 0, {name} − standard", far))
+        beside.append(above(f"log10 of the drift from step to step, {name} − standard", near))
+    return Finding(tuple(parts), trained(runs, none, *lps), beside=tuple(beside))
+
+
+def _log_drift(runs: Runs, arm: Config, seeds: list[int], *, start: bool = False) -> Floats:
+    """log10 of the change of the units' means over their deviation: mean over layers, then over steps; (seeds,)."""
+    moved = (from_start if start else between_steps)(runs, arm, seeds).relative
+    return np.log10(moved[:, 1:].mean((1, 2)))  # without step 0, from which nothing has moved
+
+
+def _shift(runs: Runs, none: Config, batch: Config, field: str, until: float) -> Floats:
+    """BatchNorm's mean over layers and steps minus the standard network's; of logarithms for the distance."""
+    seeds = runs.seeds(none, batch)
+    chosen = runs.steps(none, "internal_shift") <= until * none.steps
+
+    def mean(arm: Config) -> Floats:
+        values = runs.values(arm, "internal_shift", field, seeds)[:, :, 1:]  # layer 1 has no shift
+        return (np.log10(values) if field == "l2" else values)[:, chosen].mean((1, 2))
+
+    return mean(batch) - mean(none)
+
+
+_DRIFT = (
+    "The drift is the change of the units' means over their standard deviation, root mean squares over units, mean "
+    "over layers and measured steps"
+)
+
+CLAIMS = (
+    Claim(
+        "C3",
+        "the stability of layer-input distributions differs little between standard and BatchNorm networks",
+        "Fig. 1(c)",
+        f"{_DRIFT}, from each measured step to the step after it. BatchNorm's lies within a factor 2 of the standard "
+        "network's on either side. Beside it, and not counted: the drift from step 0.",
+        ("figure_01",),
+        stability_differs_little,
+    ),
+    Claim(
+        "C4",
+        "noisy BatchNorm trains almost as well as BatchNorm and better than the standard network, although its "
+        "distributions are less stable than the standard network's",
+        "Fig. 2, 8",
+        "Three parts. The mean training accuracy over the run is larger than the standard network's; it is not smaller "
+        f"than plain BatchNorm's by more than {ALMOST:.0%}; its drift from step to step is larger than the standard "
+        f"network's. {_DRIFT}.",
+        ("figure_02",),
+        noise_is_harmless,
+    ),
+    Claim(
+        "C6",
+        "BatchNorm does not reduce internal covariate shift: its l2 difference is similar or larger, its cosine "
+        "similar or smaller",
+        "Fig. 3",
+        f"For the VGG and for the DLN two parts each, means over layers 2 and up and over the first {EARLY:.0%} of the "
+        f"run, while both networks have a loss to reduce. ‖G − G′‖ is not smaller by more than a factor "
+        f"{10**SIMILAR:.2f}; cos(G, G′) is not larger by more than {SIMILAR_COSINE}. Beside it, and not counted: the "
+        "whole run.",
+        ("figure_03",),
+        shift_is_not_reduced,
+    ),
+    Claim(
+        "C12",
+        "Lp-normalized networks have larger distributional shift than the standard network",
+        "Fig. 6",
+        f"{_DRIFT}, from step 0 to each measured step; for each p it is larger than the standard network's. Beside it, "
+        "and not counted: the drift from step to step.",
+        ("figure_06",),
+        lp_shifts_more,
+    ),
+)

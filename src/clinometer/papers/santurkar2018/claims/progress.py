@@ -1,0 +1,51 @@
+"""How far the arms of a claim had trained: said beside every verdict, and dead networks by that name."""
+
+import numpy as np
+
+from clinometer.papers.santurkar2018.arms import label
+from clinometer.study.config import Config
+from clinometer.study.table import Floats, Runs
+from clinometer.study.trained import accuracy, final_accuracy, left_chance, loss_fell
+
+
+def is_regression(arm: Config) -> bool:
+    """Whether an arm has a loss and no accuracy: the deep linear networks."""
+    return arm.data == "gaussian"
+
+
+def speed(runs: Runs, arm: Config, seeds: list[int]) -> Floats:
+    """Mean minibatch training accuracy over the whole run, shape (seeds,)."""
+    return accuracy(runs, arm, seeds).mean(1)
+
+
+def begun(runs: Runs, arms: list[Config], seeds: list[int]) -> Floats:
+    """The step from which all these arms have begun to learn, shape (seeds,); infinite where one never does.
+
+    A classifier has once its accuracy over 9 steps passes twice chance; a deep linear network, whose loss falls from
+    the first step or not at all, has from the start if its last loss is below its first.
+    """
+    starts = [
+        np.where(loss_fell(runs, arm, seeds) < 1, 0.0, np.inf) if is_regression(arm) else left_chance(runs, arm, seeds)
+        for arm in arms
+    ]
+    return np.max(starts, axis=0)
+
+
+def trained(runs: Runs, *arms: Config) -> str:
+    """How far each arm had trained, in words."""
+    return "; ".join(_said(runs, arm) for arm in arms)
+
+
+def _said(runs: Runs, arm: Config) -> str:
+    name = f"{label(arm)} at lr {arm.lr:g}"
+    count = len(runs.seeds(arm))
+    if is_regression(arm):
+        left = loss_fell(runs, arm)
+        dead = int((left >= 1).sum())
+        text = f"DLN {name}: last loss {np.median(left):.2g} of the first"
+    else:
+        dead = int(np.isinf(left_chance(runs, arm)).sum())
+        text = f"{name}: final training accuracy {100 * final_accuracy(runs, arm).mean():.0f}%"
+    diverged = runs.diverged(arm)
+    faults = [f"{dead} of {count} dead" if dead else "", f"{diverged} of {count} diverged" if diverged else ""]
+    return text + "".join(f", {fault}" for fault in faults if fault)

@@ -1,0 +1,138 @@
+"""C1, C2, C5, C11: how fast and how far the networks train."""
+
+import numpy as np
+
+from clinometer.papers.santurkar2018.arms import LABELS, LPS, dln, vgg
+from clinometer.papers.santurkar2018.claims.progress import speed, trained
+from clinometer.study.claims import Claim, Finding, Part, above, below, undecided
+from clinometer.study.config import Bases, Config
+from clinometer.study.table import Floats, Runs
+from clinometer.study.trained import final_accuracy, left_chance, loss_fell
+
+ALIVE = 0.2  # twice chance: above it a network has begun to learn
+TRAINED = 0.9
+ALMOST = 0.05  # "as well": within five points of mean training accuracy
+ALIKE = np.log10(2)  # "similar smoothness": within a factor 2
+
+
+def trains_faster(runs: Runs, bases: Bases) -> Finding:
+    """C1."""
+    none, batch = vgg(bases, ["none", "batch"])
+    high_none, high_batch = vgg(bases, ["none", "batch"], lr=0.5)
+    seeds, high = runs.seeds(none, batch), runs.seeds(high_none, high_batch)
+    if not seeds or not high:
+        return undecided("a network has no finished run")
+    return Finding(
+        (
+            above(
+                f"mean training accuracy at lr {none.lr:g}, BatchNorm − standard",
+                speed(runs, batch, seeds) - speed(runs, none, seeds),
+            ),
+            above("final training accuracy at lr 0.5, BatchNorm", final_accuracy(runs, high_batch, high), TRAINED),
+            below("final training accuracy at lr 0.5, standard", final_accuracy(runs, high_none, high), ALIVE),
+        ),
+        trained(runs, none, batch, high_none, high_batch),
+    )
+
+
+def generalises_better(runs: Runs, bases: Bases) -> Finding:
+    """C2."""
+    none, batch = vgg(bases, ["none", "batch"])
+    seeds = runs.seeds(none, batch)
+    if not seeds:
+        return undecided("a network has no finished run")
+    tests = [np.nan_to_num(runs.values(arm, "test", "accuracy", seeds)[:, -1]) for arm in (none, batch)]
+    gaps = [final_accuracy(runs, arm, seeds) - test for arm, test in zip((none, batch), tests, strict=True)]
+    return Finding(
+        (above("final test accuracy, BatchNorm − standard", tests[1] - tests[0]),),
+        f"test accuracy {100 * tests[1].mean():.1f}% with BatchNorm, {100 * tests[0].mean():.1f}% without; "
+        + trained(runs, none, batch),
+        beside=(below("training minus test accuracy, BatchNorm − standard", gaps[1] - gaps[0]),),
+    )
+
+
+def noise_stops_the_standard_network(runs: Runs, bases: Bases) -> Finding:
+    """C5."""
+    none, noise = vgg(bases, ["none", "noise"])
+    seeds = runs.seeds(none, noise)
+    if not seeds:
+        return undecided("a network has no finished run")
+    delay = left_chance(runs, noise, seeds) - left_chance(runs, none, seeds)
+    return Finding(
+        (below("final training accuracy, standard with noise", final_accuracy(runs, noise, seeds), ALIVE),),
+        trained(runs, none, noise),
+        beside=(
+            above("steps by which noise delays leaving chance", delay),
+            below("mean training accuracy, with noise − without", speed(runs, noise, seeds) - speed(runs, none, seeds)),
+        ),
+    )
+
+
+def lp_does_as_well(runs: Runs, bases: Bases) -> Finding:
+    """C11."""
+    batch, *lps = vgg(bases, ["batch", *LPS])
+    batch_dln, *lps_dln = dln(bases, ["batch", *LPS])
+    seeds, seeds_dln = runs.seeds(batch, *lps), runs.seeds(batch_dln, *lps_dln)
+    if not seeds or not seeds_dln:
+        return undecided("a network has no finished run")
+    parts: list[Part] = []
+    for arm in lps:
+        name = LABELS[arm.norm].removeprefix("Standard + ")
+        faster = speed(runs, arm, seeds) - speed(runs, batch, seeds)
+        rougher = _peak(runs, arm, seeds) - _peak(runs, batch, seeds)
+        parts.append(above(f"mean training accuracy, {name} − BatchNorm", faster, -ALMOST))
+        parts.append(below(f"log10 of the largest β, {name} − BatchNorm", rougher, ALIKE))
+    reached = {arm.norm: np.log10(loss_fell(runs, arm, seeds_dln)) for arm in (batch_dln, *lps_dln)}
+    l1 = reached.pop("l1")
+    parts += [
+        below(f"DLN, log10 of last over first loss, L1 − {LABELS[other].removeprefix('Standard + ')}", l1 - values)
+        for other, values in reached.items()
+    ]
+    return Finding(tuple(parts), trained(runs, batch, *lps, batch_dln, *lps_dln))
+
+
+def _peak(runs: Runs, arm: Config, seeds: list[int]) -> Floats:
+    return np.log10(runs.values(arm, "landscape", "beta", seeds).max(1))
+
+
+CLAIMS = (
+    Claim(
+        "C1",
+        "BatchNorm trains faster at lr 0.1 and still trains at lr 0.5, where the standard network does not",
+        "Fig. 1(a), 11",
+        "Three parts. At lr 0.1 the mean training accuracy over the run is larger with BatchNorm. At lr 0.5 "
+        f"BatchNorm's accuracy over the last 10 steps exceeds {TRAINED:.0%}, and the standard network's stays below "
+        f"{ALIVE:.0%}, twice chance.",
+        ("figure_01",),
+        trains_faster,
+    ),
+    Claim(
+        "C2",
+        "BatchNorm generalises better (83% against 80%)",
+        "Fig. 1(b)",
+        "Test accuracy at the end of the run at lr 0.1 is larger with BatchNorm. Beside it, and not counted: training "
+        "minus test accuracy, since a network that has trained further tests better, too.",
+        ("figure_01",),
+        generalises_better,
+    ),
+    Claim(
+        "C5",
+        "the same noise on the standard network keeps it from training",
+        "Section 2.1",
+        f"The training accuracy over the last 10 steps of the standard network with Algorithm 1's noise stays below "
+        f"{ALIVE:.0%}, twice chance. Beside it, and not counted: by how many steps noise delays leaving chance.",
+        ("noise_alone",),
+        noise_stops_the_standard_network,
+    ),
+    Claim(
+        "C11",
+        "L1, L2 and L∞ normalization train as well as BatchNorm or better (in the DLN L1 does best), with a smoothness "
+        "like BatchNorm's",
+        "Fig. 5, 12, 13",
+        f"For each p two parts: mean training accuracy over the run not below BatchNorm's by more than {ALMOST:.0%}, "
+        "and the largest β over the run not above BatchNorm's by more than a factor 2. In the deep linear network "
+        "three more: L1 brings the loss further down than BatchNorm, L2 and L∞.",
+        ("figure_05",),
+        lp_does_as_well,
+    ),
+)

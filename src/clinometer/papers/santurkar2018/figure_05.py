@@ -1,0 +1,27 @@
+"""Figure 5: networks normalized by the average L1, L2 and L∞ norm train as well as those with BatchNorm."""
+
+from clinometer.papers.santurkar2018.arms import NORMALIZED, dln, vgg
+from clinometer.papers.santurkar2018.panels import accuracy_panel, band, loss_panel
+from clinometer.study.config import Bases, Config
+from clinometer.study.figure import Figure
+from clinometer.study.table import Runs
+
+TITLE = "Figure 5: Lp normalizations"
+
+
+def arms(bases: Bases) -> list[Config]:
+    """Both kinds of network under every normalization."""
+    return [*vgg(bases, NORMALIZED), *dln(bases, NORMALIZED)]
+
+
+def draw(runs: Runs, bases: Bases) -> Figure:
+    """Panels (a) training accuracy of the VGG, (b) training loss of the DLN."""
+    return Figure(
+        TITLE,
+        f"(a) Minibatch training accuracy, averaged over 9 steps. (b) Training loss. {band(runs, *arms(bases))}",
+        (
+            accuracy_panel(runs, "(a) VGG", "train", vgg(bases, NORMALIZED)),
+            loss_panel(runs, "(b) DLN", dln(bases, NORMALIZED)),
+        ),
+        columns=2,
+    )

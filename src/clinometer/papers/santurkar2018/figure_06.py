@@ -1,0 +1,26 @@
+"""Figure 6: the activations of one layer over training, under each normalization."""
+
+from clinometer.papers.santurkar2018.arms import NORMALIZED, layers_shown, vgg
+from clinometer.papers.santurkar2018.panels import ridge_panel
+from clinometer.study.config import Bases, Config
+from clinometer.study.figure import Figure
+from clinometer.study.table import Runs
+
+TITLE = "Figure 6: activations under Lp normalizations"
+
+
+def arms(bases: Bases) -> list[Config]:
+    """The convolutional network under every normalization."""
+    return vgg(bases, NORMALIZED)
+
+
+def draw(runs: Runs, bases: Bases) -> Figure:
+    """A panel of histograms per normalization."""
+    panels = [ridge_panel(runs, arm, layer) for arm in arms(bases) for layer in layers_shown("figure_06", arm)]
+    return Figure(
+        TITLE,
+        "Histograms of unit 0 of one layer, before the ReLU, over training, in one seed; each is scaled to its own "
+        "peak. Mind the axes: they differ by what the networks' activations do.",
+        tuple(panels),
+        columns=5,
+    )

@@ -1,0 +1,52 @@
+"""Figure 8: how far the distributions of activations move, from a step to the next and from the first step."""
+
+from collections.abc import Callable
+
+from clinometer.papers.santurkar2018.arms import label, layers_shown, vgg
+from clinometer.papers.santurkar2018.drift import Moved, between_steps, drift_steps, from_start
+from clinometer.papers.santurkar2018.panels import band, layer_index, over_seeds
+from clinometer.study.config import Bases, Config
+from clinometer.study.figure import Figure, Panel
+from clinometer.study.table import Runs
+
+TITLE = "Figure 8: stability of the activations"
+NORMS = ("none", "batch", "noisy_batch")
+
+
+def arms(bases: Bases) -> list[Config]:
+    """The standard network, BatchNorm, and BatchNorm with noise."""
+    return vgg(bases, NORMS)
+
+
+def draw(runs: Runs, bases: Bases) -> Figure:
+    """Rows: mean and variance from step to step, mean and variance from step 0. Columns: layers."""
+    shown = arms(bases)
+    layers = layers_shown("figure_08", shown[0])
+    panels = [
+        _panel(runs, shown, layer, f"{moment} {change}", moment, measure)
+        for change, measure in (("step to step", between_steps), ("from step 0", from_start))
+        for moment in ("mean", "var")
+        for layer in layers
+    ]
+    return Figure(
+        TITLE,
+        "Change of the units' means and variances, as a root mean square over units, before the ReLU; each step on "
+        f"its own batch. {band(runs, *shown)}",
+        tuple(panels),
+        columns=len(layers),
+    )
+
+
+def _panel(
+    runs: Runs, shown: list[Config], layer: int, title: str, moment: str, measure: Callable[[Runs, Config], Moved]
+) -> Panel:
+    series = tuple(
+        over_seeds(
+            arm,
+            drift_steps(runs, arm),
+            getattr(measure(runs, arm), moment)[:, :, layer_index(runs, arm, layer)],
+            label(arm),
+        )
+        for arm in shown
+    )
+    return Panel(f"layer {layer}: {title}", "step", "change", series, yscale="log")

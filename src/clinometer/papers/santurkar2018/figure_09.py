@@ -1,0 +1,26 @@
+"""Figure 9: the activations of three layers of the deep linear network over training."""
+
+from clinometer.papers.santurkar2018.arms import dln, layers_shown
+from clinometer.papers.santurkar2018.panels import ridge_panel
+from clinometer.study.config import Bases, Config
+from clinometer.study.figure import Figure
+from clinometer.study.table import Runs
+
+TITLE = "Figure 9: activations of the deep linear network"
+NORMS = ("none", "batch")
+
+
+def arms(bases: Bases) -> list[Config]:
+    """The deep linear network with and without BatchNorm."""
+    return dln(bases, NORMS)
+
+
+def draw(runs: Runs, bases: Bases) -> Figure:
+    """A row per network, a panel per layer."""
+    panels = [ridge_panel(runs, arm, layer) for arm in arms(bases) for layer in layers_shown("figure_09", arm)]
+    return Figure(
+        TITLE,
+        "Histograms of unit 0 of three of 25 layers over training, in one seed; each is scaled to its own peak.",
+        tuple(panels),
+        columns=3,
+    )

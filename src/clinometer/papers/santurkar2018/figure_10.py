@@ -1,0 +1,30 @@
+"""Figure 10: the landscape of the deep linear network along the gradient."""
+
+from clinometer.papers.santurkar2018.arms import dln
+from clinometer.papers.santurkar2018.panels import band, beta_panel, predictiveness_panel, variation_panel
+from clinometer.study.config import Bases, Config
+from clinometer.study.figure import Figure
+from clinometer.study.table import Runs
+
+TITLE = "Figure 10: the loss landscape of the deep linear network"
+NORMS = ("none", "batch")
+
+
+def arms(bases: Bases) -> list[Config]:
+    """The deep linear network with and without BatchNorm."""
+    return dln(bases, NORMS)
+
+
+def draw(runs: Runs, bases: Bases) -> Figure:
+    """Panels (a) range of the loss, (b) range of the gradient's change, (c) β, over probe steps of [1/100, 30] × lr."""
+    shown = arms(bases)
+    return Figure(
+        TITLE,
+        "(a) Range of the loss and (b) range of ‖g(x − ηg) − g(x)‖ over η from 1/100 to 30 times the learning rate: "
+        f"median over seeds of either end. (c) Effective β-smoothness; dotted: 2/lr. {band(runs, *shown)}",
+        (
+            variation_panel(runs, "(a) loss variation", shown),
+            predictiveness_panel(runs, "(b) gradient predictiveness", shown),
+            beta_panel(runs, "(c) effective β-smoothness", shown, log=True),
+        ),
+    )

@@ -1,0 +1,37 @@
+"""Figure 12: training and landscape of the convolutional network under Lp normalizations."""
+
+from clinometer.papers.santurkar2018.arms import NORMALIZED, vgg
+from clinometer.papers.santurkar2018.panels import (
+    accuracy_panel,
+    band,
+    beta_panel,
+    predictiveness_panel,
+    variation_panel,
+)
+from clinometer.study.config import Bases, Config
+from clinometer.study.figure import Figure
+from clinometer.study.table import Runs
+
+TITLE = "Figure 12: the VGG's landscape under Lp normalizations"
+
+
+def arms(bases: Bases) -> list[Config]:
+    """The convolutional network under every normalization."""
+    return vgg(bases, NORMALIZED)
+
+
+def draw(runs: Runs, bases: Bases) -> Figure:
+    """Panels (a) training accuracy, (b) loss variation, (c) predictiveness, (d) β."""
+    shown = arms(bases)
+    return Figure(
+        TITLE,
+        "(a) Minibatch training accuracy, averaged over 9 steps; (b) range of the loss and (c) of the gradient's "
+        f"change along the gradient, median over seeds of either end; (d) β, dotted: 2/lr. {band(runs, *shown)}",
+        (
+            accuracy_panel(runs, "(a) training accuracy", "train", shown),
+            variation_panel(runs, "(b) loss variation", shown),
+            predictiveness_panel(runs, "(c) gradient predictiveness", shown),
+            beta_panel(runs, "(d) effective β-smoothness", shown, log=True),
+        ),
+        columns=2,
+    )

@@ -1,0 +1,31 @@
+"""Figure 13: training and landscape of the deep linear network under Lp normalizations."""
+
+from clinometer.papers.santurkar2018.arms import NORMALIZED, dln
+from clinometer.papers.santurkar2018.panels import band, beta_panel, loss_panel, predictiveness_panel, variation_panel
+from clinometer.study.config import Bases, Config
+from clinometer.study.figure import Figure
+from clinometer.study.table import Runs
+
+TITLE = "Figure 13: the deep linear network's landscape under Lp normalizations"
+
+
+def arms(bases: Bases) -> list[Config]:
+    """The deep linear network under every normalization."""
+    return dln(bases, NORMALIZED)
+
+
+def draw(runs: Runs, bases: Bases) -> Figure:
+    """Panels (a) training loss, (b) loss variation, (c) predictiveness, (d) β."""
+    shown = arms(bases)
+    return Figure(
+        TITLE,
+        "(a) Training loss; (b) range of the loss and (c) of the gradient's change along the gradient, median over "
+        f"seeds of either end; (d) β, dotted: 2/lr. {band(runs, *shown)}",
+        (
+            loss_panel(runs, "(a) training loss", shown),
+            variation_panel(runs, "(b) loss variation", shown),
+            predictiveness_panel(runs, "(c) gradient predictiveness", shown),
+            beta_panel(runs, "(d) effective β-smoothness", shown, log=True),
+        ),
+        columns=2,
+    )

@@ -1,0 +1,35 @@
+"""Section 3.2: the landscape along random directions, of which the paper says that it is alike and shows nothing."""
+
+from clinometer.papers.santurkar2018.arms import dln, vgg
+from clinometer.papers.santurkar2018.panels import band, beta_panel, predictiveness_panel, variation_panel
+from clinometer.study.config import Bases, Config
+from clinometer.study.figure import Figure
+from clinometer.study.table import Runs
+
+TITLE = "The loss landscape along random directions"
+NORMS = ("none", "batch")
+PROBE = "landscape_random"
+
+
+def arms(bases: Bases) -> list[Config]:
+    """Both kinds of network with and without BatchNorm."""
+    return [*vgg(bases, NORMS), *dln(bases, NORMS)]
+
+
+def draw(runs: Runs, bases: Bases) -> Figure:
+    """A row per kind of network: the panels of Figures 4 and 10, along Gaussian directions of the gradient's length."""
+    panels = [
+        panel
+        for kind, both in (("VGG", vgg(bases, NORMS)), ("DLN", dln(bases, NORMS)))
+        for panel in (
+            variation_panel(runs, f"{kind}: loss variation", both, PROBE),
+            predictiveness_panel(runs, f"{kind}: gradient predictiveness", both, PROBE),
+            beta_panel(runs, f"{kind}: effective β-smoothness", both, PROBE, log=True),
+        )
+    ]
+    return Figure(
+        TITLE,
+        "As Figures 4 and 10, along a Gaussian direction (another at each step) that is as long as the gradient, so "
+        f"that equal steps go equally far. {band(runs, *arms(bases))}",
+        tuple(panels),
+    )
