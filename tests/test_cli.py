@@ -64,7 +64,16 @@ def test_reproduce_from_nothing_and_again(tmp_path: Path) -> None:
         (["reproduce", "santurkar2019"], "no paper 'santurkar2019'; there are santurkar2018. Did you mean"),
         (["reproduce", "santurkar2018", "--scale", "smok"], "Did you mean 'smoke'"),
         (["reproduce", "santurkar2018", "--scale", "[/red]"], "no scale '[/red]'"),
-        (["reproduce", "santurkar2018", "--only", "figure_4"], "no figure or claim 'figure_4'; there are figure_01"),
+        (
+            ["reproduce", "santurkar2018", "--only", "figure_4"],
+            "no figure, claim or theorem 'figure_4'; there are figure_01",
+        ),
+        (["reproduce", "santurkar2018", "--only", "theorem_41"], "lemma_4_5. Did you mean 'theorem_4_1'?"),
+        (["check", "santurkar2019"], "no paper 'santurkar2019'; there are santurkar2018. Did you mean"),
+        (["check", "santurkar2018", "--only", "lemma_45"], "there are fact_c_1, theorem_4_1, theorem_4_2_part_1"),
+        (["check", "santurkar2018", "--only", "figure_01"], "no theorem 'figure_01'"),
+        (["check", "santurkar2018", "--cases", "0"], "--cases must be at least 1; found 0"),
+        (["check", "santurkar2018", "--seed", "-1"], "--seed must lie in [0, 2⁶³); found -1"),
         (["reproduce", "santurkar2018", "--seeds", "0"], "--seeds must be at least 1; found 0"),
         (["reproduce", "santurkar2018", "--jobs", "0"], "--jobs must be at least 1; found 0"),
         (["reproduce", "santurkar2018", "--scale", "laptop"], "set CLINOMETER_DATA"),
@@ -107,6 +116,52 @@ def test_a_mistyped_command_is_status_2(tmp_path: Path, words: list[str]) -> Non
     assert "Traceback" not in result.stderr
 
 
+def test_check_verifies_every_theorem(tmp_path: Path) -> None:
+    """Status 0, with each theorem's print, truth, cases and worst error in the table; and nothing is left on disk."""
+    result = clinometer("check", "santurkar2018", "--cases", "12", "--seed", "3", cwd=tmp_path)
+    assert result.returncode == 0, result.stdout + result.stderr
+    for expected in ("fact_c_1", "theorem_4_2_part_2", "lemma_4_5", "printed", "true", "needs", "false"):
+        assert expected in result.stdout
+    assert result.stdout.count("verified") == 8
+    assert " 12 " in result.stdout
+    assert not snapshot(tmp_path)
+
+
+def test_check_is_status_1_where_a_theorem_is_not_true(tmp_path: Path) -> None:
+    """Theorem 4.1 is given the factor of its print; the table says so, and the status does."""
+    code = (
+        "from clinometer.papers.santurkar2018 import theorem_4_1 as t; from clinometer.cli import main\n"
+        "right = t.right; t.right = lambda unit, **_: right(unit, factor=len(unit.x) ** -0.5)\n"
+        "main(['check', 'santurkar2018', '--only', 'theorem_4_1', '--cases', '5'])"
+    )
+    result = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert result.returncode == 1, result.stderr
+    assert "failed" in result.stdout
+
+
+def test_a_theorem_is_reproduced_without_runs_or_data(tmp_path: Path) -> None:
+    """At a scale whose data are not there: theorems.json and the page are written, and nothing is run."""
+    words = ("reproduce", "santurkar2018", "--scale", "paper", "--only", "theorem_4_2,lemma_4_5", "--to", "out")
+    first = clinometer(*words, cwd=tmp_path)
+    assert first.returncode == 0, first.stderr
+    assert "runs done" not in first.stdout
+    out = tmp_path / "out"
+    assert sorted(path.name for path in out.iterdir()) == ["claims.json", "report.html", "study.json", "theorems.json"]
+    rows = json.loads((out / "theorems.json").read_text())
+    assert [row["id"] for row in rows] == ["theorem_4_2_part_1", "theorem_4_2_part_2", "lemma_4_5"]
+    assert {row["verdict"] for row in rows} == {"verified"}
+    page = (out / "report.html").read_text()
+    assert "<h2>Theorems</h2>" in page
+    assert "<h2>Claims</h2>" not in page
+    assert rows[0]["printed"] in page
+    (out / "theorems.json").unlink()
+    assert clinometer("report", "out", cwd=tmp_path).returncode == 0
+    again = json.loads((out / "theorems.json").read_text())  # the last digits depend on where memory is aligned
+    assert [(row["id"], row["verdict"], row["true"]) for row in again] == [
+        (row["id"], row["verdict"], row["true"]) for row in rows
+    ]
+
+
 def test_an_interruption_keeps_what_is_done(tmp_path: Path) -> None:
     """Ctrl-C reaches the whole group, as from a terminal: one calm line, status 130, and no run marked as done."""
     words = [sys.executable, "-m", "clinometer.cli", "reproduce", "santurkar2018", "--only", "C7", "--to", "out"]
@@ -128,7 +183,7 @@ def test_list_and_help(tmp_path: Path) -> None:
     """What there is, by name."""
     listed = clinometer("list", cwd=tmp_path)
     assert listed.returncode == 0
-    for name in ("santurkar2018", "figure_04", "--scale laptop", "C9"):
+    for name in ("santurkar2018", "figure_04", "--scale laptop", "C9", "theorem_4_2_part_1", "lemma_4_5"):
         assert name in listed.stdout
     assert "reproduce" in clinometer("--help", cwd=tmp_path).stdout
 

@@ -1,16 +1,17 @@
-"""The command line: `clinometer reproduce`, `report`, `list`.
+"""The command line: `clinometer reproduce`, `report`, `check`, `list`.
 
-Exit status: 0 when the work was done, whatever the claims say; 1 when a run failed; 2 on bad input.
+Exit status: 0 when the work was done, whatever the claims say; 1 when a run failed or a theorem was not verified; 2 on
+bad input.
 """
 
 import contextlib
 import os
 import shlex
 import sys
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 _missing = [name for name in ("cyclopts", "rich", "scipy", "matplotlib") if find_spec(name) is None]
 if _missing:  # said now, not after an hour of training
@@ -21,12 +22,13 @@ from rich.console import Console
 from rich.text import Text
 
 from clinometer.papers import PAPERS
-from clinometer.report.reports import arm_name, report, seeds_said
-from clinometer.report.terminal import claims_table, progress
+from clinometer.report.reports import Results, arm_name, report, seeds_said
+from clinometer.report.terminal import claims_table, progress, theorems_table
 from clinometer.study.config import one_of
 from clinometer.study.data import DATASETS
-from clinometer.study.executors import run_all
+from clinometer.study.executors import Failure, run_all
 from clinometer.study.study import claim_folder, plan, study_facts
+from clinometer.study.theorem import check, rows, select
 
 app = App(
     name="clinometer",
@@ -49,7 +51,7 @@ def reproduce(
     data: Path | None = None,
     device: str = "cpu",
 ) -> int:
-    """Run what is missing of a paper, then decide its claims, draw its figures and write its page.
+    """Run what is missing of a paper, then decide its claims, check its theorems, draw its figures and write its page.
 
     Parameters
     ----------
@@ -58,7 +60,7 @@ def reproduce(
     scale
         smoke, laptop or paper.
     only
-        Figures or claims, separated by commas; all by default.
+        Figures, claims or theorems, separated by commas; all by default. Theorems need no run.
     seeds
         Seeds per arm; the scale's own number by default.
     jobs
@@ -84,17 +86,20 @@ def reproduce(
         folder = to or Path("runs") / f"{paper}-{scale}"
         command = _command(paper, scale, only, seeds, to)
         claim_folder(folder, planned, {"only": only, "seeds": seeds, "command": command})
-    about = f"Scale {scale}: {study.scales[scale].about}; {seeds_said(planned)}"
-    console.print(f"[bold]{study.title}[/]\n{study.source}\n{about}", highlight=False)
-    with progress(console) as show:
-        failures = run_all(planned.configs, folder, jobs=jobs, device=device, report=show)
-    console.print(claims_table(report(planned, folder, command, failures)))
+    console.print(f"[bold]{study.title}[/]\n{study.source}", highlight=False)
+    failures: list[Failure] = []
+    if planned.configs:
+        console.print(f"Scale {scale}: {study.scales[scale].about}; {seeds_said(planned)}", highlight=False)
+        with progress(console) as show:
+            failures = run_all(planned.configs, folder, jobs=jobs, device=device, report=show)
+    results = report(planned, folder, command, failures)
+    _show(results)
     for failure in failures:
         name = f"{arm_name(failure.config, planned)}, seed {failure.config.seed}"
         log = f" (see {failure.log})" if failure.log.is_file() else ""
         console.print(Text.assemble(("failed: ", "red"), f"{name}: {failure.reason}{log}"))
     _say_where(folder)
-    return 1 if failures else 0
+    return 1 if failures or not _verified(results.theorems) else 0
 
 
 @app.command(name="report")
@@ -111,14 +116,39 @@ def report_(folder: Path, /) -> int:
         study = PAPERS[one_of("paper", str(facts.get("study")), PAPERS)]()
         planned = plan(study, str(facts.get("scale")), _names(facts.get("only", "")), facts.get("seeds"))
         claim_folder(folder, planned, facts)
-    console.print(claims_table(report(planned, folder, facts.get("command", "unknown"))))
+    results = report(planned, folder, facts.get("command", "unknown"))
+    _show(results)
     _say_where(folder)
-    return 0
+    return 0 if _verified(results.theorems) else 1
+
+
+@app.command(name="check")
+def check_(paper: str, /, *, only: str = "", cases: int = 200, seed: int = 0) -> int:
+    """Verify the theorems of a paper on random inputs, and show where the print, or a dropped hypothesis, is false.
+
+    Parameters
+    ----------
+    paper
+        Its name; see `clinometer list`.
+    only
+        Theorems, separated by commas; all by default.
+    cases
+        Inputs for each statement.
+    seed
+        Of the inputs.
+    """
+    with _bad_input():
+        study = PAPERS[one_of("paper", paper, PAPERS)]()
+        names = select(study.theorems, _names(only))
+        found = rows({name: check(study.theorems[name], cases, seed) for name in names})
+    console.print(f"[bold]{study.title}[/]\n{study.source}", highlight=False)
+    console.print(theorems_table(found))
+    return 0 if _verified(found) else 1
 
 
 @app.command(name="list")
 def list_() -> int:
-    """The papers, with their scales, figures and claims."""
+    """The papers, with their scales, figures, claims and theorems."""
     for name, load in PAPERS.items():
         study = load()
         console.print(f"[bold]{name}[/]: {study.title}", highlight=False)
@@ -128,6 +158,8 @@ def list_() -> int:
             console.print(f"  {exhibit}: {figure.title}", highlight=False)
         for claim in study.claims:
             console.print(f"  {claim.id}: {claim.statement} ({claim.source})", highlight=False)
+        for theorem, about in study.theorems.items():
+            console.print(f"  {theorem}: {about.title} ({about.source})", highlight=False)
     return 0
 
 
@@ -155,6 +187,17 @@ def _bad_input() -> Generator[None]:
 
 def _names(only: str) -> list[str]:
     return [name.strip() for name in only.split(",") if name.strip()]
+
+
+def _show(results: Results) -> None:
+    if results.claims:
+        console.print(claims_table(results.claims))
+    if results.theorems:
+        console.print(theorems_table(results.theorems))
+
+
+def _verified(theorems: Sequence[Mapping[str, Any]]) -> bool:
+    return all(row["verdict"] == "verified" for row in theorems)
 
 
 def _say_where(folder: Path) -> None:

@@ -3,7 +3,7 @@ import re
 
 from rich.console import Console
 
-from clinometer.report.terminal import claims_table, line, progress
+from clinometer.report.terminal import claims_table, line, progress, theorems_table
 from clinometer.study.config import Config
 from clinometer.study.executors import Progress
 
@@ -56,4 +56,15 @@ def test_the_table_shows_every_part_with_its_interval() -> None:
         "dead arm",
         "at matched loss",
     ):
+        assert expected in out.getvalue()
+
+
+def test_the_theorems_are_shown_as_printed_as_true_and_broken() -> None:
+    """Rows written by hand, one of a theorem that failed with an error that is no number."""
+    shown = {"printed": "a ≤ b [sic]", "true": "a = b", "hypothesis": "c > 0", "cases": 7}
+    breaks = [{"name": "c = 0", "false": 0.125, "error": None}, {"name": "never", "false": 0.0, "error": None}]
+    found = {"id": "theorem_1", "verdict": "failed", "worst": None, "breaks": breaks}
+    out = io.StringIO()
+    Console(file=out, width=120).print(theorems_table([shown | found]))
+    for expected in ("theorem_1", "failed", "a ≤ b [sic]", "a = b", "c > 0", "c = 0: 12.5%, by ∞", "never: 0%", "∞ │"):
         assert expected in out.getvalue()

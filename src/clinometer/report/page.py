@@ -1,4 +1,4 @@
-"""One self-contained page: claims, figures, how far each arm had trained, settings, versions, and the command."""
+"""One self-contained page: claims, figures, theorems, how far each arm had trained, settings, versions, the command."""
 
 import base64
 import html
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from clinometer.report.terminal import interval_text
+from clinometer.report.terminal import break_text, error_text, interval_text
 from clinometer.study.figure import Figure
 from clinometer.study.files import write_whole
 
@@ -38,6 +38,7 @@ class Page:
     figures: Mapping[str, Figure]
     settings: Mapping[str, Any]
     environment: Mapping[str, Any]
+    theorems: Sequence[Mapping[str, Any]] = ()
     missing: Sequence[str] = ()  # what could not be made, and why
 
 
@@ -52,19 +53,44 @@ def write(page: Page, folder: Path) -> Path:
         f"<h1>{_text(page.title)}</h1><p>{_text(page.source)}</p><p>{_text(page.about)}</p>",
         f"<pre>{_text(page.command)}</pre>",
         *(f"<p class=fails>{_text(reason)}</p>" for reason in page.missing),
-        "<h2>Claims</h2>" + _claims(page.claims),
-        "<h2>How far each network had trained</h2>"
-        "<p>A network that stays at chance has a flat landscape because it has not begun to learn, not because it is "
-        "smooth. Mean and range over seeds.</p>" + _arms(page.arms),
-        "<h2>Figures</h2>",
+        *(["<h2>Claims</h2>" + _claims(page.claims)] if page.claims else []),
+        *(_trained(page) if page.arms else []),
+        *(["<h2>Figures</h2>"] if page.figures else []),
         *(_figure(name, figure, folder) for name, figure in page.figures.items()),
-        "<h2>Settings</h2><p>Shared by all networks of a kind, but where their names above say otherwise.</p>"
-        + _facts(page.settings),
+        *(["<h2>Theorems</h2>" + _theorems(page.theorems)] if page.theorems else []),
+        *(_settings(page) if page.arms else []),
         "<h2>Versions and hardware</h2>" + _facts(page.environment),
     ]
     path = folder / "report.html"
     write_whole(path, _FRAME.format(title=_text(page.title), body="\n".join(sections)))
     return path
+
+
+def _trained(page: Page) -> list[str]:
+    about = (
+        "A network that stays at chance has a flat landscape because it has not begun to learn, not because it is "
+        "smooth. Mean and range over seeds."
+    )
+    return [f"<h2>How far each network had trained</h2><p>{about}</p>{_arms(page.arms)}"]
+
+
+def _settings(page: Page) -> list[str]:
+    about = "Shared by all networks of a kind, but where their names above say otherwise."
+    return [f"<h2>Settings</h2><p>{about}</p>{_facts(page.settings)}"]
+
+
+def _theorems(rows: Sequence[Mapping[str, Any]]) -> str:
+    body = "".join(
+        f"<tr><td>{_text(row['id'])}</td><td class={row['verdict']}>{row['verdict']}</td>"
+        f"<td>{_text(row['title'])}<br><small>{_text(row['source'])}; needs {_text(row['hypothesis'])}</small>"
+        f"<ul><li>printed: {_text(row['printed'])}</li><li>true: <b>{_text(row['true'])}</b></li></ul>"
+        f"<small>false:</small><ul>{''.join(f'<li>{_text(break_text(b))}</li>' for b in row['breaks'])}</ul></td>"
+        f"<td>{row['cases']}</td><td>{error_text(row['worst'])}</td></tr>"
+        for row in rows
+    )
+    head = "<tr><th>theorem<th>verdict<th>as printed, as true, and where it is false<th>cases<th>worst error</tr>"
+    about = "Random inputs in float64, the left sides by differentiating through BatchNorm. Errors are relative."
+    return f"<p>{about}</p><table>{head}{body}</table>"
 
 
 def _claims(rows: Sequence[Mapping[str, Any]]) -> str:
@@ -138,7 +164,7 @@ pre {{ background: #f4f4f4; padding: .7rem 1rem; overflow-x: auto; }}
 ul {{ margin: .3rem 0; padding-left: 1.2rem; }} small, figcaption, summary {{ color: #555; }}
 figure {{ margin: 0 0 3rem; }} img {{ max-width: 100%; }}
 .beside {{ color: #555; font-size: smaller; margin: .3rem 0 0; }}
-.holds {{ color: #00694c; font-weight: 600; }} .fails {{ color: #a33c00; font-weight: 600; }}
+.holds, .verified {{ color: #00694c; font-weight: 600; }} .fails, .failed {{ color: #a33c00; font-weight: 600; }}
 .undecided {{ color: #7a5c00; font-weight: 600; }}
 </style>
 {body}

@@ -1,8 +1,9 @@
-"""A study's results, from its folder: `claims.json`, the figures and `report.html`."""
+"""A study's results, from its folder: `claims.json`, `theorems.json`, the figures and `report.html`."""
 
 import dataclasses
 import json
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -12,29 +13,38 @@ from clinometer.report import page
 from clinometer.report.figures import save
 from clinometer.study.claims import decided
 from clinometer.study.config import Config
+from clinometer.study.environment import environment
 from clinometer.study.executors import Failure
 from clinometer.study.files import write_json
 from clinometer.study.run import run_folder
 from clinometer.study.study import Plan
 from clinometer.study.table import Runs
+from clinometer.study.theorem import check, rows
 from clinometer.study.trained import final_accuracy, left_chance
 
 
-def report(plan: Plan, folder: Path, command: str, failures: list[Failure] | None = None) -> list[dict[str, Any]]:
-    """Decide the claims, draw the figures and write the page, from the runs that are done.
+@dataclass(frozen=True)
+class Results:
+    """The rows of `claims.json` and `theorems.json`."""
+
+    claims: list[dict[str, Any]]
+    theorems: list[dict[str, Any]]
+
+
+def report(plan: Plan, folder: Path, command: str, failures: list[Failure] | None = None) -> Results:
+    """Decide the claims, check the theorems, draw the figures and write the page, from the runs that are done.
 
     Args:
         plan: What was planned.
         folder: The study's folder.
         command: What makes it again.
         failures: Runs that failed, to be named on the page.
-
-    Returns:
-        The rows of `claims.json`.
     """
     runs = Runs.finished(folder, plan.configs)
     claims = decided(plan.claims, runs, plan.bases)
     write_json(folder / "claims.json", claims)
+    theorems = rows({name: check(theorem) for name, theorem in plan.theorems.items()})
+    write_json(folder / "theorems.json", theorems)
     exhibits = {name: plan.study.exhibits[name] for name in plan.exhibits}
     figures = {n: e.draw(runs, plan.bases) for n, e in exhibits.items() if set(e.arms(plan.bases)) <= set(runs.arms)}
     for name, figure in figures.items():
@@ -48,6 +58,7 @@ def report(plan: Plan, folder: Path, command: str, failures: list[Failure] | Non
             about=f"Scale: {plan.scale} ({plan.study.scales[plan.scale].about}); {seeds_said(plan)}.",
             command=command,
             claims=claims,
+            theorems=theorems,
             arms=[_arm(runs, arm, plan) for arm in runs.arms],
             figures=figures,
             settings={name: _settings(plan.bases[name]) for name in plan.used},
@@ -56,7 +67,7 @@ def report(plan: Plan, folder: Path, command: str, failures: list[Failure] | Non
         ),
         folder,
     )
-    return claims
+    return Results(claims, theorems)
 
 
 def arm_name(config: Config, plan: Plan) -> str:
@@ -102,7 +113,7 @@ def _percent(values: Any) -> str:
 def _environment(runs: Runs) -> Mapping[str, Any]:
     """Where the first run was made, and in how many other places the rest were."""
     if not runs.configs:
-        return {}
+        return environment()
     found = [json.loads((run_folder(runs.study, c) / "environment.json").read_text()) for c in runs.configs]
     others = len({json.dumps(facts, sort_keys=True) for facts in found}) - 1
     return found[0] | ({"note": f"{others} other environments also made runs of this study"} if others else {})

@@ -1,4 +1,4 @@
-"""What the command line shows: progress while runs are made, then the claims table."""
+"""What the command line shows: progress while runs are made, then the tables of claims and theorems."""
 
 import contextlib
 from collections.abc import Callable, Generator, Mapping, Sequence
@@ -13,7 +13,7 @@ from rich.text import Text
 from clinometer.study.config import Config
 from clinometer.study.executors import Progress
 
-_COLOURS = {"holds": "green", "fails": "red", "undecided": "yellow"}
+_COLOURS = {"holds": "green", "fails": "red", "undecided": "yellow", "verified": "green", "failed": "red"}
 _LINES = 10  # a log wants a line now and then, not one per run
 
 
@@ -78,6 +78,48 @@ def claims_table(rows: Sequence[Mapping[str, Any]]) -> Table:
         measured.append(f"\n{row['note']}", style="dim")
         table.add_row(row["id"], Text(row["verdict"], style=f"bold {_COLOURS[row['verdict']]}"), measured)
     return table
+
+
+def theorems_table(rows: Sequence[Mapping[str, Any]]) -> Table:
+    """The theorems as printed and as true, with what becomes of them where a hypothesis is broken."""
+    table = Table(show_lines=True)
+    table.add_column("theorem")
+    table.add_column("as printed; as true; what it needs; what is false, in how many cases, by how much", ratio=1)
+    table.add_column("cases", justify="right")
+    table.add_column("worst\nrelative\nerror", justify="right")
+    for row in rows:
+        said = Table.grid(padding=(0, 1))
+        said.add_row(Text("printed", style="dim"), Text(row["printed"]))
+        said.add_row(Text("true", style="dim"), Text(row["true"], style="bold"))
+        said.add_row(Text("needs", style="dim"), Text(row["hypothesis"]))
+        for each in row["breaks"]:
+            said.add_row(Text("false", style="dim"), Text(break_text(each)))
+        name = Text(f"{row['id']}\n").append(row["verdict"], style=f"bold {_COLOURS[row['verdict']]}")
+        table.add_row(name, said, str(row["cases"]), error_text(row["worst"]))
+    return table
+
+
+def break_text(found: Mapping[str, Any]) -> str:
+    """What becomes of a statement that is not always true: how often it is false, and by how much in the median.
+
+    Example:
+        >>> break_text({"name": "with ε > 0", "false": 0.25, "error": 0.0312})
+        'with ε > 0: 25%, by 0.031'
+        >>> break_text({"name": "with ε > 0", "false": 0.0, "error": None})
+        'with ε > 0: 0%'
+    """
+    share = f"{found['name']}: {100 * found['false']:.3g}%"
+    return f"{share}, by {error_text(found['error'])}" if found["false"] else share
+
+
+def error_text(error: float | None) -> str:
+    """A relative error as text; what is not finite is null in the rows.
+
+    Example:
+        >>> error_text(1.234e-15), error_text(None)
+        ('1.2e-15', '∞')
+    """
+    return "∞" if error is None else f"{error:.2g}"
 
 
 def interval_text(part: Mapping[str, Any]) -> str:

@@ -3,7 +3,7 @@
 import dataclasses
 import json
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,7 @@ from clinometer.study.config import Bases, Config, one_of
 from clinometer.study.figure import Figure
 from clinometer.study.files import write_json
 from clinometer.study.table import Runs
+from clinometer.study.theorem import Theorem, named
 
 
 @dataclass(frozen=True)
@@ -42,6 +43,7 @@ class Study:
     scales: Mapping[str, Scale]
     exhibits: Mapping[str, Exhibit]
     claims: tuple[Claim, ...]
+    theorems: Mapping[str, Theorem] = field(default_factory=dict[str, Theorem])
 
 
 @dataclass(frozen=True)
@@ -53,6 +55,7 @@ class Plan:
     seeds: Mapping[str, int]  # per arm of each base
     exhibits: tuple[str, ...]
     claims: tuple[Claim, ...]
+    theorems: Mapping[str, Theorem]
 
     @property
     def bases(self) -> Bases:
@@ -83,7 +86,7 @@ def plan(study: Study, scale: str, only: Iterable[str] = (), seeds: int | None =
     Args:
         study: The study.
         scale: A row of its scales.
-        only: Figures or claims, by name; all by default. A claim is decided where its figures' runs are made.
+        only: Figures, claims or theorems, by name; all by default. A claim is decided where its figures' runs are made.
         seeds: Seeds per arm; the scale's own number by default.
 
     Raises:
@@ -91,14 +94,16 @@ def plan(study: Study, scale: str, only: Iterable[str] = (), seeds: int | None =
     """
     one_of("scale", scale, study.scales)
     claims = {claim.id: claim for claim in study.claims}
-    chosen = [one_of("figure or claim", name, [*study.exhibits, *claims]) for name in only]
+    known = [*study.exhibits, *claims, *study.theorems]
+    chosen = [each for name in only for each in named(known, name) or [one_of("figure, claim or theorem", name, known)]]
     if seeds is not None and seeds < 1:
         raise ValueError(f"--seeds must be at least 1; found {seeds}. Intervals need at least 2.")
     needed = {e for name in chosen for e in (claims[name].exhibits if name in claims else (name,))}
     exhibits = tuple(name for name in study.exhibits if name in needed or not chosen)
     decidable = tuple(claim for claim in study.claims if set(claim.exhibits) <= set(exhibits))
+    theorems = {name: theorem for name, theorem in study.theorems.items() if name in chosen or not chosen}
     each = {name: seeds or own for name, own in study.scales[scale].seeds.items()}
-    return Plan(study, scale, each, exhibits, decidable)
+    return Plan(study, scale, each, exhibits, decidable, theorems)
 
 
 def claim_folder(folder: Path, planned: Plan, request: Mapping[str, Any]) -> None:

@@ -9,6 +9,7 @@ from importlib import import_module
 from clinometer.papers.santurkar2018.claims import CLAIMS
 from clinometer.study.config import Config
 from clinometer.study.study import Exhibit, Scale, Study
+from clinometer.study.theorem import Theorem
 
 _DIGITS = Config(data="digits", model="vgg_digits", width=0.5, steps=150, measure_every=10, test_every=10)
 _DLN = Config(data="gaussian", model="dln", lr=1e-6, batch_size=1_000, steps=10_000, measure_every=100)
@@ -54,10 +55,25 @@ _EXHIBITS = (
     "decisions",
 )
 
+_THEOREMS = (
+    "fact_c_1",
+    "theorem_4_1",
+    "theorem_4_2_part_1",
+    "theorem_4_2_part_2",
+    "observation_4_3",
+    "theorem_4_4",
+    "theorem_c_1",
+    "lemma_4_5",
+)
+
 
 def _exhibit(name: str) -> Exhibit:
     module = import_module(f"{__name__}.{name}")
     return Exhibit(module.TITLE, module.arms, module.draw)
+
+
+def _theorem(name: str) -> Theorem:
+    return import_module(f"{__name__}.{name}").THEOREM
 
 
 STUDY = Study(
@@ -67,4 +83,5 @@ STUDY = Study(
     scales=SCALES,
     exhibits={name: _exhibit(name) for name in _EXHIBITS},
     claims=CLAIMS,
+    theorems={name: _theorem(name) for name in _THEOREMS},
 )
