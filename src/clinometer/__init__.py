@@ -11,7 +11,7 @@ from clinometer.measure.point import Point
 from clinometer.measure.rng import RngState
 from clinometer.measure.shift import Shift, covariate_shift, layers_of
 from clinometer.nn.norms import NORMS
-from clinometer.record.probes import activations, internal_shift, landscape
+from clinometer.record.probes import activations, batchnorm_terms, internal_shift, landscape
 from clinometer.record.recorder import Probe, Recorder, Step
 from clinometer.record.schedules import at, every, log_spaced
 from clinometer.store import Store
@@ -34,6 +34,7 @@ __all__ = [
     "Store",
     "activations",
     "at",
+    "batchnorm_terms",
     "covariate_shift",
     "drift",
     "effective_smoothness",

@@ -11,12 +11,14 @@ import torch
 from models import batch, cross_entropy, everything
 from properties import assert_same, traces
 
-from clinometer import Probe, Recorder, Step, activations, every, internal_shift, landscape
+from clinometer import Probe, Recorder, Step, activations, batchnorm_terms, every, internal_shift, landscape
 
 PROBES: dict[str, Callable[[], Probe]] = {
     "landscape": landscape,
     "internal_shift": internal_shift,
     "activations": lambda: activations(["norm", "head"]),
+    "landscape_random": lambda: landscape(direction="random"),
+    "batchnorm_terms": batchnorm_terms,
 }
 
 

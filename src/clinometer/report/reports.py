@@ -49,7 +49,8 @@ def report(plan: Plan, folder: Path, command: str, failures: list[Failure] | Non
     figures = {n: e.draw(runs, plan.bases) for n, e in exhibits.items() if set(e.arms(plan.bases)) <= set(runs.arms)}
     for name, figure in figures.items():
         save(figure, folder / "figures" / name)
-    missing = [f"{name} is not drawn: an arm of it has no finished run." for name in exhibits if name not in figures]
+    missing = _unfinished(len(runs.configs), len(plan.configs))
+    missing += [f"{name} is not drawn: an arm of it has no finished run." for name in exhibits if name not in figures]
     missing += [f"A run failed ({arm_name(f.config, plan)}, seed {f.config.seed}): {f.reason}" for f in failures or []]
     page.write(
         page.Page(
@@ -68,6 +69,15 @@ def report(plan: Plan, folder: Path, command: str, failures: list[Failure] | Non
         folder,
     )
     return Results(claims, theorems)
+
+
+def _unfinished(done: int, planned: int) -> list[str]:
+    """What a page says first of a study that is not whole."""
+    if done == planned:
+        return []
+    return [
+        f"Partial: {done} of {planned} runs are finished, and all below rests on these." if done else "Not yet run."
+    ]
 
 
 def arm_name(config: Config, plan: Plan) -> str:
@@ -102,7 +112,7 @@ def _arm(runs: Runs, arm: Config, plan: Plan) -> page.Arm:
         told,
         accuracy=_percent(final_accuracy(runs, arm)),
         test=_percent(np.nan_to_num(runs.values(arm, "test", "accuracy")[:, -1])),
-        left_chance=", ".join("never" if np.isinf(step) else f"{step:.0f}" for step in left),
+        left_chance=", ".join("never: dead" if np.isinf(step) else f"{step:.0f}" for step in left),
     )
 
 
