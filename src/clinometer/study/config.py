@@ -23,10 +23,10 @@ class Config:
     """One training run with the instrument on. Two equal configs are one run.
 
     Example:
-        >>> Config(norm="bacth")
+        >>> Config(norm="bacth")                                  # doctest: +ELLIPSIS
         Traceback (most recent call last):
         ...
-        ValueError: no norm 'bacth'; there are none, batch, noisy_batch, noise, l1, l2, linf. Did you mean 'batch'?
+        ValueError: no norm 'bacth'; there are none, batch, ... Did you mean 'batch'?
     """
 
     data: str = "digits"  # a row of DATASETS, or GAUSSIAN
