@@ -77,7 +77,7 @@ def test_shapes_that_differ_are_refused() -> None:
 
 
 def test_only_layers_that_use_the_batch_count() -> None:
-    """Frozen BatchNorm normalizes by running statistics, through which the gradient passes unchanged but for a factor."""
+    """Frozen BatchNorm normalizes by running statistics: the gradient passes it unchanged but for a factor."""
     model = nn.Sequential(
         nn.BatchNorm1d(2),
         nn.BatchNorm1d(2).eval(),

@@ -140,7 +140,8 @@ def batchnorm_terms() -> Probe:
     def check(model: nn.Module, _optimizer: Optimizer | None) -> None:
         if not batchnorms_of(model):
             raise ValueError(
-                f"batchnorm_terms() needs a BatchNorm layer in train mode; {type(model).__name__} has none."
+                "batchnorm_terms() needs a BatchNorm layer that normalizes by the batch; "
+                f"{type(model).__name__} has none."
             )
 
     def probe(step: Step) -> Row:
