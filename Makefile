@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 SCALE ?= smoke
 
-.PHONY: reproduce test check docs bare clean
+.PHONY: reproduce test check docs bare results clean
 
 reproduce: $(VENV)/reproduces ## the paper's claims and figures, on bundled data
 	$(BIN)/clinometer reproduce santurkar2018 --scale $(SCALE) --to runs/santurkar2018-$(SCALE)
@@ -24,6 +24,11 @@ docs: $(VENV)/develops ## the site, in site/
 
 bare: $(VENV)-bare/ready ## the instrument where nothing but torch and NumPy is installed
 	$(VENV)-bare/bin/python -m pytest -p no:cacheprovider tests/measure tests/record tests/nn tests/test_store.py
+
+results: ## keep what a finished study found, without its runs
+	mkdir -p results/santurkar2018/$(SCALE)/figures
+	cp runs/santurkar2018-$(SCALE)/claims.json runs/santurkar2018-$(SCALE)/theorems.json runs/santurkar2018-$(SCALE)/report.html results/santurkar2018/$(SCALE)
+	cp runs/santurkar2018-$(SCALE)/figures/*.png results/santurkar2018/$(SCALE)/figures
 
 clean:
 	rm -rf $(VENV) $(VENV)-bare site

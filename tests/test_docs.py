@@ -2,6 +2,7 @@
 
 import os
 import re
+import runpy
 import subprocess
 import sys
 from pathlib import Path
@@ -44,6 +45,14 @@ def test_links_lead_somewhere(page: Path) -> None:
     """Every relative link and image is a file of the repository."""
     for link in LINK.findall(page.read_text()):
         assert (page.parent / link).exists(), f"{page.name} links to {link}"
+
+
+def test_the_papers_page_says_what_the_results_say() -> None:
+    """Its tables are made from `results/`; were one typed or stale, filling them again would change the page."""
+    fill = runpy.run_path(str(ROOT / "docs" / "fill.py"))
+    page = (ROOT / "docs" / "paper.md").read_text()
+    assert fill["filled"](page) == page, "run: python docs/fill.py"
+    assert {match[1] for match in fill["TABLE"].finditer(page)} == {f"C{n}" for n in range(1, 13)} | {"F1"}
 
 
 @pytest.mark.parametrize("benchmark", sorted((ROOT / "benchmarks").glob("*.py")), ids=lambda p: p.name)

@@ -43,6 +43,31 @@ def test_lp_by_its_definition(name: str, shape: tuple[int, ...]) -> None:
         torch.testing.assert_close(out[:, unit].flatten(), expected)
 
 
+@pytest.mark.parametrize("shape", SHAPES)
+@pytest.mark.parametrize("name", ["l2", "linf"])
+def test_the_literal_reading_divides_the_p_norm_by_the_number_of_values(name: str, shape: tuple[int, ...]) -> None:
+    """Written out with torch's own vector norms: ‖y‖ₚ / m, as the paper prints it."""
+    y = sample(shape)
+    out = NORMS[f"{name}_literal"](3, y.ndim - 2).double()(y)
+    for unit in range(3):
+        values = y[:, unit].flatten()
+        scale = torch.linalg.vector_norm(values, P[name]) / len(values)
+        torch.testing.assert_close(out[:, unit].flatten(), (values - values.mean()) / (scale + 1e-5))
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+@pytest.mark.parametrize("name", P)
+def test_the_sample_reading_divides_each_sample_by_its_own_norm(name: str, shape: tuple[int, ...]) -> None:
+    """Written out with torch's own vector norms: the average p-norm over a sample's units and space."""
+    y = sample(shape)
+    out = NORMS[f"{name}_sample"](3, y.ndim - 2).double()(y)
+    mean = y.mean([0, *range(2, y.ndim)], keepdim=True)
+    for index, values in enumerate(y):
+        m = values.numel() ** (0 if math.isinf(P[name]) else 1 / P[name])
+        scale = torch.linalg.vector_norm(values.flatten(), P[name]) / m
+        torch.testing.assert_close(out[index], (values - mean[0]) / (scale + 1e-5))
+
+
 @given(st.sampled_from(list(P)), st.floats(0.1, 100.0))
 def test_lp_does_not_see_the_scale_of_its_input(name: str, factor: float) -> None:
     """Mean and p-norm are homogeneous of degree 1, so a factor cancels but for the 1e-5 in the denominator."""
