@@ -58,8 +58,8 @@ def draw(figure: Figure) -> Any:
     columns = min(figure.columns, len(figure.panels))
     rows = math.ceil(len(figure.panels) / columns)
     with mpl.rc_context(_STYLE):
-        wide = 3.1 if any(panel.diagram is None for panel in figure.panels) else 7.5
-        canvas: Any = Canvas(figsize=(wide * columns + 0.6, 2.5 * rows + 0.5), layout="constrained")
+        wide, high = (7.5, 1.3) if all(panel.diagram for panel in figure.panels) else (3.1, 2.5)
+        canvas: Any = Canvas(figsize=(wide * columns + 0.6, high * rows + 0.5), layout="constrained")
         grid = canvas.subplots(rows, columns, squeeze=False).flatten()
         for axes, panel in zip(grid, figure.panels, strict=False):
             _draw_panel(axes, panel)

@@ -43,8 +43,8 @@ def _panel(
     series = tuple(
         over_seeds(
             arm,
-            drift_steps(runs, arm),
-            getattr(measure(runs, arm), moment)[:, :, layer_index(runs, arm, layer)],
+            drift_steps(runs, arm)[1:],  # from step 0 nothing has moved yet
+            getattr(measure(runs, arm), moment)[:, 1:, layer_index(runs, arm, layer)],
             label(arm),
         )
         for arm in shown

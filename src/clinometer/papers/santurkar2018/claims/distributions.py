@@ -29,7 +29,8 @@ def stability_differs_little(runs: Runs, bases: Bases) -> Finding:
             below("log10 of the drift from step to step, BatchNorm − standard: at most a factor 2 more", ratio, LITTLE),
             above("the same: at most a factor 2 less", ratio, -LITTLE),
         ),
-        trained(runs, none, batch),
+        "BatchNorm's outputs have mean β and deviation |γ| on every batch by construction; "
+        + trained(runs, none, batch),
         beside=(above("log10 of the drift from step 0, BatchNorm − standard", far),),
     )
 

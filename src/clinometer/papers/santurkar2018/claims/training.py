@@ -10,7 +10,7 @@ from clinometer.study.table import Floats, Runs
 from clinometer.study.trained import final_accuracy, left_chance, loss_fell
 
 ALIVE = 0.2  # twice chance: above it a network has begun to learn
-TRAINED = 0.9
+TRAINED = 0.1  # "still trains": within ten points of where it ends at the lower learning rate
 ALMOST = 0.05  # "as well": within five points of mean training accuracy
 ALIKE = np.log10(2)  # "similar smoothness": within a factor 2
 
@@ -19,8 +19,8 @@ def trains_faster(runs: Runs, bases: Bases) -> Finding:
     """C1."""
     none, batch = vgg(bases, ["none", "batch"])
     high_none, high_batch = vgg(bases, ["none", "batch"], lr=0.5)
-    seeds, high = runs.seeds(none, batch), runs.seeds(high_none, high_batch)
-    if not seeds or not high:
+    seeds, high, both = (runs.seeds(*pair) for pair in ((none, batch), (high_none, high_batch), (batch, high_batch)))
+    if not seeds or not high or not both:
         return undecided("a network has no finished run")
     return Finding(
         (
@@ -28,7 +28,11 @@ def trains_faster(runs: Runs, bases: Bases) -> Finding:
                 f"mean training accuracy at lr {none.lr:g}, BatchNorm − standard",
                 speed(runs, batch, seeds) - speed(runs, none, seeds),
             ),
-            above("final training accuracy at lr 0.5, BatchNorm", final_accuracy(runs, high_batch, high), TRAINED),
+            above(
+                "final training accuracy with BatchNorm, lr 0.5 − lr 0.1",
+                final_accuracy(runs, high_batch, both) - final_accuracy(runs, batch, both),
+                -TRAINED,
+            ),
             below("final training accuracy at lr 0.5, standard", final_accuracy(runs, high_none, high), ALIVE),
         ),
         trained(runs, none, batch, high_none, high_batch),
@@ -100,9 +104,9 @@ CLAIMS = (
         "C1",
         "BatchNorm trains faster at lr 0.1 and still trains at lr 0.5, where the standard network does not",
         "Fig. 1(a), 11",
-        "Three parts. At lr 0.1 the mean training accuracy over the run is larger with BatchNorm. At lr 0.5 "
-        f"BatchNorm's accuracy over the last 10 steps exceeds {TRAINED:.0%}, and the standard network's stays below "
-        f"{ALIVE:.0%}, twice chance.",
+        "Three parts. At lr 0.1 the mean training accuracy over the run is larger with BatchNorm. BatchNorm's accuracy "
+        f"over the last 10 steps is at lr 0.5 not below what it is at lr 0.1 by more than {TRAINED:.0%}. The standard "
+        f"network's at lr 0.5 stays below {ALIVE:.0%}, twice chance.",
         ("figure_01",),
         trains_faster,
     ),
