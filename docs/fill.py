@@ -12,7 +12,7 @@ from typing import Any
 ROOT = Path(__file__).parents[1]
 PAGE = ROOT / "docs" / "paper.md"
 SCALES = ("smoke", "laptop", "paper")
-TABLE = re.compile(r"<!-- (C\d+|F\d+) -->\n.*?<!-- end -->", re.DOTALL)
+TABLE = re.compile(r"<!-- ([CFD]\d+) -->\n.*?<!-- end -->", re.DOTALL)
 
 
 def filled(text: str, results: Path = ROOT / "results" / "santurkar2018") -> str:

@@ -89,6 +89,9 @@ def _draw_panel(axes: Any, panel: Panel) -> None:
     axes.set_yscale(panel.yscale)
     for series in panel.series:
         _draw_series(axes, series)
+    if panel.xticks:
+        axes.set_xticks(panel.xticks, [f"{tick:g}" for tick in panel.xticks])
+        axes.set_xticks([], minor=True)
     if panel.ylim:
         axes.set_ylim(*panel.ylim)
 

@@ -67,6 +67,7 @@ class Panel:
     xscale: Literal["linear", "log"] = "linear"
     yscale: Literal["linear", "log"] = "linear"
     ylim: tuple[float, float] | None = None
+    xticks: tuple[float, ...] = ()  # where not everywhere
 
 
 @dataclass(frozen=True)

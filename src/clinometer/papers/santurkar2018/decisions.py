@@ -24,18 +24,18 @@ DLNS = {
 
 def arms(bases: Bases) -> list[Config]:
     """The Lp norms under three readings, on digits; the deep linear network under three."""
-    return [arm for row in (*_lp_rows(bases), *_dln_rows(bases)) for arm in row]
+    return [arm for row in (*lp_rows(bases), *dln_rows(bases)) for arm in row]
 
 
 def draw(runs: Runs, bases: Bases) -> Figure:
     """Training accuracy by Lp reading, and the deep linear network's loss over its start."""
     lps = [
         Panel(f"Lp: {title}", "step", "accuracy (%)", tuple(_accuracy(runs, arm) for arm in row), ylim=(0, 102))
-        for title, row in zip(READINGS.values(), _lp_rows(bases), strict=True)
+        for title, row in zip(READINGS.values(), lp_rows(bases), strict=True)
     ]
     dlns = [
         Panel(f"DLN: {title}", "step", "loss / first loss", tuple(_relative(runs, arm) for arm in row), yscale="log")
-        for title, row in zip(DLNS.values(), _dln_rows(bases), strict=True)
+        for title, row in zip(DLNS.values(), dln_rows(bases), strict=True)
     ]
     return Figure(
         TITLE,
@@ -45,14 +45,16 @@ def draw(runs: Runs, bases: Bases) -> Figure:
     )
 
 
-def _lp_rows(bases: Bases) -> list[list[Config]]:
+def lp_rows(bases: Bases) -> list[list[Config]]:
+    """L1, L2 and L∞ under our reading, the literal one, and that of each sample."""
     base = bases["digits"]
     # A p-norm over m is the average for p = 1: one arm serves both readings.
     rows = [["l1" if (p, end) == ("l1", "_literal") else p + end for p in LPS] for end in READINGS]
     return [grid(base, norm=norms) for norms in rows]
 
 
-def _dln_rows(bases: Bases) -> list[list[Config]]:
+def dln_rows(bases: Bases) -> list[list[Config]]:
+    """The standard and the BatchNorm network under our reading, with the mean loss, and without the last norm."""
     return [grid(bases["dln"], model=[model], norm=["none", "batch"]) for model in DLNS]
 
 

@@ -48,4 +48,4 @@ def _panel(runs: Runs, arm: Config, title: str) -> Panel:
         )
         for place, index in enumerate(chosen)
     )
-    return Panel(title, "step size η", "‖g(x − ηg) − g(x)‖", series, xscale="log", yscale="log")
+    return Panel(title, "step size η", "‖g(x − ηg) − g(x)‖", series, xscale="log", yscale="log", xticks=tuple(sizes))

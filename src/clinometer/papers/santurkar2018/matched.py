@@ -26,7 +26,8 @@ def common_levels(runs: Runs, arms: Sequence[Config], seeds: list[int]) -> Float
     start = np.min([loss[:, 0] for loss in losses], axis=0)
     end = np.max([np.nanmin(loss, axis=1) for loss in losses], axis=0)
     end = np.where(end < start, end, np.nan)
-    return np.exp(np.linspace(np.log(start), np.log(end), LEVELS, axis=1))
+    levels = np.exp(np.linspace(np.log(start), np.log(end), LEVELS, axis=1))
+    return np.clip(levels, end[:, None], start[:, None])  # rounding must not put the last one out of reach
 
 
 def at_levels(runs: Runs, arm: Config, name: str, levels: Floats, seeds: list[int], probe: str = "landscape") -> Floats:

@@ -82,8 +82,10 @@ def lp_shifts_more(runs: Runs, bases: Bases) -> Finding:
         name = LABELS[arm.norm].removeprefix("Standard + ")
         far = _log_drift(runs, arm, seeds, start=True) - _log_drift(runs, none, seeds, start=True)
         near = _log_drift(runs, arm, seeds) - _log_drift(runs, none, seeds)
+        spread = _log_spread(runs, arm, seeds) - _log_spread(runs, none, seeds)
         parts.append(above(f"log10 of the drift from step 0, {name} − standard", far))
         beside.append(above(f"log10 of the drift from step to step, {name} − standard", near))
+        beside.append(above(f"log10 of the variances' change from step 0, {name} − standard", spread))
     return Finding(tuple(parts), trained(runs, none, *lps), beside=tuple(beside))
 
 
@@ -91,6 +93,10 @@ def _log_drift(runs: Runs, arm: Config, seeds: list[int], *, start: bool = False
     """log10 of the change of the units' means over their deviation: mean over layers, then over steps; (seeds,)."""
     moved = (from_start if start else between_steps)(runs, arm, seeds).relative
     return np.log10(moved[:, 1:].mean((1, 2)))  # without step 0, from which nothing has moved
+
+
+def _log_spread(runs: Runs, arm: Config, seeds: list[int]) -> Floats:
+    return np.log10(from_start(runs, arm, seeds).var[:, 1:].mean((1, 2)))
 
 
 def _shift(runs: Runs, none: Config, batch: Config, field: str, until: float) -> Floats:
@@ -148,7 +154,7 @@ CLAIMS = (
         "Lp-normalized networks have larger distributional shift than the standard network",
         "Fig. 6",
         f"{_DRIFT}, from step 0 to each measured step; for each p it is larger than the standard network's. Beside it, "
-        "and not counted: the drift from step to step.",
+        "and not counted: the drift from step to step, and the change of the variances as such.",
         ("figure_06",),
         lp_shifts_more,
     ),
