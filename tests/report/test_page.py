@@ -40,7 +40,7 @@ def test_the_page_is_one_file(folder: Path) -> None:
     links = Links()
     links.feed((folder / "report.html").read_text())
     assert len(links.sources) == 2
-    assert all(source.startswith("data:image/svg+xml;base64,") for source in links.sources)
+    assert all(source.startswith("data:image/png;base64,") for source in links.sources)
 
 
 def test_the_page_tells_what_a_reader_must_know(folder: Path) -> None:

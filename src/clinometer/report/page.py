@@ -133,11 +133,10 @@ def _arms(arms: Sequence[Arm]) -> str:
 
 
 def _figure(name: str, figure: Figure, folder: Path) -> str:
-    # As an image of its own: the ids inside several inlined drawings would collide.
-    drawing = base64.b64encode((folder / "figures" / f"{name}.svg").read_bytes()).decode()
+    drawing = base64.b64encode((folder / "figures" / f"{name}.png").read_bytes()).decode()
     return (
         f"<figure id={name}>"
-        f'<img alt="{_text(figure.title)}" src="data:image/svg+xml;base64,{drawing}">'
+        f'<img alt="{_text(figure.title)}" src="data:image/png;base64,{drawing}">'
         f"<figcaption>{_text(figure.caption)}</figcaption></figure>"
     )
 
