@@ -85,4 +85,14 @@ def test_a_figure_without_its_runs_is_named_not_drawn(tmp_path: Path) -> None:
     report(planned, tmp_path, "x")
     assert (tmp_path / "figures" / "figure_04.svg").is_file()
     assert not (tmp_path / "figures" / "figure_02.svg").exists()
-    assert "figure_02 is not drawn" in (tmp_path / "report.html").read_text()
+    page = (tmp_path / "report.html").read_text()
+    assert "figure_02 is not drawn" in page
+    assert "Partial: 6 of 9 runs are finished" in page
+
+
+def test_a_study_without_runs_says_so(tmp_path: Path) -> None:
+    """Every claim is undecided, figure 7 is drawn, and the page does not pretend."""
+    found = report(plan(STUDY, "paper", ["figure_07", "C1"]), tmp_path, "x")
+    assert {row["verdict"] for row in found.claims} == {"undecided"}
+    assert "Not yet run." in (tmp_path / "report.html").read_text()
+    assert (tmp_path / "figures" / "figure_07.png").is_file()
