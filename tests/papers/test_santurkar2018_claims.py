@@ -225,7 +225,7 @@ def test_no_runs_leave_every_claim_undecided(tmp_path: Path) -> None:
     """A study whose runs all failed still has a table."""
     rows = decided(STUDY.claims, study(tmp_path, [], seeds=1), BASES)
     assert {row["verdict"] for row in rows} == {"undecided"}
-    assert [row["id"] for row in rows] == [*(f"C{number}" for number in range(1, 13)), "D1", "D2", "D3", "F1"]
+    assert [row["id"] for row in rows] == [*(f"C{number}" for number in range(1, 13)), "D1", "D2", "D3", "F1", "F2"]
 
 
 def test_an_arm_that_diverged_has_no_accuracy_and_no_smoothness(tmp_path: Path) -> None:
@@ -382,3 +382,11 @@ def test_the_other_decisions_compare_the_losses(tmp_path: Path, claim: str, mode
     found = find(tmp_path, claim, loss=loss)
     assert found.verdict == "holds"
     assert abs(found.parts[0].interval.value) == pytest.approx(1.0, rel=0.01)
+
+
+def test_f2_adds_the_shares_of_both_terms(tmp_path: Path) -> None:
+    """Stored: of ‖g‖² = 10 the mean takes 2 and the correlation 3, a half; 20 pass, by a factor 4."""
+    found = find(tmp_path, "F2")
+    assert found.verdict == "fails"
+    assert 10 ** found.parts[0].interval.value == pytest.approx(0.5)
+    assert [10**part.interval.value for part in found.beside] == pytest.approx([4.0, 2.0])

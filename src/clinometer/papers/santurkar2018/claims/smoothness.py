@@ -1,19 +1,16 @@
-"""C7 to C10: the landscape along the gradient and along random directions; F1: where β settles."""
+"""C7 to C10: the landscape along the gradient and along random directions."""
 
 import warnings
 from collections.abc import Callable
 
 import numpy as np
 
-from clinometer.papers.santurkar2018.arms import dln, label, vgg
+from clinometer.papers.santurkar2018.arms import dln, vgg
 from clinometer.papers.santurkar2018.claims.progress import begun, trained
 from clinometer.papers.santurkar2018.matched import QUANTITIES, log_ratios, quantity
-from clinometer.study.claims import Claim, Finding, Part, above, below, undecided
+from clinometer.study.claims import Claim, Finding, Part, above, undecided
 from clinometer.study.config import Bases, Config
 from clinometer.study.table import Floats, Runs
-
-PLATEAU = np.log10(2)  # "near 2/lr": within a factor 2
-LATE = 0.5  # the second half of the run
 
 
 def smoother_by(name: str) -> Callable[[Runs, Bases], Finding]:
@@ -24,23 +21,6 @@ def smoother_by(name: str) -> Callable[[Runs, Bases], Finding]:
 def alike_along_random_directions(runs: Runs, bases: Bases) -> Finding:
     """C10."""
     return _smoother(runs, bases, list(QUANTITIES), "landscape_random")
-
-
-def beta_settles(runs: Runs, bases: Bases) -> Finding:
-    """F1."""
-    arms = [*vgg(bases, ["none", "batch"]), *dln(bases, ["none", "batch"])]
-    if not all(runs.seeds(arm) for arm in arms):
-        return undecided("a network has no finished run")
-    parts: list[Part] = []
-    for arm in arms[:2]:
-        seeds = runs.seeds(arm)
-        if not np.isfinite(begun(runs, [arm], seeds)).all():
-            return undecided(f"{label(arm)} never left chance; {trained(runs, *arms)}")
-        settled = _settled(runs, arm)
-        parts.append(above(f"log10 of β · lr / 2, {label(arm)}: at least ½", settled, -PLATEAU))
-        parts.append(below(f"log10 of β · lr / 2, {label(arm)}: at most 2", settled, PLATEAU))
-    deep = tuple(above(f"DLN: log10 of β · lr / 2, {label(arm)}", _settled(runs, arm)) for arm in arms[2:])
-    return Finding(tuple(parts), trained(runs, *arms), beside=deep)
 
 
 def _smoother(runs: Runs, bases: Bases, names: list[str], probe: str) -> Finding:
@@ -79,11 +59,6 @@ def _summary(runs: Runs, arm: Config, name: str, seeds: list[int], probe: str, s
     if name == "beta":
         return logs.max(1)
     return np.mean(logs, axis=1, where=runs.steps(arm, probe) >= start[:, None])
-
-
-def _settled(runs: Runs, arm: Config) -> Floats:
-    late = runs.steps(arm, "landscape") >= LATE * arm.steps
-    return np.median(np.log10(runs.values(arm, "landscape", "beta_lr_half")[:, late]), axis=1)
 
 
 _BOTH = (
@@ -129,14 +104,5 @@ CLAIMS = (
         f"C7, C8 and C9 along a Gaussian direction of the gradient's length, another at each step. {_WINDOW} {_BOTH}",
         ("random_directions",),
         alike_along_random_directions,
-    ),
-    Claim(
-        "F1",
-        "not in the paper, found by us: β settles near 2/lr with BatchNorm and without",
-        "β · lr / 2 in Fig. 4(c)",
-        "For the VGG at lr 0.1, with BatchNorm and without: the median of β · lr / 2 over the second half of the run "
-        "lies between ½ and 2. Beside it, and not counted: the DLN.",
-        ("plateau",),
-        beta_settles,
     ),
 )

@@ -1,0 +1,78 @@
+"""F1 and F2: what we found beside the paper's claims."""
+
+import numpy as np
+
+from clinometer.papers.santurkar2018.arms import dln, label, vgg
+from clinometer.papers.santurkar2018.claims.progress import begun, trained
+from clinometer.papers.santurkar2018.theorem_4_1_living import shares
+from clinometer.study.claims import Claim, Finding, Part, above, below, undecided
+from clinometer.study.config import Bases, Config
+from clinometer.study.table import Floats, Runs
+
+PLATEAU = np.log10(2)  # "near 2/lr": within a factor 2
+LATE = 0.5  # the second half of the run
+LITTLE = -1.0  # log10 of a tenth
+
+
+def beta_settles(runs: Runs, bases: Bases) -> Finding:
+    """F1."""
+    arms = [*vgg(bases, ["none", "batch"]), *dln(bases, ["none", "batch"])]
+    if not all(runs.seeds(arm) for arm in arms):
+        return undecided("a network has no finished run")
+    parts: list[Part] = []
+    for arm in arms[:2]:
+        seeds = runs.seeds(arm)
+        if not np.isfinite(begun(runs, [arm], seeds)).all():
+            return undecided(f"{label(arm)} never left chance; {trained(runs, *arms)}")
+        settled = _settled(runs, arm)
+        parts.append(above(f"log10 of β · lr / 2, {label(arm)}: at least ½", settled, -PLATEAU))
+        parts.append(below(f"log10 of β · lr / 2, {label(arm)}: at most 2", settled, PLATEAU))
+    deep = tuple(above(f"DLN: log10 of β · lr / 2, {label(arm)}", _settled(runs, arm)) for arm in arms[2:])
+    return Finding(tuple(parts), trained(runs, *arms), beside=deep)
+
+
+def scale_does_it(runs: Runs, bases: Bases) -> Finding:
+    """F2."""
+    (arm,) = vgg(bases, ["batch"])
+    if not runs.seeds(arm):
+        return undecided("a network has no finished run")
+    found = shares(runs, arm)
+    taken = np.log10((found["mean"] + found["correlation"]).mean((1, 2)))
+    factor, passed = (np.log10(found[name]).mean((1, 2)) for name in ("scale", "passed"))
+    return Finding(
+        (below("log10 of the share of ‖g‖² that the subtracted terms take", taken, LITTLE),),
+        f"a share of {10 ** float(taken.mean()):.2g}; {trained(runs, arm)}",
+        beside=(
+            below("log10 of the factor γ²/σ²", factor),
+            below("log10 of what passes, ‖∇y L‖²/‖g‖²", passed),
+        ),
+    )
+
+
+def _settled(runs: Runs, arm: Config) -> Floats:
+    late = runs.steps(arm, "landscape") >= LATE * arm.steps
+    return np.median(np.log10(runs.values(arm, "landscape", "beta_lr_half")[:, late]), axis=1)
+
+
+CLAIMS = (
+    Claim(
+        "F1",
+        "not in the paper, found by us: β settles near 2/lr with BatchNorm and without",
+        "β · lr / 2 in Fig. 4(c)",
+        "For the VGG at lr 0.1, with BatchNorm and without: the median of β · lr / 2 over the second half of the run "
+        "lies between ½ and 2. Beside it, and not counted: the DLN.",
+        ("plateau",),
+        beta_settles,
+    ),
+    Claim(
+        "F2",
+        "not in the paper, found by us: of the terms of Theorem 4.1 the two that are subtracted take little; what a "
+        "BatchNorm layer does to the gradient, it does by γ²/σ²",
+        "Theorem 4.1",
+        "In the VGG with BatchNorm at lr 0.1, the mean over layers and measured steps of the share of ‖g‖² that the "
+        "mean and the correlation term take together lies below a tenth. Beside it, and not counted: whether γ²/σ² and "
+        "all that passes lie below 1, as means of logarithms.",
+        ("theorem_4_1_living",),
+        scale_does_it,
+    ),
+)
