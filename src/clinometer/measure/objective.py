@@ -8,13 +8,13 @@ are. This is the one file that evaluates an `nn.Module`, and it leaves the model
 import contextlib
 import operator
 from collections.abc import Callable, Collection, Generator, Sequence
-from dataclasses import dataclass
 from typing import Any, TypeVar
 
 import torch
 from torch import Tensor, nn
 
 from clinometer.measure.contract import check_batch, check_graph, explain_devices, scalar, versions
+from clinometer.measure.hooks import Signal, keep, submodule, tap, tracked
 from clinometer.measure.point import Point, dot
 from clinometer.measure.replica import Replica, like
 from clinometer.measure.rng import RngState
@@ -23,16 +23,6 @@ from clinometer.measure.scripted import Scripted
 T = TypeVar("T")
 Batch = Any
 LossFn = Callable[[nn.Module, Batch], Tensor]
-
-
-@dataclass(frozen=True)
-class Signal:
-    """What went through a module and the gradients that came back, all detached."""
-
-    input: Tensor
-    output: Tensor
-    input_gradient: Tensor  # ∂L/∂input
-    output_gradient: Tensor  # ∂L/∂output
 
 
 class Objective:
@@ -130,7 +120,7 @@ class Objective:
         seen: dict[str, Tensor] = {}
         with contextlib.ExitStack() as hooks:
             for name in modules:
-                hooks.callback(submodule(self.model, name).register_forward_hook(_keep(name, seen)).remove)
+                hooks.callback(submodule(self.model, name).register_forward_hook(keep(name, seen)).remove)
             self.loss(at)
         silent = [name for name in modules if name not in seen]
         if silent:
@@ -148,16 +138,19 @@ class Objective:
             silent = [name for name in modules if name not in seen]
             if silent:
                 raise ValueError(f"{silent[0]!r} took no part in the loss, or returned no tensor.")
-            ends = [tensor for name in modules for tensor in seen[name]]
-            grads = torch.autograd.grad(loss, ends, allow_unused=True, materialize_grads=True)
-            values = zip(*[iter([x.detach() for x in ends])] * 2, *[iter(grads)] * 2, strict=True)
-            return {name: Signal(*four) for name, four in zip(modules, values, strict=True)}
+            inputs, outputs = zip(*(seen[name] for name in modules), strict=True)
+            grads = torch.autograd.grad(loss, [*inputs, *outputs], allow_unused=True, materialize_grads=True)
+            by_input, by_output = grads[: len(inputs)], grads[len(inputs) :]
+            return {
+                name: Signal(into.detach(), out.detach(), by_into, by_out)
+                for name, into, out, by_into, by_out in zip(modules, inputs, outputs, by_input, by_output, strict=True)
+            }
 
         with contextlib.ExitStack() as hooks:
             for name in modules:
                 module = submodule(self.model, name)
-                hooks.callback(module.register_forward_pre_hook(_tracked).remove)
-                hooks.callback(module.register_forward_hook(_tap(name, seen)).remove)
+                hooks.callback(module.register_forward_pre_hook(tracked).remove)
+                hooks.callback(module.register_forward_hook(tap(name, seen)).remove)
             return self._evaluate(at, (), differentiated)
 
     @contextlib.contextmanager
@@ -220,39 +213,3 @@ def _gradient(value: Tensor, wanted: Point, create_graph: bool = False) -> dict[
         value, list(wanted.values()), create_graph=create_graph, allow_unused=True, materialize_grads=True
     )
     return {name: grad.to_dense() if grad.is_sparse else grad for name, grad in zip(wanted, grads, strict=True)}
-
-
-def submodule(model: nn.Module, name: str) -> nn.Module:
-    """The submodule of that name; ValueError with the names that exist."""
-    modules = dict(model.named_modules())
-    if name not in modules:
-        known = ", ".join(repr(n) for n in list(modules)[1:9]) or "none"
-        raise ValueError(f"{type(model).__name__} has no module {name!r}; it has {known}. See model.named_modules().")
-    return modules[name]
-
-
-def _keep(name: str, seen: dict[str, Tensor]) -> Callable[[nn.Module, Any, Any], None]:
-    def hook(_module: nn.Module, _inputs: Any, output: Any) -> None:
-        first = output[0] if isinstance(output, tuple | list) else output
-        if isinstance(first, Tensor):
-            seen[name] = first.detach().clone()  # an in-place ReLU after it would overwrite it
-
-    return hook
-
-
-def _tracked(_module: nn.Module, inputs: tuple[Any, ...]) -> Any:
-    """Data that need no gradient get one, so that the gradient by a first layer's input exists."""
-    return tuple(
-        x.detach().requires_grad_() if isinstance(x, Tensor) and x.is_floating_point() and not x.requires_grad else x
-        for x in inputs
-    )
-
-
-def _tap(name: str, seen: dict[str, tuple[Tensor, Tensor]]) -> Callable[[nn.Module, Any, Any], Any]:
-    def hook(_module: nn.Module, inputs: Any, output: Any) -> Any:
-        if isinstance(output, Tensor) and inputs and isinstance(inputs[0], Tensor):
-            seen[name] = (inputs[0], output)
-            return output.clone()  # an in-place ReLU after it would become part of the output seen here
-        return None
-
-    return hook

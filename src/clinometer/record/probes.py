@@ -13,8 +13,8 @@ from torch.optim import Optimizer
 
 from clinometer.measure import activations as act
 from clinometer.measure.batchnorm import batchnorms_of, gradient_terms
+from clinometer.measure.hooks import submodule
 from clinometer.measure.line import Line, check_sizes, effective_smoothness, gradient_predictiveness, loss_range, walk
-from clinometer.measure.objective import submodule
 from clinometer.measure.point import Point, norm, scale
 from clinometer.measure.shift import Layers, check_layers, covariate_shift, layers_of
 from clinometer.record.recorder import Probe, Step
