@@ -14,7 +14,7 @@ import timeit
 import torch
 from walk import cases, loss_fn, seconds
 
-from clinometer import Probe, Recorder, activations, at, every, internal_shift, landscape
+from clinometer import Probe, Recorder, activations, at, batchnorm_terms, every, internal_shift, landscape
 from clinometer.study.environment import environment
 
 
@@ -48,6 +48,7 @@ def main() -> None:
         "a probe that does nothing: what a scheduled step keeps": [lambda _step: {}],
         "landscape(), 4 sizes": [landscape()],
         f"internal_shift(), {1 + len(norms)} layers": [internal_shift()],
+        f"batchnorm_terms(), {len(norms)} layers": [batchnorm_terms()],
         f"activations(), {len(norms)} layers": [activations(norms)],
         "all three": [landscape(), internal_shift(), activations(norms)],
     }
