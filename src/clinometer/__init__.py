@@ -11,7 +11,7 @@ from clinometer.measure.point import Point
 from clinometer.measure.rng import RngState
 from clinometer.measure.shift import Shift, covariate_shift, layers_of
 from clinometer.nn.norms import NORMS
-from clinometer.record.probes import activations, batchnorm_terms, internal_shift, landscape
+from clinometer.record.probes import activations, batchnorm_terms, headroom, internal_shift, landscape
 from clinometer.record.recorder import Probe, Recorder, Step
 from clinometer.record.schedules import at, every, log_spaced
 from clinometer.store import Store
@@ -40,6 +40,7 @@ __all__ = [
     "effective_smoothness",
     "every",
     "gradient_predictiveness",
+    "headroom",
     "histogram",
     "internal_shift",
     "landscape",

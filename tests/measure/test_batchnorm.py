@@ -56,6 +56,24 @@ def test_signals_are_the_gradients_at_both_ends_of_a_module() -> None:
     torch.testing.assert_close(signal.output_gradient, by_z)
 
 
+def test_the_input_gradient_is_that_through_the_module_alone() -> None:
+    """In a residual block BatchNorm's input goes past it as well; by hand, with the skip cut off from the gradient."""
+    torch.manual_seed(0)
+    first, norm, last = nn.Linear(3, 4).double(), nn.BatchNorm1d(4).double(), nn.Linear(4, 1).double()
+    model = nn.ModuleList([first, norm, last])
+    x = torch.randn(8, 3, dtype=torch.float64)
+
+    def loss_fn(m: nn.ModuleList, b: torch.Tensor) -> torch.Tensor:
+        h = m[0](b)
+        return m[2](h + torch.relu(m[1](h))).square().sum()
+
+    objective = Objective(model, loss_fn, x)
+    h = first(x).detach()
+    y = h.clone().requires_grad_()
+    (expected,) = torch.autograd.grad(last(h + torch.relu(norm(y))).square().sum(), y)
+    torch.testing.assert_close(objective.signals(objective.here(), ["1"])["1"].input_gradient, expected)
+
+
 def test_a_first_module_has_a_gradient_by_the_data() -> None:
     """L = Σ (γ ŷ)² is constant in y but for ε, and the data themselves require no gradient."""
     objective = Objective(nn.BatchNorm1d(2, eps=1.0), lambda m, b: m(b).square().sum(), torch.randn(8, 2))

@@ -11,7 +11,7 @@ import torch
 from models import batch, cross_entropy, everything
 from properties import assert_same, traces
 
-from clinometer import Probe, Recorder, Step, activations, batchnorm_terms, every, internal_shift, landscape
+from clinometer import Probe, Recorder, Step, activations, batchnorm_terms, every, headroom, internal_shift, landscape
 
 PROBES: dict[str, Callable[[], Probe]] = {
     "landscape": landscape,
@@ -19,6 +19,8 @@ PROBES: dict[str, Callable[[], Probe]] = {
     "activations": lambda: activations(["norm", "head"]),
     "landscape_random": lambda: landscape(direction="random"),
     "batchnorm_terms": batchnorm_terms,
+    "landscape_update": lambda: landscape(direction="update"),
+    "headroom": headroom,
 }
 
 

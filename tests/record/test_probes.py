@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import nn
 
-from clinometer import Recorder, at, batchnorm_terms, every, landscape
+from clinometer import Recorder, at, batchnorm_terms, every, headroom, landscape
 
 
 def quadratic() -> tuple[nn.Module, Any]:
@@ -53,9 +53,40 @@ def test_random_directions_are_the_seeds() -> None:
     assert (first != other).all()
 
 
+@pytest.mark.parametrize("momentum", [0.0, 0.9])
+def test_headroom_is_that_of_the_update(momentum: float) -> None:
+    """L = λw²/2 with lr η: one step from rest is −ηλw, whose headroom is 2/(ηλ), whatever the momentum will do later.
+
+    With momentum 0.9 the second step goes further than one from rest would from the same place, by 0.9/(1 − ηλ) of that
+    step: its headroom is less by the same factor.
+    """
+    curvature, lr = 4.0, 0.05
+    model = nn.Linear(1, 1, bias=False).double()
+    loss_fn = lambda m, _b: curvature * m.weight.square().sum() / 2  # noqa: E731
+    optimizer = torch.optim.SGD(model.parameters(), lr=lr, momentum=momentum)
+    walked = landscape([0.5, 1.0], direction="update")
+    recorder = Recorder(model, loss_fn, [headroom(precision=0.01), walked], every(1), optimizer=optimizer)
+    weights = []
+    for _ in range(2):
+        weights.append(model.weight.item())
+        with recorder.step(None):
+            loss_fn(model, None).backward()
+            optimizer.step()
+            optimizer.zero_grad()
+    weights.append(model.weight.item())
+    rest = 2 / (lr * curvature)
+    found = recorder.read("headroom")["loss"]
+    assert found[0] == pytest.approx(rest, rel=0.011)
+    longer = (weights[1] - weights[2]) / (lr * curvature * weights[1])
+    assert found[1] == pytest.approx(rest / longer, rel=0.011)
+    assert longer == pytest.approx(1.0 if momentum == 0 else 1 + 0.9 / (1 - lr * curvature))
+    losses = recorder.read("landscape_update")["losses"]
+    np.testing.assert_allclose(losses[:, 1], [curvature * w**2 / 2 for w in weights[1:]])
+
+
 def test_an_unknown_direction_is_refused() -> None:
     """With those that there are."""
-    with pytest.raises(ValueError, match="direction must be one of gradient, random; found 'updown'"):
+    with pytest.raises(ValueError, match="direction must be one of gradient, update, random; found 'updown'"):
         landscape(direction="updown")  # pyright: ignore[reportArgumentType]
 
 

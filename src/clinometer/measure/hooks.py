@@ -38,11 +38,15 @@ def keep(name: str, seen: dict[str, Tensor]) -> Callable[[nn.Module, Any, Any], 
 
 
 def tracked(_module: nn.Module, inputs: tuple[Any, ...]) -> Any:
-    """A forward pre-hook: data that need no gradient get one, so that the gradient by a first layer's input exists."""
-    return tuple(
-        x.detach().requires_grad_() if isinstance(x, Tensor) and x.is_floating_point() and not x.requires_grad else x
-        for x in inputs
-    )
+    """A forward pre-hook: the module gets tensors of its own, so that gradients by them are those through it alone.
+
+    What it is given may go elsewhere, too, as in a residual block; or be data, which need no gradient.
+    """
+    return tuple(_own(x) if isinstance(x, Tensor) and x.is_floating_point() else x for x in inputs)
+
+
+def _own(x: Tensor) -> Tensor:
+    return x.view_as(x) if x.requires_grad else x.detach().requires_grad_()
 
 
 def tap(name: str, seen: dict[str, tuple[Tensor, Tensor]]) -> Callable[[nn.Module, Any, Any], Any]:

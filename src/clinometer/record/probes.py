@@ -12,15 +12,16 @@ from torch.nn.utils.rnn import pad_sequence
 from torch.optim import Optimizer
 
 from clinometer.measure import activations as act
+from clinometer.measure import headroom as room
 from clinometer.measure.batchnorm import batchnorms_of, gradient_terms
 from clinometer.measure.hooks import submodule
 from clinometer.measure.line import Line, check_sizes, effective_smoothness, gradient_predictiveness, loss_range, walk
-from clinometer.measure.point import Point, norm, scale
+from clinometer.measure.point import Point, norm, scale, sub
 from clinometer.measure.shift import Layers, check_layers, covariate_shift, layers_of
 from clinometer.record.recorder import Probe, Step
 from clinometer.store import Row
 
-Direction = Literal["gradient", "random"]
+Direction = Literal["gradient", "update", "random"]
 
 
 def landscape(
@@ -35,8 +36,10 @@ def landscape(
     Args:
         sizes: The steps, in multiples of the learning rate; the paper's for a VGG by default.
         relative: False takes `sizes` as they are, for a run without a learning rate.
-        direction: `gradient` walks along minus the gradient; `random` along a Gaussian direction of the gradient's
-            length, another at each step, so that equal sizes go equally far. Its rows are named `landscape_random`.
+        direction: `gradient` walks along minus the gradient; `update` along what the optimizer really did, in
+            multiples of that, with momentum, preconditioner, clipping and all; `random` along a Gaussian direction
+            of the gradient's length, another at each step, so that equal sizes go equally far. Rows are named
+            `landscape_update` and `landscape_random`.
 
     Raises:
         ValueError: if a size is not finite or all are zero, or there is no such direction; and, from the recorder,
@@ -50,7 +53,7 @@ def landscape(
         raise ValueError(f"direction must be one of {', '.join(get_args(Direction))}; found {direction!r}.")
 
     def check(_model: nn.Module, optimizer: Optimizer | None) -> None:
-        if relative and optimizer is None:
+        if relative and direction != "update" and optimizer is None:
             raise ValueError(
                 "landscape() walks in multiples of the learning rate, and the recorder has none: pass optimizer= "
                 "to Recorder, or landscape(sizes=[...], relative=False)."
@@ -58,8 +61,8 @@ def landscape(
 
     def probe(step: Step) -> Row:
         lr = torch.nan if step.lr is None else step.lr
-        taken = [size * lr if relative else size for size in multiples]
-        along = scale(step.gradient, -1.0) if direction == "gradient" else _random_direction(step)
+        taken = [size * lr if relative and direction != "update" else size for size in multiples]
+        along = _along(step, direction)
         line = walk(step.objective, step.before, along, taken, start=step.start)
         return _line_row(line, lr)
 
@@ -161,6 +164,38 @@ def batchnorm_terms() -> Probe:
     return _made("batchnorm_terms", probe, check)
 
 
+def headroom(*, precision: float = 0.1) -> Probe:
+    """How many times the step that the optimizer took one could go: until the loss rises, until the gradient turns.
+
+    Fields: `loss`, `angle`: the largest multiples of the update at which the loss still lies below its start, and at
+    which the gradient still points within 90° of where it pointed; `evaluations` spent. Below 1 the step was too long.
+    Cost: about 4 to 12 forward-backward passes, and the gradient at the start, which the step's other probes share.
+
+    Args:
+        precision: The relative precision of both.
+
+    Raises:
+        ValueError: if `precision` does not lie in (0, 1).
+    """
+    if not 0 < precision < 1:
+        raise ValueError(f"`precision` must lie in (0, 1); found {precision}. Pass e.g. 0.1.")
+
+    def probe(step: Step) -> Row:
+        found = room.headroom(
+            step.objective, step.before, _along(step, "update"), precision=precision, start=step.start
+        )
+        return vars(found)
+
+    return _made("headroom", probe)
+
+
+def _along(step: Step, direction: Direction) -> Point:
+    """The direction of a walk, of which the size is a multiple."""
+    if direction == "update":
+        return sub(step.after, step.before)
+    return scale(step.gradient, -1.0) if direction == "gradient" else _random_direction(step)
+
+
 def _random_direction(step: Step) -> Point:
     """A Gaussian direction as long as the gradient, from the program's seed and the step's index.
 
@@ -174,8 +209,9 @@ def _random_direction(step: Step) -> Point:
     return scale(drawn, norm(step.gradient) / norm(drawn))
 
 
-def _made(name: str, probe: Probe, check: Callable[[nn.Module, Optimizer | None], None]) -> Probe:
-    vars(probe)["check"] = check
+def _made(name: str, probe: Probe, check: Callable[[nn.Module, Optimizer | None], None] | None = None) -> Probe:
+    if check:
+        vars(probe)["check"] = check
     probe.__name__ = name
     return probe
 

@@ -29,7 +29,7 @@ def left_chance(runs: Runs, arm: Config, seeds: Sequence[int] | None = None, *, 
 def loss_fell(runs: Runs, arm: Config, seeds: Sequence[int] | None = None) -> Floats:
     """Last training loss over the first, shape (seeds,); infinite where a run diverged. For regressions."""
     losses = runs.values(arm, "train", "loss", seeds)
-    return np.nan_to_num(losses[:, -1] / losses[:, 0], nan=np.inf)
+    return np.nan_to_num(losses[:, -1] / losses[:, 0], nan=np.inf, posinf=np.inf)
 
 
 def first_reach(losses: Floats, levels: Floats) -> np.ndarray[tuple[int, ...], np.dtype[np.intp]]:
