@@ -65,6 +65,7 @@ def study(
                     "gap_min": (gap_min or gap)(config, step),
                     "gap_max": gap(config, step),
                     "sizes": SIZES * config.lr,
+                    "distances": SIZES * config.lr * 3,
                     "grad_gaps": SIZES * gap(config, step),
                     "beta": beta(config, step),
                     "beta_lr_half": beta(config, step) * config.lr / 2,

@@ -91,7 +91,7 @@ def _draw_panel(axes: Any, panel: Panel) -> None:
         _draw_diagram(axes, panel.diagram)
         return
     axes.set_xscale(panel.xscale)
-    axes.set_yscale(panel.yscale)
+    axes.set_yscale(panel.yscale if _any_positive(panel) else "linear")
     for series in panel.series:
         _draw_series(axes, series)
     if panel.xticks:
@@ -99,6 +99,12 @@ def _draw_panel(axes: Any, panel: Panel) -> None:
         axes.set_xticks([], minor=True)
     if panel.ylim:
         axes.set_ylim(*panel.ylim)
+
+
+def _any_positive(panel: Panel) -> bool:
+    """Whether a logarithmic axis would have anything to show."""
+    shown = [values for s in panel.series for values in (s.y, s.high) if values is not None]
+    return any(bool((values > 0).any()) for values in shown)
 
 
 def _draw_legend(canvas: Any) -> None:

@@ -12,7 +12,7 @@ import numpy as np
 from clinometer.report import page
 from clinometer.report.figures import save
 from clinometer.study.claims import decided
-from clinometer.study.config import Config
+from clinometer.study.config import GAUSSIAN, Config
 from clinometer.study.environment import environment
 from clinometer.study.executors import Failure
 from clinometer.study.files import write_json
@@ -46,7 +46,8 @@ def report(plan: Plan, folder: Path, command: str, failures: list[Failure] | Non
     theorems = rows({name: check(theorem) for name, theorem in plan.theorems.items()})
     write_json(folder / "theorems.json", theorems)
     exhibits = {name: plan.study.exhibits[name] for name in plan.exhibits}
-    figures = {n: e.draw(runs, plan.bases) for n, e in exhibits.items() if set(e.arms(plan.bases)) <= set(runs.arms)}
+    with np.errstate(divide="ignore", invalid="ignore"):  # what diverged leaves gaps
+        figures = {n: e.draw(runs, plan.bases) for n, e in exhibits.items() if _has_all(runs, e.arms(plan.bases))}
     for name, figure in figures.items():
         save(figure, folder / "figures" / name)
     missing = _unfinished(len(runs.configs), len(plan.configs))
@@ -69,6 +70,11 @@ def report(plan: Plan, folder: Path, command: str, failures: list[Failure] | Non
         folder,
     )
     return Results(claims, theorems)
+
+
+def _has_all(runs: Runs, arms: list[Config]) -> bool:
+    """Whether the arms on each data set have a seed in common, so that they can be compared."""
+    return all(runs.seeds(*(arm for arm in arms if arm.data == data)) for data in {arm.data for arm in arms})
 
 
 def _unfinished(done: int, planned: int) -> list[str]:
@@ -105,7 +111,7 @@ def _arm(runs: Runs, arm: Config, plan: Plan) -> page.Arm:
         diverged=runs.diverged(arm),
         loss=f"{np.mean(losses[:, 0]):.3g} → {np.mean(losses[:, 1]):.3g}",
     )
-    if arm.data == "gaussian":
+    if arm.data == GAUSSIAN:
         return told
     left = left_chance(runs, arm)
     return dataclasses.replace(

@@ -19,7 +19,7 @@ from clinometer.study.theorem import Theorem, named
 class Scale:
     """How large a study is made."""
 
-    bases: Bases  # one per data set, under the names that its figures and claims ask for
+    bases: Bases  # under the names that figures and claims ask for; an arm is told by the first with its data
     seeds: Mapping[str, int]  # per arm of each base, unless the caller says otherwise
     about: str  # data, networks and how long it takes
 
@@ -71,7 +71,7 @@ class Plan:
         return list(dict.fromkeys(dataclasses.replace(arm, seed=seed) for seed, arm in ordered))
 
     def base_of(self, arm: Config) -> str:
-        """The name of the base that an arm varies: the one with its data."""
+        """The name of the base that an arm varies: the first with its data."""
         return next(name for name, base in self.bases.items() if base.data == arm.data)
 
     @property

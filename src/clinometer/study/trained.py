@@ -22,27 +22,19 @@ def final_accuracy(runs: Runs, arm: Config, seeds: Sequence[int] | None = None) 
 
 def left_chance(runs: Runs, arm: Config, seeds: Sequence[int] | None = None, *, classes: int = 10) -> Floats:
     """The first step at which the accuracy over 9 steps exceeds twice chance, shape (seeds,); infinite if none does."""
-    learning = smooth(accuracy(runs, arm, seeds)) > 2 / classes
-    return np.where(learning.any(1), learning.argmax(1), np.inf)
+    return first_above(runs, arm, 2 / classes, seeds)
+
+
+def first_above(runs: Runs, arm: Config, level: float, seeds: Sequence[int] | None = None) -> Floats:
+    """The first step at which the accuracy over 9 steps exceeds a level, shape (seeds,); infinite if none does."""
+    above = smooth(accuracy(runs, arm, seeds)) > level
+    return np.where(above.any(1), above.argmax(1), np.inf)
 
 
 def loss_fell(runs: Runs, arm: Config, seeds: Sequence[int] | None = None) -> Floats:
     """Last training loss over the first, shape (seeds,); infinite where a run diverged. For regressions."""
     losses = runs.values(arm, "train", "loss", seeds)
     return np.nan_to_num(losses[:, -1] / losses[:, 0], nan=np.inf, posinf=np.inf)
-
-
-def first_reach(losses: Floats, levels: Floats) -> np.ndarray[tuple[int, ...], np.dtype[np.intp]]:
-    """The index at which each of `losses` (seeds, steps) first comes down to each level, shape (seeds, levels).
-
-    −1 where it never does: what matched-loss comparisons are made of.
-
-    Example:
-        >>> first_reach(np.array([[3.0, 1.0, 2.0, 0.5]]), np.array([[2.5, 0.7, 0.1]]))
-        array([[ 1,  3, -1]])
-    """
-    below = losses[:, None, :] <= levels[:, :, None]
-    return np.where(below.any(2), below.argmax(2), -1)
 
 
 def smooth(values: Floats, window: int = WINDOW) -> Floats:

@@ -2,6 +2,7 @@
 
 from clinometer.papers.santurkar2018.arms import dln, layers_shown, vgg
 from clinometer.papers.santurkar2018.panels import accuracy_panel, band, loss_panel, shift_panels
+from clinometer.papers.santurkar2018.progress import is_regression
 from clinometer.study.config import Bases, Config
 from clinometer.study.figure import Figure, Panel
 from clinometer.study.table import Runs
@@ -21,7 +22,7 @@ def draw(runs: Runs, bases: Bases) -> Figure:
     """One row per network and learning rate: accuracy or loss, then ‖G − G′‖ and cos(G, G′) of two layers."""
     panels: list[Panel] = []
     for row in _rows(bases):
-        convolutional = row[0].data != "gaussian"
+        convolutional = not is_regression(row[0])
         title = f"({'a' if convolutional else 'b'}) {'VGG' if convolutional else 'DLN'}, lr {row[0].lr:g}"
         panels.append(accuracy_panel(runs, title, "train", row) if convolutional else loss_panel(runs, title, row))
         for layer in layers_shown("figure_03", row[0]):

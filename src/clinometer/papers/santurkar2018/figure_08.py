@@ -40,11 +40,12 @@ def draw(runs: Runs, bases: Bases) -> Figure:
 def _panel(
     runs: Runs, shown: list[Config], layer: int, title: str, moment: str, measure: Callable[[Runs, Config], Moved]
 ) -> Panel:
+    first = int(measure is from_start)  # at step 0 nothing has moved from it
     series = tuple(
         over_seeds(
             arm,
-            drift_steps(runs, arm)[1:],  # from step 0 nothing has moved yet
-            getattr(measure(runs, arm), moment)[:, 1:, layer_index(runs, arm, layer)],
+            drift_steps(runs, arm)[first:],
+            getattr(measure(runs, arm), moment)[:, first:, layer_index(runs, arm, layer)],
             label(arm),
         )
         for arm in shown

@@ -18,34 +18,37 @@ def arms(bases: Bases) -> list[Config]:
 
 
 def draw(runs: Runs, bases: Bases) -> Figure:
-    """Panels (a) VGG, (b) DLN, each standard and with BatchNorm."""
+    """Rows (a) VGG, (b) DLN: standard and with BatchNorm against the step size, then both against the distance."""
     panels = [
-        _panel(runs, arm, f"({letter}) {name}: {label(arm)}")
+        _panel(runs, arm, f"({letter}) {name}: {label(arm)}", field, xlabel)
         for letter, name, both in (("a", "VGG", vgg(bases, NORMS)), ("b", "DLN", dln(bases, NORMS)))
+        for field, xlabel in (("sizes", "step size η"), ("distances", "distance η‖g(x)‖"))
         for arm in both
     ]
+    counts = sorted({len(runs.seeds(arm)) for arm in arms(bases)})
     return Figure(
         TITLE,
-        "‖g(x − ηg) − g(x)‖ against the step size η: one line per step of training, from light (first) to dark "
-        "(last); median over seeds. A flat, low line means that a much larger step meets the same gradient.",
+        "‖g(x − ηg) − g(x)‖ against the step size η, as in print, and against the distance that the step goes: one "
+        "line per step of training, from light (first) to dark (last); medians over "
+        f"{' or '.join(map(str, counts))} seeds. A flat, low line: a much larger step meets the same gradient.",
         tuple(panels),
-        columns=2,
+        columns=4,
     )
 
 
-def _panel(runs: Runs, arm: Config, title: str) -> Panel:
-    gaps = np.median(runs.values(arm, "landscape", "grad_gaps"), axis=0)  # (steps, sizes)
-    sizes = runs.values(arm, "landscape", "sizes")[0, 0]
+def _panel(runs: Runs, arm: Config, title: str, field: str, xlabel: str) -> Panel:
+    gaps, x = (np.median(runs.values(arm, "landscape", name), axis=0) for name in ("grad_gaps", field))
     steps = runs.steps(arm, "landscape")
     chosen = np.unique(np.linspace(0, len(steps) - 1, LINES).astype(int))
     series = tuple(
         Series(
             f"step {steps[index]}" if index in (chosen[0], chosen[-1]) else "",
             arm.norm,
-            sizes,
+            x[index],
             gaps[index],
             shade=place / max(len(chosen) - 1, 1),
         )
         for place, index in enumerate(chosen)
     )
-    return Panel(title, "step size η", "‖g(x − ηg) − g(x)‖", series, xscale="log", yscale="log", xticks=tuple(sizes))
+    ticks = tuple(x[0]) if field == "sizes" else ()
+    return Panel(title, xlabel, "‖g(x − ηg) − g(x)‖", series, xscale="log", yscale="log", xticks=ticks)

@@ -1,45 +1,64 @@
-"""Comparisons at matched loss: at equal steps the network that learns faster is further down, where slopes are less."""
+"""Comparisons at matched loss: at equal steps the network that learns faster is further down, where slopes are less.
 
-from collections.abc import Sequence
+Each network is followed down its losses from when it has begun to learn, along the measured steps at which its loss was
+lower than ever; between them quantities are interpolated, logarithm over logarithm, so that both networks are looked at
+the very same losses.
+"""
+
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
+from clinometer.papers.santurkar2018.progress import begun
 from clinometer.study.config import Config
 from clinometer.study.table import Floats, Runs
-from clinometer.study.trained import first_reach
 
 LEVELS = 12  # training losses compared, evenly spaced in the logarithm
 QUANTITIES = {"variation": "the loss variation", "gap": "the largest change of the gradient", "beta": "β"}
 
+Measure = Callable[[Config, list[int]], Floats]  # of an arm and its seeds: (seeds, measured steps)
 
-def quantity(runs: Runs, arm: Config, name: str, seeds: list[int], probe: str = "landscape") -> Floats:
+
+def quantity(runs: Runs, name: str, probe: str = "landscape") -> Measure:
     """A quantity of the landscape at each measured step, shape (seeds, steps)."""
-    if name == "variation":
-        high, low = (runs.values(arm, probe, field, seeds) for field in ("loss_max", "loss_min"))
-        return high - low
-    return runs.values(arm, probe, {"gap": "gap_max", "beta": "beta"}[name], seeds)
+
+    def measure(arm: Config, seeds: list[int]) -> Floats:
+        if name == "variation":
+            high, low = (runs.values(arm, probe, field, seeds) for field in ("loss_max", "loss_min"))
+            return high - low
+        return runs.values(arm, probe, {"gap": "gap_max", "beta": "beta"}[name], seeds)
+
+    return measure
 
 
-def common_levels(runs: Runs, arms: Sequence[Config], seeds: list[int]) -> Floats:
-    """Losses that all arms come through, per seed: (seeds, LEVELS); NaN where their losses do not overlap."""
-    losses = [runs.values(arm, "landscape", "loss", seeds) for arm in arms]
-    start = np.min([loss[:, 0] for loss in losses], axis=0)
-    end = np.max([np.nanmin(loss, axis=1) for loss in losses], axis=0)
-    end = np.where(end < start, end, np.nan)
-    levels = np.exp(np.linspace(np.log(start), np.log(end), LEVELS, axis=1))
-    return np.clip(levels, end[:, None], start[:, None])  # rounding must not put the last one out of reach
+def at_common_losses(runs: Runs, arms: Sequence[Config], measure: Measure) -> tuple[Floats, list[Floats]]:
+    """Losses that all arms come through, (seeds, LEVELS), and what is measured in each arm there.
+
+    NaN where the losses of a seed's networks do not overlap.
+    """
+    seeds = runs.seeds(*arms)
+    descents = [_descents(runs, arm, measure, seeds) for arm in arms]
+    levels = np.full((len(seeds), LEVELS), np.nan)
+    values = [levels.copy() for _ in arms]
+    for index, curves in enumerate(zip(*descents, strict=True)):
+        if not all(len(losses) for losses, _ in curves):
+            continue
+        start, end = min(losses[0] for losses, _ in curves), max(losses[-1] for losses, _ in curves)
+        if end < start:
+            levels[index] = np.linspace(start, end, LEVELS)
+            for of_arm, (losses, quantities) in zip(values, curves, strict=True):
+                of_arm[index] = np.interp(-levels[index], -losses, quantities)
+    return np.exp(levels), values
 
 
-def at_levels(runs: Runs, arm: Config, name: str, levels: Floats, seeds: list[int], probe: str = "landscape") -> Floats:
-    """A quantity at the first measured step whose loss has come down to each level, shape (seeds, levels)."""
-    reached = first_reach(runs.values(arm, "landscape", "loss", seeds), levels)
-    values = np.take_along_axis(quantity(runs, arm, name, seeds, probe), np.maximum(reached, 0), axis=1)
-    return np.where(reached >= 0, values, np.nan)
-
-
-def log_ratios(runs: Runs, first: Config, second: Config, name: str, probe: str = "landscape") -> Floats:
-    """log10 of a quantity in the first arm over the second, mean over the levels, shape (seeds,)."""
-    seeds = runs.seeds(first, second)
-    levels = common_levels(runs, (first, second), seeds)
-    one, two = (np.log10(at_levels(runs, arm, name, levels, seeds, probe)) for arm in (first, second))
-    return (one - two).mean(1)
+def _descents(runs: Runs, arm: Config, measure: Measure, seeds: list[int]) -> list[tuple[Floats, Floats]]:
+    """For each seed the log of each loss that was lower than all before it, falling, and what was measured there."""
+    losses, values = runs.values(arm, "landscape", "loss", seeds), measure(arm, seeds)
+    steps, starts = runs.steps(arm, "landscape"), begun(runs, [arm], seeds)
+    found: list[tuple[Floats, Floats]] = []
+    for loss, value, start in zip(losses, values, starts, strict=True):
+        learning = np.where(steps >= start, loss, np.inf)
+        before = np.concatenate([[np.inf], np.fmin.accumulate(learning)[:-1]])
+        lowest = learning < before
+        found.append((np.log(loss[lowest]), value[lowest]))
+    return found

@@ -3,7 +3,7 @@
 import numpy as np
 
 from clinometer.papers.santurkar2018.arms import dln, label, vgg
-from clinometer.papers.santurkar2018.matched import QUANTITIES, at_levels, common_levels
+from clinometer.papers.santurkar2018.matched import QUANTITIES, at_common_losses, quantity
 from clinometer.study.config import Bases, Config
 from clinometer.study.figure import Figure, Panel, Series
 from clinometer.study.table import Runs
@@ -19,27 +19,26 @@ def arms(bases: Bases) -> list[Config]:
 
 def draw(runs: Runs, bases: Bases) -> Figure:
     """A row per kind of network: loss variation, predictiveness and β over the training loss at which they are seen."""
-    panels = [
-        _panel(runs, both, f"{kind}: {QUANTITIES[name]}", name)
-        for kind, both in (("VGG", vgg(bases, NORMS)), ("DLN", dln(bases, NORMS)))
-        for name in QUANTITIES
-    ]
+    kinds = {"VGG": vgg(bases, NORMS), "DLN": dln(bases, NORMS)}
+    panels = [_panel(runs, both, f"{kind}: {QUANTITIES[n]}", n) for kind, both in kinds.items() for n in QUANTITIES]
+    counts = ", ".join(f"{len(runs.seeds(*both))} seeds ({kind})" for kind, both in kinds.items())
     return Figure(
         TITLE,
-        "Largest values along the gradient at the first measured step at which the loss has come down to a level, over "
-        "the levels that both networks come through. Geometric mean over seeds; band: their range. At equal steps a "
-        "network that learns faster is compared further down the hill; here it is not.",
+        "Largest values along the gradient, interpolated between the measured steps at which a network's loss was "
+        "lower than ever, at losses that both networks come through once they have begun to learn. Geometric mean over "
+        f"{counts}; band: their range. At equal steps a network that learns faster is compared further down the hill; "
+        "here it is not.",
         tuple(panels),
         columns=3,
     )
 
 
 def _panel(runs: Runs, both: list[Config], title: str, name: str) -> Panel:
-    seeds = runs.seeds(*both)
-    levels = common_levels(runs, both, seeds)
-    series: list[Series] = []
-    for arm in both:
-        logs = np.log10(at_levels(runs, arm, name, levels, seeds))
-        x, y, low, high = np.exp(np.log(levels).mean(0)), logs.mean(0), logs.min(0), logs.max(0)
-        series.append(Series(label(arm), arm.norm, x, 10**y, low=10**low, high=10**high))
-    return Panel(title, "training loss", "", tuple(series), xscale="log", yscale="log")
+    measure = quantity(runs, name)
+    levels, values = at_common_losses(runs, both, lambda arm, seeds: np.log10(measure(arm, seeds)))
+    x = np.exp(np.log(levels).mean(0))
+    series = tuple(
+        Series(label(arm), arm.norm, x, 10 ** logs.mean(0), low=10 ** logs.min(0), high=10 ** logs.max(0))
+        for arm, logs in zip(both, values, strict=True)
+    )
+    return Panel(title, "training loss", "", series, xscale="log", yscale="log")

@@ -15,8 +15,11 @@ Arms = Sequence[Config]
 
 
 def band(runs: Runs, *arms: Config) -> str:
-    """What lines and bands are, for a caption."""
-    return f"Line: mean over {_seeds(runs, arms)} seeds; band: their range."
+    """What lines and bands are, for a caption, and which of them end early."""
+    ended = [(arm, runs.diverged(arm)) for arm in arms]
+    cut = [f"{count} of {len(runs.seeds(arm))} runs of {label(arm)} at lr {arm.lr:g}" for arm, count in ended if count]
+    diverged = f" Diverged, so that their mean ends there: {', '.join(cut)}." if cut else ""
+    return f"Line: mean over {_seeds(runs, arms)} seeds; band: their range.{diverged}"
 
 
 def curve(

@@ -36,5 +36,5 @@ def _rows(bases: Bases) -> list[tuple[str, list[Config]]]:
 
 def _panel(runs: Runs, title: str, row: list[Config]) -> Panel:
     lines = [curve(runs, arm, "landscape", "beta_lr_half") for arm in row]
-    edge = Series("2/lr", "reference", lines[0].x, np.ones(len(lines[0].x)), dashed=True)
+    edge = Series("β = 2/lr", "reference", lines[0].x, np.ones(len(lines[0].x)), dashed=True)
     return Panel(title, "step", "β · lr / 2", (*lines, edge), yscale="log")

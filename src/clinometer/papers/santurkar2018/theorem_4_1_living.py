@@ -17,7 +17,10 @@ def arms(bases: Bases) -> list[Config]:
 
 
 def shares(runs: Runs, arm: Config) -> dict[str, Floats]:
-    """What the terms do, summed over a layer's units: each of shape (seeds, steps, layers)."""
+    """What the terms do to a layer's gradient, all its units together: each of shape (seeds, steps, layers).
+
+    The factor is γ²/σ² averaged over units, each with the weight of what is left of its gradient.
+    """
     terms = {
         name: mean_over_units(runs.values(arm, "batchnorm_terms", name))
         for name in ("gradient", "mean", "correlation", "passed")
@@ -36,7 +39,7 @@ def draw(runs: Runs, bases: Bases) -> Figure:
     (arm,) = arms(bases)
     found = shares(runs, arm)
     titles = {
-        "scale": "(a) factor γ²/σ²",
+        "scale": "(a) factor γ²/σ², as gradients weigh it",
         "mean": "(b) mean term, ⟨1, g⟩²/m over ‖g‖²",
         "correlation": "(c) correlation term, (2 − r)⟨g, ŷ⟩²/m over ‖g‖²",
         "passed": "(d) in all, ‖∇y L‖² over ‖g‖²",

@@ -3,8 +3,8 @@
 import numpy as np
 
 from clinometer.papers.santurkar2018.arms import label
-from clinometer.papers.santurkar2018.claims.progress import speed, trained
 from clinometer.papers.santurkar2018.decisions import dln_rows, lp_rows
+from clinometer.papers.santurkar2018.progress import speed, trained
 from clinometer.study.claims import Claim, Finding, above, below, undecided
 from clinometer.study.config import Bases, Config
 from clinometer.study.table import Floats, Runs
@@ -74,7 +74,7 @@ CLAIMS = (
     ),
     Claim(
         "D2",
-        "our decision, not the paper's claim: with the mean for the sum as loss, the deep linear network hardly trains",
+        "our decision, not the paper's claim: with the mean for the sum as loss, the deep linear network trains less",
         "Appendix A",
         "Last over first loss after the same steps at the same learning rate is larger with the mean, both with "
         "BatchNorm and without.",

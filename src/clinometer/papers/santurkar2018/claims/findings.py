@@ -3,7 +3,7 @@
 import numpy as np
 
 from clinometer.papers.santurkar2018.arms import dln, label, vgg
-from clinometer.papers.santurkar2018.claims.progress import begun, trained
+from clinometer.papers.santurkar2018.progress import begun, trained
 from clinometer.papers.santurkar2018.theorem_4_1_living import shares
 from clinometer.study.claims import Claim, Finding, Part, above, below, undecided
 from clinometer.study.config import Bases, Config
@@ -11,7 +11,7 @@ from clinometer.study.table import Floats, Runs
 
 PLATEAU = np.log10(2)  # "near 2/lr": within a factor 2
 LATE = 0.5  # the second half of the run
-LITTLE = -1.0  # log10 of a tenth
+TENTH = -1.0
 
 
 def beta_settles(runs: Runs, bases: Bases) -> Finding:
@@ -24,10 +24,8 @@ def beta_settles(runs: Runs, bases: Bases) -> Finding:
         seeds = runs.seeds(arm)
         if not np.isfinite(begun(runs, [arm], seeds)).all():
             return undecided(f"{label(arm)} never left chance; {trained(runs, *arms)}")
-        settled = _settled(runs, arm)
-        parts.append(above(f"log10 of β · lr / 2, {label(arm)}: at least ½", settled, -PLATEAU))
-        parts.append(below(f"log10 of β · lr / 2, {label(arm)}: at most 2", settled, PLATEAU))
-    deep = tuple(above(f"DLN: log10 of β · lr / 2, {label(arm)}", _settled(runs, arm)) for arm in arms[2:])
+        parts += _near(f"VGG, {label(arm)}", _settled(runs, arm))
+    deep = tuple(part for arm in arms[2:] for part in _near(f"DLN, {label(arm)}", _settled(runs, arm)))
     return Finding(tuple(parts), trained(runs, *arms), beside=deep)
 
 
@@ -40,13 +38,20 @@ def scale_does_it(runs: Runs, bases: Bases) -> Finding:
     taken = np.log10((found["mean"] + found["correlation"]).mean((1, 2)))
     factor, passed = (np.log10(found[name]).mean((1, 2)) for name in ("scale", "passed"))
     return Finding(
-        (below("log10 of the share of ‖g‖² that the subtracted terms take", taken, LITTLE),),
+        (below("log10 of the share of ‖g‖² that the subtracted terms take", taken, TENTH),),
         f"a share of {10 ** float(taken.mean()):.2g}; {trained(runs, arm)}",
         beside=(
             below("log10 of the factor γ²/σ²", factor),
             below("log10 of what passes, ‖∇y L‖²/‖g‖²", passed),
         ),
     )
+
+
+def _near(name: str, settled: Floats) -> list[Part]:
+    return [
+        above(f"{name}: log10 of β · lr / 2, at least ½", settled, -PLATEAU),
+        below(f"{name}: log10 of β · lr / 2, at most 2", settled, PLATEAU),
+    ]
 
 
 def _settled(runs: Runs, arm: Config) -> Floats:
@@ -57,7 +62,7 @@ def _settled(runs: Runs, arm: Config) -> Floats:
 CLAIMS = (
     Claim(
         "F1",
-        "not in the paper, found by us: β settles near 2/lr with BatchNorm and without",
+        "not in the paper, found by us: in the VGG β settles near 2/lr with BatchNorm and without",
         "β · lr / 2 in Fig. 4(c)",
         "For the VGG at lr 0.1, with BatchNorm and without: the median of β · lr / 2 over the second half of the run "
         "lies between ½ and 2. Beside it, and not counted: the DLN.",

@@ -1,13 +1,12 @@
 """C7 to C10: the landscape along the gradient and along random directions."""
 
-import warnings
 from collections.abc import Callable
 
 import numpy as np
 
 from clinometer.papers.santurkar2018.arms import dln, vgg
-from clinometer.papers.santurkar2018.claims.progress import begun, trained
-from clinometer.papers.santurkar2018.matched import QUANTITIES, log_ratios, quantity
+from clinometer.papers.santurkar2018.matched import QUANTITIES, at_common_losses, quantity
+from clinometer.papers.santurkar2018.progress import begun, trained
 from clinometer.study.claims import Claim, Finding, Part, above, undecided
 from clinometer.study.config import Bases, Config
 from clinometer.study.table import Floats, Runs
@@ -42,9 +41,7 @@ def _smoother(runs: Runs, bases: Bases, names: list[str], probe: str) -> Finding
             one, two = (_summary(runs, arm, name, seeds, probe, start) for arm in both)
             said = f"{kind}: log10 of {QUANTITIES[name]}, standard − BatchNorm"
             parts.append(above(said, one - two))
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore", RuntimeWarning)  # losses that do not overlap: NaN, hence undecided
-                matched.append(above(f"{said}, at matched loss", log_ratios(runs, both[0], both[1], name, probe)))
+            matched.append(above(f"{said}, at matched loss", _matched(runs, both, name, probe)))
     factors = ", ".join(f"{10**part.interval.value:.3g}" for part in parts)
     return Finding(
         tuple(parts),
@@ -55,15 +52,22 @@ def _smoother(runs: Runs, bases: Bases, names: list[str], probe: str) -> Finding
 
 def _summary(runs: Runs, arm: Config, name: str, seeds: list[int], probe: str, start: Floats) -> Floats:
     """log10 of a quantity, one per seed: of β the maximum over the run, of the others the mean from `start` on."""
-    logs = np.log10(quantity(runs, arm, name, seeds, probe))
+    logs = np.log10(quantity(runs, name, probe)(arm, seeds))
     if name == "beta":
         return logs.max(1)
     return np.mean(logs, axis=1, where=runs.steps(arm, probe) >= start[:, None])
 
 
+def _matched(runs: Runs, both: list[Config], name: str, probe: str) -> Floats:
+    """log10 of a quantity at equal losses, standard − BatchNorm, mean over the losses; (seeds,)."""
+    measure = quantity(runs, name, probe)
+    _, (none, batch) = at_common_losses(runs, both, lambda arm, seeds: np.log10(measure(arm, seeds)))
+    return (none - batch).mean(1)
+
+
 _BOTH = (
     "Two parts, for the VGG and for the DLN. Beside them, and not counted: the same at matched loss, where each "
-    "network is looked at when its loss first comes down to the same levels."
+    "network is looked at the same losses on its way down."
 )
 _WINDOW = (
     "Geometric mean over the measured steps from the one at which both networks have begun to learn (accuracy over 9 "

@@ -3,7 +3,7 @@
 import numpy as np
 
 from clinometer.papers.santurkar2018.arms import LABELS, LPS, dln, vgg
-from clinometer.papers.santurkar2018.claims.progress import speed, trained
+from clinometer.papers.santurkar2018.progress import speed, trained
 from clinometer.study.claims import Claim, Finding, Part, above, below, undecided
 from clinometer.study.config import Bases, Config
 from clinometer.study.table import Floats, Runs

@@ -1,16 +1,20 @@
 """How far the arms of a claim had trained: said beside every verdict, and dead networks by that name."""
 
+from typing import Any
+
 import numpy as np
 
-from clinometer.papers.santurkar2018.arms import label
-from clinometer.study.config import Config
+from clinometer.papers.santurkar2018.arms import LABELS, label
+from clinometer.study.config import GAUSSIAN, Config
 from clinometer.study.table import Floats, Runs
-from clinometer.study.trained import accuracy, final_accuracy, left_chance, loss_fell
+from clinometer.study.trained import accuracy, final_accuracy, first_above, left_chance, loss_fell
+
+ENDED = 0.9  # a running accuracy at which there is little left to learn
 
 
 def is_regression(arm: Config) -> bool:
     """Whether an arm has a loss and no accuracy: the deep linear networks."""
-    return arm.data == "gaussian"
+    return arm.data == GAUSSIAN
 
 
 def speed(runs: Runs, arm: Config, seeds: list[int]) -> Floats:
@@ -31,13 +35,25 @@ def begun(runs: Runs, arms: list[Config], seeds: list[int]) -> Floats:
     return np.max(starts, axis=0)
 
 
+def both_learn(runs: Runs, arms: list[Config], seeds: list[int], probe: str) -> np.ndarray[Any, np.dtype[np.bool_]]:
+    """Which measured steps lie between the start of the slower arm and the end of the faster one, (seeds, steps).
+
+    A classifier has ended once its accuracy over 9 steps passes 90%: what is left of its gradients is small because
+    it has learnt. A deep linear network does not end.
+    """
+    steps = runs.steps(arms[0], probe)[None, :]
+    ends = [np.full(len(seeds), np.inf) if is_regression(arm) else first_above(runs, arm, ENDED, seeds) for arm in arms]
+    return (steps >= begun(runs, arms, seeds)[:, None]) & (steps <= np.min(ends, axis=0)[:, None])
+
+
 def trained(runs: Runs, *arms: Config) -> str:
     """How far each arm had trained, in words."""
     return "; ".join(_said(runs, arm) for arm in arms)
 
 
 def _said(runs: Runs, arm: Config) -> str:
-    name = f"{label(arm)} at lr {arm.lr:g}"
+    reading = [arm.norm] * (arm.norm not in LABELS) + [arm.model] * (arm.model in ("dln_mean", "dln_bare"))
+    name = f"{label(arm)} at lr {arm.lr:g}" + "".join(f" [{each}]" for each in reading)
     count = len(runs.seeds(arm))
     if is_regression(arm):
         left = loss_fell(runs, arm)
