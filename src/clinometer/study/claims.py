@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from clinometer.study.config import Bases
+from clinometer.study.files import finite
 from clinometer.study.statistics import Interval, interval, sign_flip_p
 from clinometer.study.table import Runs
 
@@ -114,15 +115,11 @@ def _row(claim: Claim, finding: Finding) -> dict[str, Any]:
 
 
 def _part(part: Part) -> dict[str, Any]:
-    return {"name": part.name, "verdict": part.verdict, **_numbers(part.interval), "p": _finite(part.p)}
+    return {"name": part.name, "verdict": part.verdict, **_numbers(part.interval), "p": finite(part.p)}
 
 
 def _numbers(found: Interval) -> dict[str, float | int | None]:
-    return {name: _finite(getattr(found, name)) for name in ("value", "low", "high")} | {"n": found.n}
-
-
-def _finite(value: float) -> float | None:
-    return value if math.isfinite(value) else None
+    return {name: finite(getattr(found, name)) for name in ("value", "low", "high")} | {"n": found.n}
 
 
 def _sign_flip(samples: ArrayLike, bound: float) -> float:

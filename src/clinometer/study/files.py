@@ -1,6 +1,7 @@
 """Small files, whole or not at all."""
 
 import json
+import math
 from pathlib import Path
 
 
@@ -19,3 +20,8 @@ def write_whole(path: Path, text: str) -> None:
 def write_json(path: Path, value: object) -> None:
     """Write `value` as JSON, whole or not at all."""
     write_whole(path, json.dumps(value, indent=1, ensure_ascii=False) + "\n")
+
+
+def finite(value: float) -> float | None:
+    """The value, or None where it is not finite: JSON has no infinity and no NaN."""
+    return value if math.isfinite(value) else None

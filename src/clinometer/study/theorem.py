@@ -14,6 +14,7 @@ import torch
 from torch import Generator, Tensor
 
 from clinometer.study.config import one_of
+from clinometer.study.files import finite
 
 Case = Callable[[Generator], float]  # draws one input and returns the relative error of a statement there
 
@@ -148,9 +149,9 @@ def rows(found: Mapping[str, Checked]) -> list[dict[str, Any]]:
             "verdict": of.verdict,
             "cases": of.cases,
             "seed": of.seed,
-            "worst": _finite(of.worst),
+            "worst": finite(of.worst),
             "tolerance": of.theorem.tolerance,
-            "breaks": [{"name": b.name, "false": b.false, "error": _finite(b.error)} for b in of.breaks],
+            "breaks": [{"name": b.name, "false": b.false, "error": finite(b.error)} for b in of.breaks],
         }
         for name, of in found.items()
     ]
@@ -164,7 +165,3 @@ def _errors(case: Case, cases: int, seed: int) -> list[float]:
 def _broken(name: str, errors: list[float], tolerance: float) -> Broken:
     false = [error for error in errors if error > tolerance]
     return Broken(name, len(false) / len(errors), statistics.median(false) if false else math.nan)
-
-
-def _finite(value: float) -> float | None:
-    return value if math.isfinite(value) else None
