@@ -150,7 +150,8 @@ def test_c6_is_undecided_where_the_networks_never_learn_at_once(tmp_path: Path) 
         tmp_path, "C6", accuracy=lambda c, s: 0.95 if c.norm == "batch" else 0.1 if s < 80 else 0.5, l2=by_norm()
     )
     assert found.verdict == "undecided"
-    assert "at no measured step did both VGGs learn" in found.note
+    assert "in 3 of 3 seeds at no measured step did both VGGs learn" in found.note
+    assert len(found.beside) == 12
 
 
 def test_c9_compares_the_largest_beta_of_the_whole_run(tmp_path: Path) -> None:
