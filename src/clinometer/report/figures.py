@@ -94,11 +94,20 @@ def _draw_panel(axes: Any, panel: Panel) -> None:
     axes.set_yscale(panel.yscale if _any_positive(panel) else "linear")
     for series in panel.series:
         _draw_series(axes, series)
-    if panel.xticks:
-        axes.set_xticks(panel.xticks, [f"{tick:g}" for tick in panel.xticks])
-        axes.set_xticks([], minor=True)
+    _set_xticks(axes, panel)
     if panel.ylim:
         axes.set_ylim(*panel.ylim)
+
+
+def _set_xticks(axes: Any, panel: Panel) -> None:
+    """The panel's own, or a few: within a decade or so, matplotlib's on a logarithmic axis run into each other."""
+    low, high = axes.get_xlim()
+    ticks = panel.xticks
+    if not ticks and panel.xscale == "log" and high < 30 * low:
+        ticks = tuple(float(f"{tick:.2g}") for tick in np.geomspace(low, high, 6)[1:-1])
+    if ticks:
+        axes.set_xticks(ticks, [f"{tick:g}" for tick in ticks], rotation=30)
+        axes.set_xticks([], minor=True)
 
 
 def _any_positive(panel: Panel) -> bool:
