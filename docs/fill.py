@@ -1,7 +1,8 @@
-"""Put the numbers of `results/` into the tables of `docs/paper.md`, so that no number there is typed by hand.
+"""Put what `results/` say into the tables of `docs/paper.md` and of the README, so that no number is typed by hand.
 
-A table stands between `<!-- C7 -->` and `<!-- end -->`: the parts of a claim, with a column for each scale that has
-results. `python docs/fill.py` rewrites the page; the tests ask whether that would change it.
+Between `<!-- C7 -->` and `<!-- end -->` stand the parts of a claim, between `<!-- verdicts -->` and `<!-- end -->` the
+verdicts of all, with a column for each scale that has results. `python docs/fill.py` rewrites both pages; the tests ask
+whether that would change them.
 """
 
 import json
@@ -10,22 +11,51 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).parents[1]
-PAGE = ROOT / "docs" / "paper.md"
+PAGES = (ROOT / "docs" / "paper.md", ROOT / "README.md")
 SCALES = ("smoke", "laptop", "paper")
-TABLE = re.compile(r"<!-- ([CFD]\d+) -->\n.*?<!-- end -->", re.DOTALL)
+TABLE = re.compile(r"<!-- (verdicts|[CFD]\d+) -->\n.*?<!-- end -->", re.DOTALL)
 
 
 def filled(text: str, results: Path = ROOT / "results" / "santurkar2018") -> str:
     """The page with every table made anew."""
     found = {scale: _claims(results / scale / "claims.json") for scale in SCALES}
-    return TABLE.sub(lambda match: f"<!-- {match[1]} -->\n{_table(match[1], found)}\n<!-- end -->", text)
+
+    def table(match: re.Match[str]) -> str:
+        made = _verdicts(found) if match[1] == "verdicts" else _parts_table(match[1], found)
+        return f"<!-- {match[1]} -->\n{made}\n<!-- end -->"
+
+    return TABLE.sub(table, text)
+
+
+def _verdicts(found: dict[str, dict[str, Any]]) -> str:
+    scales = {scale: rows for scale, rows in found.items() if any(map(_measured, rows.values()))}
+    claims = {claim: row["statement"] for rows in scales.values() for claim, row in rows.items() if claim[0] in "CF"}
+    lines = ["| " + " | ".join(["", "claim", *scales]) + " |", "|---" * (len(scales) + 2) + "|"]
+    for claim, statement in claims.items():
+        verdicts = [_verdict(rows[claim]) if claim in rows else "" for rows in scales.values()]
+        lines.append("| " + " | ".join([claim, statement, *verdicts]) + " |")
+    return "\n".join(lines)
+
+
+def _verdict(row: dict[str, Any]) -> str:
+    """The claim's verdict; where it is asked of both kinds of network, theirs beside it."""
+    kinds: dict[str, set[str]] = {}
+    for part in row["parts"]:
+        kinds.setdefault("DLN" if part["name"].startswith("DLN") else "VGG", set()).add(part["verdict"])
+    of_kinds = [f"{kind} {_all(verdicts)}" for kind, verdicts in kinds.items()]
+    beside = f" ({', '.join(of_kinds)})" if len(kinds) > 1 and len(set(map(_all, kinds.values()))) > 1 else ""
+    return (f"**{row['verdict']}**" if row["verdict"] == "fails" else row["verdict"]) + beside
+
+
+def _all(verdicts: set[str]) -> str:
+    return "fails" if "fails" in verdicts else "holds" if verdicts == {"holds"} else "undecided"
 
 
 def _claims(path: Path) -> dict[str, Any]:
     return {row["id"]: row for row in json.loads(path.read_text())} if path.is_file() else {}
 
 
-def _table(claim: str, found: dict[str, dict[str, Any]]) -> str:
+def _parts_table(claim: str, found: dict[str, dict[str, Any]]) -> str:
     scales = {scale: rows[claim] for scale, rows in found.items() if claim in rows and _measured(rows[claim])}
     names = dict.fromkeys(name for row in scales.values() for name in _parts(row))
     lines = ["| " + " | ".join(["", *scales]) + " |", "|---" * (len(scales) + 1) + "|"]
@@ -53,4 +83,5 @@ def _cell(part: dict[str, Any] | None) -> str:
 
 
 if __name__ == "__main__":
-    PAGE.write_text(filled(PAGE.read_text()))
+    for page in PAGES:
+        page.write_text(filled(page.read_text()))
