@@ -30,20 +30,20 @@ def snapshot(folder: Path) -> dict[str, bytes]:
 
 def test_reproduce_from_nothing_and_again(tmp_path: Path) -> None:
     """Two seeds of one figure on digits: the promised files are there, and a second call trains nothing."""
-    words = ("reproduce", "santurkar2018", "--only", "figure_04", "--seeds", "2", "--to", "out")
+    words = ("reproduce", "santurkar2018", "--only", "figure_02", "--seeds", "2", "--to", "out")
     first = clinometer(*words, cwd=tmp_path)
     assert first.returncode == 0, first.stderr
-    assert "4 of 4 runs done" in first.stdout
+    assert "6 of 6 runs done" in first.stdout
     out = tmp_path / "out"
     claims = json.loads((out / "claims.json").read_text())
-    assert [claim["id"] for claim in claims] == ["C7", "C8", "C9"]
+    assert [claim["id"] for claim in claims] == ["C4"]
     assert {claim["n"] for claim in claims} == {2}
-    for name in ("report.html", "figures/figure_04.svg", "figures/figure_04.png", "study.json"):
+    for name in ("report.html", "figures/figure_02.svg", "figures/figure_02.png", "study.json"):
         assert (out / name).stat().st_size
     runs = snapshot(out / "runs")
     again = clinometer(*words, cwd=tmp_path)
     assert again.returncode == 0
-    assert "4 of 4 runs done (4 found)" in again.stdout
+    assert "6 of 6 runs done (6 found)" in again.stdout
     assert snapshot(out / "runs") == runs
     assert json.loads((out / "claims.json").read_text()) == claims
 
