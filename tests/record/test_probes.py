@@ -62,7 +62,10 @@ def test_headroom_is_that_of_the_update(momentum: float) -> None:
     """
     curvature, lr = 4.0, 0.05
     model = nn.Linear(1, 1, bias=False).double()
-    loss_fn = lambda m, _b: curvature * m.weight.square().sum() / 2  # noqa: E731
+
+    def loss_fn(m: Any, _batch: None) -> torch.Tensor:
+        return curvature * m.weight.square().sum() / 2
+
     optimizer = torch.optim.SGD(model.parameters(), lr=lr, momentum=momentum)
     walked = landscape([0.5, 1.0], direction="update")
     recorder = Recorder(model, loss_fn, [headroom(precision=0.01), walked], every(1), optimizer=optimizer)
@@ -97,7 +100,10 @@ def test_the_living_theorem_holds_in_training() -> None:
         nn.Linear(6, 8), nn.BatchNorm1d(8), nn.Tanh(), nn.Linear(8, 5), nn.BatchNorm1d(5, affine=False), nn.Linear(5, 1)
     ).double()
     optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
-    loss_fn = lambda m, b: m(b).square().mean()  # noqa: E731
+
+    def loss_fn(m: nn.Module, b: torch.Tensor) -> torch.Tensor:
+        return m(b).square().mean()
+
     recorder = Recorder(model, loss_fn, [batchnorm_terms()], every(1), optimizer=optimizer)
     for _ in range(5):
         batch = torch.randn(32, 6, dtype=torch.float64)

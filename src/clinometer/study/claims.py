@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike
 from clinometer.study.config import Bases
 from clinometer.study.files import finite
 from clinometer.study.statistics import Interval, interval, sign_flip_p
-from clinometer.study.table import Runs
+from clinometer.study.table import MissingRunsError, Runs
 
 Verdict = Literal["holds", "fails", "undecided"]
 
@@ -96,7 +96,14 @@ def undecided(reason: str) -> Finding:
 def decided(claims: Sequence[Claim], runs: Runs, bases: Bases) -> list[dict[str, Any]]:
     """The claims table: one object per claim, ready for JSON (numbers that are not finite become null)."""
     with np.errstate(divide="ignore", invalid="ignore"):  # dead and diverged runs: what is not finite is undecided
-        return [_row(claim, claim.decide(runs, bases)) for claim in claims]
+        return [_row(claim, _found(claim, runs, bases)) for claim in claims]
+
+
+def _found(claim: Claim, runs: Runs, bases: Bases) -> Finding:
+    try:
+        return claim.decide(runs, bases)
+    except MissingRunsError as missing:
+        return undecided(str(missing))
 
 
 def _row(claim: Claim, finding: Finding) -> dict[str, Any]:

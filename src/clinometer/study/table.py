@@ -17,6 +17,10 @@ from clinometer.study.train import steps_of
 Floats = np.ndarray[Any, np.dtype[np.float64]]
 
 
+class MissingRunsError(ValueError):
+    """Runs that are asked for and are not there: a claim that meets it is undecided."""
+
+
 @dataclass(frozen=True)
 class Runs:
     """The finished runs of a study, arm by arm: an arm is a config whose seed does not matter.
@@ -42,11 +46,16 @@ class Runs:
         found = [{config.seed for config in self.configs if _arm(config) == _arm(arm)} for arm in arms]
         return sorted(set.intersection(*found))
 
+    def common(self, *arms: Config) -> list[int]:
+        """The same, for what cannot be said without: MissingRunsError if there is none."""
+        seeds = self.seeds(*arms)
+        if not seeds:
+            raise MissingRunsError("a network has no finished run, or the networks have no seed in common")
+        return seeds
+
     def values(self, arm: Config, probe: str, field: str, seeds: Sequence[int] | None = None) -> Floats:
         """A field of an arm's runs, shape (seeds, steps, ...), in the order of `seeds` (by default all that it has)."""
-        chosen = self.seeds(arm) if seeds is None else seeds
-        if not chosen:
-            raise ValueError(f"no finished run of {arm}.")
+        chosen = self.common(arm) if seeds is None else seeds
         steps = len(steps_of(arm, probe))
         return np.stack([_lengthened(self._read(arm, seed, probe)[field], steps) for seed in chosen])
 

@@ -36,7 +36,7 @@ def at_common_losses(runs: Runs, arms: Sequence[Config], measure: Measure) -> tu
 
     NaN where the losses of a seed's networks do not overlap.
     """
-    seeds = runs.seeds(*arms)
+    seeds = runs.common(*arms)
     descents = [_descents(runs, arm, measure, seeds) for arm in arms]
     levels = np.full((len(seeds), LEVELS), np.nan)
     values = [levels.copy() for _ in arms]

@@ -5,7 +5,7 @@ import numpy as np
 from clinometer.papers.santurkar2018.arms import label
 from clinometer.papers.santurkar2018.decisions import dln_rows, lp_rows
 from clinometer.papers.santurkar2018.progress import speed, trained
-from clinometer.study.claims import Claim, Finding, above, below, undecided
+from clinometer.study.claims import Claim, Finding, above, below
 from clinometer.study.config import Bases, Config
 from clinometer.study.table import Floats, Runs
 from clinometer.study.trained import loss_fell
@@ -14,9 +14,7 @@ from clinometer.study.trained import loss_fell
 def lp_reading(runs: Runs, bases: Bases) -> Finding:
     """D1."""
     ours, literal, sample = lp_rows(bases)
-    seeds = runs.seeds(*ours, *literal, *sample)
-    if not seeds:
-        return undecided("a network has no finished run")
+    seeds = runs.common(*ours, *literal, *sample)
 
     def slower(arm: Config, own: Config) -> Floats:
         return speed(runs, arm, seeds) - speed(runs, own, seeds)
@@ -45,9 +43,7 @@ def last_norm(runs: Runs, bases: Bases) -> Finding:
 
 
 def _against_ours(runs: Runs, ours: list[Config], other: list[Config], said: str, *, more: bool) -> Finding:
-    seeds = runs.seeds(*ours, *other)
-    if not seeds:
-        return undecided("a network has no finished run")
+    seeds = runs.common(*ours, *other)
     claim = above if more else below
     return Finding(
         tuple(

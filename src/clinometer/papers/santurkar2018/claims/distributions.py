@@ -8,7 +8,7 @@ from clinometer.papers.santurkar2018.arms import LABELS, LPS, dln, vgg
 from clinometer.papers.santurkar2018.drift import between_steps, from_start
 from clinometer.papers.santurkar2018.matched import at_common_losses
 from clinometer.papers.santurkar2018.progress import ENDED, both_learn, speed, trained
-from clinometer.study.claims import Claim, Finding, Part, above, below, undecided
+from clinometer.study.claims import Claim, Finding, Part, above, below
 from clinometer.study.config import Bases, Config
 from clinometer.study.table import Floats, Runs
 
@@ -23,9 +23,7 @@ EARLY = 0.2  # the first fifth of the run
 def stability_differs_little(runs: Runs, bases: Bases) -> Finding:
     """C3."""
     none, batch = vgg(bases, ["none", "batch"])
-    seeds = runs.seeds(none, batch)
-    if not seeds:
-        return undecided("a network has no finished run")
+    seeds = runs.common(none, batch)
     ratio = _log_drift(runs, batch, seeds) - _log_drift(runs, none, seeds)
     far = _log_drift(runs, batch, seeds, start=True) - _log_drift(runs, none, seeds, start=True)
     return Finding(
@@ -42,9 +40,7 @@ def stability_differs_little(runs: Runs, bases: Bases) -> Finding:
 def noise_is_harmless(runs: Runs, bases: Bases) -> Finding:
     """C4."""
     none, batch, noisy = arms = vgg(bases, ["none", "batch", "noisy_batch"])
-    seeds = runs.seeds(*arms)
-    if not seeds:
-        return undecided("a network has no finished run")
+    seeds = runs.common(*arms)
     fast = speed(runs, noisy, seeds)
     less_stable = _log_drift(runs, noisy, seeds) - _log_drift(runs, none, seeds)
     return Finding(
@@ -61,13 +57,11 @@ def shift_is_not_reduced(runs: Runs, bases: Bases) -> Finding:
     """C6."""
     pairs = [("VGG", vgg(bases, ["none", "batch"])), ("DLN", dln(bases, ["none", "batch"]))]
     arms = [arm for _, both in pairs for arm in both]
-    if not all(runs.seeds(*both) for _, both in pairs):
-        return undecided("a network has no finished run")
     parts: list[Part] = []
     beside: list[Part] = []
     notes: list[str] = []
     for kind, both in pairs:
-        seeds, steps = runs.seeds(*both), runs.steps(both[0], "internal_shift")
+        seeds, steps = runs.common(*both), runs.steps(both[0], "internal_shift")
         chosen = both_learn(runs, both, seeds, "internal_shift")
         never = int((~chosen.any(1)).sum())
         notes += [f"in {never} of {len(seeds)} seeds at no measured step did both {kind}s learn"] * bool(never)
@@ -83,9 +77,7 @@ def shift_is_not_reduced(runs: Runs, bases: Bases) -> Finding:
 def lp_shifts_more(runs: Runs, bases: Bases) -> Finding:
     """C12."""
     none, *lps = vgg(bases, ["none", *LPS])
-    seeds = runs.seeds(none, *lps)
-    if not seeds:
-        return undecided("a network has no finished run")
+    seeds = runs.common(none, *lps)
     parts: list[Part] = []
     beside: list[Part] = []
     for arm in lps:
@@ -118,7 +110,7 @@ def _compared(kind: str, l2: Floats, cosine: Floats) -> list[Part]:
 
 def _shift(runs: Runs, both: list[Config], field: str, chosen: np.ndarray[Any, Any]) -> Floats:
     """BatchNorm's mean over layers and chosen steps minus the standard network's, (seeds,)."""
-    none, batch = (_over_layers(runs, arm, field, runs.seeds(*both)) for arm in both)
+    none, batch = (_over_layers(runs, arm, field, runs.common(*both)) for arm in both)
     return (batch - none).sum(1, where=chosen) / chosen.sum(1)  # NaN where none is chosen
 
 

@@ -17,11 +17,9 @@ TENTH = -1.0
 def beta_settles(runs: Runs, bases: Bases) -> Finding:
     """F1."""
     arms = [*vgg(bases, ["none", "batch"]), *dln(bases, ["none", "batch"])]
-    if not all(runs.seeds(arm) for arm in arms):
-        return undecided("a network has no finished run")
     parts: list[Part] = []
     for arm in arms[:2]:
-        seeds = runs.seeds(arm)
+        seeds = runs.common(arm)
         if not np.isfinite(begun(runs, [arm], seeds)).all():
             return undecided(f"{label(arm)} never left chance; {trained(runs, *arms)}")
         parts += _near(f"VGG, {label(arm)}", _settled(runs, arm))
@@ -32,8 +30,6 @@ def beta_settles(runs: Runs, bases: Bases) -> Finding:
 def scale_does_it(runs: Runs, bases: Bases) -> Finding:
     """F2."""
     (arm,) = vgg(bases, ["batch"])
-    if not runs.seeds(arm):
-        return undecided("a network has no finished run")
     found = shares(runs, arm)
     taken = np.log10((found["mean"] + found["correlation"]).mean((1, 2)))
     factor, passed = (np.log10(found[name]).mean((1, 2)) for name in ("scale", "passed"))

@@ -26,13 +26,11 @@ def _smoother(runs: Runs, bases: Bases, names: list[str], probe: str) -> Finding
     """Whether each quantity is larger for the standard network, in both kinds of network."""
     pairs = [("VGG", vgg(bases, ["none", "batch"])), ("DLN", dln(bases, ["none", "batch"]))]
     arms = [arm for _, both in pairs for arm in both]
-    if not all(runs.seeds(*both) for _, both in pairs):
-        return undecided("a network has no finished run")
     parts: list[Part] = []
     matched: list[Part] = []
     starts: list[str] = []
     for kind, both in pairs:
-        seeds = runs.seeds(*both)
+        seeds = runs.common(*both)
         start = begun(runs, both, seeds)
         if not (start <= runs.steps(both[0], probe)[-1]).all():
             return undecided(f"a {kind} never began to learn: {trained(runs, *both)}")

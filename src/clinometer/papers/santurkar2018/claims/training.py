@@ -4,7 +4,7 @@ import numpy as np
 
 from clinometer.papers.santurkar2018.arms import LABELS, LPS, dln, vgg
 from clinometer.papers.santurkar2018.progress import speed, trained
-from clinometer.study.claims import Claim, Finding, Part, above, below, undecided
+from clinometer.study.claims import Claim, Finding, Part, above, below
 from clinometer.study.config import Bases, Config
 from clinometer.study.table import Floats, Runs
 from clinometer.study.trained import final_accuracy, left_chance, loss_fell
@@ -19,9 +19,7 @@ def trains_faster(runs: Runs, bases: Bases) -> Finding:
     """C1."""
     none, batch = vgg(bases, ["none", "batch"])
     high_none, high_batch = vgg(bases, ["none", "batch"], lr=0.5)
-    seeds, high, both = (runs.seeds(*pair) for pair in ((none, batch), (high_none, high_batch), (batch, high_batch)))
-    if not seeds or not high or not both:
-        return undecided("a network has no finished run")
+    seeds, high, both = (runs.common(*pair) for pair in ((none, batch), (high_none, high_batch), (batch, high_batch)))
     return Finding(
         (
             above(
@@ -42,9 +40,7 @@ def trains_faster(runs: Runs, bases: Bases) -> Finding:
 def generalises_better(runs: Runs, bases: Bases) -> Finding:
     """C2."""
     none, batch = vgg(bases, ["none", "batch"])
-    seeds = runs.seeds(none, batch)
-    if not seeds:
-        return undecided("a network has no finished run")
+    seeds = runs.common(none, batch)
     tests = [np.nan_to_num(runs.values(arm, "test", "accuracy", seeds)[:, -1]) for arm in (none, batch)]
     gaps = [final_accuracy(runs, arm, seeds) - test for arm, test in zip((none, batch), tests, strict=True)]
     return Finding(
@@ -58,9 +54,7 @@ def generalises_better(runs: Runs, bases: Bases) -> Finding:
 def noise_stops_the_standard_network(runs: Runs, bases: Bases) -> Finding:
     """C5."""
     none, noise = vgg(bases, ["none", "noise"])
-    seeds = runs.seeds(none, noise)
-    if not seeds:
-        return undecided("a network has no finished run")
+    seeds = runs.common(none, noise)
     delay = left_chance(runs, noise, seeds) - left_chance(runs, none, seeds)
     return Finding(
         (below("final training accuracy, standard with noise", final_accuracy(runs, noise, seeds), ALIVE),),
@@ -76,9 +70,7 @@ def lp_does_as_well(runs: Runs, bases: Bases) -> Finding:
     """C11."""
     batch, *lps = vgg(bases, ["batch", *LPS])
     batch_dln, *lps_dln = dln(bases, ["batch", *LPS])
-    seeds, seeds_dln = runs.seeds(batch, *lps), runs.seeds(batch_dln, *lps_dln)
-    if not seeds or not seeds_dln:
-        return undecided("a network has no finished run")
+    seeds, seeds_dln = runs.common(batch, *lps), runs.common(batch_dln, *lps_dln)
     parts: list[Part] = []
     for arm in lps:
         name = LABELS[arm.norm].removeprefix("Standard + ")
