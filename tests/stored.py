@@ -9,6 +9,7 @@ import numpy as np
 
 from clinometer import Store
 from clinometer.papers import PAPERS
+from clinometer.study.claims import Finding
 from clinometer.study.config import Bases, Config, grid
 from clinometer.study.run import run_folder
 from clinometer.study.table import Runs
@@ -17,6 +18,7 @@ from clinometer.study.train import steps_of
 STUDY = PAPERS["santurkar2018"]()
 _SMOKE = STUDY.scales["smoke"].bases
 BASES: Bases = {**_SMOKE, "dln": dataclasses.replace(_SMOKE["dln"], steps=100)}
+CLAIMS = {claim.id: claim for claim in STUDY.claims}
 Curve = Callable[[Config, int], float]  # a value at a step of a run
 SIZES = np.array([0.5, 1.0, 2.0, 4.0])
 
@@ -98,3 +100,30 @@ def study(
         store.set_meta(ended=True, **({"diverged_at": 44} if ends(config) else {}))
         store.close()
     return Runs.finished(folder, configs)
+
+
+def jitter(config: Config) -> float:
+    """A seed's own deviation, so that intervals have a width: −0.01, 0 or 0.01."""
+    return 0.01 * (config.seed % 3 - 1)
+
+
+def deep(config: Config) -> bool:
+    """Whether this is the deep linear network, which has no accuracy and no time at chance."""
+    return config.data == "gaussian"
+
+
+def find(folder: Path, claim: str, seeds: int = 3, **curves: Curve) -> Finding:
+    arms = [arm for name in CLAIMS[claim].exhibits for arm in STUDY.exhibits[name].arms(BASES)]
+    with np.errstate(divide="ignore", invalid="ignore"):  # as the claims table does
+        return CLAIMS[claim].decide(study(folder, arms, seeds, **curves), BASES)
+
+
+def by_norm(**values: float) -> Curve:
+    return lambda config, _step: values.get(config.norm, 1.0) * (1 + jitter(config))
+
+
+def over_time(none: Callable[[int], float], batch: Callable[[int], float]) -> Curve:
+    """A curve over the measured steps, the networks' own, with a little of the seed."""
+    return lambda config, step: (
+        (none if config.norm == "none" else batch)(step // config.measure_every) * (1 + jitter(config))
+    )

@@ -1,38 +1,13 @@
-"""The rules of the claims, on studies whose answer was chosen."""
+"""The rules of the claims on training, distributions and our decisions, on studies whose answer was chosen."""
 
-from collections.abc import Callable
 from pathlib import Path
 
-import numpy as np
 import pytest
-from stored import BASES, STUDY, Curve, study
+from stored import BASES, STUDY, by_norm, deep, find, jitter, study
 
 from clinometer.papers import PAPERS
-from clinometer.study.claims import Finding, decided
+from clinometer.study.claims import decided
 from clinometer.study.config import Config
-from clinometer.study.table import Runs
-
-CLAIMS = {claim.id: claim for claim in STUDY.claims}
-
-
-def jitter(config: Config) -> float:
-    """A seed's own deviation, so that intervals have a width: −0.01, 0 or 0.01."""
-    return 0.01 * (config.seed % 3 - 1)
-
-
-def deep(config: Config) -> bool:
-    """Whether this is the deep linear network, which has no accuracy and no time at chance."""
-    return config.data == "gaussian"
-
-
-def find(folder: Path, claim: str, seeds: int = 3, **curves: Curve) -> Finding:
-    arms = [arm for name in CLAIMS[claim].exhibits for arm in STUDY.exhibits[name].arms(BASES)]
-    with np.errstate(divide="ignore", invalid="ignore"):  # as the claims table does
-        return CLAIMS[claim].decide(study(folder, arms, seeds, **curves), BASES)
-
-
-def by_norm(**values: float) -> Curve:
-    return lambda config, _step: values.get(config.norm, 1.0) * (1 + jitter(config))
 
 
 @pytest.mark.parametrize(
@@ -81,51 +56,6 @@ def test_c6(tmp_path: Path, l2: float, cosine: float, verdict: str) -> None:
     assert found.verdict == verdict
 
 
-@pytest.mark.parametrize(("claim", "curve"), [("C7", "variation"), ("C8", "gap"), ("C9", "beta")])
-@pytest.mark.parametrize(("factor", "verdict"), [(5.0, "holds"), (0.2, "fails"), (1.0, "undecided")])
-def test_smoothness(tmp_path: Path, claim: str, curve: str, factor: float, verdict: str) -> None:
-    """The standard network's quantity is `factor` times BatchNorm's, seeds deviating on their own."""
-
-    def quantity(config: Config, _step: int) -> float:
-        return (factor if config.norm == "none" else 1.0) * (1 + jitter(config) * (1 if config.norm == "none" else -1))
-
-    found = find(tmp_path, claim, **{curve: quantity})
-    assert found.verdict == verdict
-    assert 10 ** found.parts[0].interval.value == pytest.approx(factor, rel=0.02)
-
-
-def test_a_network_at_chance_is_not_read_as_smooth(tmp_path: Path) -> None:
-    """BatchNorm is rougher by a factor 100 than a standard network that never learns: no verdict, and it says why."""
-    found = find(
-        tmp_path,
-        "C7",
-        accuracy=lambda c, _s: 0.1 if c.norm == "none" else 0.9,
-        variation=by_norm(none=0.01, batch=1.0),
-    )
-    assert found.verdict == "undecided"
-    assert "never began to learn" in found.note
-    assert "Standard at lr 0.1: final training accuracy 10%, 3 of 3 dead" in found.note
-
-
-def test_the_time_at_chance_does_not_count(tmp_path: Path) -> None:
-    """For 60 steps the standard network is flat and untrained; from then on it is ten times as rough: C7 holds."""
-    found = find(
-        tmp_path,
-        "C7",
-        accuracy=lambda c, s: 0.1 if c.norm == "none" and s < 60 else 0.9,
-        variation=lambda c, s: (1e-6 if s < 60 and not deep(c) else 10.0 + jitter(c)) if c.norm == "none" else 1.0,
-    )
-    assert found.verdict == "holds"
-    assert 10 ** found.parts[0].interval.value == pytest.approx(10.0, rel=0.01)
-
-
-def over_time(none: Callable[[int], float], batch: Callable[[int], float]) -> Curve:
-    """A curve over the measured steps, the networks' own, with a little of the seed."""
-    return lambda config, step: (
-        (none if config.norm == "none" else batch)(step // config.measure_every) * (1 + jitter(config))
-    )
-
-
 def test_c6_looks_where_both_networks_learn(tmp_path: Path) -> None:
     """Accuracy rises by 2% a step: past twice chance from step 11 on, past 90% from 46. Measured between: 20, 30, 40.
 
@@ -152,43 +82,6 @@ def test_c6_is_undecided_where_the_networks_never_learn_at_once(tmp_path: Path) 
     assert found.verdict == "undecided"
     assert "in 3 of 3 seeds at no measured step did both VGGs learn" in found.note
     assert len(found.beside) == 12
-
-
-def test_c9_compares_the_largest_beta_of_the_whole_run(tmp_path: Path) -> None:
-    """One peak of 100 against a constant 10: the ratio of maxima is 10, of means 1.6; the peak lies at step 0."""
-    found = find(tmp_path, "C9", beta=over_time(lambda k: 100.0 if k == 0 else 10.0, lambda _k: 10.0))
-    assert 10 ** found.parts[0].interval.value == pytest.approx(10.0)
-
-
-def test_c7_averages_logarithms(tmp_path: Path) -> None:
-    """1 and 100 in turn against 1: the geometric mean over 7 and 7 steps is 10, the arithmetic 50.5."""
-    accuracy = over_time(lambda _k: 0.9, lambda _k: 0.9)
-    found = find(
-        tmp_path,
-        "C7",
-        accuracy=accuracy,
-        variation=over_time(lambda k: 1.0 if k == 0 else 100.0 ** (k % 2), lambda _k: 1.0),
-    )
-    assert 10 ** found.parts[0].interval.value == pytest.approx(100 ** (7 / 15), rel=1e-6)
-
-
-def test_c8_compares_the_largest_change(tmp_path: Path) -> None:
-    """The smallest change is stored as equal in both networks, the largest as five times larger in the standard one."""
-    arms = [arm for name in CLAIMS["C8"].exhibits for arm in STUDY.exhibits[name].arms(BASES)]
-    runs = study(tmp_path, arms, gap=by_norm(none=5.0, batch=1.0), gap_min=lambda _c, _s: 0.5)
-    found = CLAIMS["C8"].decide(runs, BASES)
-    assert 10 ** found.parts[0].interval.value == pytest.approx(5.0)
-
-
-def test_either_network_at_chance_holds_the_window_back(tmp_path: Path) -> None:
-    """Here it is BatchNorm that learns late: the steps before must not count either."""
-    found = find(
-        tmp_path,
-        "C7",
-        accuracy=lambda c, s: 0.1 if c.norm == "batch" and s < 60 else 0.9,
-        variation=lambda c, s: (1e6 if s < 60 and not deep(c) else 10.0 + jitter(c)) if c.norm == "none" else 1.0,
-    )
-    assert 10 ** found.parts[0].interval.value == pytest.approx(10.0, rel=0.01)
 
 
 def test_c4_measures_the_drift_in_standard_deviations(tmp_path: Path) -> None:
@@ -220,16 +113,6 @@ def test_a_standard_network_that_diverged_decides_as_the_rules_say(tmp_path: Pat
         assert high["value"] == 0.0
 
 
-def test_seeds_that_only_one_network_has_are_left_out(tmp_path: Path) -> None:
-    """A pair needs both: a third BatchNorm run without its partner must neither count nor confuse."""
-    arms = [arm for name in CLAIMS["C7"].exhibits for arm in STUDY.exhibits[name].arms(BASES)]
-    runs = study(tmp_path, arms, variation=by_norm(none=5.0, batch=1.0))
-    partial = Runs(runs.study, tuple(c for c in runs.configs if (c.norm, c.seed) != ("none", 2)))
-    found = CLAIMS["C7"].decide(partial, BASES)
-    assert found.parts[0].interval.n == 2
-    assert 10 ** found.parts[0].interval.value == pytest.approx(5.0, rel=0.03)
-
-
 def test_one_seed_leaves_every_claim_undecided(tmp_path: Path) -> None:
     """Whatever the numbers: without a spread there is no interval."""
     arms = [arm for exhibit in STUDY.exhibits.values() for arm in exhibit.arms(BASES)]
@@ -243,12 +126,6 @@ def test_no_runs_leave_every_claim_undecided(tmp_path: Path) -> None:
     rows = decided(STUDY.claims, study(tmp_path, [], seeds=1), BASES)
     assert {row["verdict"] for row in rows} == {"undecided"}
     assert [row["id"] for row in rows] == [*(f"C{number}" for number in range(1, 13)), "D1", "D2", "D3", "F1", "F2"]
-
-
-def test_an_arm_that_diverged_has_no_accuracy_and_no_smoothness(tmp_path: Path) -> None:
-    """NaN in one seed's landscape leaves the claim undecided: it is not dropped, and not taken for a number."""
-    found = find(tmp_path, "C9", beta=lambda c, _s: float("nan") if (c.norm, c.seed) == ("none", 1) else 10.0)
-    assert found.verdict == "undecided"
 
 
 def test_every_paper_is_described_whole() -> None:
@@ -300,12 +177,6 @@ def test_c5_asks_whether_noise_stops_training(tmp_path: Path, noisy: float, verd
         assert found.beside[0].interval.value == pytest.approx(58.0, abs=3.0)  # windows of 9 steps blur both ends
 
 
-def test_c10_looks_along_random_directions_alone(tmp_path: Path) -> None:
-    """Along the gradient the standard network is 5 times as rough; along random directions BatchNorm is."""
-    found = find(tmp_path, "C10", gap=by_norm(none=5.0, batch=1.0), random_gap=by_norm(none=1.0, batch=5.0))
-    assert [part.verdict for part in found.parts if "change of the gradient" in part.name] == ["fails", "fails"]
-
-
 @pytest.mark.parametrize(
     ("speed", "beta", "verdict"), [(0.93, 12.0, "holds"), (0.8, 12.0, "fails"), (0.93, 40.0, "fails")]
 )
@@ -349,56 +220,6 @@ def test_c12_measures_from_step_0(tmp_path: Path, factor: float, verdict: str) -
     assert found.verdict == verdict
 
 
-@pytest.mark.parametrize(("times", "verdict"), [(1.0, "holds"), (5.0, "fails"), (0.1, "fails")])
-def test_f1_asks_where_beta_settles(tmp_path: Path, times: float, verdict: str) -> None:
-    """β is far from 2/lr in the first half of the run, and at the given multiple of it in the second."""
-
-    def beta(config: Config, step: int) -> float:
-        return 2 / config.lr * (100.0 if step < config.steps / 2 else times) * (1 + jitter(config))
-
-    assert find(tmp_path, "F1", beta=beta).verdict == verdict
-
-
-def test_matched_loss_undoes_the_advantage_of_speed(tmp_path: Path) -> None:
-    """The change of the gradient is a power of the loss, and BatchNorm's loss falls four times as fast.
-
-    At equal steps the standard network's is larger by orders of magnitude; at equal losses it is the same, and since
-    powers are straight lines between logarithms, interpolation says so exactly.
-    """
-
-    def loss(config: Config, step: int) -> float:
-        return 10 * float(np.exp(-step * (4.0 if config.norm == "batch" else 1.0) / config.steps))
-
-    found = find(tmp_path, "C8", accuracy=lambda _c, _s: 0.5, loss=loss, gap=lambda c, s: loss(c, s) ** 2)
-    assert found.parts[0].interval.value > 0.5
-    assert [part.interval.value for part in found.beside] == pytest.approx([0.0, 0.0], abs=1e-9)
-
-
-def test_matched_loss_begins_where_learning_does(tmp_path: Path) -> None:
-    """The standard network's loss creeps down at chance for 60 steps, and its flat landscape there must not count."""
-
-    def quantity(config: Config, step: int) -> float:
-        return (
-            1e-6 if step < 60 and config.norm == "none" and not deep(config) else 10.0 if config.norm == "none" else 1.0
-        )
-
-    found = find(
-        tmp_path,
-        "C8",
-        accuracy=lambda c, s: 0.1 if c.norm == "none" and s < 60 else 0.5,
-        gap=lambda c, s: quantity(c, s) * (1 + jitter(c)),
-    )
-    assert found.beside[0].interval.value == pytest.approx(1.0, abs=0.05)
-
-
-def test_losses_that_do_not_overlap_have_nothing_to_match(tmp_path: Path) -> None:
-    """BatchNorm starts where the standard network will never be."""
-    found = find(
-        tmp_path, "C8", accuracy=lambda _c, _s: 0.5, loss=lambda c, s: (1.0 if c.norm == "batch" else 5.0) - s / 1e3
-    )
-    assert {part.verdict for part in found.beside} == {"undecided"}
-
-
 @pytest.mark.parametrize(("literal", "verdict"), [(0.4, "holds"), (0.95, "fails")])
 def test_d1_compares_the_readings_of_the_statistic(tmp_path: Path, literal: float, verdict: str) -> None:
     """Ours trains at 90%; the reading of each sample, at 20%, stands beside and does not count."""
@@ -423,11 +244,3 @@ def test_the_other_decisions_compare_the_losses(tmp_path: Path, claim: str, mode
     found = find(tmp_path, claim, loss=loss)
     assert found.verdict == "holds"
     assert abs(found.parts[0].interval.value) == pytest.approx(1.0, rel=0.01)
-
-
-def test_f2_adds_the_shares_of_both_terms(tmp_path: Path) -> None:
-    """Stored: of ‖g‖² = 10 the mean takes 2 and the correlation 3, a half; 20 pass, by a factor 4."""
-    found = find(tmp_path, "F2")
-    assert found.verdict == "fails"
-    assert 10 ** found.parts[0].interval.value == pytest.approx(0.5)
-    assert [10**part.interval.value for part in found.beside] == pytest.approx([4.0, 2.0])
