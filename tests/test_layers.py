@@ -10,7 +10,8 @@ import pytest
 import clinometer
 
 SOURCE = Path(clinometer.__file__).parent
-LAYERS = [("cli",), ("report",), ("papers",), ("study",), ("record",), ("measure", "nn", "store"), ("extras",)]  # top first
+# Top first.
+LAYERS = [("cli",), ("report",), ("papers",), ("study",), ("record",), ("measure", "nn", "store"), ("extras",)]
 HEIGHT = {name: -row for row, names in enumerate(LAYERS) for name in names}
 BARE = {"measure", "record", "nn", "store", "extras", "__init__"}  # the instrument: torch and NumPy
 MODULES = sorted(path for path in SOURCE.rglob("*.py"))

@@ -19,4 +19,6 @@ def need(module: str, extra: str) -> Any:
     except ModuleNotFoundError as error:
         if error.name is None or module.partition(".")[0] != error.name.partition(".")[0]:
             raise  # it is there, and misses something of its own
-        raise ImportError(f"this needs {error.name}, which is not installed: pip install 'clinometer[{extra}]'") from error
+        raise ImportError(
+            f"this needs {error.name}, which is not installed: pip install 'clinometer[{extra}]'"
+        ) from error

@@ -1,15 +1,36 @@
-"""What a loss function must return, and what to say when it does not.
+"""What a model must have and a loss function must return, and what to say when it does not.
 
 torch's own errors come from deep inside autograd, and name neither the loss nor the batch.
 """
 
 import dataclasses
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from torch import Tensor
+from torch import Tensor, nn
 
 from clinometer.measure.point import Point
+
+
+def trainable_of(model: nn.Module, chosen: Iterable[Tensor] | None) -> dict[str, Tensor]:
+    """The parameters to move, by name: the model's trainable ones, or those of them that were chosen."""
+    found: dict[str, Tensor] = {name: p for name, p in model.named_parameters() if p.requires_grad}
+    if not found:
+        raise ValueError(
+            "the model has no trainable parameter (requires_grad=True); found "
+            f"{sum(1 for _ in model.parameters())} parameters in {type(model).__name__}. "
+            "A landscape needs at least one direction: pass the network itself, unfrozen."
+        )
+    if chosen is None:
+        return found
+    wanted = {id(p) for p in chosen}
+    moved = {name: p for name, p in found.items() if id(p) in wanted}
+    if not moved:
+        raise ValueError(
+            f"none of the {len(found)} trainable parameters of {type(model).__name__} is among the {len(wanted)} "
+            "that were chosen, or that the optimizer holds: pass the optimizer that trains this model."
+        )
+    return moved
 
 
 def scalar(loss: Any) -> Tensor:

@@ -7,18 +7,18 @@ are. This is the one file that evaluates an `nn.Module`, and it leaves the model
 
 import contextlib
 import operator
-from collections.abc import Callable, Collection, Generator, Sequence
+from collections.abc import Callable, Collection, Generator, Iterable, Sequence
 from typing import Any, TypeVar
 
 import torch
 from torch import Tensor, nn
 
-from clinometer.measure.contract import check_batch, check_graph, explain_devices, scalar, versions
+from clinometer.measure.conditions import Precision, check_precision, conditions
+from clinometer.measure.contract import check_graph, scalar, trainable_of
 from clinometer.measure.hooks import Signal, keep, submodule, tap, tracked
-from clinometer.measure.point import Point, dot
-from clinometer.measure.replica import Replica, like
+from clinometer.measure.moment import Moment
+from clinometer.measure.point import Point, dot, scale
 from clinometer.measure.rng import RngState
-from clinometer.measure.scripted import Scripted
 
 T = TypeVar("T")
 Batch = Any
@@ -42,9 +42,11 @@ class Objective:
         batch: Whatever `loss_fn` takes; it must not change while the objective is in use.
         seed: The random draws to use: an int, a captured `RngState`, or None for the streams as they stand,
             which are those of the training step if the objective is made just before it.
+        parameters: Those that a point is made of, such as an optimizer's; the model's trainable ones by default.
+        precision: `float32` switches autocast off, in `loss_fn` and around it; `training` leaves it as it is.
 
     Raises:
-        ValueError: if the model has no trainable parameter.
+        ValueError: if the model has no trainable parameter, or none of those that were chosen.
     Source: Santurkar et al. (2018), §3.1: every quantity is taken on one training minibatch.
 
     Example:
@@ -54,32 +56,46 @@ class Objective:
         tensor(36.)
     """
 
-    def __init__(self, model: nn.Module, loss_fn: LossFn, batch: Batch, *, seed: int | RngState | None = None) -> None:
+    def __init__(
+        self,
+        model: nn.Module,
+        loss_fn: LossFn,
+        batch: Batch,
+        *,
+        seed: int | RngState | None = None,
+        parameters: Iterable[Tensor] | None = None,
+        precision: Precision = "float32",
+    ) -> None:
+        check_precision(precision)
         self.model = model
         self.loss_fn = loss_fn
-        self.batch = batch
-        self._live = {name: p for name, p in model.named_parameters() if p.requires_grad}
-        self.names = tuple(self._live)
-        if not self.names:
-            raise ValueError(
-                "the model has no trainable parameter (requires_grad=True); found "
-                f"{sum(1 for _ in model.parameters())} parameters in {type(model).__name__}. "
-                "A landscape needs at least one direction: pass the network itself, unfrozen."
-            )
-        self._replica = Replica(model, self._live)
-        self._scripted = Scripted(model)
-        self._seen = versions(batch)
+        self.precision: Precision = precision
+        self.weight = 1.0
+        self.live: Point = trainable_of(model, parameters)
+        self.names = tuple(self.live)
+        self._moments = [Moment(model, loss_fn, batch, self.live, _streams(seed))]
         self._graph_checked = False
         self._holding = False
-        self._rng = _streams(seed)
+
+    @property
+    def batches(self) -> int:
+        """How many batches the loss is the mean of."""
+        return len(self._moments)
+
+    def also(self, batch: Batch) -> None:
+        """Add another batch of the same training step, with buffers and random streams as they are now.
+
+        With gradient accumulation a step is taken on several; the loss is the mean of theirs.
+        """
+        self._moments.append(Moment(self.model, self.loss_fn, batch, self.live, RngState.now()))
 
     def here(self) -> dict[str, Tensor]:
         """The model's present trainable parameters, as detached copies."""
-        return {name: p.detach().clone() for name, p in self._live.items()}
+        return {name: p.detach().clone() for name, p in self.live.items()}
 
     def loss(self, at: Point) -> Tensor:
         """L(at), a tensor of shape (). Cost: one forward pass."""
-        return self._evaluate(at, (), lambda loss, _wanted: loss.detach())
+        return self._mean(at, (), lambda loss, _wanted: (loss.detach(), {}))[0]
 
     def loss_and_grad(self, at: Point, wrt: Collection[str] | None = None) -> tuple[Tensor, dict[str, Tensor]]:
         """L(at) and ∇L(at), bit for bit what `loss.backward()` would leave there but for hooks on parameters.
@@ -93,11 +109,11 @@ class Objective:
 
         def differentiated(loss: Tensor, wanted: Point) -> tuple[Tensor, dict[str, Tensor]]:
             if wrt is None and not self._graph_checked:
-                check_graph(loss, self._live)
+                check_graph(loss, self.live)
                 self._graph_checked = True
             return loss.detach(), _gradient(loss, wanted)
 
-        return self._evaluate(at, self.names if wrt is None else wrt, differentiated)
+        return self._mean(at, self.names if wrt is None else wrt, differentiated)
 
     def hvp(self, at: Point, v: Point) -> dict[str, Tensor]:
         """The Hessian-vector product ∇²L(at) v. Cost: about two forward-backward passes.
@@ -106,11 +122,11 @@ class Objective:
         (pytorch#196699).
         """
 
-        def differentiated_twice(loss: Tensor, wanted: Point) -> dict[str, Tensor]:
-            check_graph(loss, self._live)
-            return _gradient(dot(_gradient(loss, wanted, create_graph=True), v), wanted)
+        def differentiated_twice(loss: Tensor, wanted: Point) -> tuple[Tensor, dict[str, Tensor]]:
+            check_graph(loss, self.live)
+            return loss.detach(), _gradient(dot(_gradient(loss, wanted, create_graph=True), v), wanted)
 
-        return self._evaluate(at, self.names, differentiated_twice)
+        return self._mean(at, self.names, differentiated_twice)[1]
 
     def outputs(self, at: Point, modules: Sequence[str]) -> dict[str, Tensor]:
         """What the named submodules return at `at`, detached. Cost: one forward pass.
@@ -121,7 +137,7 @@ class Objective:
         with contextlib.ExitStack() as hooks:
             for name in modules:
                 hooks.callback(submodule(self.model, name).register_forward_hook(keep(name, seen)).remove)
-            self.loss(at)
+            self._evaluate(self._moments[0], at, (), lambda _loss, _wanted: None)
         silent = [name for name in modules if name not in seen]
         if silent:
             raise ValueError(f"{silent[0]!r} returned no tensor during the forward pass; choose a module that does.")
@@ -151,7 +167,7 @@ class Objective:
                 module = submodule(self.model, name)
                 hooks.callback(module.register_forward_pre_hook(tracked).remove)
                 hooks.callback(module.register_forward_hook(tap(name, seen)).remove)
-            return self._evaluate(at, (), differentiated)
+            return self._evaluate(self._moments[0], at, (), differentiated)
 
     @contextlib.contextmanager
     def held(self) -> Generator[None]:
@@ -169,8 +185,24 @@ class Objective:
         finally:
             self._holding = False
 
-    def _evaluate(self, at: Point, wrt: Collection[str], then: Callable[[Tensor, Point], T]) -> T:
-        """`then(loss, wanted)` while everything is as in training; `wanted` are the parameters of `wrt`.
+    def _mean(
+        self, at: Point, wrt: Collection[str], then: Callable[[Tensor, Point], tuple[Tensor, dict[str, Tensor]]]
+    ) -> tuple[Tensor, dict[str, Tensor]]:
+        """The mean over the batches of a loss and what belongs to it; one batch's own, bit for bit."""
+        loss, others = self._evaluate(self._moments[0], at, wrt, then)
+        if self.batches == 1 and self.weight == 1:
+            return loss, others
+        share = self.weight / self.batches
+        loss, others = loss * share, scale(others, share)
+        for moment in self._moments[1:]:
+            more, gradient = self._evaluate(moment, at, wrt, then)
+            loss = loss + share * more
+            for name, value in gradient.items():
+                others[name].add_(value, alpha=share)
+        return loss, others
+
+    def _evaluate(self, moment: Moment, at: Point, wrt: Collection[str], then: Callable[[Tensor, Point], T]) -> T:
+        """`then(loss, wanted)` on one batch while all is as in training; `wanted` are the parameters of `wrt`.
 
         Differentiation belongs inside: checkpointed activations are computed again in the backward pass, and must
         meet the same parameters, buffers and draws.
@@ -181,23 +213,12 @@ class Objective:
                 f"a point needs a value for each of the {len(self.names)} trainable parameters and no other; "
                 f"found a difference at {odd[0]!r}. Start from `objective.here()`."
             )
-        check_batch(self.batch, self._seen)
-        # Copies: a forward pass may clamp its weights. All require gradients, as in training: a loss may ask for it.
-        leaves = {name: like(live, at[name]) for name, live in self._live.items()}
-        wanted = {name: leaves[name] for name in wrt}
 
-        def work() -> T:
-            return then(scalar(self.loss_fn(self.model, self.batch)), wanted)
+        def work(leaves: Point) -> T:
+            return then(scalar(self.loss_fn(self.model, moment.batch)), {name: leaves[name] for name in wrt})
 
-        with self.held(), torch.enable_grad(), self._replica.installed(leaves):
-            self._rng.restore()
-            try:
-                result = self._scripted.run(work, leaves)
-            except RuntimeError as error:
-                explain_devices(error, leaves, self.batch)
-                raise
-        check_batch(self.batch, self._seen)
-        return result
+        with self.held(), conditions(self.precision):
+            return moment.evaluate(at, work)
 
 
 def _streams(seed: int | RngState | None) -> RngState:

@@ -9,7 +9,7 @@ import contextlib
 import copy
 import random
 from collections import OrderedDict, defaultdict, deque
-from collections.abc import Generator, Mapping
+from collections.abc import Generator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -30,13 +30,14 @@ class Replica:
     """What a model's modules hold now: copies of everything but trainable parameters, whose places are remembered.
 
     Args:
-        model: Used where it lies; compiled TorchScript modules, whose state is not Python's, are left out.
+        roots: The model, and what else the loss runs; used where they lie. Compiled TorchScript modules, whose state
+            is not Python's, are left out.
         trainable: The parameters that each evaluation supplies, by name.
     """
 
-    def __init__(self, model: nn.Module, trainable: Mapping[str, Tensor]) -> None:
+    def __init__(self, roots: Sequence[nn.Module], trainable: Mapping[str, Tensor]) -> None:
         self._trainable = dict(trainable)
-        modules = _modules(model)
+        modules = _modules(roots)
         self._same: Memo = {id(module): module for module in modules}
         memo = self._same | {id(p): p for p in trainable.values()}
         self._states = [(module, *_frozen(vars(module), memo)) for module in modules]
@@ -71,10 +72,10 @@ def like(tensor: Tensor, value: Tensor) -> Tensor:
     return fresh.requires_grad_(tensor.requires_grad)
 
 
-def _modules(model: nn.Module) -> list[nn.Module]:
-    """The model's modules, and those that it hides in lists or plain attributes, as one keeps a teacher."""
+def _modules(roots: Sequence[nn.Module]) -> list[nn.Module]:
+    """The roots' modules, and those that they hide in lists or plain attributes, as one keeps a teacher."""
     found: dict[int, nn.Module] = {}
-    waiting: list[Any] = [model]
+    waiting: list[Any] = [*roots]
     while waiting:
         item = waiting.pop()
         if isinstance(item, nn.Module) and id(item) not in found:

@@ -5,53 +5,30 @@ the step happen untouched, and then measures the loss that the step saw. Between
 """
 
 import contextlib
-import operator
+import time
+import weakref
 from collections.abc import Callable, Generator, Mapping, Sequence
-from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
-from typing import Any
 
-from torch import Tensor, nn
+import torch
+from torch import nn
 from torch.optim import Optimizer
 
-from clinometer.measure.objective import Batch, LossFn, Objective
-from clinometer.measure.point import Point
+from clinometer.measure.conditions import Precision, check_precision
+from clinometer.measure.contract import trainable_of
+from clinometer.measure.objective import Batch, LossFn
 from clinometer.measure.rng import RngState
-from clinometer.record.schedules import Schedule, every
+from clinometer.record.arguments import check_probes, index_of, named, optimizers_of, row_of, schedules_of
+from clinometer.record.attempt import Attempt, Probe, Step, held_by, warn
+from clinometer.record.budget import Budget
+from clinometer.record.schedules import Schedule
 from clinometer.store import Row, Store, Table
 
+__all__ = ["Probe", "Recorder", "Sink", "Step"]
+
+Sink = Callable[[int, Mapping[str, Row]], None]
+
 _NOTHING = contextlib.nullcontext()
-
-
-@dataclass(frozen=True)
-class Step:
-    """One training step, as a probe sees it."""
-
-    index: int
-    objective: Objective  # the loss that this step saw
-    before: Point  # the parameters before the step
-    after: Point  # the parameters after it
-    lr: float | None  # of the optimizer's first group; None without an optimizer
-
-    @cached_property
-    def start(self) -> tuple[Tensor, Point]:
-        """Loss and gradient at `before`: one forward-backward pass, shared by all probes of the step."""
-        return self.objective.loss_and_grad(self.before)
-
-    @property
-    def loss(self) -> Tensor:
-        """The training loss of this step, bit for bit."""
-        return self.start[0]
-
-    @property
-    def gradient(self) -> Point:
-        """Its gradient, before any clipping or accumulation."""
-        return self.start[1]
-
-
-# A probe may carry `check(model, optimizer)`, which raises where it could not work; the recorder calls it at once.
-Probe = Callable[[Step], Row]
 
 
 class Recorder:
@@ -59,8 +36,12 @@ class Recorder:
 
     Weights, buffers, gradients, optimizer state, random streams, modes and hooks end as in a run without the
     recorder, also when a probe raises (the error is passed on, and nothing of that step is written). Put the
-    whole step in the block, from the forward pass to the optimizer's step. Cost: two copies of the parameters
-    and what the probes say, on scheduled steps; under a microsecond on others.
+    whole step in the block `with recorder.step(batch):`, from the forward pass to the optimizer's step; or write
+    `recorder.step(batch)` as a line before it. Cost: two copies of the parameters and what the probes say, on
+    scheduled steps; under a microsecond on others.
+
+    With `optimizer`, a step is a step of the optimizer: batches before one (gradient accumulation) are measured
+    together, and the parameters that it holds are those that are moved, such as one network's of two.
 
     Args:
         model: The model in training.
@@ -68,9 +49,11 @@ class Recorder:
         probes: What to measure: functions from a `Step` to a row, or a mapping from name to function.
         when: A schedule: says of a step's index whether to measure. A mapping from probe name to schedule gives
             each probe its own.
-        optimizer: Where to read the learning rate, for probes that walk in multiples of it.
+        optimizer: The one that trains the model, or a list of them; the learning rate is that of its first group.
         to: A folder for `rows.sqlite`, written as the run goes; memory by default.
         start: The index of the first step; a resumed run passes its own, and rows from there on are dropped.
+        precision: `float32` measures with autocast off, `training` as the loop computes.
+        sinks: Where else the rows go, such as `trackers.tensorboard("logs")`.
 
     Raises:
         ValueError: if `to` holds rows of another run, two probes have one name, or a probe cannot work on this model.
@@ -79,6 +62,7 @@ class Recorder:
     Example:
         >>> import torch
         >>> from clinometer.record.probes import landscape
+        >>> from clinometer.record.schedules import every
         >>> model = nn.Linear(1, 1, bias=False)
         >>> optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
         >>> loss_fn = lambda model, batch: 2 * model(batch).square().sum()       # β = 4
@@ -98,51 +82,140 @@ class Recorder:
         probes: Sequence[Probe] | Mapping[str, Probe],
         when: Schedule | Mapping[str, Schedule] | None = None,
         *,
-        optimizer: Optimizer | None = None,
+        optimizer: Optimizer | Sequence[Optimizer] | None = None,
         to: str | Path | None = None,
         start: int = 0,
+        precision: Precision = "float32",
+        sinks: Sequence[Sink] = (),
     ) -> None:
+        if not callable(loss_fn):
+            raise TypeError(f"loss_fn must be a function of model and batch; found {loss_fn!r}.")
+        check_precision(precision)
         self.model = model
         self.loss_fn = loss_fn
-        self.probes = _named(probes)
-        self.schedules = _schedules(self.probes, when)
-        self.optimizer = optimizer
-        self.index = operator.index(start)
-        self._check()
+        self.probes = named(probes)
+        self.schedules = schedules_of(self.probes, when)
+        self.optimizers = optimizers_of(optimizer)
+        self.index = index_of(start)
+        self.precision: Precision = precision
+        self.sinks = list(sinks)
+        self._first = next(iter(trainable_of(model, held_by(self.optimizers)).values()))  # its version tells of moves
+        self._version = self._first._version
+        check_probes(self.probes, model, self.optimizers)
         self.store = Store(None if to is None else Path(to) / "rows.sqlite")
         self._resume(start)
+        self._attempt: Attempt | None = None
+        self._due: list[str] = []
+        self._inside = False  # a `with` block: the step ends where it does
+        self._taken = True  # the step that began last is over
+        self._hooked = _hook(self)
+        self._doubted = False
+        for schedule, names in self.schedules:
+            if isinstance(schedule, Budget):
+                schedule.declare(1 + sum(float(getattr(self.probes[name], "cost", 1.0)) for name in names), int)
 
     def step(self, batch: Batch) -> contextlib.AbstractContextManager[None]:
-        """The block around one training step on `batch`."""
-        index, self.index = self.index, self.index + 1
-        due = [name for name, schedule in self.schedules.items() if schedule(index)]
-        return self._measured(index, batch, due) if due else _NOTHING
+        """Begin a training step on `batch`, or go on with one; the block around it, or a line before it."""
+        if self._goes_on():
+            if self._attempt:
+                self._attempt.objective.also(batch)
+        else:
+            self._begin(batch)
+        return self._block() if self._attempt else _NOTHING
 
     def read(self, probe: str) -> Table:
         """The rows of one probe so far: "step" (n,), and each of its fields (n, ...)."""
+        if self._taken or not self._hooked:
+            self._finish()
         return self.store.read(probe)
 
-    @contextlib.contextmanager
-    def _measured(self, index: int, batch: Batch, due: Sequence[str]) -> Generator[None]:
-        objective = Objective(self.model, self.loss_fn, batch)
-        before = objective.here()
-        lr = None if self.optimizer is None else float(self.optimizer.param_groups[0]["lr"])
-        yield
-        step = Step(index, objective, before, objective.here(), lr)
-        with RngState.now().replayed():  # a probe may draw: a random direction, say
-            rows = {name: _row(name, self.probes[name](step)) for name in due}
-        self.store.append(index, rows)
+    def _goes_on(self) -> bool:
+        """Whether the step that began last has yet to be taken: gradients accumulate."""
+        if self._taken or not self._hooked:
+            return False
+        if self._attempt and not self._attempt.waits_for_more():
+            self._drop()  # a scaler found infinite gradients and skipped the step; this batch is for it, then
+            self.index -= 1
+            return False
+        if self._version == self._first._version:
+            return True
+        self._hooked = False
+        warn(
+            "the parameters moved, but not by a step of the optimizer that the recorder was given; from here on each "
+            "batch counts as one step. If another optimizer trains the model, pass that, or a list of all."
+        )
+        return False
 
-    def _check(self) -> None:
-        """Say now what would go wrong at the first scheduled step, which may be hours away."""
-        if not callable(self.loss_fn):
-            raise TypeError(f"loss_fn must be a function of model and batch; found {self.loss_fn!r}.")
-        if self.optimizer is not None and not hasattr(self.optimizer, "param_groups"):
-            raise TypeError(f"optimizer must be a torch optimizer; found {self.optimizer!r}.")
-        if self.index < 0:
-            raise ValueError(f"start must be 0 or more; found {self.index}.")
-        for probe in self.probes.values():
-            getattr(probe, "check", _no_check)(self.model, self.optimizer)
+    def _begin(self, batch: Batch) -> None:
+        self._finish()  # without an optimizer the next step is the first to know that the last one is over
+        index, self.index = self.index, self.index + 1
+        self._taken, self._version = False, self._first._version
+        self._due = [name for schedule, names in self.schedules if schedule(index) for name in names]
+        if self._due:
+            with self._timed():
+                self._attempt = Attempt(index, self.model, self.loss_fn, batch, self.optimizers, self.precision)
+
+    @contextlib.contextmanager
+    def _block(self) -> Generator[None]:
+        self._inside = True
+        try:
+            yield
+        except BaseException:
+            self._drop()
+            raise
+        finally:
+            self._inside = False
+        attempt = self._attempt
+        if attempt and (self._taken or not self._hooked or attempt.has_moved() or not attempt.waits_for_more()):
+            self._finish()
+
+    def stepped(self) -> None:
+        """The optimizer says that it has taken its step; of several, the last may be yet to come."""
+        self._taken = True
+        if self._attempt and not self._inside and len(self.optimizers) == 1:
+            self._finish()
+
+    def _drop(self) -> None:
+        attempt, self._attempt, self._taken = self._attempt, None, True
+        if attempt:
+            attempt.witness.rest()
+
+    def _finish(self) -> None:
+        attempt = self._attempt
+        if attempt is None:
+            return
+        self._drop()
+        with self._timed(), RngState.now().replayed():  # a probe may draw: a random direction, say
+            step = attempt.step()
+            rows = {name: row_of(name, self.probes[name](step)) for name in self._due}
+            self.store.append(step.index, rows)
+        self._say(attempt.doubt(step))
+        for sink in list(self.sinks):
+            self._tell(sink, step.index, rows)
+
+    @contextlib.contextmanager
+    def _timed(self) -> Generator[None]:
+        """Tell the budgets what was spent inside the block, work queued before it left out."""
+        due = (schedule for schedule, names in self.schedules if names[0] in self._due)
+        budgets = [schedule for schedule in due if isinstance(schedule, Budget)]
+        if budgets and torch.cuda.is_initialized():
+            torch.cuda.synchronize()
+        began = time.perf_counter()
+        yield
+        for budget in budgets:
+            budget.paid((time.perf_counter() - began) / len(budgets))
+
+    def _say(self, doubt: str | None) -> None:
+        if doubt and not self._doubted:
+            self._doubted = True
+            warn(doubt)
+
+    def _tell(self, sink: Sink, index: int, rows: Mapping[str, Row]) -> None:
+        try:
+            sink(index, rows)
+        except Exception as error:  # a tracker that is down must not end the training that it tracks
+            self.sinks.remove(sink)
+            warn(f"a sink failed and gets no more rows ({type(error).__name__}: {error}); they are in the store.")
 
     def _resume(self, start: int) -> None:
         last = self.store.last_step()
@@ -154,37 +227,16 @@ class Recorder:
         self.store.drop_from(start)
 
 
-def _schedules(probes: Mapping[str, Probe], when: Any) -> dict[str, Schedule]:
-    """Each probe's schedule: its own, or the one for all."""
-    chosen = dict(when) if isinstance(when, Mapping) else dict.fromkeys(probes, every(100) if when is None else when)
-    if set(chosen) != set(probes):
-        raise ValueError(f"`when` has schedules for {', '.join(chosen)}; expected one for each of {', '.join(probes)}.")
-    for schedule in chosen.values():
-        if not callable(schedule):
-            raise TypeError(f"when must be a schedule such as every(100); found {schedule!r}.")
-    return chosen
+def _hook(recorder: Recorder) -> bool:
+    """Have the optimizers tell when they step; whether they can."""
+    known = weakref.ref(recorder)  # an optimizer that outlives the recorder does not keep it
 
+    def stepped(_optimizer: Optimizer, _args: object, _kwargs: object) -> None:
+        found = known()
+        if found:
+            found.stepped()
 
-def _no_check(_model: nn.Module, _optimizer: Optimizer | None) -> None:
-    """A probe without a `check` of its own accepts everything."""
-
-
-def _row(name: str, row: Any) -> Row:
-    if not isinstance(row, Mapping):
-        raise TypeError(
-            f"the probe {name!r} returned {type(row).__name__}; expected a mapping from names to numbers or arrays. "
-            "A probe is made by a call: probes=[landscape()], not probes=[landscape]."
-        )
-    return row
-
-
-def _named(probes: Any) -> dict[str, Probe]:
-    if not isinstance(probes, Mapping | Sequence) or not probes:
-        raise TypeError(f"probes must be a nonempty list or mapping, such as [landscape()]; found {probes!r}.")
-    if isinstance(probes, Mapping):
-        return dict(probes)
-    names = [str(getattr(probe, "__name__", type(probe).__name__)) for probe in probes]
-    twice = {name for name in names if names.count(name) > 1}
-    if twice:
-        raise ValueError(f"two probes are named {twice.pop()!r}; pass a mapping: probes={{'name': probe, ...}}.")
-    return dict(zip(names, probes, strict=True))
+    able = [optimizer for optimizer in recorder.optimizers if hasattr(optimizer, "register_step_post_hook")]
+    for optimizer in able:
+        weakref.finalize(recorder, optimizer.register_step_post_hook(stepped).remove)
+    return bool(able)

@@ -11,7 +11,8 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
@@ -60,7 +61,7 @@ def train_together(runs: Mapping[Config, Path], device: str = "cpu") -> None:
     point = _stack(models)
     optimizer = torch.optim.SGD(point.values(), lr=config.lr, momentum=config.momentum)
     training = {
-        index: _recorder(c, task.single, models[index], data[index], optimizer, folder)
+        index: _recorder(c, task.single, models[index], data[index], folder)
         for index, (c, folder) in enumerate(runs.items())
     }
     torch.manual_seed(config.seed)  # the noise layers' draws
@@ -134,15 +135,15 @@ def _stack(models: Sequence[nn.Module]) -> dict[str, Tensor]:
     return point
 
 
-def _recorder(
-    config: Config, loss_fn: LossFn, model: nn.Module, data: Regression, optimizer: Any, folder: Path
-) -> Recorder:
+def _recorder(config: Config, loss_fn: LossFn, model: nn.Module, data: Regression, folder: Path) -> Recorder:
     probes = {name: _seeded(probe, config.seed) for name, probe in probes_of(model, SIZES).items()}
     if stacks(config):  # histograms and the gradients of single samples are not among the statistics
         for name in {"activations", "batchnorm_terms"} & probes.keys():
             probes[name] = _looking_at(probes[name], _on_samples(_scale(config)), data)
     schedules = {name: at(*steps_of(config, name)) for name in probes}
-    return Recorder(model, loss_fn, probes, schedules, optimizer=optimizer, to=folder)
+    # The optimizer holds all networks' parameters along an axis; this one's learning rate is all that is asked of it.
+    rate = SimpleNamespace(param_groups=[{"params": list(model.parameters()), "lr": config.lr}])
+    return Recorder(model, loss_fn, probes, schedules, optimizer=cast("torch.optim.Optimizer", rate), to=folder)
 
 
 def _looking_at(probe: Probe, loss_fn: LossFn, batch: Any) -> Probe:

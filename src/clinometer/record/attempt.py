@@ -1,0 +1,128 @@
+"""One scheduled step under way: what it started from, and the batches it has been taken on so far."""
+
+import math
+import warnings
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import torch
+from torch import Tensor, nn
+from torch.optim import Optimizer
+
+from clinometer.measure.conditions import Precision
+from clinometer.measure.objective import Batch, LossFn, Objective
+from clinometer.measure.point import Point
+from clinometer.record.witness import Witness
+from clinometer.store import Row
+
+_EXACT, _ROUNDED = 1e-3, 3e-2  # how far the training loss may lie from loss_fn's, and with casts to half precision
+
+
+@dataclass(frozen=True)
+class Step:
+    """One training step, as a probe sees it."""
+
+    index: int
+    objective: Objective  # the loss that this step saw
+    before: Point  # the parameters before the step
+    after: Point  # the parameters after it
+    lr: float | None  # of the optimizer's first group; None without an optimizer
+
+    @cached_property
+    def start(self) -> tuple[Tensor, Point]:
+        """Loss and gradient at `before`: one forward-backward pass, shared by all probes of the step."""
+        return self.objective.loss_and_grad(self.before)
+
+    @property
+    def loss(self) -> Tensor:
+        """The training loss of this step, bit for bit."""
+        return self.start[0]
+
+    @property
+    def gradient(self) -> Point:
+        """Its gradient, before any clipping; with accumulation, that of all batches of the step."""
+        return self.start[1]
+
+
+# A probe may carry `check(model, optimizer)`, which raises where it could not work and is called at once, and `cost`,
+# in forward-backward passes beside the one at the start that the step's probes share.
+Probe = Callable[[Step], Row]
+
+
+class Attempt:
+    """A scheduled step that has begun.
+
+    Args:
+        index: The step's index.
+        model, loss_fn, batch, precision: As for `Objective`.
+        optimizers: Whose parameters are moved; all of the model's without one.
+    """
+
+    def __init__(
+        self,
+        index: int,
+        model: nn.Module,
+        loss_fn: LossFn,
+        batch: Batch,
+        optimizers: Sequence[Optimizer],
+        precision: Precision,
+    ) -> None:
+        self.index = index
+        self.lr = float(optimizers[0].param_groups[0]["lr"]) if optimizers else None
+        self.objective = Objective(model, loss_fn, batch, parameters=held_by(optimizers), precision=precision)
+        self.before = self.objective.here()
+        self.witness = Witness(self.objective.live)
+        self.witness.watch()
+
+    def waits_for_more(self) -> bool:
+        """Whether gradients are held for a step to come; a scaler that skips a step leaves none, or infinite ones."""
+        held = [p.grad.detach().float() for p in self.objective.live.values() if p.grad is not None]
+        sizes = [float(torch.linalg.vector_norm(gradient)) for gradient in held]
+        return any(sizes) and all(map(math.isfinite, sizes))
+
+    def has_moved(self) -> bool:
+        """Whether any parameter is not what it was."""
+        return any(not torch.equal(p.detach(), self.before[name]) for name, p in self.objective.live.items())
+
+    def step(self) -> Step:
+        """The step, now that it has been taken."""
+        if self.witness.foreign and self.witness.loss is None:
+            raise ValueError(
+                "the step that was recorded trained another model than the recorder's: its backward pass reached none "
+                "of the recorder's parameters. Make one Recorder per model, each around its own model's step."
+            )
+        seen = self.witness.loss
+        if self.objective.batches > 1 and seen is not None:
+            # The loop may add its batches' losses up, or divide each by their number: gradients tell no other way.
+            mean = float(self.objective.loss(self.before))
+            total = mean * self.objective.batches
+            self.objective.weight = self.objective.batches if abs(seen - total) < abs(seen - mean) else 1.0
+        return Step(self.index, self.objective, self.before, self.objective.here(), self.lr)
+
+    def doubt(self, step: Step) -> str | None:
+        """What to say if training minimised something else than `loss_fn`; looked at where its value is known."""
+        seen = self.witness.loss
+        if seen is None or "start" not in vars(step):
+            return None
+        ours = float(step.loss)
+        gap = abs(ours - seen)
+        if not gap > (_ROUNDED if self.witness.rounded else _EXACT) * max(abs(ours), abs(seen)):
+            return None  # also where either is infinite or NaN
+        times = f", {ours / seen:.4g} times as much" if seen else ""
+        return (
+            f"loss_fn gives {ours:.6g} at step {self.index}, where training called .backward() on {seen:.6g}: off by "
+            f"{gap:.3g}{times}. What is measured is not what is trained. Let loss_fn return that very loss, call "
+            "recorder.step(batch) before the forward pass, and give it the batch as the model gets it."
+        )
+
+
+def held_by(optimizers: Sequence[Optimizer]) -> list[Tensor] | None:
+    """The parameters that these optimizers move; None, for all, without one."""
+    held = [p for optimizer in optimizers for group in optimizer.param_groups for p in group["params"]]
+    return held if optimizers else None
+
+
+def warn(message: str) -> None:
+    """Say something once that does not stop the run."""
+    warnings.warn(f"clinometer: {message}", stacklevel=3)

@@ -1,0 +1,106 @@
+"""A schedule that learns what measuring costs and keeps it within a share of the run's time."""
+
+import math
+import statistics
+import time
+from collections.abc import Callable
+
+_WARM_UP = 5  # the first steps allocate, compile and fill caches: they tell nothing of the others
+
+
+class Budget:
+    """Measures as often as a share of the run's time allows; see `within_budget`.
+
+    Training time and measuring time are counted apart. A step is measured once the share of the training time covers
+    what was spent so far and half of the next measurement, so that the error stays below half a measurement.
+
+    Args:
+        fraction: Time for measuring over time for everything else.
+    """
+
+    def __init__(self, fraction: float) -> None:
+        if not 0 < fraction <= 1:
+            raise ValueError(f"within_budget(fraction) needs a share in (0, 1]; found {fraction}. 0.05 is 5%.")
+        self.fraction = fraction
+        self.trained = 0.0  # seconds, of steps as they typically are
+        self.spent = 0.0  # seconds
+        self.steps = 0
+        self.measured = 0
+        self._units = 1.0
+        self._agreed: Callable[[int], int] = int
+        self._next: int | None = None
+        self._began: float | None = None
+        self._recent: list[float] = []  # seconds of the steps since the last look
+
+    def __call__(self, step: int) -> bool:
+        """Whether to measure this step; asked once per step, at its start."""
+        now = time.perf_counter()
+        if self._began is not None:
+            self._recent.append(now - self._began)
+        self._began = now
+        self.steps += 1
+        if self._next is None:
+            self._next = step + _WARM_UP
+        return step >= self._next and self._due(step)
+
+    def declare(self, units: float, agreed: Callable[[int], int]) -> None:
+        """Be told the probes' declared cost, in forward-backward passes, and how several processes come to agree."""
+        self._units, self._agreed = units, agreed
+
+    def paid(self, seconds: float) -> None:
+        """Be told what a part of a measurement took; it is no part of the step it fell into."""
+        self.spent += seconds
+        if self._began is not None:
+            self._began += seconds
+
+    @property
+    def overhead(self) -> float:
+        """Time for measuring over time for everything else, so far."""
+        self._settle()
+        return self.spent / self.trained if self.trained else 0.0
+
+    def __str__(self) -> str:
+        return (
+            f"within {self.fraction:.3g} of the run's time: measured {self.measured} of {self.steps} steps, skipped "
+            f"{self.steps - self.measured}, overhead {self.overhead:.3f}"
+        )
+
+    def _due(self, step: int) -> bool:
+        typical = self._settle()
+        # A pass is most of a step: so much is known before the first measurement.
+        cost = self.spent / self.measured if self.measured else self._units * typical
+        wait = (self.spent + cost / 2) / self.fraction - self.trained
+        self._next = self._agreed(step + max(0, math.ceil(wait / typical)))
+        if self._next > step:
+            return False
+        self._next = step + 1
+        self.measured += 1
+        return True
+
+    def _settle(self) -> float:
+        """Count the steps since the last look, pauses (validation, a checkpoint) as typical steps; a typical step."""
+        if not self._recent:
+            return self._typical
+        self._typical = max(statistics.median(self._recent), 1e-9)
+        self.trained += sum(min(seconds, 3 * self._typical) for seconds in self._recent)
+        self._recent.clear()
+        return self._typical
+
+    _typical = 1e-9
+
+
+def within_budget(fraction: float) -> Budget:
+    """As often as `fraction` of the run's time allows: 0.05 makes a run about 5% longer.
+
+    What a measurement costs is learned as the run goes, from the probes' declared cost at first; `str()` of the
+    schedule says what was measured and what was skipped. One object for several probes measures them at the same steps;
+    a mapping with one each spends on each by itself.
+
+    Raises:
+        ValueError: if `fraction` does not lie in (0, 1].
+
+    Example:
+        >>> print(within_budget(0.05))
+        within 0.05 of the run's time: measured 0 of 0 steps, skipped 0, overhead 0.000
+    """
+    return Budget(fraction)
