@@ -4,14 +4,16 @@ The instrument (`Recorder` and its probes), the measurements it is made of, and 
 and papers are in `clinometer.study` and `clinometer.papers`.
 """
 
-from clinometer.measure.activations import Drift, Histogram, Moments, drift, histogram, moments
+from clinometer.measure.activations import drift, histogram, moments
 from clinometer.measure.line import Line, effective_smoothness, gradient_predictiveness, loss_range, walk
 from clinometer.measure.objective import Batch, LossFn, Objective
 from clinometer.measure.point import Point
 from clinometer.measure.rng import RngState
 from clinometer.measure.shift import Shift, covariate_shift, layers_of
 from clinometer.nn.norms import NORMS
-from clinometer.record.probes import activations, batchnorm_terms, headroom, internal_shift, landscape
+from clinometer.record.budget import within_budget
+from clinometer.record.lines import headroom, landscape, noise_floor
+from clinometer.record.probes import activations, batchnorm_terms, internal_shift
 from clinometer.record.recorder import Probe, Recorder, Step
 from clinometer.record.schedules import at, every, log_spaced
 from clinometer.store import Store
@@ -19,11 +21,8 @@ from clinometer.store import Store
 __all__ = [
     "NORMS",
     "Batch",
-    "Drift",
-    "Histogram",
     "Line",
     "LossFn",
-    "Moments",
     "Objective",
     "Point",
     "Probe",
@@ -48,5 +47,7 @@ __all__ = [
     "log_spaced",
     "loss_range",
     "moments",
+    "noise_floor",
     "walk",
+    "within_budget",
 ]

@@ -4,8 +4,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import nn
 
-from clinometer import Moments, drift, histogram, moments
-from clinometer.measure.activations import units
+from clinometer import drift, histogram, moments
+from clinometer.measure.activations import Moments, units
 
 
 @given(st.integers(0, 1000), st.sampled_from([(9, 3), (5, 3, 4), (5, 3, 4, 2)]))

@@ -11,7 +11,18 @@ import torch
 from models import batch, cross_entropy, everything
 from properties import assert_same, traces
 
-from clinometer import Probe, Recorder, Step, activations, batchnorm_terms, every, headroom, internal_shift, landscape
+from clinometer import (
+    Probe,
+    Recorder,
+    Step,
+    activations,
+    batchnorm_terms,
+    every,
+    headroom,
+    internal_shift,
+    landscape,
+    noise_floor,
+)
 
 PROBES: dict[str, Callable[[], Probe]] = {
     "landscape": landscape,
@@ -21,6 +32,9 @@ PROBES: dict[str, Callable[[], Probe]] = {
     "batchnorm_terms": batchnorm_terms,
     "landscape_update": lambda: landscape(direction="update"),
     "headroom": headroom,
+    "landscape_blocks": lambda: landscape(blocks="layers"),
+    "headroom_blocks": lambda: headroom(blocks=["first.*", "*.bias"]),
+    "noise_floor": noise_floor,
 }
 
 

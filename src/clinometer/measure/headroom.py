@@ -5,7 +5,7 @@ that it could have been thirty times as long.
 """
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 
 from torch import Tensor
@@ -31,6 +31,7 @@ def headroom(
     direction: Point,
     *,
     precision: float = 0.1,
+    only: Collection[str] | None = None,
     start: tuple[Tensor, Point] | None = None,
 ) -> Headroom:
     """How far along `direction` the loss stays below L(x), and the gradient within 90° of g(x).
@@ -49,6 +50,7 @@ def headroom(
         origin: Where the step starts, x.
         direction: The step, d; names that it lacks do not move.
         precision: The relative width of the bracket that is left.
+        only: The parameters whose gradient is looked at, such as a layer's that alone moves; all by default.
         start: Loss and gradient at `origin`, where they are known already.
 
     Returns:
@@ -71,6 +73,7 @@ def headroom(
     if not 0 < precision < 1:
         raise ValueError(f"`precision` must lie in (0, 1); found {precision}. Pass e.g. 0.1.")
     loss, gradient = start or objective.loss_and_grad(origin)
+    gradient = gradient if only is None else {name: gradient[name] for name in only}
     if not float(norm(direction)) > 0 or not math.isfinite(float(loss)):
         step(origin, direction, 0.0)  # for its errors
         return Headroom(math.nan, math.nan, 0 if start else 1)
@@ -78,7 +81,7 @@ def headroom(
 
     def look(size: float) -> tuple[bool, bool]:
         if size not in seen:
-            reached, there = objective.loss_and_grad(step(origin, direction, size))
+            reached, there = objective.loss_and_grad(step(origin, direction, size), only)
             seen[size] = bool(reached < loss), bool(dot(there, gradient) > 0)
         return seen[size]
 

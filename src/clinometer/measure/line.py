@@ -5,7 +5,7 @@ other functions here read the paper's quantities from it.
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -34,6 +34,7 @@ def walk(
     direction: Point,
     sizes: Sequence[float] | Tensor,
     *,
+    only: Collection[str] | None = None,
     start: tuple[Tensor, Point] | None = None,
 ) -> Line:
     """Loss and gradient at `origin + a · direction` for each size a.
@@ -46,6 +47,7 @@ def walk(
         origin: Where the walk starts, x; `objective.here()` for the present parameters.
         direction: Where it goes, d; minus the gradient in the paper. Names that it lacks do not move.
         sizes: The step sizes a, shape (s,), finite, in any order; 0 gives the loss at the origin, bit for bit.
+        only: The parameters whose gradient is compared, such as a layer's that alone moves; all by default.
         start: Loss and gradient at `origin`, where they are known already.
 
     Returns:
@@ -65,9 +67,11 @@ def walk(
     """
     steps = check_sizes(sizes)
     loss, gradient = start or objective.loss_and_grad(origin)
+    if only is not None:
+        gradient = {name: gradient[name] for name in only}
     length = norm(direction)
     with objective.held():
-        looks = [_look(objective, step(origin, direction, size), gradient) for size in steps]
+        looks = [_look(objective, step(origin, direction, size), gradient, only) for size in steps]
     losses, gaps, cosines = zip(*looks, strict=True)
     taken = torch.tensor(steps, dtype=length.dtype, device=length.device)
     return Line(
@@ -166,9 +170,9 @@ def check_sizes(sizes: Sequence[float] | Tensor) -> list[float]:
     return values
 
 
-def _look(objective: Objective, at: Point, start: Point) -> tuple[Tensor, Tensor, Tensor]:
+def _look(objective: Objective, at: Point, start: Point, only: Collection[str] | None) -> tuple[Tensor, Tensor, Tensor]:
     """The loss at a point, and how its gradient compares; the gradient itself is gone before the next one comes."""
-    loss, gradient = objective.loss_and_grad(at)
+    loss, gradient = objective.loss_and_grad(at, only)
     return (loss, *gap_and_cosine(gradient, start))
 
 

@@ -61,7 +61,7 @@ class Recorder:
 
     Example:
         >>> import torch
-        >>> from clinometer.record.probes import landscape
+        >>> from clinometer.record.lines import landscape
         >>> from clinometer.record.schedules import every
         >>> model = nn.Linear(1, 1, bias=False)
         >>> optimizer = torch.optim.SGD(model.parameters(), lr=0.1)

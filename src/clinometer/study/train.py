@@ -10,7 +10,8 @@ from torch.nn import functional as F
 
 from clinometer.measure.batchnorm import batchnorms_of
 from clinometer.nn.vgg import PLANS, VGG, glorot_
-from clinometer.record.probes import activations, batchnorm_terms, internal_shift, landscape
+from clinometer.record.lines import landscape
+from clinometer.record.probes import activations, batchnorm_terms, internal_shift
 from clinometer.record.recorder import Probe, Recorder
 from clinometer.record.schedules import at
 from clinometer.study.config import Config
