@@ -54,7 +54,7 @@ print(f"step    loss  headroom of {', '.join(names)}: below 1 a layer's own step
 for step, room in zip(rows["step"], rows["loss"], strict=True):
     print(f"{step:4d}  {losses[step]:6.4g}  " + "".join(f"{r:8.4g}" for r in room))
 first = next(i for i, room in enumerate(rows["loss"]) if room.min() < 2)
-print(f"{names[rows['loss'][first].argmin()]}: below 2 at step {rows['step'][first]}; the loss falls until step", end=" ")
-print(losses.index(min(losses)))
+suspect, lowest = names[rows["loss"][first].argmin()], losses.index(min(losses))
+print(f"{suspect}: below 2 at step {rows['step'][first]}; the loss falls until step {lowest}")
 for name in names:
     print(f"with a tenth of the learning rate for {name:5s} the loss ends at {train(name)[0][-1]:.3g}")
