@@ -22,6 +22,8 @@ from rich.console import Console
 from rich.text import Text
 
 from clinometer.papers import PAPERS
+from clinometer.report.attached import report_run
+from clinometer.report.blocks import ranks_table
 from clinometer.report.reports import Results, arm_name, report, seeds_said
 from clinometer.report.terminal import claims_table, progress, theorems_table
 from clinometer.study.config import one_of
@@ -104,13 +106,19 @@ def reproduce(
 
 @app.command(name="report")
 def report_(folder: Path, /) -> int:
-    """Decide, draw and write again from the runs that a study's folder holds; nothing is trained.
+    """Decide, draw and write again from what a study's folder holds, or a recorder's; nothing is trained.
 
     Parameters
     ----------
     folder
-        The study's folder.
+        The study's folder, or one that a Recorder writes to: then blocks are ranked.
     """
+    if (folder / "rows.sqlite").is_file():
+        with _bad_input():
+            for probe, ranks in report_run(folder).items():
+                console.print(ranks_table(probe, ranks))
+        _say_where(folder)
+        return 0
     with _bad_input():
         facts = study_facts(folder)
         study = PAPERS[one_of("paper", str(facts.get("study")), PAPERS)]()

@@ -55,7 +55,7 @@ def headroom(
 
     Returns:
         `Headroom`: infinite where a multiple of 4096 is still good, 0 where one of 1/4096 is not, NaN if d has no
-        length or the loss at the start is not finite.
+        length, the loss at the start is not finite, or the whole step does not change the loss in its last digit.
 
     Raises:
         ValueError: if `precision` does not lie in (0, 1), or `direction` does not fit `origin`.
@@ -77,16 +77,18 @@ def headroom(
     if not float(norm(direction)) > 0 or not math.isfinite(float(loss)):
         step(origin, direction, 0.0)  # for its errors
         return Headroom(math.nan, math.nan, 0 if start else 1)
-    seen: dict[float, tuple[bool, bool]] = {}
+    seen: dict[float, tuple[float, bool]] = {}
 
-    def look(size: float) -> tuple[bool, bool]:
+    def look(size: float) -> tuple[float, bool]:
         if size not in seen:
             reached, there = objective.loss_and_grad(step(origin, direction, size), only)
-            seen[size] = bool(reached < loss), bool(dot(there, gradient) > 0)
+            seen[size] = float(reached), bool(dot(there, gradient) > 0)
         return seen[size]
 
     with objective.held():
-        falls = _first_failure(lambda size: look(size)[0], precision)
+        # A loss that does not change at all, in its last digit, is too coarse to say whether it falls.
+        visible = look(1.0)[0] != float(loss)
+        falls = _first_failure(lambda size: look(size)[0] < float(loss), precision) if visible else math.nan
         points = _first_failure(lambda size: look(size)[1], precision)
     return Headroom(falls, points, len(seen) + (0 if start else 1))
 

@@ -3,10 +3,11 @@
 import base64
 import html
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from clinometer.report.blocks import Rank, rank_texts
 from clinometer.report.terminal import break_text, error_text, interval_text
 from clinometer.study.figure import Figure
 from clinometer.study.files import write_whole
@@ -40,6 +41,7 @@ class Page:
     environment: Mapping[str, Any]
     theorems: Sequence[Mapping[str, Any]] = ()
     missing: Sequence[str] = ()  # what could not be made, and why
+    ranks: Mapping[str, Sequence[Rank]] = field(default_factory=dict)  # what a share means -> blocks, the worst first
 
 
 def write(page: Page, folder: Path) -> Path:
@@ -55,6 +57,7 @@ def write(page: Page, folder: Path) -> Path:
         *(f"<p class=fails>{_text(reason)}</p>" for reason in page.missing),
         *(["<h2>Claims</h2>" + _claims(page.claims)] if page.claims else []),
         *(_trained(page) if page.arms else []),
+        *(f"<h2>Blocks</h2><p>{_text(meaning)}.</p>{_ranks(rows)}" for meaning, rows in page.ranks.items()),
         *(["<h2>Figures</h2>"] if page.figures else []),
         *(_figure(name, figure, folder) for name, figure in page.figures.items()),
         *(["<h2>Theorems</h2>" + _theorems(page.theorems)] if page.theorems else []),
@@ -129,6 +132,12 @@ def _arms(arms: Sequence[Arm]) -> str:
         "<th>left chance at step</tr>"
     )
     body = "".join(f"<tr>{''.join(f'<td>{_text(value)}</td>' for value in vars(arm).values())}</tr>" for arm in arms)
+    return f"<table>{head}{body}</table>"
+
+
+def _ranks(rows: Sequence[Rank]) -> str:
+    head = "<tr><th>block<th>last<th>highest<th>at step<th>first above 1 at step</tr>"
+    body = "".join(f"<tr>{''.join(f'<td>{_text(value)}</td>' for value in rank_texts(rank))}</tr>" for rank in rows)
     return f"<table>{head}{body}</table>"
 
 
