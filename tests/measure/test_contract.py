@@ -1,5 +1,7 @@
 """What a loss function must return and a batch must be, and what is said when it is not so."""
 
+from typing import Any
+
 import pytest
 import torch
 from models import batch, cross_entropy, everything
@@ -15,6 +17,25 @@ def test_a_loss_that_keeps_parameters_of_its_own_is_refused() -> None:
     objective = Objective(model, lambda m, x: m(x).sum() + sum(p.square().sum() for p in kept), torch.ones(2, 3))
     with pytest.raises(ValueError, match=r"uses the parameter '(weight|bias)' by a reference of its own"):
         objective.loss_and_grad(objective.here())
+
+
+@pytest.mark.parametrize("change", [lambda x: x.data.add_(1.0), lambda x: x.numpy().__iadd__(1.0)])
+def test_a_batch_that_is_changed_behind_torchs_back_is_refused(change: Any) -> None:
+    """`.data` and NumPy leave the tensor's version as it was: loops of public GANs fill their labels so."""
+    x = torch.tensor([[float("nan"), 1.0, 2.0], [3.0, 4.0, 5.0]])
+    objective = Objective(nn.Linear(3, 1), lambda m, b: m(b[0]).sum() + b[1].sum(), (torch.ones(1, 3), x[1]))
+    version = x._version
+    change(x[1])
+    assert x._version == version
+    with pytest.raises(ValueError, match="batch was changed in place"):
+        objective.loss(objective.here())
+
+
+def test_a_batch_with_nan_in_it_is_not_taken_for_changed() -> None:
+    """NaN differs from itself; data that hold it are data all the same."""
+    x = torch.tensor([[float("nan"), 1.0, 2.0]])
+    objective = Objective(nn.Linear(3, 1), lambda m, b: m(b).sum(), x)
+    assert objective.loss(objective.here()).isnan()
 
 
 def test_a_batch_that_is_changed_is_refused() -> None:

@@ -7,9 +7,16 @@ import dataclasses
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
+import numpy as np
+import torch
 from torch import Tensor, nn
 
 from clinometer.measure.point import Point
+
+_CHANGED = (
+    "the batch was changed in place, by the training step or by loss_fn, after the objective was made: what is "
+    "measured would not be what was trained. Change a copy instead: batch = batch.clone()."
+)
 
 
 def trainable_of(model: nn.Module, chosen: Iterable[Tensor] | None) -> dict[str, Tensor]:
@@ -79,10 +86,18 @@ def versions(batch: Any) -> list[int]:
 def check_batch(batch: Any, seen: list[int]) -> None:
     """ValueError if the batch is not what it was when `versions` looked."""
     if versions(batch) != seen:
-        raise ValueError(
-            "the batch was changed in place, by the training step or by loss_fn, after the objective was made: what is "
-            "measured would not be what was trained. Change a copy instead: batch = batch.clone()."
-        )
+        raise ValueError(_CHANGED)
+
+
+def content(batch: Any) -> list[float]:
+    """The sum of each tensor of a batch: what `.data`, NumPy and optimizers change leaves no version behind."""
+    return [float(t.detach().sum(dtype=torch.float64)) for t in _tensors(batch) if t.layout is torch.strided]
+
+
+def check_content(batch: Any, seen: list[float]) -> None:
+    """ValueError if the batch does not hold what it held when `content` looked."""
+    if not np.array_equal(content(batch), seen, equal_nan=True):
+        raise ValueError(_CHANGED)
 
 
 def _own_parameters(loss: Tensor, names: dict[int, str]) -> str | None:
@@ -103,6 +118,8 @@ def _own_parameters(loss: Tensor, names: dict[int, str]) -> str | None:
 def _tensors(batch: Any) -> Iterator[Tensor]:
     if isinstance(batch, Tensor):
         yield batch
+    elif isinstance(batch, np.ndarray) and batch.dtype.kind in "biuf":
+        yield torch.from_numpy(batch)
     elif isinstance(batch, Mapping):
         for value in batch.values():
             yield from _tensors(value)

@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 import torch
 from torch import Tensor, nn
 
-from clinometer.measure.contract import check_batch, explain_devices, versions
+from clinometer.measure.contract import check_batch, check_content, content, explain_devices, versions
 from clinometer.measure.point import Point
 from clinometer.measure.reached import modules_reached
 from clinometer.measure.replica import Replica, like
@@ -33,12 +33,16 @@ class Moment:
         self._live = dict(live)
         self._streams = streams
         self._seen = versions(batch)
+        self._content: list[float] | None = content(batch)
         self._replica = Replica([model, *modules_reached(loss_fn)], live)
         self._scripted = Scripted(model)
 
     def evaluate(self, at: Point, work: Callable[[Point], T]) -> T:
         """`work(leaves)` while everything is as it was then, with `leaves`, copies of `at`, as the parameters."""
         check_batch(self.batch, self._seen)
+        if self._content is not None:  # once, after the training step: it costs a pass over the batch
+            check_content(self.batch, self._content)
+            self._content = None
         # Copies: a forward pass may clamp its weights. All require gradients, as in training: a loss may ask for it.
         leaves = {name: like(live, at[name]) for name, live in self._live.items()}
         with self._installed(leaves):
