@@ -171,7 +171,7 @@ class Objective:
 
     @contextlib.contextmanager
     def held(self) -> Generator[None]:
-        """Set the program's random streams aside once for all evaluations inside the block, not at each.
+        """Set random streams, autocast and compilation aside once for all evaluations inside the block, not at each.
 
         Evaluations do so by themselves; around many of a small network it saves some time.
         """
@@ -180,7 +180,7 @@ class Objective:
             return
         try:
             self._holding = True
-            with RngState.now().replayed():
+            with RngState.now().replayed(), conditions(self.precision):
                 yield
         finally:
             self._holding = False
@@ -217,7 +217,7 @@ class Objective:
         def work(leaves: Point) -> T:
             return then(scalar(self.loss_fn(self.model, moment.batch)), {name: leaves[name] for name in wrt})
 
-        with self.held(), conditions(self.precision):
+        with self.held():
             return moment.evaluate(at, work)
 
 
