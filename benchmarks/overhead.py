@@ -1,64 +1,214 @@
-"""What the recorder costs: each probe in bare forward-backward passes, and a step that is not scheduled.
+"""What measuring at every step costs: our probes and Cockpit's presets beside a plain loop, in bare passes.
 
-    python benchmarks/overhead.py [--repeats 7]
+    python benchmarks/overhead.py [--repeats 11] [--only WORDS]
 
-Network: VGG-11 at quarter width with BatchNorm on 32×32 images, batch 128, one thread. Bare passes and measured steps
-alternate; a probe's figure is the median over repeats of (measured step − plain step) / bare pass.
+Networks: VGG-11 at quarter width, with BatchNorm and without, trained for 40 steps on the bundled digits enlarged to
+32×32; batch 128, one thread. A bare pass is forward and backward in train mode. In each round a bare pass, a plain step
+and a measured step take their turns, each on its own copy of the network; times are the process's CPU time, which other
+programs on the machine hardly change. Columns, medians over rounds:
+
+    step        measured step / bare pass
+    added       (measured step − plain step) / bare pass
+    declared    what the probes say of themselves, without the gradient at the start, which they share
+
+Cockpit's rows need an environment with Cockpit in it; without, the program says how to make one.
 """
 
 import argparse
+import copy
 import functools
+import itertools
 import statistics
+import time
 import timeit
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 
 import torch
-from walk import cases, loss_fn, seconds
+from torch import Tensor, nn
+from torch.nn import functional as F
 
-from clinometer import Probe, Recorder, activations, at, batchnorm_terms, every, internal_shift, landscape
+from clinometer import Probe, Recorder, activations, at, batchnorm_terms, every, headroom, internal_shift, landscape
+from clinometer.nn.vgg import PLANS, VGG
+from clinometer.study.data import digits
 from clinometer.study.environment import environment
 
+Batch = tuple[Tensor, Tensor]
+Step = Callable[[Batch], None]
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--repeats", type=int, default=7)
-    repeats = parser.parse_args().repeats
-    torch.set_num_threads(1)
-    torch.manual_seed(0)
-    facts = environment()
-    print(f"torch {facts['packages']['torch']}, {facts['processor']}, one thread, n = {repeats}")
-    model, batch = next(iter(cases("cpu").values()))
-    optimizer = torch.optim.SGD(model.parameters(), lr=0.01, momentum=0.9)
+NETWORKS = {"with BatchNorm": "batch", "without a norm": "none"}
+LR, MOMENTUM, BATCH, TRAINED = 0.003, 0.9, 128, 40
+WARM = 2  # steps before the first round: Cockpit has quantities that need two
 
-    def bare() -> None:
+INSTALL = """\
+Cockpit is not to be had here: {error}.
+For its rows, make an environment with it:
+    python3 -m venv cockpit
+    cockpit/bin/pip install -c constraints.txt torch
+    cockpit/bin/pip install -c constraints.txt 'setuptools<81' cockpit-for-pytorch -e .
+    cockpit/bin/python benchmarks/overhead.py"""
+
+
+@dataclass(frozen=True)
+class Way:
+    """A way to train: what it is called, how to make a step on a network, and what it says that it adds."""
+
+    name: str
+    make: Callable[[VGG], Step]
+    declared: float | None = None
+
+
+def batches(seed: int) -> Iterator[Batch]:
+    data = digits()
+    images = data.normalized(data.train_images).repeat(1, 3, 1, 1)
+    images = F.interpolate(images, scale_factor=4)
+    generator = torch.Generator().manual_seed(seed)
+    while True:
+        chosen = torch.randint(len(images), (BATCH,), generator=generator)
+        yield images[chosen], data.train_labels[chosen]
+
+
+def loss_fn(model: nn.Module, batch: Batch) -> Tensor:
+    return F.cross_entropy(model(batch[0]), batch[1])
+
+
+def plain(model: VGG) -> Step:
+    optimizer = torch.optim.SGD(model.parameters(), lr=LR, momentum=MOMENTUM)
+
+    def step(batch: Batch) -> None:
+        loss_fn(model, batch).backward()
+        optimizer.step()
+        optimizer.zero_grad()
+
+    return step
+
+
+def bare(model: VGG) -> Step:
+    def step(batch: Batch) -> None:
         loss_fn(model, batch).backward()
         model.zero_grad()
 
-    def step(recorder: Recorder) -> None:
+    return step
+
+
+def recorded(probes: Sequence[Probe], model: VGG) -> Step:
+    optimizer = torch.optim.SGD(model.parameters(), lr=LR, momentum=MOMENTUM)
+    recorder = Recorder(model, loss_fn, probes, every(1), optimizer=optimizer)
+
+    def step(batch: Batch) -> None:
         with recorder.step(batch):
             loss_fn(model, batch).backward()
             optimizer.step()
             optimizer.zero_grad()
 
-    never = Recorder(model, loss_fn, [landscape()], at(), optimizer=optimizer)
-    idle = min(timeit.repeat(lambda: never.step(batch).__enter__(), number=10_000, repeat=5)) / 10_000
-    print(f"{1e6 * idle:8.2f} µs     a step that is not scheduled")
+    return step
 
+
+def ours(model: VGG) -> list[Way]:
     norms = [name for name, _ in model.named_modules() if name.endswith(".norm")]
-    probes: dict[str, list[Probe]] = {
+    both: list[Probe] = [landscape(), internal_shift()]
+    chosen: dict[str, list[Probe]] = {
         "a probe that does nothing: what a scheduled step keeps": [lambda _step: {}],
         "landscape(), 4 sizes": [landscape()],
+        "headroom()": [headroom()],
         f"internal_shift(), {1 + len(norms)} layers": [internal_shift()],
         f"batchnorm_terms(), {len(norms)} layers": [batchnorm_terms()],
         f"activations(), {len(norms)} layers": [activations(norms)],
-        "all three": [landscape(), internal_shift(), activations(norms)],
+        "landscape(), internal_shift() and activations()": [*both, activations(norms)],
     }
-    for name, chosen in probes.items():
-        recorder = Recorder(model, loss_fn, chosen, every(1), optimizer=optimizer)
-        step(recorder), step(never), bare()
-        measured, plain = functools.partial(step, recorder), functools.partial(step, never)
-        rounds = [(seconds(measured), seconds(plain), seconds(bare)) for _ in range(repeats)]
-        units = statistics.median((with_probe - without) / unit for with_probe, without, unit in rounds)
-        print(f"{units:8.2f} passes {name}")
+    return [Way(name, functools.partial(recorded, probes), declared(probes)) for name, probes in chosen.items()]
+
+
+def declared(probes: Sequence[Probe]) -> float | None:
+    costs = [getattr(probe, "cost", None) for probe in probes]
+    return None if None in costs else float(sum(costs))
+
+
+def cockpits() -> list[Way]:
+    try:
+        import cockpit_presets as theirs
+    except ImportError as error:
+        print(INSTALL.format(error=error))
+        return []
+    print(theirs.versions())
+    return [
+        Way(f"Cockpit, {label}", lambda model, label=label: theirs.preset(label, model, LR, MOMENTUM))
+        for label in theirs.PRESETS
+    ]
+
+
+def trained(norm: str) -> VGG:
+    """A network midway: what headroom and Cockpit's largest eigenvalue cost depends on where the network stands."""
+    torch.manual_seed(0)
+    model = VGG(PLANS["vgg11"], norm, width=1 / 4)
+    for module in model.modules():
+        if isinstance(module, nn.Conv2d | nn.Linear):
+            nn.init.kaiming_normal_(module.weight, nonlinearity="relu")  # by Glorot's it does not learn without a norm
+    step = plain(model)
+    for batch in itertools.islice(batches(seed=0), TRAINED):
+        step(batch)
+    return model
+
+
+def costs(way: Way, model: VGG, repeats: int) -> list[tuple[float, float]]:
+    """What a step takes and what it adds, in bare passes, round by round."""
+    turns = [make(copy.deepcopy(model)) for make in (bare, plain, way.make)]
+    stream = batches(seed=1)
+    for batch in itertools.islice(stream, WARM):
+        for turn in turns:
+            turn(batch)
+    rounds = []
+    for batch in itertools.islice(stream, repeats):
+        unit, without, measured = (seconds(turn, batch) for turn in turns)
+        rounds.append((measured / unit, (measured - without) / unit))
+    return rounds
+
+
+def seconds(step: Step, batch: Batch) -> float:
+    began = time.process_time()
+    step(batch)
+    return time.process_time() - began
+
+
+def line(way: Way, model: VGG, repeats: int) -> str:
+    try:
+        step, added = (statistics.median(column) for column in zip(*costs(way, model, repeats), strict=True))
+    except Exception as error:  # that a preset does not work on a network is a result
+        return f"{'fails':>8}{'':20}{way.name}: {reason(error)}"
+    says = "" if way.declared is None else f"{way.declared:.4g}"
+    return f"{step:8.2f}{added:8.2f}{says:>10}  {way.name}"
+
+
+def reason(error: BaseException) -> str:
+    """The first error, which a later one may hide."""
+    while error.__context__ is not None:
+        error = error.__context__
+    return f"{type(error).__name__}: {error}"
+
+
+def microseconds_idle(model: VGG) -> float:
+    never = Recorder(model, loss_fn, [landscape(relative=False)], at())
+    batch = next(batches(seed=1))
+    return 1e6 * min(timeit.repeat(lambda: never.step(batch).__enter__(), number=10_000, repeat=5)) / 10_000
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--repeats", type=int, default=11)
+    parser.add_argument("--only", default="", help="rows whose name has these words in it")
+    options = parser.parse_args()
+    torch.set_num_threads(1)
+    facts = environment()
+    print(f"torch {facts['packages']['torch']}, {facts['processor']}, one thread, n = {options.repeats} rounds")
+    theirs = cockpits()
+    for title, norm in NETWORKS.items():
+        model = trained(norm)
+        loss = loss_fn(model, next(batches(seed=1))).item()
+        print(f"\nVGG-11 at quarter width {title}, loss {loss:.2f}\n{'step':>8}{'added':>8}{'declared':>10}")
+        for way in [Way("a plain loop", plain), *ours(model), *theirs]:
+            if options.only in way.name:
+                print(line(way, copy.deepcopy(model), options.repeats), flush=True)
+    print(f"\nA step that is not scheduled: {microseconds_idle(model):.2f} µs")
 
 
 if __name__ == "__main__":
