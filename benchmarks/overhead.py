@@ -8,7 +8,7 @@ and a measured step take their turns, each on its own copy of the network; times
 programs on the machine hardly change. Columns, medians over rounds:
 
     step        measured step / bare pass
-    added       (measured step − plain step) / bare pass
+    added       (measured step − plain step) / bare pass, and its least and most
     declared    what the probes say of themselves, and one for the gradient at the start, which they share
 
 Cockpit's rows need an environment with Cockpit in it; without, the program says how to make one.
@@ -28,7 +28,18 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from clinometer import Probe, Recorder, activations, at, batchnorm_terms, every, headroom, internal_shift, landscape
+from clinometer import (
+    Probe,
+    Recorder,
+    activations,
+    at,
+    batchnorm_terms,
+    every,
+    headroom,
+    internal_shift,
+    landscape,
+    noise_floor,
+)
 from clinometer.nn.vgg import PLANS, VGG
 from clinometer.study.data import digits
 from clinometer.study.environment import environment
@@ -106,15 +117,18 @@ def recorded(probes: Sequence[Probe], model: VGG) -> Step:
 
 def ours(model: VGG) -> list[Way]:
     norms = [name for name, _ in model.named_modules() if name.endswith(".norm")]
-    both: list[Probe] = [landscape(), internal_shift()]
+    layers = 1 + len(norms)
+    three: list[Probe] = [landscape(), internal_shift(), activations(norms)]
     chosen: dict[str, list[Probe]] = {
         "a probe that does nothing: what a scheduled step keeps": [lambda _step: {}],
         "landscape(), 4 sizes": [landscape()],
+        f"landscape(blocks='layers'), {layers} layers, 1 size": [landscape(blocks="layers")],
         "headroom()": [headroom()],
-        f"internal_shift(), {1 + len(norms)} layers": [internal_shift()],
+        "noise_floor()": [noise_floor()],
+        f"internal_shift(), {layers} layers": [internal_shift()],
         f"batchnorm_terms(), {len(norms)} layers": [batchnorm_terms()],
         f"activations(), {len(norms)} layers": [activations(norms)],
-        "landscape(), internal_shift() and activations()": [*both, activations(norms)],
+        "landscape(), internal_shift() and activations()": three,
     }
     return [Way(name, functools.partial(recorded, probes), declared(probes)) for name, probes in chosen.items()]
 
@@ -172,11 +186,12 @@ def seconds(step: Step, batch: Batch) -> float:
 
 def line(way: Way, model: VGG, repeats: int) -> str:
     try:
-        step, added = (statistics.median(column) for column in zip(*costs(way, model, repeats), strict=True))
+        steps, added = zip(*costs(way, model, repeats), strict=True)
     except Exception as error:  # that a preset does not work on a network is a result
-        return f"{'fails':>8}{'':20}{way.name}: {reason(error)}"
+        return f"{'fails':>8}{'':36}{way.name}: {reason(error)}"
     says = "" if way.declared is None else f"{way.declared:.4g}"
-    return f"{step:8.2f}{added:8.2f}{says:>10}  {way.name}"
+    spread = f"{min(added):.2f} to {max(added):.2f}"
+    return f"{statistics.median(steps):8.2f}{statistics.median(added):8.2f}{spread:>16}{says:>10}  {way.name}"
 
 
 def reason(error: BaseException) -> str:
@@ -196,7 +211,7 @@ def microseconds_idle(model: VGG) -> float:
         never.step(batch)
         never.stepped()
 
-    return 1e6 * min(timeit.repeat(idle, number=10_000, repeat=5)) / 10_000
+    return 1e6 * min(timeit.repeat(idle, timer=time.process_time, number=10_000, repeat=9)) / 10_000
 
 
 def main() -> None:
@@ -211,7 +226,7 @@ def main() -> None:
     for title, norm in NETWORKS.items():
         model = trained(norm)
         loss = loss_fn(model, next(batches(seed=1))).item()
-        print(f"\nVGG-11 at quarter width {title}, loss {loss:.2f}\n{'step':>8}{'added':>8}{'declared':>10}")
+        print(f"\nVGG-11 at quarter width {title}, loss {loss:.2f}\n{'step':>8}{'added':>8}{'':16}{'declared':>10}")
         for way in [Way("a plain loop", plain), *ours(model), *theirs]:
             if options.only in way.name:
                 print(line(way, copy.deepcopy(model), options.repeats), flush=True)
