@@ -188,10 +188,10 @@ def line(way: Way, model: VGG, repeats: int) -> str:
     try:
         steps, added = zip(*costs(way, model, repeats), strict=True)
     except Exception as error:  # that a preset does not work on a network is a result
-        return f"{'fails':>8}{'':36}{way.name}: {reason(error)}"
+        return f"{'fails':>8}{'':38}{way.name}: {reason(error)}"
     says = "" if way.declared is None else f"{way.declared:.4g}"
     spread = f"{min(added):.2f} to {max(added):.2f}"
-    return f"{statistics.median(steps):8.2f}{statistics.median(added):8.2f}{spread:>16}{says:>10}  {way.name}"
+    return f"{statistics.median(steps):8.2f}{statistics.median(added):8.2f}{spread:>18}{says:>10}  {way.name}"
 
 
 def reason(error: BaseException) -> str:
@@ -226,7 +226,7 @@ def main() -> None:
     for title, norm in NETWORKS.items():
         model = trained(norm)
         loss = loss_fn(model, next(batches(seed=1))).item()
-        print(f"\nVGG-11 at quarter width {title}, loss {loss:.2f}\n{'step':>8}{'added':>8}{'':16}{'declared':>10}")
+        print(f"\nVGG-11 at quarter width {title}, loss {loss:.2f}\n{'step':>8}{'added':>8}{'':18}{'declared':>10}")
         for way in [Way("a plain loop", plain), *ours(model), *theirs]:
             if options.only in way.name:
                 print(line(way, copy.deepcopy(model), options.repeats), flush=True)
