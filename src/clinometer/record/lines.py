@@ -85,7 +85,7 @@ def headroom(*, precision: float = 0.1, blocks: Blocks | None = None) -> Probe:
 
     Fields: `loss`, `angle`: the largest multiples of the update at which the loss still lies below its start, and at
     which the gradient still points within 90° of where it pointed; `evaluations` spent. Below 1 the step was too long.
-    Cost: about 4 to 12 forward-backward passes, and the gradient at the start, which the step's other probes share.
+    Cost: about 6 to 26 forward-backward passes, and the gradient at the start, which the step's other probes share.
 
     With `blocks`, each takes its part of the update alone: fields (blocks,), `block` and `update_ratio` as for
     `landscape`, rows named `headroom_blocks`, and the cost that of each block.
@@ -115,7 +115,7 @@ def headroom(*, precision: float = 0.1, blocks: Blocks | None = None) -> Probe:
     return made(
         _name("headroom", "gradient", blocks),
         probe,
-        8.0 * _count(blocks),
+        11.0 * _count(blocks),
         lambda model, _: _check_blocks(blocks, model),
     )
 
