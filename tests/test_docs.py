@@ -1,6 +1,5 @@
 """The README and the docs are tests: their Python runs, and prints what they say it prints."""
 
-import os
 import re
 import runpy
 import subprocess
@@ -75,20 +74,3 @@ def test_benchmarks_run(benchmark: Path, tmp_path: Path) -> None:
     )
     assert done.returncode == 0, done.stderr
     assert "median" in done.stdout or "passes" in done.stdout
-
-
-@pytest.mark.parametrize("example", sorted((ROOT / "examples").glob("*.py")), ids=lambda p: p.name)
-def test_examples_run(example: Path, tmp_path: Path) -> None:
-    """Whole, in an empty folder, within a minute; short enough to be read at a glance."""
-    assert len(example.read_text().splitlines()) < 60
-    done = subprocess.run(
-        [sys.executable, "-W", "error", example],
-        cwd=tmp_path,
-        capture_output=True,
-        text=True,
-        timeout=60,
-        env=os.environ | {"OMP_NUM_THREADS": "1"},
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
-    assert done.stdout
