@@ -49,8 +49,7 @@ def trained(network: Path, when: Schedule) -> list[Run]:
 def end(run: Run) -> dict[str, Any]:
     """All that a run consists of when it is over, random streams too."""
     recorder, losses = run
-    assert recorder.optimizer
-    found = traces(recorder.model, recorder.optimizer) | {"losses": losses}
+    found = traces(recorder.model, recorder.optimizers[0]) | {"losses": losses}
     return {name: value for name, value in found.items() if name != "identities"}
 
 

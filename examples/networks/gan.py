@@ -34,19 +34,21 @@ def train(when: Schedule) -> list[tuple[Recorder, list[Tensor]]]:
     def telling(discriminator: nn.Module, batch: tuple[Tensor, Tensor]) -> Tensor:
         return F.softplus(-discriminator(batch[0])).mean() + F.softplus(discriminator(batch[1])).mean()
 
-    recorders, losses = [], ([], [])
-    for model, loss_fn in (generator, fooling), (discriminator, telling):
-        optimizer = torch.optim.Adam(model.parameters(), lr=1e-3, betas=(0.5, 0.999))
-        probes = [landscape(direction="update"), headroom()]
-        recorders.append(Recorder(model, loss_fn, probes, when, optimizer=optimizer))
+    of_g, of_d = (torch.optim.Adam(m.parameters(), lr=1e-3, betas=(0.5, 0.999)) for m in (generator, discriminator))
+    probes, losses = [landscape(direction="update"), headroom()], ([], [])
+    forger = Recorder(generator, fooling, probes, when, optimizer=of_g)
+    judge = Recorder(discriminator, telling, probes, when, optimizer=of_d)
     for _ in range(120):
         noise, real = torch.randn(64, 16), images[torch.randint(len(images), (64,))]
-        for batch, recorder, kept in zip((noise, (real, generator(noise).detach())), recorders, losses, strict=True):
-            with recorder.step(batch):
-                loss = recorder.loss_fn(recorder.model, batch)
-                recorder.optimizer.zero_grad(), loss.backward(), recorder.optimizer.step()
-            kept.append(loss.detach())
-    return list(zip(recorders, losses, strict=True))
+        pair = real, generator(noise).detach()
+        with forger.step(noise):
+            fooled = fooling(generator, noise)
+            of_g.zero_grad(), fooled.backward(), of_g.step()
+        with judge.step(pair):
+            told = telling(discriminator, pair)
+            of_d.zero_grad(), told.backward(), of_d.step()
+        losses[0].append(fooled.detach()), losses[1].append(told.detach())
+    return [(forger, losses[0]), (judge, losses[1])]
 
 
 if __name__ == "__main__":
