@@ -48,8 +48,7 @@ def train(slowed: str = "") -> tuple[list[float], Recorder]:
 
 
 losses, recorder = train()
-rows = recorder.read("headroom_blocks")
-names = [str(name) for name in rows["block"][0]]
+rows, names = recorder.read("headroom_blocks"), ["stem", "body", "digit", "ink"]
 print(f"step    loss  headroom of {', '.join(names)}: below 1 a layer's own step overshoots")
 for step, room in zip(rows["step"], rows["loss"], strict=True):
     print(f"{step:4d}  {losses[step]:6.4g}  " + "".join(f"{r:8.4g}" for r in room))
