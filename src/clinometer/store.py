@@ -64,7 +64,7 @@ class Store:
             ValueError: if one of these values is there already for this step, or is not made of numbers or text.
         """
         step = operator.index(step)
-        arrays = {(probe, name): _array(probe, name, v) for probe, row in rows.items() for name, v in row.items()}
+        arrays = {(probe, name): as_array(probe, name, v) for probe, row in rows.items() for name, v in row.items()}
         try:
             with self._db:
                 for (probe, name), array in arrays.items():
@@ -83,24 +83,41 @@ class Store:
         Raises:
             ValueError: if there is no such probe, or a field's shape differs between steps.
         """
-        columns: dict[str, list[Any]] = {}
-        steps: dict[str, list[int]] = {}
-        query = (
-            "SELECT step, name, dtype, shape, data FROM rows JOIN fields ON field = fields.id "
-            "JOIN kinds ON kind = kinds.id WHERE probe = ? ORDER BY step, fields.id"
-        )
-        for step, name, dtype, shape, data in self._db.execute(query, (probe,)):
-            columns.setdefault(name, []).append(_decode(name, dtype, shape, data))
-            steps.setdefault(name, []).append(step)
-        if not columns:
+        rows = self.rows(probe).get(probe)
+        if not rows:
             raise ValueError(f"no rows of {probe!r}; there are {', '.join(self.probes()) or 'none yet'}.")
-        index = next(iter(steps.values()))
-        for name, column in columns.items():
-            if steps[name] != index or len({array.shape for array in column}) > 1:
+        names = list(dict.fromkeys(name for row in rows.values() for name in row))
+        for name in names:
+            if len({row[name].shape if name in row else None for row in rows.values()}) > 1:
                 raise ValueError(
-                    f"{probe}.{name} differs in shape between steps, or is missing at some: cannot stack it."
+                    f"{probe}.{name} differs in shape between steps, or is missing at some: cannot stack it. "
+                    "rows() has each row as it was written, and clinometer.load pads them."
                 )
-        return {"step": np.array(index)} | {name: np.stack(column) for name, column in columns.items()}
+        return {"step": np.array(list(rows))} | {name: np.stack([row[name] for row in rows.values()]) for name in names}
+
+    def rows(self, probe: str | None = None, *, start: int = -(2**63)) -> dict[str, dict[int, Table]]:
+        """Each row as it was written: probe name to step to field name to array, in the order of the steps.
+
+        One query, and so one moment: where another process writes, all of a step is in it or nothing.
+
+        Args:
+            probe: Of this probe only; of all by default.
+            start: From this step on; SQLite's least integer, and so all, by default.
+
+        Example:
+            >>> store = Store()
+            >>> store.append(7, {"train": {"loss": 2.5}})
+            >>> store.rows()
+            {'train': {7: {'loss': array(2.5)}}}
+        """
+        query = (
+            "SELECT probe, step, name, dtype, shape, data FROM rows JOIN fields ON field = fields.id "
+            "JOIN kinds ON kind = kinds.id WHERE step >= ? AND coalesce(probe = ?, 1) ORDER BY step, fields.id"
+        )
+        found: dict[str, dict[int, Table]] = {}
+        for name, step, field, *stored in self._db.execute(query, (start, probe)):
+            found.setdefault(name, {}).setdefault(step, {})[field] = _decode(field, *stored)
+        return found
 
     def probes(self) -> list[str]:
         """The names of the probes that have rows."""
@@ -175,7 +192,16 @@ def _claim(db: sqlite3.Connection, path: Path | None, read_only: bool) -> None:
         db.executescript(f"BEGIN IMMEDIATE; {_SCHEMA} PRAGMA application_id = {_APPLICATION_ID}; COMMIT;")
 
 
-def _array(probe: str, name: str, value: Array) -> np.ndarray[Any, Any]:
+def as_array(probe: str, name: str, value: Array) -> np.ndarray[Any, Any]:
+    """What a probe returned under `name`, as the store keeps it.
+
+    Raises:
+        ValueError: if it is not made of numbers or text.
+
+    Example:
+        >>> as_array("train", "loss", torch.tensor(2.5))
+        array(2.5, dtype=float32)
+    """
     if name == "step":
         raise ValueError(f"{probe} has a field named 'step', which is the index of its rows; name it otherwise.")
     if isinstance(value, torch.Tensor):
