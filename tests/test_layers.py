@@ -10,10 +10,20 @@ import pytest
 import clinometer
 
 SOURCE = Path(clinometer.__file__).parent
-# Top first.
-LAYERS = [("cli",), ("report",), ("papers",), ("study",), ("record",), ("measure", "nn", "store"), ("extras",)]
+LAYERS = [  # top first
+    ("cli",),
+    ("report",),
+    ("papers",),
+    ("study",),
+    ("record",),
+    ("dataset",),
+    ("labels",),
+    ("measure", "nn", "store"),
+    ("extras",),
+]
 HEIGHT = {name: -row for row, names in enumerate(LAYERS) for name in names}
-BARE = {"measure", "record", "nn", "store", "extras", "__init__"}  # the instrument: torch and NumPy
+# The instrument: torch and NumPy.
+BARE = {"measure", "record", "nn", "store", "labels", "dataset", "extras", "__init__"}
 MODULES = sorted(path for path in SOURCE.rglob("*.py"))
 
 

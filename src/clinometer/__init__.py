@@ -4,6 +4,7 @@ The instrument (`Recorder` and its probes), the measurements it is made of, and 
 and papers are in `clinometer.study` and `clinometer.papers`.
 """
 
+from clinometer.dataset import load
 from clinometer.measure.activations import drift, histogram, moments
 from clinometer.measure.line import Line, effective_smoothness, gradient_predictiveness, loss_range, walk
 from clinometer.measure.objective import Batch, LossFn, Objective
@@ -44,6 +45,7 @@ __all__ = [
     "internal_shift",
     "landscape",
     "layers_of",
+    "load",
     "log_spaced",
     "loss_range",
     "moments",
