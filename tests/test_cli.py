@@ -88,6 +88,13 @@ def test_reproduce_from_nothing_and_again(tmp_path: Path) -> None:
         (["report", "occupied"], "holds no clinometer study"),
         (["report", "other"], "no paper 'ioffe2015'"),
         (["report", "bare"], "no scale 'None'"),
+        (
+            ["watch", "nowhere", "--once"],
+            "no store at nowhere; expected the rows.sqlite that a Recorder or a run wrote",
+        ),
+        (["watch", "occupied", "--once"], "no store at occupied/rows.sqlite"),
+        (["watch", "occupied/thesis.txt"], "is not a clinometer store"),
+        (["watch", "nowhere", "--every", "0"], "--every must be a positive number of seconds; found 0.0"),
     ],
 )
 def test_bad_input_is_one_error_and_changes_nothing(tmp_path: Path, words: list[str], expected: str) -> None:

@@ -33,16 +33,18 @@ def test_every_number_is_found_under_its_step_and_name(tmp_path: Path) -> None:
     recorder = run(tmp_path, 5)
     data, walk, shift = load(tmp_path), recorder.read("landscape"), recorder.read("internal_shift")
     assert data.step.values.tolist() == [0, 2, 3, 4]
-    assert data.layer.values.tolist() == ["0", "2", "1"], "the layers of two probes, in the order of their coming"
+    assert data.layer.values.tolist() == ["0", "2"]
     np.testing.assert_array_equal(data.landscape_losses.sel(step=[0, 2, 4]).transpose("step", "size"), walk["losses"])
     assert data.landscape_losses.sel(step=3).isnull().all()
-    np.testing.assert_array_equal(data.internal_shift_l2.sel(step=[0, 3], layer=["0", "2"]), shift["l2"])
-    assert data.internal_shift_l2.sel(layer="1").isnull().all()
+    np.testing.assert_array_equal(data.internal_shift_l2.sel(step=[0, 3]), shift["l2"])
     assert data.landscape_beta.dtype == walk["beta"].dtype
     seen = recorder.read("activations")
-    assert data.activations_mean.dims == ("step", "layer", "activations_unit")
-    assert data.activations_edges.dims == ("step", "layer", "activations_edge")
-    np.testing.assert_array_equal(data.activations_counts.sel(step=[0, 3], layer=["0", "1"]), seen["counts"])
+    assert data.activations_mean.dims == ("activations_step", "activations_layer", "activations_unit")
+    assert data.activations_step.values.tolist() == [0, 3]
+    assert data.activations_layer.values.tolist() == ["0", "1"]
+    for name, axis in {"mean": "unit", "var": "unit", "counts": "bin", "edges": "edge"}.items():
+        assert data[f"activations_{name}"].dims[2] == f"activations_{axis}"
+        np.testing.assert_array_equal(data[f"activations_{name}"], seen[name])
     assert load(tmp_path / "rows.sqlite").identical(data)
 
 
@@ -88,15 +90,29 @@ def test_the_sizes_of_a_walk_are_never_its_blocks(tmp_path: Path) -> None:
 def test_rows_that_cannot_be_stacked_are_padded(tmp_path: Path) -> None:
     """A run resumed with other sizes and other layers: each number at its own name, by hand."""
     store = Store(tmp_path / "rows.sqlite")
-    store.append(0, {"p": {"sizes": [1.0, 2.0], "losses": [3.0, 4.0]}, "q": {"layer": ["a", "b"], "w": [[1], [2]]}})
-    store.append(1, {"p": {"sizes": [1.0], "losses": [5.0]}, "q": {"layer": ["b", "c"], "w": [[3, 4], [5, 6]]}})
+    store.append(0, {"p": {"sizes": [1.0, 2.0], "losses": [3.0, 4.0]}, "q": {"layer": ["a", "b"], "w": [1, 2]}})
+    store.append(1, {"p": {"sizes": [1.0], "losses": [5.0]}, "q": {"layer": ["b", "c"], "w": [3, 4]}})
     with pytest.raises(ValueError, match=r"rows\(\) has each row as it was written, and clinometer.load pads them"):
         store.read("p")
     data = load(tmp_path)
     np.testing.assert_array_equal(data.p_losses, [[3, 4], [5, math.nan]])
-    nan = math.nan
-    np.testing.assert_array_equal(data.q_w, [[[1, nan], [2, nan], [nan, nan]], [[nan, nan], [3, 4], [5, 6]]])
+    np.testing.assert_array_equal(data.q_w, [[1, 2, math.nan], [math.nan, 3, 4]])
     assert data.layer.values.tolist() == ["a", "b", "c"]
+
+
+def test_layers_of_several_probes_are_one_axis_and_large_arrays_are_not_joined(tmp_path: Path) -> None:
+    """By hand; joined, the spectrum would hold 11 × 3 × 4 numbers instead of the 4 that were measured."""
+    store = Store(tmp_path / "rows.sqlite")
+    for step in range(10):
+        store.append(step, {"p": {"layer": ["a", "b"], "x": [1, 2]}})
+    store.append(10, {"q": {"layer": ["c"], "x": [3], "spectrum": [[1, 2, 3, 4]]}})
+    data = load(tmp_path)
+    assert data.layer.values.tolist() == ["a", "b", "c"]
+    assert data.p_x.sel(step=4, layer="b") == 2
+    assert data.p_x.sel(layer="c").isnull().all()
+    assert data.q_x.sel(step=10, layer="c") == 3
+    assert data.q_spectrum.sel(q_step=10, q_layer="c").values.tolist() == [1, 2, 3, 4]
+    assert data.q_spectrum.size == 4
 
 
 def test_what_has_no_place_is_named(tmp_path: Path) -> None:

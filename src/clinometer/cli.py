@@ -1,4 +1,4 @@
-"""The command line: `clinometer reproduce`, `report`, `check`, `list`.
+"""The command line: `clinometer watch`, `reproduce`, `report`, `check`, `list`.
 
 Exit status: 0 when the work was done, whatever the claims say; 1 when a run failed or a theorem was not verified; 2 on
 bad input.
@@ -26,6 +26,7 @@ from clinometer.report.attached import report_run
 from clinometer.report.blocks import ranks_table
 from clinometer.report.reports import Results, arm_name, report, seeds_said
 from clinometer.report.terminal import claims_table, progress, theorems_table
+from clinometer.report.watch import watch
 from clinometer.study.config import one_of
 from clinometer.study.data import DATASETS
 from clinometer.study.executors import Failure, run_all
@@ -152,6 +153,24 @@ def check_(paper: str, /, *, only: str = "", cases: int = 200, seed: int = 0) ->
     console.print(f"[bold]{study.title}[/]\n{study.source}", highlight=False)
     console.print(theorems_table(found))
     return 0 if _verified(found) else 1
+
+
+@app.command(name="watch")
+def watch_(path: Path, /, *, every: float = 2.0, once: bool = False) -> int:
+    """Follow a run that records, from another terminal; it is only read. Ctrl-C ends the watching.
+
+    Parameters
+    ----------
+    path
+        The recorder's folder, or its rows.sqlite; where there is none yet, it is waited for.
+    every
+        Seconds between looks.
+    once
+        Show what there is, and end.
+    """
+    with _bad_input(), contextlib.suppress(KeyboardInterrupt):
+        watch(path, console, every=every, once=once)
+    return 0
 
 
 @app.command(name="list")

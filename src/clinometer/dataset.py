@@ -11,7 +11,7 @@ from clinometer.extras import need
 from clinometer.labels import NAMES, Axis, axes, is_name, series
 from clinometer.store import Store, Table
 
-_SHARED = ("step", *NAMES, "size")  # axes that mean the same in every probe; the others begin with their probe's name
+_SHARED = (*NAMES, "size")  # axes that mean the same in every probe
 
 Coordinates = dict[str, list[Any]]  # axis to its entries
 Column = dict[tuple[Axis, ...], list[tuple[int, np.ndarray[Any, Any]]]]  # one field: (step, array), by the array's axes
@@ -20,11 +20,12 @@ Column = dict[tuple[Axis, ...], list[tuple[int, np.ndarray[Any, Any]]]]  # one f
 def load(path: str | Path, to: Literal["xarray", "pandas"] = "xarray") -> Any:
     """A run's rows with names on their axes; also of a run that is still going on, or was killed.
 
-    As an `xarray.Dataset`: variables `PROBE_FIELD`, with axes `step`, `layer` and `block` (with their names), `size`
-    (the position among the walk's sizes, which themselves are `PROBE_sizes`); other axes are `PROBE_unit`, `PROBE_bin`,
-    … All probes share one `step` and one `layer`: where a probe has nothing, since its schedule differs, or an array
-    was shorter at another step, there stands NaN, integers becoming floats, and "" for text. NaN and infinity that
-    were measured are kept. `attrs` holds the store's facts.
+    As an `xarray.Dataset`: variables `PROBE_FIELD` with axes `step`, `layer` and `block` (with their names), and `size`
+    (the position among the walk's sizes, which themselves are `PROBE_sizes`). All probes share these axes: where one
+    has nothing, since its schedule differs, or an array was shorter at another step, there stands NaN, integers
+    becoming floats, and "" for text. NaN and infinity that were measured are kept. Arrays with another axis share none,
+    since joined they might not fit into memory: `activations_mean` has axes `activations_step`, `activations_layer`,
+    `activations_unit`. `attrs` holds the store's facts.
 
     As a `pandas.DataFrame`: one row per step, one column of floats per number that a chart could show, named as in
     trackers: `landscape/beta`, `internal_shift/l2/LAYER`, `landscape/losses/0`. That is what `.plot()`, `.describe()`
@@ -73,28 +74,26 @@ def store_file(path: str | Path) -> Path:
 
 def _dataset(xarray: Any, rows: Mapping[str, Mapping[int, Table]], facts: Mapping[str, Any]) -> Any:
     columns = _columns(rows)
-    coordinates: Coordinates = {"step": _steps(rows)}
-    for arranged in columns.values():
-        for axis, entries in itertools.chain.from_iterable(arranged):
+    coordinates: Coordinates = {"step": []}
+    for steps, column in columns.values():
+        seen = {step for found in column.values() for step, _ in found}
+        coordinates[steps] = sorted(seen.union(coordinates.get(steps, ())))
+        for axis, entries in itertools.chain.from_iterable(column):
             coordinates[axis] = list(dict.fromkeys(itertools.chain(coordinates.get(axis, ()), entries)))
-    variables = {name: _variable(name, arranged, coordinates) for name, arranged in columns.items()}
-    named = {axis: entries for axis, entries in coordinates.items() if axis in ("step", *NAMES)}
+    variables = {name: _variable(name, steps, column, coordinates) for name, (steps, column) in columns.items()}
+    named = {axis: entries for axis, entries in coordinates.items() if axis.endswith(("step", *NAMES))}
     return xarray.Dataset(variables, coords=named, attrs=dict(facts))
 
 
 def _frame(pandas: Any, rows: Mapping[str, Mapping[int, Table]]) -> Any:
-    steps = pandas.Index(_steps(rows), name="step", dtype=int)
-    columns = {name: pandas.Series(values, dtype=float) for name, values in series(rows).items()}
-    return pandas.DataFrame(columns, index=steps)
+    found = series(rows)
+    steps = pandas.Index(sorted(set().union(*found.values())), name="step", dtype=int)
+    return pandas.DataFrame({name: pandas.Series(values, dtype=float) for name, values in found.items()}, index=steps)
 
 
-def _steps(rows: Mapping[str, Mapping[int, Table]]) -> list[int]:
-    return sorted(set().union(*rows.values()))
-
-
-def _columns(rows: Mapping[str, Mapping[int, Table]]) -> dict[str, Column]:
-    """Each probe's fields as variables; arrays with the same axes stay together, and are placed at once."""
-    columns: dict[str, Column] = {}
+def _columns(rows: Mapping[str, Mapping[int, Table]]) -> dict[str, tuple[str, Column]]:
+    """Each probe's fields as variables, with their axis of steps; arrays with the same axes are placed at once."""
+    columns: dict[str, tuple[str, Column]] = {}
     owner: dict[str, tuple[str, str]] = {}
     for probe, steps in rows.items():
         for step, row in steps.items():
@@ -106,12 +105,17 @@ def _columns(rows: Mapping[str, Mapping[int, Table]]) -> dict[str, Column]:
                         "other names, or read them one by one with Store(path).read(probe)."
                     )
                 if not is_name(row, field):
-                    shared = tuple((a if a in _SHARED else f"{probe}_{a}", entries) for a, entries in axes(row, field))
-                    columns.setdefault(name, {}).setdefault(shared, []).append((step, array))
+                    arranged = axes(row, field)
+                    own = "" if all(axis in _SHARED for axis, _ in arranged) else f"{probe}_"
+                    column = columns.setdefault(name, (f"{own}step", {}))[1]
+                    prefixed = tuple((f"{own}{axis}", entries) for axis, entries in arranged)
+                    column.setdefault(prefixed, []).append((step, array))
     return columns
 
 
-def _variable(name: str, column: Column, coordinates: Coordinates) -> tuple[Sequence[str], np.ndarray[Any, Any]]:
+def _variable(
+    name: str, steps: str, column: Column, coordinates: Coordinates
+) -> tuple[Sequence[str], np.ndarray[Any, Any]]:
     """One field over all steps: every array goes to its place, and what is left over is NaN."""
     shapes = {tuple(axis for axis, _ in arranged) for arranged in column}
     if len(shapes) > 1:
@@ -120,7 +124,7 @@ def _variable(name: str, column: Column, coordinates: Coordinates) -> tuple[Sequ
             f"{name} has axes {said} at different steps; one variable has the same at all. "
             "Store(path).rows() has each row as it was written."
         )
-    axis_names = ("step", *shapes.pop())
+    axis_names = (steps, *shapes.pop())
     stacks = {arranged: np.stack([array for _, array in found]) for arranged, found in column.items()}
     lengths = [len(coordinates[axis]) for axis in axis_names]
     dtype = np.result_type(*stacks.values())

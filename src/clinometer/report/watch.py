@@ -1,0 +1,232 @@
+"""A run that is still going on, seen from another terminal: its rows as a table that grows.
+
+The store is opened read-only for a moment at each look, and only rows that are new are read.
+"""
+
+import math
+import sqlite3
+import time
+from collections.abc import Generator, Mapping, Sequence
+from pathlib import Path
+
+from rich.console import Console, Group, RenderableType
+from rich.live import Live
+from rich.table import Table
+from rich.text import Text
+
+from clinometer.dataset import store_file
+from clinometer.labels import axes, series
+from clinometer.record.summary import headlines, number
+from clinometer.store import Store
+from clinometer.store import Table as Row
+
+Rows = dict[str, dict[int, Row]]  # probe to step to row
+
+_BARS = "▁▂▃▄▅▆▇█"
+_WIDTH = 32  # characters of a sparkline
+_BLOCKS = 12  # as many as fit under the headlines
+_RANKED = ("beta_lr_half", "beta")  # by what blocks are ranked, if they have it
+
+
+def watch(path: Path, console: Console, *, every: float = 2.0, once: bool = False) -> None:
+    """Show a run's rows as they come: in place on a terminal, elsewhere whenever there are new ones. Ends by Ctrl-C.
+
+    Where there is no store yet it waits for one.
+
+    Args:
+        path: The recorder's folder, or its `rows.sqlite`.
+        console: Where to show it.
+        every: Seconds between looks.
+        once: Show what there is, and return.
+
+    Raises:
+        ValueError: if `every` is not positive, the file is something else than a store, or, with `once`, is not there.
+    """
+    if not 0 < every < math.inf:
+        raise ValueError(f"--every must be a positive number of seconds; found {every}.")
+    if once:
+        store_rows(path, {})  # says what is wrong with it
+        console.print(next(looks(path, every))[0])
+    elif console.is_terminal:
+        with Live(console=console, auto_refresh=False) as live:
+            for seen, _ in looks(path, every):
+                live.update(seen, refresh=True)
+    else:
+        for seen, new in looks(path, every):
+            if new:
+                console.print(seen)
+
+
+def looks(path: Path, every: float) -> Generator[tuple[RenderableType, bool]]:
+    """Look after look, without an end: what to show, and whether there is anything new in it."""
+    rows: Rows = {}
+    body: RenderableType = Text()
+    told: tuple[int | None, ...] | None = None  # which file, and its last step
+    refused = 0
+    while True:
+        file = store_file(path)
+        try:
+            which = file.stat().st_ino  # a folder that was cleared and used again holds another run
+            rows = store_rows(file, rows if told and told[0] == which else {})
+            now = (which, _last(rows))
+            body = body if now == told else details(rows)  # drawn once: the processor belongs to the run
+            seen, refused = Group(heading(rows, str(file), time.time() - written(file)), Text(), body), 0
+        except (FileNotFoundError, sqlite3.OperationalError):
+            now, seen = (None,), Text(f"waiting for {file}: no store there yet")
+        except ValueError:
+            refused += 1  # a store has no content for the moment in which it is made
+            if refused > 1:
+                raise
+            now, seen = (None,), Text(f"waiting for {file}: no store there yet")
+        yield seen, now != told
+        told = now
+        time.sleep(every)
+
+
+def store_rows(path: Path, rows: Rows) -> Rows:
+    """`rows` and those that came since; read anew where a resumed run has dropped some."""
+    store = Store(store_file(path), read_only=True)
+    try:
+        known, last = _last(rows), store.last_step()
+        if known is None or last is None or last < known:
+            return _slim(store.rows())
+        new = _slim(store.rows(start=known))  # `known` once more: another probe may have written at that step since
+        return {probe: rows.get(probe, {}) | new.get(probe, {}) for probe in rows | new}
+    finally:
+        store.close()
+
+
+def written(file: Path) -> float:
+    """When a store was last written to, in seconds since the epoch: the log beside it comes first."""
+    log = file.with_name(file.name + "-wal")
+    return max(path.stat().st_mtime for path in (file, log) if path.exists())
+
+
+def heading(rows: Mapping[str, Mapping[int, Row]], name: str, age: float) -> Text:
+    """Which run, how far it is, and how many seconds ago it was written to."""
+    steps = sorted(set().union(*rows.values()))
+    if not steps:
+        return Text(f"{name}: no step measured yet")
+    return Text(f"{name}: step {steps[-1]}, {len(steps)} measured from {steps[0]}, the last {ago(age)}", style="bold")
+
+
+def details(rows: Mapping[str, Mapping[int, Row]]) -> RenderableType:
+    """What a run's rows say: headline numbers, each quantity of layers at its worst, and blocks by rank.
+
+    Args:
+        rows: Probe to step to row, as `Store.rows` returns them.
+    """
+    found = series(rows)
+    table = _table("", "now", "first", "lowest", "highest", "course")
+    for key, label in headlines(found).items():
+        _add(table, label, found[key])
+    for label, values in _worst(rows).items():
+        _add(table, label, values)
+    parts: list[RenderableType] = [table] if table.rows else []
+    for probe, each in rows.items():
+        ranked = _ranks(probe, each, found)
+        parts += [Text(), ranked] if ranked else []
+    return Group(*parts)
+
+
+def sparkline(values: Sequence[float], width: int = _WIDTH) -> str:
+    """A course in one line, from its lowest to its highest finite value; the highest of each bin where it is too long.
+
+    On a logarithmic scale where it spans more than a factor of 30. Infinity is ∞, and what is not a number a space.
+
+    Example:
+        >>> sparkline([0.0, 0.5, 1.0, float("nan"), float("inf"), 0.0])
+        '▁▅█ ∞▁'
+        >>> sparkline([1, 10, 1000])
+        '▁▃█'
+        >>> sparkline([0, 9, 0, 0, 4, 4], width=3)
+        '█▁▄'
+    """
+    count = min(width, len(values))
+    bins = [values[i * len(values) // count : (i + 1) * len(values) // count] for i in range(count)]
+    tops = [max((value for value in each if not math.isnan(value)), default=math.nan) for each in bins]
+    finite = [value for value in tops if math.isfinite(value)]
+    low, high = min(finite, default=0.0), max(finite, default=0.0)
+    scale = math.log if low > 0 and high > 30 * low else float
+
+    def bar(value: float) -> str:
+        if not math.isfinite(value):
+            return " " if math.isnan(value) else "∞"
+        return _BARS[round(7 * (scale(value) - scale(low)) / (scale(high) - scale(low))) if high > low else 0]
+
+    return "".join(map(bar, tops))
+
+
+def ago(seconds: float) -> str:
+    """Since when.
+
+    Example:
+        >>> ago(3.2), ago(150), ago(9000)
+        ('3 s ago', '2 min ago', '2 h ago')
+    """
+    for unit, length in (("h", 3600), ("min", 60)):
+        if seconds >= length:
+            return f"{int(seconds / length)} {unit} ago"
+    return f"{max(int(seconds), 0)} s ago"
+
+
+def _table(*columns: str) -> Table:
+    return Table(*columns, box=None, header_style="dim", pad_edge=False)
+
+
+def _add(table: Table, label: str, values: Mapping[int, float]) -> None:
+    course = list(values.values())
+    known = [value for value in course if not math.isnan(value)] or [math.nan]
+    shown = [number(value) for value in (course[-1], course[0], min(known), max(known))]
+    table.add_row(Text(label), *map(Text, shown), Text(sparkline(course), style="cyan"))
+
+
+def _worst(rows: Mapping[str, Mapping[int, Row]]) -> dict[str, dict[int, float]]:
+    """Each quantity that layers have, at the layer where it is largest; a cosine where it is smallest."""
+    found: dict[str, dict[int, float]] = {}
+    for probe, steps in rows.items():
+        for step, row in steps.items():
+            for field, array in row.items():
+                if array.ndim == 1 and array.dtype.kind != "U" and array.size and axes(row, field)[0][0] == "layer":
+                    worst, of = (min, "smallest") if "cosine" in field else (max, "largest")
+                    known = [float(value) for value in array if not math.isnan(value)]
+                    label = f"{probe}/{field}, {of} of {array.size} layers"
+                    found.setdefault(label, {})[step] = worst(known, default=math.nan)
+    return found
+
+
+def _ranks(probe: str, steps: Mapping[int, Row], found: Mapping[str, Mapping[int, float]]) -> Table | None:
+    """A probe's blocks, highest first, with how they have grown; None where it has none."""
+    row = steps[max(steps)]
+    fields = [f for f in row if row[f].ndim == 1 and row[f].dtype.kind != "U" and axes(row, f)[0][0] == "block"]
+    if not fields:
+        return None
+    field = next((name for name in _RANKED if name in fields), fields[0])
+    blocks = {str(block): found[f"{probe}/{field}/{block or 'model'}"] for block in row["block"]}
+
+    def rank(block: str) -> float:
+        now = list(blocks[block].values())[-1]
+        return math.inf if math.isnan(now) else -now  # what is not a number goes last
+
+    ranked = sorted(blocks, key=rank)
+    table = _table("", f"{probe}/{field}", "now", "since the first", "course")
+    for place, block in enumerate(ranked[:_BLOCKS], 1):
+        course = list(blocks[block].values())
+        grown = f"× {number(course[-1] / course[0])}" if course[0] else "from 0"
+        shown = (str(place), block or "model", number(course[-1]), grown)
+        table.add_row(*map(Text, shown), Text(sparkline(course), style="cyan"))
+    if len(ranked) > _BLOCKS:
+        table.add_row("", Text(f"and {len(ranked) - _BLOCKS} lower", style="dim"))
+    return table
+
+
+def _last(rows: Rows) -> int | None:
+    return max((step for steps in rows.values() for step in steps), default=None)
+
+
+def _slim(rows: Rows) -> Rows:
+    """Without histograms and numbers per unit, which are not shown: a run may be watched for days."""
+    return {
+        probe: {step: {f: array for f, array in row.items() if array.ndim < 2} for step, row in steps.items()}
+        for probe, steps in rows.items()
+    }
