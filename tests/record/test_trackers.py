@@ -108,7 +108,10 @@ def offline(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
 
 
 def wandb_rows(folder: Path) -> list[dict[str, Any]]:
-    """The history in an offline run's file: protobuf records in LevelDB's log format, in blocks of 32 KiB."""
+    """The history in an offline run's file: protobuf records in LevelDB's log format, in blocks of 32 KiB.
+
+    To be called after `teardown`, which waits for W&B's own process: `finish` returns before the file is written.
+    """
     from wandb.proto.wandb_internal_pb2 import Record
 
     (path,) = folder.glob("wandb/offline-run-*/run-*.wandb")
@@ -135,6 +138,7 @@ def test_wandb_keeps_the_rows_of_a_run_of_its_own(store: Store, offline: Any, tm
     for step, rows in sent(store):
         sink(step, rows)
     offline.run.finish()
+    offline.teardown()
     seen: dict[str, dict[int, float]] = {}
     for row in wandb_rows(tmp_path):
         step = row.pop("clinometer/step")
@@ -153,6 +157,7 @@ def test_wandb_leaves_the_users_steps_as_they_were(offline: Any, tmp_path: Path)
         run.log({"loss": 1.0 / (epoch + 1)}, step=epoch)
     assert offline.run is run, "not finished, not replaced"
     run.finish()
+    offline.teardown()
     rows = wandb_rows(tmp_path)
     assert [(row["_step"], row["loss"]) for row in rows] == [(0, 1.0), (1, 0.5), (2, 1 / 3), (3, 0.25)]
     ours = [(row["clinometer/step"], row["landscape/beta"]) for row in rows if "clinometer/step" in row]
@@ -170,6 +175,7 @@ def test_wandb_says_when_a_measurement_takes_anothers_place(offline: Any, tmp_pa
     each(10, {"p": {"x": 3.0}})
     each(15, {"p": {"x": 4.0}})
     run.finish()
+    offline.teardown()
     assert [(row["clinometer/step"], row["p/x"]) for row in wandb_rows(tmp_path)] == [(5, 2.0), (10, 3.0), (15, 4.0)]
 
 
