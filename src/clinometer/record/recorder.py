@@ -134,7 +134,7 @@ class Recorder:
         if self._taken or not self._hooked:
             return False
         if self._attempt and not self._attempt.waits_for_more():
-            self._drop()  # a scaler found infinite gradients and skipped the step; this batch is for it, then
+            self.drop()  # a scaler found infinite gradients and skipped the step; this batch is for it, then
             self.index -= 1
             return False
         if self._version == self._first._version:
@@ -161,7 +161,7 @@ class Recorder:
         try:
             yield
         except BaseException:
-            self._drop()
+            self.drop()
             raise
         finally:
             self._inside = False
@@ -175,7 +175,8 @@ class Recorder:
         if self._attempt and not self._inside and len(self.optimizers) == 1:
             self._finish()
 
-    def _drop(self) -> None:
+    def drop(self) -> None:
+        """Forget the step that has begun: it will not be taken, or is not to be measured."""
         attempt, self._attempt, self._taken = self._attempt, None, True
         if attempt:
             attempt.witness.rest()
@@ -184,7 +185,7 @@ class Recorder:
         attempt = self._attempt
         if attempt is None:
             return
-        self._drop()
+        self.drop()
         with self._timed(), RngState.now().replayed():  # a probe may draw: a random direction, say
             step = attempt.step()
             rows = {name: row_of(name, self.probes[name](step)) for name in self._due}
