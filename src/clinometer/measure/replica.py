@@ -49,7 +49,7 @@ class Replica:
         live = [(module, module.__dict__) for module, _, _ in self._states]
         try:
             for module, state, changing in self._states:
-                fresh = state | {name: _copied(state[name], memo) for name in changing}
+                fresh = state | {name: copied(state[name], memo) for name in changing}
                 object.__setattr__(module, "__dict__", fresh)
             yield
         finally:
@@ -96,7 +96,7 @@ def _put(live: list[tuple[nn.Module, dict[str, Any]]]) -> None:
 def _frozen(attributes: Mapping[str, Any], memo: Memo) -> tuple[dict[str, Any], tuple[str, ...]]:
     """A module's attributes, copied where they can change in place, and the names of those."""
     changing = tuple(n for n, value in attributes.items() if n not in _SHARED and _can_change(value))
-    return {n: _copied(value, memo) if n in changing else value for n, value in attributes.items()}, changing
+    return {n: copied(value, memo) if n in changing else value for n, value in attributes.items()}, changing
 
 
 def _can_change(value: Any) -> bool:
@@ -109,7 +109,7 @@ def _is_changing(value: Any) -> bool:
     return isinstance(value, _CHANGING)
 
 
-def _copied(value: Any, memo: Memo) -> Any:
+def copied(value: Any, memo: Memo) -> Any:
     """A copy through containers, with tensors cloned and generators continued from where they stand."""
     if type(value) in _PLAIN or not _is_changing(value):
         return memo.get(id(value), value)
@@ -123,18 +123,18 @@ def _copied(value: Any, memo: Memo) -> Any:
         fresh = torch.Generator(value.device)
         fresh.set_state(value.get_state())
     elif kind is tuple:
-        fresh = tuple(_copied(item, memo) for item in value)
+        fresh = tuple(copied(item, memo) for item in value)
     elif kind is set:
-        fresh = {_copied(item, memo) for item in value}
+        fresh = {copied(item, memo) for item in value}
     elif kind in (list, deque):
         memo[id(value)] = fresh = copy.copy(value)  # before its items: a list may hold itself
         for index, item in enumerate(value):
-            fresh[index] = _copied(item, memo)
+            fresh[index] = copied(item, memo)
     elif kind in (dict, OrderedDict, defaultdict):
         memo[id(value)] = fresh = copy.copy(value)
         fresh.clear()
         for key, item in value.items():
-            fresh[_copied(key, memo)] = _copied(item, memo)
+            fresh[copied(key, memo)] = copied(item, memo)
     else:  # arrays, and containers of other classes
         fresh = copy.deepcopy(value, memo)
     memo[id(value)] = fresh
