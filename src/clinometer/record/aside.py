@@ -17,8 +17,10 @@ def aside(thing: Any, but: Collection[str] = (), **instead: Any) -> Generator[No
         instead: Values for the block.
 
     Example:
-        >>> import types
-        >>> trainer = types.SimpleNamespace(losses=[1.0], log=print)
+        >>> class Trainer:
+        ...     def __init__(self):
+        ...         self.losses, self.log = [1.0], print
+        >>> trainer = Trainer()
         >>> with aside(trainer, log=lambda _: None):
         ...     trainer.losses.append(2.0), trainer.log("twice")
         (None, None)

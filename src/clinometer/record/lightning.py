@@ -5,11 +5,11 @@ begins, with the arguments and random streams that `training_step` is about to s
 before Lightning counts the step. The module is then called again, on throw-away attributes, where `log` does nothing.
 """
 
-import importlib.util
 import inspect
 import sys
 from collections.abc import Mapping, Sequence
 from functools import partial
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -24,8 +24,8 @@ from clinometer.record.recorder import Probe, Recorder, Sink
 from clinometer.record.schedules import Schedule
 from clinometer.store import Table
 
-# One library under two names. Importing the second beside the first would take seconds.
-_OLD = "pytorch_lightning" in sys.modules or importlib.util.find_spec("lightning") is None
+# One library under two names: importing the second beside the first would take seconds.
+_OLD = "pytorch_lightning" in sys.modules or bool(find_spec("pytorch_lightning") and not find_spec("lightning"))
 _NAME = "pytorch_lightning" if _OLD else "lightning.pytorch"
 _Callback: Any = need(_NAME, "trainers").Callback
 _SilentLogger: Any = need(f"{_NAME}.loggers.logger", "trainers").DummyLogger
