@@ -47,6 +47,8 @@ $(VENV)/reproduces: $(VENV)/python pyproject.toml constraints.txt
 
 $(VENV)/develops: $(VENV)/reproduces
 	$(PIP) --editable '.[dev]'
+	@# curvlinops brings torchvision, which nothing here uses: built for another torch, it breaks lightning and transformers
+	@$(BIN)/python -c 'import torchvision' 2>/dev/null || $(BIN)/python -m pip uninstall --quiet --yes torchvision
 	@touch $@
 
 $(VENV)-bare/ready: pyproject.toml constraints.txt $(shell find src -name '*.py')

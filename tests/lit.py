@@ -64,12 +64,20 @@ class Losses(lightning.Callback):
         self.gradients.append({n: p.grad.clone() for n, p in pl_module.named_parameters()})
 
 
-def fit(module: Any, data: list[Any], *callbacks: Any, to: Path, resume: Any = None, **options: Any) -> Any:
+def fit(
+    module: Any,
+    data: list[Any],
+    *callbacks: Any,
+    to: Path,
+    resume: Any = None,
+    library: Any = lightning,
+    **options: Any,
+) -> Any:
     options = {"max_epochs": 2, "enable_checkpointing": False} | options
-    trainer = lightning.Trainer(
+    trainer = library.Trainer(
         accelerator="cpu",
         callbacks=list(callbacks),
-        logger=lightning.loggers.CSVLogger(to, flush_logs_every_n_steps=1),
+        logger=library.loggers.CSVLogger(to, flush_logs_every_n_steps=1),
         log_every_n_steps=1,
         enable_progress_bar=False,
         enable_model_summary=False,

@@ -36,7 +36,15 @@ def _forget() -> None:
 class Run:
     """Two epochs of a loop as accelerate's guide writes it, and all that it consists of."""
 
-    def __init__(self, name: str, probes: Any = None, accumulate: int = 1, bf16: bool = False, **options: Any) -> None:
+    def __init__(
+        self,
+        name: str,
+        probes: Any = None,
+        accumulate: int = 1,
+        bf16: bool = False,
+        divided: bool = True,
+        **options: Any,
+    ) -> None:
         _forget()
         accelerator = accelerate.Accelerator(
             cpu=True, gradient_accumulation_steps=accumulate, mixed_precision="bf16" if bf16 else "no"
@@ -50,7 +58,7 @@ class Run:
         self.gradients: list[dict[str, Tensor]] = []  # one for each step, before clipping
 
         def loss_fn(model: nn.Module, batch: Any) -> Tensor:
-            return model(**batch).loss / accelerator.gradient_accumulation_steps
+            return model(**batch).loss / (accumulate if divided else 1)
 
         self.recorder = probes and Recorder(model, loss_fn, probes, every(1), optimizer=optimizer, **options)
         for _ in range(2):
@@ -102,6 +110,16 @@ def test_batches_that_accumulate_are_measured_together(name: str) -> None:
     torch.testing.assert_close(torch.tensor(rows["loss"]), torch.stack([part.sum() for part in parts]))
     for step, gradient in zip(seen, run.gradients, strict=True):
         torch.testing.assert_close(step.gradient, gradient, rtol=1e-4, atol=1e-6)
+
+
+def test_a_loss_that_is_not_divided_is_averaged() -> None:
+    """The truth is the mean of the loop's; of the 2 batches that end an epoch accelerate takes half of that."""
+    with pytest.warns(UserWarning, match="2 times as much. What is measured is not what is trained"):
+        run = Run("resnet", [landscape()], accumulate=4, divided=False)
+    parts = (4 * torch.stack(run.losses)).split([4, 2, 4, 2])
+    torch.testing.assert_close(
+        torch.tensor(run.recorder.read("landscape")["loss"]), torch.stack([part.mean() for part in parts])
+    )
 
 
 def test_the_first_update_is_the_clipped_one() -> None:

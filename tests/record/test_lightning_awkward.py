@@ -59,6 +59,44 @@ def test_a_step_without_a_loss_has_no_row(accumulate: int, without: set[int], st
     assert callback.read("landscape")["step"].tolist() == steps
 
 
+def test_a_step_that_a_scaler_skips_has_no_row(tmp_path: Path) -> None:
+    """Scaled by 2^127, gradients are infinite; the truth is Lightning's count, of a step that was not taken too."""
+    scaler = torch.amp.GradScaler("cpu", init_scale=2.0**127, backoff_factor=2.0**-120)
+    mixed = lightning.plugins.MixedPrecision("16-mixed", "cpu", scaler)
+    net, data = network("gpt2", 4 * BATCH)
+    callback = LandscapeCallback([landscape()], every(1), precision="training")
+    module = Watched(net)
+    trainer = fit(module, data, callback, to=tmp_path, max_epochs=1, plugins=[mixed])
+    assert trainer.global_step == 4
+    rows = callback.read("landscape")
+    assert rows["step"].tolist() == [1, 2, 3]
+    assert rows["loss"].tolist() == [loss.item() for loss in module.kept[1:]]
+
+
+def test_the_librarys_old_name_is_the_same(tmp_path: Path) -> None:
+    """Both are installed side by side, and a callback of the one is given to a trainer of the other."""
+    old = pytest.importorskip("pytorch_lightning")
+
+    class Plain(old.LightningModule):
+        def __init__(self) -> None:
+            super().__init__()
+            self.net = nn.Linear(2, 1)
+            self.losses: list[float] = []
+
+        def training_step(self, batch: Tensor) -> Tensor:
+            loss = loss_of(self.net, batch)
+            self.losses.append(loss.item())
+            self.log("loss", loss)
+            return loss
+
+        def configure_optimizers(self) -> Any:
+            return torch.optim.SGD(self.parameters(), lr=0.1)
+
+    module, callback = Plain(), LandscapeCallback([landscape()], every(1))
+    fit(module, list(torch.randn(8, 2)), callback, to=tmp_path, library=old)
+    assert callback.read("landscape")["loss"].tolist() == module.losses
+
+
 class Manual(lightning.LightningModule):
     """Optimizes by hand, with a Recorder inside, as our error advises."""
 

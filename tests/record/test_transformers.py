@@ -206,6 +206,17 @@ def test_a_step_that_raises_leaves_a_trainer_that_can_train_and_be_measured(tmp_
     assert "training_step" not in vars(trainer)
 
 
+def test_a_step_that_a_scaler_skips_has_no_row(tmp_path: Path) -> None:
+    """Scaled by 2^127, gradients are infinite; the truth is the trainer's count, of a step that was not taken too."""
+    trainer = trainer_of("gpt2", tmp_path, max_steps=4)
+    trainer.accelerator.scaler = torch.amp.GradScaler("cpu", init_scale=2.0**127, backoff_factor=2.0**-120)
+    rows = attach(trainer, [landscape()], every(1))
+    trainer.train()
+    assert trainer.state.global_step == 4
+    assert rows.read("landscape")["step"].tolist() == [1, 2, 3]
+    assert rows.read("landscape")["loss"].tolist() == [loss.item() for loss in trainer.minimised[1:]]
+
+
 def test_mistakes_are_told_before_training(tmp_path: Path) -> None:
     """Where they are made, not when a model has been loaded and data prepared."""
     trainer = trainer_of("resnet", tmp_path)
