@@ -72,7 +72,7 @@ class Attempt:
         self.lr = float(optimizers[0].param_groups[0]["lr"]) if optimizers else None
         self.objective = Objective(model, loss_fn, batch, parameters=held_by(optimizers), precision=precision)
         self.before = self.objective.here()
-        self.witness = Witness(self.objective.live)
+        self.witness = Witness(self.objective.live, self.has_moved)
         self.witness.watch()
 
     def waits_for_more(self) -> bool:

@@ -5,13 +5,17 @@ step: there, and only there, that call is looked at.
 """
 
 import weakref
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
+# Nodes of a graph behind which weights are cast, or may be: what was compiled into one node shows no casts.
+_CASTS = {"ToCopyBackward0", "CompiledFunctionBackward"}
+
 _watching: weakref.WeakSet["Witness"] = weakref.WeakSet()
+_scaled: dict[Any, float] = {}  # by what factor a scaler multiplied, by the node of the graph that does so
 _Scaler: Any = torch.amp.GradScaler
 
 
@@ -23,15 +27,15 @@ class Witness:
 
     Args:
         parameters: The parameters of the recorder's model.
+        moved: Whether they are elsewhere than where the step started.
     """
 
-    def __init__(self, parameters: Mapping[str, Tensor]) -> None:
+    def __init__(self, parameters: Mapping[str, Tensor], moved: Callable[[], bool]) -> None:
         self.loss: float | None = None
         self.rounded = False  # autocast took part
         self.foreign = False  # other networks' parameters were trained
         self._ours = {id(p) for p in parameters.values()}
-        self._first = next(iter(parameters.values()))
-        self._version = self._first._version
+        self._moved = moved
 
     def watch(self) -> None:
         """Look at backward passes from now on."""
@@ -44,51 +48,49 @@ class Witness:
         _watching.discard(self)
         if not _watching:
             torch.autograd.backward, _Scaler.scale = _torch_backward, _torch_scale
+            _scaled.clear()
 
-    def see(self, losses: Iterable[Tensor]) -> None:
-        """Take note of the scalars that a backward pass starts from."""
-        for loss in losses:
-            leaves, rounded = _leaves(loss)
+    def see(self, losses: Iterable[Tensor], weights: Iterable[Tensor | None]) -> None:
+        """Take note of the scalars that a backward pass starts from, and of what it multiplies each by."""
+        for loss, weight in zip(losses, weights, strict=True):
+            nodes = _graph(loss)
+            leaves = {id(leaf) for node in nodes if isinstance(leaf := getattr(node, "variable", None), nn.Parameter)}
             if not leaves & self._ours:
                 self.foreign |= bool(leaves)  # none at all: the graph is hidden, as in a reentrant checkpoint
-            elif loss.numel() == 1 and self._first._version == self._version:
-                scaled, factor = _last_scaled
-                self.loss = (self.loss or 0.0) + float(loss.detach()) / (factor if loss is scaled() else 1.0)
-                self.rounded |= rounded
+            elif loss.numel() == 1 and not self._moved():
+                factor = next((factor for node, factor in _scaled.items() if node in nodes), 1.0)
+                value = float(loss.detach()) / factor * (1.0 if weight is None else float(weight))
+                self.loss = (self.loss or 0.0) + value
+                self.rounded |= any(node.name() in _CASTS for node in nodes)
 
 
-def _leaves(loss: Tensor) -> tuple[set[int], bool]:
-    """The identities of the parameters in a loss's graph, and whether weights were cast on the way."""
+def _graph(loss: Tensor) -> set[Any]:
+    """The nodes that a loss was computed by."""
     waiting: list[Any] = [loss.grad_fn]
     met: set[Any] = set()
-    leaves: set[int] = set()
-    cast = False
     while waiting:
         node = waiting.pop()
-        if node is None or node in met:
-            continue
-        met.add(node)
-        leaf = getattr(node, "variable", None)
-        if isinstance(leaf, nn.Parameter):
-            leaves.add(id(leaf))
-        cast |= node.name() == "ToCopyBackward0"
-        waiting.extend(previous for previous, _ in node.next_functions)
-    return leaves, cast
+        if node is not None and node not in met:
+            met.add(node)
+            waiting.extend(previous for previous, _ in node.next_functions)
+    return met
 
 
 _torch_backward: Any = torch.autograd.backward
 _torch_scale: Any = _Scaler.scale
-_last_scaled: tuple[Any, float] = (lambda: None, 1.0)  # a reference that keeps no graph alive, and the factor
 
 
-def _backward(tensors: Any, *args: Any, **kwargs: Any) -> Any:
+def _backward(tensors: Any, grad_tensors: Any = None, *args: Any, **kwargs: Any) -> Any:
+    losses = [tensors] if isinstance(tensors, Tensor) else list(tensors)
+    weights = [grad_tensors] if grad_tensors is None or isinstance(grad_tensors, Tensor) else list(grad_tensors)
     for witness in list(_watching):
-        witness.see([tensors] if isinstance(tensors, Tensor) else tensors)
-    return _torch_backward(tensors, *args, **kwargs)
+        witness.see(losses, weights if len(weights) == len(losses) else [None] * len(losses))
+    return _torch_backward(losses, grad_tensors, *args, **kwargs)
 
 
 def _scale(scaler: Any, outputs: Any) -> Any:
-    global _last_scaled
     scaled = _torch_scale(scaler, outputs)
-    _last_scaled = weakref.ref(scaled), float(scaler.get_scale())
+    for each in [scaled] if isinstance(scaled, Tensor) else scaled if isinstance(scaled, list | tuple) else []:
+        if isinstance(each, Tensor) and each.grad_fn is not None:
+            _scaled[each.grad_fn] = float(scaler.get_scale())
     return scaled
