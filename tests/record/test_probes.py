@@ -29,6 +29,7 @@ def rows(steps: int, seed: int = 0, **arguments: Any) -> dict[str, Any]:
         with recorder.step(None):
             loss_fn(model, None).backward()
             optimizer.zero_grad()
+            optimizer.step()  # without gradients: a step that stays where it is
     return recorder.read(next(iter(recorder.probes)))
 
 

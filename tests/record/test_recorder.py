@@ -143,7 +143,7 @@ def test_landscape_refuses_sizes_before_the_run(sizes: list[float]) -> None:
         ({"probes": []}, "nonempty list or mapping"),
         ({"probes": landscape()}, "nonempty list or mapping"),
         ({"when": 100}, r"a schedule such as every\(100\); found 100"),
-        ({"optimizer": "sgd"}, "torch optimizer; found 'sgd'"),
+        ({"optimizer": "sgd"}, "torch optimizer or a list of them; found 'sgd'"),
         ({"start": -5}, "start must be 0 or more"),
     ],
 )

@@ -13,6 +13,7 @@ from torch.optim import Optimizer
 from clinometer.measure.conditions import Precision
 from clinometer.measure.objective import Batch, LossFn, Objective
 from clinometer.measure.point import Point
+from clinometer.record.footsteps import same
 from clinometer.record.witness import Witness
 from clinometer.store import Row
 
@@ -83,21 +84,26 @@ class Attempt:
 
     def has_moved(self) -> bool:
         """Whether any parameter is not what it was."""
-        return any(not torch.equal(p.detach(), self.before[name]) for name, p in self.objective.live.items())
+        return not all(same(p.detach(), self.before[name]) for name, p in self.objective.live.items())
 
-    def step(self) -> Step:
-        """The step, now that it has been taken."""
+    def check_model(self) -> None:
+        """ValueError if another model was trained meanwhile."""
         if self.witness.foreign and self.witness.loss is None:
             raise ValueError(
                 "the step that was recorded trained another model than the recorder's: its backward pass reached none "
                 "of the recorder's parameters. Make one Recorder per model, each around its own model's step."
             )
-        seen = self.witness.loss
-        if self.objective.batches > 1 and seen is not None:
-            # The loop may add its batches' losses up, or divide each by their number: gradients tell no other way.
+
+    def step(self, usual: int) -> Step:
+        """The step, now that it has been taken; `usual` is how many batches a step has at most."""
+        self.check_model()
+        seen, batches = self.witness.loss, self.objective.batches
+        if seen is not None and max(batches, usual) > 1:
+            # The loop may add its batches' losses up, or divide each by their number, or, in the last and smaller
+            # group of an epoch, by the usual number: gradients tell no other way.
             mean = float(self.objective.loss(self.before))
-            total = mean * self.objective.batches
-            self.objective.weight = self.objective.batches if abs(seen - total) < abs(seen - mean) else 1.0
+            weights = [1.0, float(batches), batches / usual]
+            self.objective.weight = min(weights, key=lambda weight: abs(seen - weight * mean))
         return Step(self.index, self.objective, self.before, self.objective.here(), self.lr)
 
     def doubt(self, step: Step) -> str | None:

@@ -6,7 +6,6 @@ the step happen untouched, and then measures the loss that the step saw. Between
 
 import contextlib
 import time
-import weakref
 from collections.abc import Callable, Generator, Mapping, Sequence
 from pathlib import Path
 
@@ -21,6 +20,7 @@ from clinometer.measure.rng import RngState
 from clinometer.record.arguments import check_probes, index_of, named, optimizers_of, row_of, schedules_of
 from clinometer.record.attempt import Attempt, Probe, Step, held_by, warn
 from clinometer.record.budget import Budget
+from clinometer.record.footsteps import Footsteps
 from clinometer.record.schedules import Schedule
 from clinometer.store import Row, Store, Table
 
@@ -99,16 +99,14 @@ class Recorder:
         self.index = index_of(start)
         self.precision: Precision = precision
         self.sinks = list(sinks)
-        self._first = next(iter(trainable_of(model, held_by(self.optimizers)).values()))  # its version tells of moves
-        self._version = self._first._version
+        first = next(iter(trainable_of(model, held_by(self.optimizers)).values()))
         check_probes(self.probes, model, self.optimizers)
         self.store = Store(None if to is None else Path(to) / "rows.sqlite")
         self._resume(start)
         self._attempt: Attempt | None = None
         self._due: list[str] = []
         self._inside = False  # a `with` block: the step ends where it does
-        self._taken = True  # the step that began last is over
-        self._hooked = _hook(self)
+        self._footsteps = Footsteps(self.optimizers, first, self.stepped)
         self._doubted = False
         for schedule, names in self.schedules:
             if isinstance(schedule, Budget):
@@ -116,40 +114,38 @@ class Recorder:
 
     def step(self, batch: Batch) -> contextlib.AbstractContextManager[None]:
         """Begin a training step on `batch`, or go on with one; the block around it, or a line before it."""
-        if self._goes_on():
+        if self._footsteps.taken or not self._goes_on():
+            self._begin(batch)
+        else:
+            self._footsteps.join()
             if self._attempt:
                 self._attempt.objective.also(batch)
-        else:
-            self._begin(batch)
         return self._block() if self._attempt else _NOTHING
 
     def read(self, probe: str) -> Table:
         """The rows of one probe so far: "step" (n,), and each of its fields (n, ...)."""
-        if self._taken or not self._hooked:
+        if self._footsteps.taken or not self._footsteps.audible:
             self._finish()
         return self.store.read(probe)
 
     def _goes_on(self) -> bool:
         """Whether the step that began last has yet to be taken: gradients accumulate."""
-        if self._taken or not self._hooked:
+        attempt, footsteps = self._attempt, self._footsteps
+        if not footsteps.audible:
             return False
-        if self._attempt and not self._attempt.waits_for_more():
-            self.drop()  # a scaler found infinite gradients and skipped the step; this batch is for it, then
-            self.index -= 1
+        if footsteps.lost() or (attempt.has_moved() if attempt else footsteps.strayed()):
+            self._deafen()
             return False
-        if self._version == self._first._version:
-            return True
-        self._hooked = False
-        warn(
-            "the parameters moved, but not by a step of the optimizer that the recorder was given; from here on each "
-            "batch counts as one step. If another optimizer trains the model, pass that, or a list of all."
-        )
-        return False
+        if attempt and not attempt.waits_for_more():
+            attempt.check_model()
+            self._give_up()  # a scaler found infinite gradients and skipped the step; this batch is for it, then
+            return False
+        return True
 
     def _begin(self, batch: Batch) -> None:
         self._finish()  # without an optimizer the next step is the first to know that the last one is over
         index, self.index = self.index, self.index + 1
-        self._taken, self._version = False, self._first._version
+        self._footsteps.begin()
         self._due = [name for schedule, names in self.schedules if schedule(index) for name in names]
         if self._due:
             with self._timed():
@@ -161,23 +157,36 @@ class Recorder:
         try:
             yield
         except BaseException:
-            self.drop()
+            self._give_up()
             raise
         finally:
             self._inside = False
-        attempt = self._attempt
-        if attempt and (self._taken or not self._hooked or attempt.has_moved() or not attempt.waits_for_more()):
+        if self._footsteps.taken or not self._footsteps.audible:
             self._finish()
+        elif self._attempt:
+            self._attempt.check_model()
 
     def stepped(self) -> None:
-        """The optimizer says that it has taken its step; of several, the last may be yet to come."""
-        self._taken = True
-        if self._attempt and not self._inside and len(self.optimizers) == 1:
+        """The optimizers say that they have taken their step."""
+        if not self._inside:
             self._finish()
 
-    def drop(self) -> None:
-        """Forget the step that has begun: it will not be taken, or is not to be measured."""
-        attempt, self._attempt, self._taken = self._attempt, None, True
+    def _give_up(self) -> None:
+        """No step came of what was begun; the next batch begins it anew."""
+        if self._attempt and self._footsteps.audible and not self._footsteps.taken:
+            self.index = self._attempt.index
+        self._drop()
+
+    def _deafen(self) -> None:
+        what = "took no step in 1000 batches" if self._footsteps.lost() else "is not the one that moves the parameters"
+        self._footsteps.deafen()
+        warn(
+            f"the optimizer that the recorder was given {what}; from here on each batch counts as one step. Pass the "
+            "optimizer that trains the model, or a list of all that do, and call its step()."
+        )
+
+    def _drop(self) -> None:
+        attempt, self._attempt, self._footsteps.taken = self._attempt, None, True
         if attempt:
             attempt.witness.rest()
 
@@ -187,7 +196,7 @@ class Recorder:
             return
         self.drop()
         with self._timed(), RngState.now().replayed():  # a probe may draw: a random direction, say
-            step = attempt.step()
+            step = attempt.step(self._footsteps.usual)
             rows = {name: row_of(name, self.probes[name](step)) for name in self._due}
             self.store.append(step.index, rows)
         self._say(attempt.doubt(step))
@@ -226,18 +235,3 @@ class Recorder:
                 "Choose another folder, delete that one, or pass start= to go on with it."
             )
         self.store.drop_from(start)
-
-
-def _hook(recorder: Recorder) -> bool:
-    """Have the optimizers tell when they step; whether they can."""
-    known = weakref.ref(recorder)  # an optimizer that outlives the recorder does not keep it
-
-    def stepped(_optimizer: Optimizer, _args: object, _kwargs: object) -> None:
-        found = known()
-        if found:
-            found.stepped()
-
-    able = [optimizer for optimizer in recorder.optimizers if hasattr(optimizer, "register_step_post_hook")]
-    for optimizer in able:
-        weakref.finalize(recorder, optimizer.register_step_post_hook(stepped).remove)
-    return bool(able)
