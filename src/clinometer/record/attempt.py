@@ -73,18 +73,39 @@ class Attempt:
         self.lr = float(optimizers[0].param_groups[0]["lr"]) if optimizers else None
         self.objective = Objective(model, loss_fn, batch, parameters=held_by(optimizers), precision=precision)
         self.before = self.objective.here()
-        self.witness = Witness(self.objective.live, self.has_moved)
+        self._origin = self.before  # where the first backward pass on the last batch was
+        self._fresh = True  # it has not been yet
+        self.witness = Witness(self.objective.live, self._looks_around)
         self.witness.watch()
+
+    def also(self, batch: Batch) -> None:
+        """Another batch of the same step."""
+        self.objective.also(batch)
+        self._fresh = True
 
     def waits_for_more(self) -> bool:
         """Whether gradients are held for a step to come; a scaler that skips a step leaves none, or infinite ones."""
-        held = [p.grad.detach().float() for p in self.objective.live.values() if p.grad is not None]
+        held = [p.grad.detach() for p in self.objective.live.values() if p.grad is not None]
+        held = [(gradient._values() if gradient.is_sparse else gradient).float() for gradient in held]
         sizes = [float(torch.linalg.vector_norm(gradient)) for gradient in held]
         return any(sizes) and all(map(math.isfinite, sizes))
 
     def has_moved(self) -> bool:
-        """Whether any parameter is not what it was."""
-        return not all(same(p.detach(), self.before[name]) for name, p in self.objective.live.items())
+        """Whether any parameter is elsewhere than where training first looked."""
+        return not all(same(p.detach(), self._origin[name]) for name, p in self.objective.live.items())
+
+    def was_moved(self) -> bool:
+        """Whether it has been moved, other than by forward passes that hold their weights within bounds."""
+        return self._origin is self.before and self.has_moved()
+
+    def _looks_around(self) -> bool:
+        """Whether a backward pass is one of those that a SAM or LBFGS makes from elsewhere."""
+        if not self._fresh:
+            return self.has_moved()
+        self._fresh = False
+        if self.has_moved():  # by the forward pass, which may hold its weights within bounds
+            self._origin = self.objective.here()
+        return False
 
     def check_model(self) -> None:
         """ValueError if another model was trained meanwhile."""

@@ -10,6 +10,7 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from torch.optim.optimizer import register_optimizer_step_post_hook
 
 _MANY = 1000  # batches in one step: more than anybody accumulates
 
@@ -19,23 +20,26 @@ class Footsteps:
 
     Args:
         optimizers: Whom to listen to, and to those inside them: the step of a SAM is that of the optimizer it holds.
-        first: A parameter that they move.
         then: A method to call when all have stepped. It is not kept alive.
     """
 
-    def __init__(self, optimizers: Sequence[Any], first: Tensor, then: Callable[[], None]) -> None:
+    def __init__(self, optimizers: Sequence[Any], then: Callable[[], None]) -> None:
         self.taken = True  # the step that was begun last is over
         self.batches = 0  # of that step, so far
         self.usual = 1  # the most batches that a step has had
-        self._first = first
-        self._version = first._version  # tells of moves, and of forward passes that clamp their weights
-        self._met: Tensor | None = None
+        self.stranger: str | None = None  # the class of another optimizer that moves our parameters
         self._then = weakref.WeakMethod(then)
         self._stepped: set[int] = set()
-        able = [each for each in optimizers if hasattr(each, "register_step_post_hook")]
-        self._number = len(able)
-        for each in able:
-            _hook(self, each)
+        self._ours = [each for each in optimizers if hasattr(each, "register_step_post_hook")]
+        self._number = len(self._ours)
+        self._known: weakref.WeakSet[Any] = weakref.WeakSet(self._ours)
+        for each in self._ours:
+            inside = [held for held in vars(each).values() if hasattr(held, "register_step_post_hook")]
+            self._known.update(inside)
+            for one in (each, *inside):
+                _hook(self, one.register_step_post_hook, id(each))
+        if self._ours:
+            _hook(self, register_optimizer_step_post_hook, None)
 
     @property
     def audible(self) -> bool:
@@ -46,8 +50,6 @@ class Footsteps:
         """A step begins, on its first batch."""
         self.taken = False
         self.batches = 1
-        self._version = self._first._version
-        self._met = None
         self._stepped.clear()
 
     def join(self) -> None:
@@ -55,21 +57,23 @@ class Footsteps:
         self.batches += 1
         self.usual = max(self.usual, self.batches)
 
-    def heard(self, optimizer: int) -> None:
-        """An optimizer has stepped; of several, others may be yet to come."""
+    def heard(self, name: int) -> None:
+        """One of the optimizers has stepped; others may be yet to come."""
         self.taken = True
-        self._stepped.add(optimizer)
+        self._stepped.add(name)
         then = self._then()
         if then and len(self._stepped) == self._number:
             then()
 
-    def strayed(self) -> bool:
-        """Whether the parameter was moved by somebody who is not heard: it has been elsewhere, and elsewhere again."""
-        if self._version == self._first._version:
-            return False
-        self._version, before = self._first._version, self._met
-        self._met = self._first.detach().clone()
-        return before is not None and not same(before, self._met)
+    def overheard(self, optimizer: Any) -> None:
+        """Any optimizer has stepped; one that is not known may hold parameters of ours."""
+        if optimizer in self._known:
+            return
+        if _held(optimizer) & set[int]().union(*map(_held, self._ours)):
+            self.stranger = type(optimizer).__name__
+            self.taken = True
+        else:
+            self._known.add(optimizer)
 
     def lost(self) -> bool:
         """Whether no step has been heard for so many batches that none will be."""
@@ -85,15 +89,18 @@ def same(first: Tensor, second: Tensor) -> bool:
     return torch.equal(first, second) or torch.allclose(first, second, rtol=0.0, atol=0.0, equal_nan=True)
 
 
-def _hook(footsteps: Footsteps, optimizer: Any) -> None:
-    known = weakref.ref(footsteps)  # an optimizer that outlives the recorder does not keep it
-    name = id(optimizer)
+def _held(optimizer: Any) -> set[int]:
+    return {id(p) for group in optimizer.param_groups for p in group["params"]}
 
-    def stepped(_optimizer: Any, _args: object, _kwargs: object) -> None:
+
+def _hook(footsteps: Footsteps, register: Callable[[Any], Any], name: int | None) -> None:
+    known = weakref.ref(footsteps)  # an optimizer that outlives the recorder does not keep it
+
+    def stepped(optimizer: Any, _args: object, _kwargs: object) -> None:
         found = known()
-        if found:
+        if found and name is None:
+            found.overheard(optimizer)
+        elif found and name is not None:
             found.heard(name)
 
-    inside = [held for held in vars(optimizer).values() if hasattr(held, "register_step_post_hook")]
-    for each in (optimizer, *inside):
-        weakref.finalize(footsteps, each.register_step_post_hook(stepped).remove)
+    weakref.finalize(footsteps, register(stepped).remove)

@@ -99,15 +99,15 @@ class Recorder:
         self.index = index_of(start)
         self.precision: Precision = precision
         self.sinks = list(sinks)
-        first = next(iter(trainable_of(model, held_by(self.optimizers)).values()))
+        trainable_of(model, held_by(self.optimizers))  # for its errors
         check_probes(self.probes, model, self.optimizers)
         self.store = Store(None if to is None else Path(to) / "rows.sqlite")
         self._resume(start)
         self._attempt: Attempt | None = None
         self._due: list[str] = []
         self._inside = False  # a `with` block: the step ends where it does
-        self._footsteps = Footsteps(self.optimizers, first, self.stepped)
-        self._doubted = False
+        self._footsteps = Footsteps(self.optimizers, self.stepped)
+        self._said: set[str] = set()
         for schedule, names in self.schedules:
             if isinstance(schedule, Budget):
                 schedule.declare(1 + sum(float(getattr(self.probes[name], "cost", 1.0)) for name in names), int)
@@ -119,7 +119,7 @@ class Recorder:
         else:
             self._footsteps.join()
             if self._attempt:
-                self._attempt.objective.also(batch)
+                self._attempt.also(batch)
         return self._block() if self._attempt else _NOTHING
 
     def read(self, probe: str) -> Table:
@@ -133,8 +133,12 @@ class Recorder:
         attempt, footsteps = self._attempt, self._footsteps
         if not footsteps.audible:
             return False
-        if footsteps.lost() or (attempt.has_moved() if attempt else footsteps.strayed()):
-            self._deafen()
+        if footsteps.lost() or (attempt and attempt.was_moved()):
+            footsteps.deafen()
+            self._say(
+                "the optimizer that the recorder was given took no step, but training went on; from here on each batch "
+                "counts as one step. Pass the optimizer that trains the model, or a list of all that do."
+            )
             return False
         if attempt and not attempt.waits_for_more():
             attempt.check_model()
@@ -177,14 +181,6 @@ class Recorder:
             self.index = self._attempt.index
         self._drop()
 
-    def _deafen(self) -> None:
-        what = "took no step in 1000 batches" if self._footsteps.lost() else "is not the one that moves the parameters"
-        self._footsteps.deafen()
-        warn(
-            f"the optimizer that the recorder was given {what}; from here on each batch counts as one step. Pass the "
-            "optimizer that trains the model, or a list of all that do, and call its step()."
-        )
-
     def _drop(self) -> None:
         attempt, self._attempt, self._footsteps.taken = self._attempt, None, True
         if attempt:
@@ -200,6 +196,12 @@ class Recorder:
             rows = {name: row_of(name, self.probes[name](step)) for name in self._due}
             self.store.append(step.index, rows)
         self._say(attempt.doubt(step))
+        stranger = self._footsteps.stranger
+        self._say(
+            stranger
+            and f"the parameters are moved by a {stranger} that the recorder was not given; it goes on with the learning "
+            "rate of the one it was. Make another Recorder with start=, or pass a list of all optimizers at once."
+        )
         for sink in list(self.sinks):
             self._tell(sink, step.index, rows)
 
@@ -216,8 +218,9 @@ class Recorder:
             budget.paid((time.perf_counter() - began) / len(budgets))
 
     def _say(self, doubt: str | None) -> None:
-        if doubt and not self._doubted:
-            self._doubted = True
+        """Warn, once of each thing."""
+        if doubt and doubt[:20] not in self._said:
+            self._said.add(doubt[:20])
             warn(doubt)
 
     def _tell(self, sink: Sink, index: int, rows: Mapping[str, Row]) -> None:
