@@ -95,6 +95,8 @@ def assert_measured(loop: Loop, form: str, tolerance: float = 0.0) -> Run:
         assert steps == list(range(0, len(plain.losses), 2)), f"{name}: {steps} of {len(plain.losses)} steps"
     rows = measured.recorder.read("landscape")
     for step, loss in zip(rows["step"], torch.from_numpy(rows["loss"]), strict=True):
+        if tolerance and plain.losses[step].isnan():
+            continue  # the loop overflowed in half precision; what is measured in single does not
         torch.testing.assert_close(loss, plain.losses[step].to(loss.dtype), rtol=tolerance, atol=0.0)
     for step, seen in measured.seen.items():
         assert_same(dict(seen.after), {name: measured.reached[step][name] for name in seen.after})

@@ -127,14 +127,20 @@ class Attempt:
             self.objective.weight = min(weights, key=lambda weight: abs(seen - weight * mean))
         return Step(self.index, self.objective, self.before, self.objective.here(), self.lr)
 
-    def doubt(self, step: Step) -> str | None:
-        """What to say if training minimised something else than `loss_fn`; looked at where its value is known."""
+    def doubt(self, step: Step, largest: float) -> str | None:
+        """What to say if training minimised something else than `loss_fn`; looked at where its value is known.
+
+        Casts round by a share of what went into the loss, not of what is left of it once the network fits: they are
+        held against the `largest` loss so far.
+        """
         seen = self.witness.loss
         if seen is None or "start" not in vars(step):
             return None
         ours = float(step.loss)
         gap = abs(ours - seen)
-        if not gap > (_ROUNDED if self.witness.rounded else _EXACT) * max(abs(ours), abs(seen)):
+        if not gap > (
+            _ROUNDED * max(largest, abs(seen)) if self.witness.rounded else _EXACT * max(abs(ours), abs(seen))
+        ):
             return None  # also where either is infinite or NaN
         times = f", {ours / seen:.4g} times as much" if seen else ""
         return (

@@ -107,6 +107,7 @@ class Recorder:
         self._due: list[str] = []
         self._inside = False  # a `with` block: the step ends where it does
         self._footsteps = Footsteps(self.optimizers, self.stepped)
+        self._largest = 0.0  # the largest loss that training has minimised so far
         self._said: set[str] = set()
         for schedule, names in self.schedules:
             if isinstance(schedule, Budget):
@@ -195,13 +196,13 @@ class Recorder:
             step = attempt.step(self._footsteps.usual)
             rows = {name: row_of(name, self.probes[name](step)) for name in self._due}
             self.store.append(step.index, rows)
-        self._say(attempt.doubt(step))
-        stranger = self._footsteps.stranger
-        self._say(
-            stranger
-            and f"the parameters are moved by a {stranger} that the recorder was not given; it goes on with the learning "
-            "rate of the one it was. Make another Recorder with start=, or pass a list of all optimizers at once."
-        )
+        self._say(attempt.doubt(step, self._largest))
+        self._largest = max(self._largest, abs(attempt.witness.loss or 0.0))
+        if self._footsteps.stranger:
+            self._say(
+                f"the parameters are moved by a {self._footsteps.stranger} that the recorder was not given; it goes on "
+                "with the learning rate of the one it was. Make another Recorder with start=, or give it a list of all."
+            )
         for sink in list(self.sinks):
             self._tell(sink, step.index, rows)
 
