@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from clinometer import Recorder, Step, every, headroom, landscape
+from clinometer.record.schedules import Schedule
 
 STEPS = 6
 FORMS = ("block", "line")
@@ -22,10 +23,12 @@ class Run:
     Args:
         form: `block` puts the step in `with recorder.step(batch):`, `line` writes `recorder.step(batch)` before it,
             `plain` has no recorder.
+        when: Its schedule.
     """
 
-    def __init__(self, form: str) -> None:
+    def __init__(self, form: str, when: Schedule | None = None) -> None:
         self.form = form
+        self.when = when or every(2)
         self.recorder: Recorder | None = None
         self.losses: list[Tensor] = []  # the loop's own, one for each step of the optimizer
         self.reached: list[dict[str, Tensor]] = []  # the parameters after each
@@ -40,7 +43,7 @@ class Run:
         self.kept += [(model, each) for each in optimizers]
         if self.form != "plain":
             probes = [landscape(), landscape(direction="update"), headroom(), self._look]
-            self.recorder = Recorder(model, loss_fn, probes, every(2), optimizer=optimizer, **options)
+            self.recorder = Recorder(model, loss_fn, probes, self.when, optimizer=optimizer, **options)
 
     def step(self, data: Any) -> contextlib.AbstractContextManager[None]:
         """What a user writes around a step, or before it."""
@@ -62,10 +65,10 @@ class Run:
 Loop = Callable[[Run], None]
 
 
-def ran(loop: Loop, form: str) -> Run:
+def ran(loop: Loop, form: str, when: Schedule | None = None) -> Run:
     """The loop, from the same seed whatever the form."""
     torch.manual_seed(0)
-    run = Run(form)
+    run = Run(form, when)
     loop(run)
     return run
 

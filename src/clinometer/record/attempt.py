@@ -143,10 +143,14 @@ class Attempt:
         ):
             return None  # also where either is infinite or NaN
         times = f", {ours / seen:.4g} times as much" if seen else ""
+        draws = (
+            " If it draws random numbers: torch._inductor.config.fallback_random = True lets compiled code draw alike."
+        )
         return (
             f"loss_fn gives {ours:.6g} at step {self.index}, where training called .backward() on {seen:.6g}: off by "
             f"{gap:.3g}{times}. What is measured is not what is trained. Let loss_fn return that very loss, call "
             "recorder.step(batch) before the forward pass, and give it the batch as the model gets it."
+            + (draws if self.witness.compiled else "")
         )
 
 

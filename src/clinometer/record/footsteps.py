@@ -10,13 +10,14 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from torch.optim import Optimizer
 from torch.optim.optimizer import register_optimizer_step_post_hook
 
 _MANY = 1000  # batches in one step: more than anybody accumulates
 
 
 class Footsteps:
-    """Listens to optimizers, which tell by a hook when they have stepped.
+    """Listens to optimizers: torch tells of each step that any of them has taken.
 
     Args:
         optimizers: Whom to listen to, and to those inside them: the step of a SAM is that of the optimizer it holds.
@@ -30,16 +31,14 @@ class Footsteps:
         self.stranger: str | None = None  # the class of another optimizer that moves our parameters
         self._then = weakref.WeakMethod(then)
         self._stepped: set[int] = set()
-        self._ours = [each for each in optimizers if hasattr(each, "register_step_post_hook")]
+        self._ours = [each for each in optimizers if isinstance(each, Optimizer)]
         self._number = len(self._ours)
-        self._known: weakref.WeakSet[Any] = weakref.WeakSet(self._ours)
+        self._owner = {id(each): each for each in self._ours}
         for each in self._ours:
-            inside = [held for held in vars(each).values() if hasattr(held, "register_step_post_hook")]
-            self._known.update(inside)
-            for one in (each, *inside):
-                _hook(self, one.register_step_post_hook, id(each))
+            self._owner |= {id(held): each for held in vars(each).values() if isinstance(held, Optimizer)}
+        self._known: weakref.WeakSet[Optimizer] = weakref.WeakSet()  # others, that move nothing of ours
         if self._ours:
-            _hook(self, register_optimizer_step_post_hook, None)
+            _listen(self)
 
     @property
     def audible(self) -> bool:
@@ -57,16 +56,19 @@ class Footsteps:
         self.batches += 1
         self.usual = max(self.usual, self.batches)
 
-    def heard(self, name: int) -> None:
-        """One of the optimizers has stepped; others may be yet to come."""
+    def heard(self, optimizer: Optimizer) -> None:
+        """An optimizer has stepped, be it ours or not."""
+        owner = self._owner.get(id(optimizer))
+        if owner is None:
+            self._overheard(optimizer)
+            return
         self.taken = True
-        self._stepped.add(name)
+        self._stepped.add(id(owner))
         then = self._then()
         if then and len(self._stepped) == self._number:
             then()
 
-    def overheard(self, optimizer: Any) -> None:
-        """Any optimizer has stepped; one that is not known may hold parameters of ours."""
+    def _overheard(self, optimizer: Optimizer) -> None:
         if optimizer in self._known:
             return
         if _held(optimizer) & set[int]().union(*map(_held, self._ours)):
@@ -89,18 +91,18 @@ def same(first: Tensor, second: Tensor) -> bool:
     return torch.equal(first, second) or torch.allclose(first, second, rtol=0.0, atol=0.0, equal_nan=True)
 
 
-def _held(optimizer: Any) -> set[int]:
+def _held(optimizer: Optimizer) -> set[int]:
     return {id(p) for group in optimizer.param_groups for p in group["params"]}
 
 
-def _hook(footsteps: Footsteps, register: Callable[[Any], Any], name: int | None) -> None:
-    known = weakref.ref(footsteps)  # an optimizer that outlives the recorder does not keep it
+def _listen(footsteps: Footsteps) -> None:
+    known = weakref.ref(footsteps)
 
-    def stepped(optimizer: Any, _args: object, _kwargs: object) -> None:
+    def stepped(optimizer: Optimizer, _args: object, _kwargs: object) -> None:
         found = known()
-        if found and name is None:
-            found.overheard(optimizer)
-        elif found and name is not None:
-            found.heard(name)
+        if found:
+            found.heard(optimizer)
 
-    weakref.finalize(footsteps, register(stepped).remove)
+    # A compiled step would compile what its hooks do as well, and measuring is not to be compiled.
+    uncompiled: Any = torch.compiler.disable(stepped)
+    weakref.finalize(footsteps, register_optimizer_step_post_hook(uncompiled).remove)

@@ -4,6 +4,7 @@ The loop's loss never passes through the recorder. But `.backward()` is called o
 step: there, and only there, that call is looked at.
 """
 
+import functools
 import weakref
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
@@ -11,8 +12,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-# Nodes of a graph behind which weights are cast, or may be: what was compiled into one node shows no casts.
-_CASTS = {"ToCopyBackward0", "CompiledFunctionBackward"}
+_CAST, _COMPILED = "ToCopyBackward0", "CompiledFunctionBackward"  # nodes of a graph
 
 _watching: weakref.WeakSet["Witness"] = weakref.WeakSet()
 _scaled: dict[Any, float] = {}  # by what factor a scaler multiplied, by the node of the graph that does so
@@ -32,7 +32,8 @@ class Witness:
 
     def __init__(self, parameters: Mapping[str, Tensor], moved: Callable[[], bool]) -> None:
         self.loss: float | None = None
-        self.rounded = False  # autocast took part
+        self.compiled = False  # compiled code took part
+        self.rounded = False  # autocast took part, or may have: what was compiled into one node shows no casts
         self.foreign = False  # other networks' parameters were trained
         self._ours = {id(p) for p in parameters.values()}
         self._moved = moved
@@ -40,7 +41,7 @@ class Witness:
     def watch(self) -> None:
         """Look at backward passes from now on."""
         if not _watching:
-            torch.autograd.backward, _Scaler.scale = _backward, _scale
+            torch.autograd.backward, _Scaler.scale = _patches()
         _watching.add(self)
 
     def rest(self) -> None:
@@ -61,7 +62,9 @@ class Witness:
                 factor = next((factor for node, factor in _scaled.items() if node in nodes), 1.0)
                 value = float(loss.detach()) / factor * (1.0 if weight is None else float(weight))
                 self.loss = (self.loss or 0.0) + value
-                self.rounded |= any(node.name() in _CASTS for node in nodes)
+                names = {node.name() for node in nodes}
+                self.compiled |= _COMPILED in names
+                self.rounded |= bool(names & {_CAST, _COMPILED})
 
 
 def _graph(loss: Tensor) -> set[Any]:
@@ -80,17 +83,31 @@ _torch_backward: Any = torch.autograd.backward
 _torch_scale: Any = _Scaler.scale
 
 
-def _backward(tensors: Any, grad_tensors: Any = None, *args: Any, **kwargs: Any) -> Any:
-    losses = [tensors] if isinstance(tensors, Tensor) else list(tensors)
-    weights = [grad_tensors] if grad_tensors is None or isinstance(grad_tensors, Tensor) else list(grad_tensors)
+@functools.cache
+def _patches() -> tuple[Any, Any]:
+    """Stand-ins for backward and for the scaler's method, which a compiled training step is to leave uncompiled."""
+
+    def backward(tensors: Any, grad_tensors: Any = None, *args: Any, **kwargs: Any) -> Any:
+        losses = (tensors,) if isinstance(tensors, Tensor) else tuple(tensors)
+        _look(losses, grad_tensors)
+        return _torch_backward(losses, grad_tensors, *args, **kwargs)
+
+    def scale(scaler: Any, outputs: Any) -> Any:
+        scaled = _torch_scale(scaler, outputs)
+        _note(scaler, scaled)
+        return scaled
+
+    return torch.compiler.disable(backward), torch.compiler.disable(scale)
+
+
+def _look(losses: tuple[Tensor, ...], grad_tensors: Any) -> None:
+    given = (grad_tensors,) if isinstance(grad_tensors, Tensor | None) else tuple(grad_tensors)
+    weights = given if len(given) == len(losses) else (None,) * len(losses)
     for witness in list(_watching):
-        witness.see(losses, weights if len(weights) == len(losses) else [None] * len(losses))
-    return _torch_backward(losses, grad_tensors, *args, **kwargs)
+        witness.see(losses, weights)
 
 
-def _scale(scaler: Any, outputs: Any) -> Any:
-    scaled = _torch_scale(scaler, outputs)
-    for each in [scaled] if isinstance(scaled, Tensor) else scaled if isinstance(scaled, list | tuple) else []:
+def _note(scaler: Any, scaled: Any) -> None:
+    for each in scaled if isinstance(scaled, list | tuple) else (scaled,):
         if isinstance(each, Tensor) and each.grad_fn is not None:
             _scaled[each.grad_fn] = float(scaler.get_scale())
-    return scaled
