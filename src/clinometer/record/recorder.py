@@ -180,9 +180,10 @@ class Recorder:
         """No step came of what was begun; the next batch begins it anew."""
         if self._attempt and self._footsteps.audible and not self._footsteps.taken:
             self.index = self._attempt.index
-        self._drop()
+        self.drop()
 
-    def _drop(self) -> None:
+    def drop(self) -> None:
+        """Forget the step that has begun: it will not be taken, or is not to be measured."""
         attempt, self._attempt, self._footsteps.taken = self._attempt, None, True
         if attempt:
             attempt.witness.rest()
