@@ -39,8 +39,7 @@ def train(slowed: str = "") -> tuple[list[float], Recorder]:
     recorder = Recorder(model, loss_fn, [headroom(blocks="layers")], every(10), optimizer=optimizer)
     while len(losses) <= 300 and losses[-1] < 1e6:
         chosen = torch.randint(len(data.train_labels), (128,))
-        batch = data.normalized(data.train_images[chosen]).flatten(1), data.train_labels[chosen]
-        with recorder.step(batch):
+        with recorder.step(batch := (data.normalized(data.train_images[chosen]).flatten(1), data.train_labels[chosen])):
             loss = loss_fn(model, batch)
             loss.backward(), optimizer.step(), optimizer.zero_grad(), warm_up.step()
         losses.append(loss.item())
