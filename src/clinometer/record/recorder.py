@@ -6,7 +6,7 @@ the step happen untouched, and then measures the loss that the step saw. Between
 
 import contextlib
 import time
-from collections.abc import Callable, Generator, Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from pathlib import Path
 
 import torch
@@ -22,11 +22,11 @@ from clinometer.record.attempt import Attempt, Probe, Step, held_by, warn
 from clinometer.record.budget import Budget
 from clinometer.record.footsteps import Footsteps
 from clinometer.record.schedules import Schedule
+from clinometer.record.summary import summary
+from clinometer.record.trackers import Sink
 from clinometer.store import Row, Store, Table
 
 __all__ = ["Probe", "Recorder", "Sink", "Step"]
-
-Sink = Callable[[int, Mapping[str, Row]], None]
 
 _NOTHING = contextlib.nullcontext()
 
@@ -125,9 +125,19 @@ class Recorder:
 
     def read(self, probe: str) -> Table:
         """The rows of one probe so far: "step" (n,), and each of its fields (n, ...)."""
+        self._settle()
+        return self.store.read(probe)
+
+    def summary(self) -> str:
+        """What was measured so far, in one line; and what a budget left out, in one more."""
+        self._settle()
+        budgets = [str(schedule) for schedule, _ in self.schedules if isinstance(schedule, Budget)]
+        return "\n".join([summary(self.store), *budgets])
+
+    def _settle(self) -> None:
+        """End a step that has been taken, and of which nothing else tells that it is over."""
         if self._footsteps.taken or not self._footsteps.audible:
             self._finish()
-        return self.store.read(probe)
 
     def _goes_on(self) -> bool:
         """Whether the step that began last has yet to be taken: gradients accumulate."""
@@ -197,6 +207,8 @@ class Recorder:
             step = attempt.step(self._footsteps.usual)
             rows = {name: row_of(name, self.probes[name](step)) for name in self._due}
             self.store.append(step.index, rows)
+            for sink in list(self.sinks):
+                self._tell(sink, step.index, rows)
         self._say(attempt.doubt(step, self._largest))
         self._largest = max(self._largest, abs(attempt.witness.loss or 0.0))
         if self._footsteps.stranger:
@@ -204,8 +216,6 @@ class Recorder:
                 f"the parameters are moved by a {self._footsteps.stranger} that the recorder was not given; it goes on "
                 "with the learning rate of the one it was. Make another Recorder with start=, or give it a list of all."
             )
-        for sink in list(self.sinks):
-            self._tell(sink, step.index, rows)
 
     @contextlib.contextmanager
     def _timed(self) -> Generator[None]:
