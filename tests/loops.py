@@ -47,10 +47,7 @@ class Run:
 
     def step(self, data: Any) -> contextlib.AbstractContextManager[None]:
         """What a user writes around a step, or before it."""
-        if self.recorder is None:
-            return contextlib.nullcontext()
-        begun = self.recorder.step(data)
-        return begun if self.form == "block" else contextlib.nullcontext()
+        return contextlib.nullcontext() if self.recorder is None else begun(self.recorder, data, self.form)
 
     def took(self, loss: Tensor) -> None:
         """Say that the optimizer took a step, and what the loop's own loss was."""
@@ -60,6 +57,12 @@ class Run:
     def _look(self, step: Step) -> dict[str, Any]:
         self.seen[step.index] = step
         return {"index": step.index}
+
+
+def begun(recorder: Recorder, data: Any, form: str) -> contextlib.AbstractContextManager[None]:
+    """The recorder's step: the block around it, or nothing more than the line before it."""
+    step = recorder.step(data)
+    return step if form == "block" else contextlib.nullcontext()
 
 
 Loop = Callable[[Run], None]

@@ -147,8 +147,9 @@ class Recorder:
         if footsteps.lost() or (attempt and attempt.was_moved()):
             footsteps.deafen()
             self._say(
+                "silence",
                 "the optimizer that the recorder was given took no step, but training went on; from here on each batch "
-                "counts as one step. Pass the optimizer that trains the model, or a list of all that do."
+                "counts as one step. Pass the optimizer that trains the model, or a list of all that do.",
             )
             return False
         if attempt and not attempt.waits_for_more():
@@ -207,14 +208,13 @@ class Recorder:
             step = attempt.step(self._footsteps.usual)
             rows = {name: row_of(name, self.probes[name](step)) for name in self._due}
             self.store.append(step.index, rows)
-            for sink in list(self.sinks):
-                self._tell(sink, step.index, rows)
-        self._say(attempt.doubt(step, self._largest))
+        self._say("doubt", attempt.doubt(step, self._largest))
         self._largest = max(self._largest, abs(attempt.witness.loss or 0.0))
         if self._footsteps.stranger:
             self._say(
+                "stranger",
                 f"the parameters are moved by a {self._footsteps.stranger} that the recorder was not given; it goes on "
-                "with the learning rate of the one it was. Make another Recorder with start=, or give it a list of all."
+                "with the learning rate of the one it was. Give it a list of all, or make another Recorder with start=.",
             )
 
     @contextlib.contextmanager
@@ -229,11 +229,11 @@ class Recorder:
         for budget in budgets:
             budget.paid((time.perf_counter() - began) / len(budgets))
 
-    def _say(self, doubt: str | None) -> None:
-        """Warn, once of each thing."""
-        if doubt and doubt[:20] not in self._said:
-            self._said.add(doubt[:20])
-            warn(doubt)
+    def _say(self, topic: str, message: str | None) -> None:
+        """Warn, once of each topic."""
+        if message and topic not in self._said:
+            self._said.add(topic)
+            warn(message)
 
     def _tell(self, sink: Sink, index: int, rows: Mapping[str, Row]) -> None:
         try:

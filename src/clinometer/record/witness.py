@@ -48,8 +48,7 @@ class Witness:
         """Look no more."""
         _watching.discard(self)
         if not _watching:
-            torch.autograd.backward, _Scaler.scale = _torch_backward, _torch_scale
-            _scaled.clear()
+            _restore()
 
     def see(self, losses: Iterable[Tensor], weights: Iterable[Tensor | None]) -> None:
         """Take note of the scalars that a backward pass starts from, and of what it multiplies each by."""
@@ -100,11 +99,18 @@ def _patches() -> tuple[Any, Any]:
     return torch.compiler.disable(backward), torch.compiler.disable(scale)
 
 
+def _restore() -> None:
+    torch.autograd.backward, _Scaler.scale = _torch_backward, _torch_scale
+    _scaled.clear()
+
+
 def _look(losses: tuple[Tensor, ...], grad_tensors: Any) -> None:
     given = (grad_tensors,) if isinstance(grad_tensors, Tensor | None) else tuple(grad_tensors)
     weights = given if len(given) == len(losses) else (None,) * len(losses)
     for witness in list(_watching):
         witness.see(losses, weights)
+    if not _watching:  # they went away without a word, with their recorders
+        _restore()
 
 
 def _note(scaler: Any, scaled: Any) -> None:
