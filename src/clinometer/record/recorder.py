@@ -214,7 +214,7 @@ class Recorder:
             self._say(
                 "stranger",
                 f"the parameters are moved by a {self._footsteps.stranger} that the recorder was not given; it goes on "
-                "with the learning rate of the one it was. Give it a list of all, or make another Recorder with start=.",
+                "with the learning rate of the one it was. Give it a list of all, or make a new Recorder with start=.",
             )
 
     @contextlib.contextmanager
