@@ -112,13 +112,12 @@ def test_batches_that_accumulate_are_measured_together(name: str) -> None:
         torch.testing.assert_close(step.gradient, gradient, rtol=1e-4, atol=1e-6)
 
 
-def test_a_loss_that_is_not_divided_is_averaged() -> None:
-    """The truth is the mean of the loop's; of the 2 batches that end an epoch accelerate takes half of that."""
-    with pytest.warns(UserWarning, match="2 times as much. What is measured is not what is trained"):
-        run = Run("resnet", [landscape()], accumulate=4, divided=False)
-    parts = (4 * torch.stack(run.losses)).split([4, 2, 4, 2])
+def test_a_loss_that_is_not_divided_is_divided_as_accelerate_does() -> None:
+    """Accelerate divides by 4, also the 2 batches that end an epoch: the truth is the sum of what it takes."""
+    run = Run("resnet", [landscape()], accumulate=4, divided=False)
+    parts = torch.stack(run.losses).split([4, 2, 4, 2])
     torch.testing.assert_close(
-        torch.tensor(run.recorder.read("landscape")["loss"]), torch.stack([part.mean() for part in parts])
+        torch.tensor(run.recorder.read("landscape")["loss"]), torch.stack([part.sum() for part in parts])
     )
 
 

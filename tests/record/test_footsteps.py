@@ -133,6 +133,7 @@ def test_two_optimizers_are_waited_for() -> None:
 
 def test_no_hook_outlives_the_recorder() -> None:
     """Counted in torch's own table; and the optimizer does not keep the recorder, or its model, alive."""
+    gc.collect()  # of recorders that other tests have left
     model, optimizer = pair()
     before = len(_global_optimizer_post_hooks)
     recorder = Recorder(model, cross_entropy, [landscape()], every(1), optimizer=optimizer)
