@@ -96,13 +96,20 @@ def _held(optimizer: Optimizer) -> set[int]:
 
 
 def _listen(footsteps: Footsteps) -> None:
-    known = weakref.ref(footsteps)
+    global _hooked
+    if not _hooked:
+        # Once and for good: torch runs through its hooks while an optimizer steps, and a recorder that is collected
+        # just then would take one out from under it. A compiled step would compile what its hooks do: `disable`.
+        uncompiled: Any = torch.compiler.disable(_stepped)
+        register_optimizer_step_post_hook(uncompiled)
+        _hooked = True
+    _listening.add(footsteps)
 
-    def stepped(optimizer: Optimizer, _args: object, _kwargs: object) -> None:
-        found = known()
-        if found:
-            found.heard(optimizer)
 
-    # A compiled step would compile what its hooks do as well, and measuring is not to be compiled.
-    uncompiled: Any = torch.compiler.disable(stepped)
-    weakref.finalize(footsteps, register_optimizer_step_post_hook(uncompiled).remove)
+_hooked = False
+_listening: weakref.WeakSet[Footsteps] = weakref.WeakSet()
+
+
+def _stepped(optimizer: Optimizer, _args: object, _kwargs: object) -> None:
+    for footsteps in list(_listening):
+        footsteps.heard(optimizer)

@@ -208,6 +208,8 @@ class Recorder:
             step = attempt.step(self._footsteps.usual)
             rows = {name: row_of(name, self.probes[name](step)) for name in self._due}
             self.store.append(step.index, rows)
+            for sink in list(self.sinks):
+                self._tell(sink, step.index, rows)
         self._say("doubt", attempt.doubt(step, self._largest))
         self._largest = max(self._largest, abs(attempt.witness.loss or 0.0))
         if self._footsteps.stranger:
