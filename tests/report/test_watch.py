@@ -60,7 +60,7 @@ def test_layers_are_shown_at_their_worst_and_blocks_by_rank() -> None:
     assert ranking[1] == ["1", "[b1]", "99", "× 99", "▁█"]
     assert ranking[2] == ["2", "[b13]", "11", "× 0.846", "█▁"]
     assert [row[0] for row in ranking[1:13]] == [str(place) for place in range(1, 13)]
-    assert ranking[13:] == [["and 2 lower"]]
+    assert ranking[13:] == [["and 2 more"]]
     assert "[b0]" not in text(details(store.rows())), "NaN is last"
 
 

@@ -25,7 +25,7 @@ Rows = dict[str, dict[int, Row]]  # probe to step to row
 _BARS = "▁▂▃▄▅▆▇█"
 _WIDTH = 32  # characters of a sparkline
 _BLOCKS = 12  # as many as fit under the headlines
-_RANKED = ("beta_lr_half", "beta")  # by what blocks are ranked, if they have it
+_RANKED = ("beta_lr_half", "beta", "loss")  # by what blocks are ranked, if they have it
 
 
 def watch(path: Path, console: Console, *, every: float = 2.0, once: bool = False) -> None:
@@ -196,7 +196,7 @@ def _worst(rows: Mapping[str, Mapping[int, Row]]) -> dict[str, dict[int, float]]
 
 
 def _ranks(probe: str, steps: Mapping[int, Row], found: Mapping[str, Mapping[int, float]]) -> Table | None:
-    """A probe's blocks, highest first, with how they have grown; None where it has none."""
+    """A probe's blocks, the nearest to breaking first, with how they have grown; None where it has none."""
     row = steps[max(steps)]
     fields = [f for f in row if row[f].ndim == 1 and row[f].dtype.kind != "U" and axes(row, f)[0][0] == "block"]
     if not fields:
@@ -206,17 +206,20 @@ def _ranks(probe: str, steps: Mapping[int, Row], found: Mapping[str, Mapping[int
 
     def rank(block: str) -> float:
         now = list(blocks[block].values())[-1]
-        return math.inf if math.isnan(now) else -now  # what is not a number goes last
+        if math.isnan(now):
+            return math.inf  # what is not a number goes last
+        return now if probe.startswith("headroom") else -now  # of headroom it is the little that is dangerous
 
     ranked = sorted(blocks, key=rank)
     table = _table("", f"{probe}/{field}", "now", "since the first", "course")
     for place, block in enumerate(ranked[:_BLOCKS], 1):
         course = list(blocks[block].values())
-        grown = f"× {number(course[-1] / course[0])}" if course[0] else "from 0"
+        growth = course[-1] / course[0] if course[0] else math.nan
+        grown = "–" if math.isnan(growth) else f"× {number(growth)}"
         shown = (str(place), block or "model", number(course[-1]), grown)
         table.add_row(*map(Text, shown), Text(sparkline(course), style="cyan"))
     if len(ranked) > _BLOCKS:
-        table.add_row("", Text(f"and {len(ranked) - _BLOCKS} lower", style="dim"))
+        table.add_row("", Text(f"and {len(ranked) - _BLOCKS} more", style="dim"))
     return table
 
 
