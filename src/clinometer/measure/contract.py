@@ -63,6 +63,16 @@ def explain_devices(error: RuntimeError, state: Point, batch: Any) -> None:
         ) from error
 
 
+def explain_checkpoint(error: RuntimeError) -> None:
+    """ValueError in the place of `error` if it comes from a checkpoint of the kind that knows `.backward()` alone."""
+    if "use_reentrant=True" in str(error):
+        raise ValueError(
+            "the model checkpoints activations with use_reentrant=True: torch gives gradients to .backward() alone, "
+            "not to who measures. Pass use_reentrant=False to checkpoint(), which gives the same gradients; in "
+            "transformers, gradient_checkpointing_kwargs={'use_reentrant': False}."
+        ) from error
+
+
 def check_graph(loss: Tensor, live: Point) -> None:
     """ValueError unless the loss depends on the parameters that were put in place, and not on the model's own."""
     if not loss.requires_grad:

@@ -7,7 +7,14 @@ from typing import Any, TypeVar
 import torch
 from torch import Tensor, nn
 
-from clinometer.measure.contract import check_batch, check_content, content, explain_devices, versions
+from clinometer.measure.contract import (
+    check_batch,
+    check_content,
+    content,
+    explain_checkpoint,
+    explain_devices,
+    versions,
+)
 from clinometer.measure.point import Point
 from clinometer.measure.reached import modules_reached
 from clinometer.measure.replica import Replica, like
@@ -49,6 +56,7 @@ class Moment:
             try:
                 result = self._scripted.run(lambda: work(leaves), leaves)
             except RuntimeError as error:
+                explain_checkpoint(error)
                 explain_devices(error, leaves, self.batch)
                 raise
         check_batch(self.batch, self._seen)
