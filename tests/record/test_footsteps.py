@@ -122,7 +122,7 @@ def test_two_optimizers_are_waited_for() -> None:
     both = [torch.optim.SGD(part.parameters(), lr=0.1) for part in (model[0], model[2])]
     listener = Told()
     footsteps = Footsteps(both, listener.then)
-    footsteps.begin()
+    footsteps.begin(telling=True)
     both[0].step()
     assert footsteps.taken
     both[0].step()

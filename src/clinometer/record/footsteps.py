@@ -30,6 +30,7 @@ class Footsteps:
         self.usual = 1  # the most batches that a step has had
         self.stranger: str | None = None  # the class of another optimizer that moves our parameters
         self._then = weakref.WeakMethod(then)
+        self._telling = False  # it is to be called after this step
         self._stepped: set[int] = set()
         self._ours = [each for each in optimizers if isinstance(each, Optimizer)]
         self._number = len(self._ours)
@@ -45,11 +46,13 @@ class Footsteps:
         """Whether a step can be heard; where not, each batch is taken for one step."""
         return self._number > 0
 
-    def begin(self) -> None:
-        """A step begins, on its first batch."""
+    def begin(self, telling: bool) -> None:
+        """A step begins, on its first batch; whether to call `then` after it."""
         self.taken = False
         self.batches = 1
-        self._stepped.clear()
+        self._telling = telling
+        if telling:
+            self._stepped.clear()
 
     def join(self) -> None:
         """Another batch for the same step."""
@@ -63,10 +66,11 @@ class Footsteps:
             self._overheard(optimizer)
             return
         self.taken = True
-        self._stepped.add(id(owner))
-        then = self._then()
-        if then and len(self._stepped) == self._number:
-            then()
+        if self._telling:
+            self._stepped.add(id(owner))
+            then = self._then()
+            if then and len(self._stepped) == self._number:
+                then()
 
     def _overheard(self, optimizer: Optimizer) -> None:
         if optimizer in self._known:
@@ -103,13 +107,16 @@ def _listen(footsteps: Footsteps) -> None:
         uncompiled: Any = torch.compiler.disable(_stepped)
         register_optimizer_step_post_hook(uncompiled)
         _hooked = True
-    _listening.add(footsteps)
+    name = id(footsteps)
+    _listening[name] = weakref.ref(footsteps, lambda _: _listening.pop(name, None))
 
 
 _hooked = False
-_listening: weakref.WeakSet[Footsteps] = weakref.WeakSet()
+_listening: dict[int, weakref.ref[Footsteps]] = {}  # a WeakSet takes a microsecond to go through
 
 
 def _stepped(optimizer: Optimizer, _args: object, _kwargs: object) -> None:
-    for footsteps in list(_listening):
-        footsteps.heard(optimizer)
+    for known in tuple(_listening.values()):
+        found = known()
+        if found is not None:
+            found.heard(optimizer)

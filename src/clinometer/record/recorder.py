@@ -159,11 +159,16 @@ class Recorder:
         return True
 
     def _begin(self, batch: Batch) -> None:
-        self._finish()  # without an optimizer the next step is the first to know that the last one is over
+        if self._attempt:
+            self._finish()  # without an optimizer the next step is the first to know that the last one is over
         index, self.index = self.index, self.index + 1
-        self._footsteps.begin()
-        self._due = [name for schedule, names in self.schedules if schedule(index) for name in names]
-        if self._due:
+        due: list[str] = []
+        for schedule, names in self.schedules:
+            if schedule(index):
+                due += names
+        self._footsteps.begin(telling=bool(due))
+        if due:
+            self._due = due
             with self._timed():
                 self._attempt = Attempt(index, self.model, self.loss_fn, batch, self.optimizers, self.precision)
 
