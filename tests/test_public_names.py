@@ -15,7 +15,22 @@ def test_public_names_are_exactly_those_listed() -> None:
 
 def test_importing_starts_nothing_heavy() -> None:
     """In a fresh interpreter: the instrument must not drag in what only studies need."""
-    heavy = ("scipy", "matplotlib", "pyarrow", "PIL", "rich", "xarray", "pandas", "tensorboard", "wandb", "mlflow")
+    heavy = (
+        "lightning",
+        "transformers",
+        "accelerate",
+        "scipy",
+        "matplotlib",
+        "pyarrow",
+        "PIL",
+        "rich",
+        "xarray",
+        "pandas",
+        "tensorboard",
+        "wandb",
+        "mlflow",
+        "trackio",
+    )
     code = f"import sys, clinometer; print([m for m in {heavy} if m in sys.modules])"
     out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert out.stdout.strip() == "[]"
