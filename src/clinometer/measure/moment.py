@@ -1,7 +1,7 @@
 """One batch at one moment of training: all that a loss depends on besides the parameters that are moved."""
 
 import contextlib
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Callable, Generator, Mapping, Sequence
 from typing import Any, TypeVar
 
 import torch
@@ -15,11 +15,12 @@ from clinometer.measure.contract import (
     explain_devices,
     versions,
 )
+from clinometer.measure.pieces import is_spread
 from clinometer.measure.point import Point
-from clinometer.measure.reached import modules_reached
 from clinometer.measure.replica import Replica, like
 from clinometer.measure.rng import RngState
 from clinometer.measure.scripted import Scripted
+from clinometer.measure.sharded import Shards
 
 T = TypeVar("T")
 
@@ -28,21 +29,25 @@ class Moment:
     """The batch, the random streams, and the state of every module that the loss runs, as they are now.
 
     Args:
-        model: The model.
-        loss_fn: The loss, for the modules that it reaches by itself.
+        roots: The model, and the modules that the loss reaches by itself.
         batch: What it takes.
         live: The parameters that evaluations supply, by name.
+        shards: Those that are moved where they lie.
         streams: The random draws to use.
     """
 
-    def __init__(self, model: nn.Module, loss_fn: Any, batch: Any, live: Mapping[str, Tensor], streams: RngState):
+    def __init__(
+        self, roots: Sequence[nn.Module], batch: Any, live: Mapping[str, Tensor], shards: Shards, streams: RngState
+    ) -> None:
         self.batch = batch
         self._live = dict(live)
+        self._shards = shards
         self._streams = streams
         self._seen = versions(batch)
         self._content: list[float] | None = content(batch)
-        self._replica = Replica([model, *modules_reached(loss_fn)], live)
-        self._scripted = Scripted(model)
+        shards.reshard()
+        self._replica = Replica(roots, live, shards.parameters)
+        self._scripted = Scripted(roots[0])
 
     def evaluate(self, at: Point, work: Callable[[Point], T]) -> T:
         """`work(leaves)` while everything is as it was then, with `leaves`, copies of `at`, as the parameters."""
@@ -51,8 +56,8 @@ class Moment:
             check_content(self.batch, self._content)
             self._content = None
         # Copies: a forward pass may clamp its weights. All require gradients, as in training: a loss may ask for it.
-        leaves = {name: like(live, at[name]) for name, live in self._live.items()}
-        with self._installed(leaves):
+        leaves = {name: p if is_spread(p) else like(p, at[name]) for name, p in self._live.items()}
+        with self._shards.at(at, self._live), self._installed(leaves):
             try:
                 result = self._scripted.run(lambda: work(leaves), leaves)
             except RuntimeError as error:

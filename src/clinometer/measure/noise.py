@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from clinometer.measure.objective import Objective
+from clinometer.measure.pieces import local, with_local
 from clinometer.measure.point import Point, gap_and_cosine, norm, sub
 
 
@@ -51,5 +52,6 @@ def noise_floor(objective: Objective, origin: Point, *, start: tuple[Tensor, Poi
 
 
 def _rounded(value: Tensor, generator: torch.Generator) -> Tensor:
-    signs = torch.randint(2, value.shape, generator=generator).mul_(2).sub_(1)
-    return value * (1 + torch.finfo(value.dtype).eps * signs.to(value.device, value.dtype))
+    piece = local(value)
+    signs = torch.randint(2, piece.shape, generator=generator).mul_(2).sub_(1)
+    return with_local(value, piece * (1 + torch.finfo(value.dtype).eps * signs.to(value.device, value.dtype)))

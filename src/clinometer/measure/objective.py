@@ -15,10 +15,16 @@ from torch import Tensor, nn
 
 from clinometer.measure.conditions import Precision, check_precision, conditions
 from clinometer.measure.contract import check_graph, scalar, trainable_of
+from clinometer.measure.gradients import accumulated, asked
 from clinometer.measure.hooks import Signal, keep, submodule, tap, tracked
 from clinometer.measure.moment import Moment
+from clinometer.measure.pieces import local
 from clinometer.measure.point import Point, dot, scale
+from clinometer.measure.ranks import Ranks, ranks_of
+from clinometer.measure.reached import modules_reached
+from clinometer.measure.replica import modules_of
 from clinometer.measure.rng import RngState
+from clinometer.measure.sharded import Shards
 
 T = TypeVar("T")
 Batch = Any
@@ -44,6 +50,8 @@ class Objective:
             which are those of the training step if the objective is made just before it.
         parameters: Those that a point is made of, such as an optimizer's; the model's trainable ones by default.
         precision: `float32` switches autocast off, in `loss_fn` and around it; `training` leaves it as it is.
+        ranks: The processes whose mean loss it is; by default those of the DDP wrapper or of `fully_shard` in the
+            model. All of them must make it, and evaluate it alike.
 
     Raises:
         ValueError: if the model has no trainable parameter, or none of those that were chosen.
@@ -65,15 +73,20 @@ class Objective:
         seed: int | RngState | None = None,
         parameters: Iterable[Tensor] | None = None,
         precision: Precision = "float32",
+        ranks: Ranks | None = None,
     ) -> None:
         check_precision(precision)
         self.model = model
         self.loss_fn = loss_fn
         self.precision: Precision = precision
         self.weight = 1.0
+        self._roots = [model, *modules_reached(loss_fn), *(ranks.wrappers if ranks else ())]
+        modules = modules_of(self._roots)
+        self._shards = Shards(modules)
         self.live: Point = trainable_of(model, parameters)
         self.names = tuple(self.live)
-        self._moments = [Moment(model, loss_fn, batch, self.live, _streams(seed))]
+        self.ranks = ranks_of(modules, self.live) if ranks is None else ranks
+        self._moments = [Moment(self._roots, batch, self.live, self._shards, _streams(seed))]
         self._graph_checked = False
         self._holding = False
 
@@ -87,7 +100,16 @@ class Objective:
 
         With gradient accumulation a step is taken on several; the loss is the mean of theirs.
         """
-        self._moments.append(Moment(self.model, self.loss_fn, batch, self.live, RngState.now()))
+        self._moments.append(Moment(self._roots, batch, self.live, self._shards, RngState.now()))
+
+    def leaves(self) -> list[Tensor]:
+        """The tensors that training's graphs end in: the parameters, or what `fully_shard` gathers them into."""
+        return [*self.live.values(), *self._shards.gathered(self.live)]
+
+    def gradients(self) -> list[Tensor]:
+        """What training holds of gradients on this process now."""
+        held = [p.grad.detach() for p in self.live.values() if p.grad is not None]
+        return [*map(local, held), *self._shards.unreduced(self.live)]
 
     def here(self) -> dict[str, Tensor]:
         """The model's present trainable parameters, as detached copies."""
@@ -109,9 +131,9 @@ class Objective:
 
         def differentiated(loss: Tensor, wanted: Point) -> tuple[Tensor, dict[str, Tensor]]:
             if wrt is None and not self._graph_checked:
-                check_graph(loss, self.live)
+                check_graph(loss, {} if self._shards else self.live)
                 self._graph_checked = True
-            return loss.detach(), _gradient(loss, wanted)
+            return loss.detach(), (accumulated if self._shards else asked)(loss, wanted)
 
         return self._mean(at, self.names if wrt is None else wrt, differentiated)
 
@@ -120,11 +142,19 @@ class Objective:
 
         By double backward: forward-mode differentiation through BatchNorm is silently wrong
         (pytorch#196699).
+
+        Raises:
+            ValueError: with `fully_shard`, whose gradients have no graph.
         """
+        if self._shards:
+            raise ValueError(
+                "hvp needs gradients that can be differentiated again, and those of fully_shard cannot; "
+                "compare the gradients at two points instead."
+            )
 
         def differentiated_twice(loss: Tensor, wanted: Point) -> tuple[Tensor, dict[str, Tensor]]:
             check_graph(loss, self.live)
-            return loss.detach(), _gradient(dot(_gradient(loss, wanted, create_graph=True), v), wanted)
+            return loss.detach(), asked(dot(asked(loss, wanted, create_graph=True), v), wanted)
 
         return self._mean(at, self.names, differentiated_twice)[1]
 
@@ -188,10 +218,10 @@ class Objective:
     def _mean(
         self, at: Point, wrt: Collection[str], then: Callable[[Tensor, Point], tuple[Tensor, dict[str, Tensor]]]
     ) -> tuple[Tensor, dict[str, Tensor]]:
-        """The mean over the batches of a loss and what belongs to it; one batch's own, bit for bit."""
+        """The mean over batches and processes of a loss and what belongs to it; one batch's own, bit for bit."""
         loss, others = self._evaluate(self._moments[0], at, wrt, then)
         if self.batches == 1 and self.weight == 1:
-            return loss, others
+            return self.ranks.average(loss, others)
         share = self.weight / self.batches
         loss, others = loss * share, scale(others, share)
         for moment in self._moments[1:]:
@@ -199,7 +229,7 @@ class Objective:
             loss = loss + share * more
             for name, value in gradient.items():
                 others[name].add_(value, alpha=share)
-        return loss, others
+        return self.ranks.average(loss, others)
 
     def _evaluate(self, moment: Moment, at: Point, wrt: Collection[str], then: Callable[[Tensor, Point], T]) -> T:
         """`then(loss, wanted)` on one batch while all is as in training; `wanted` are the parameters of `wrt`.
@@ -225,12 +255,3 @@ def _streams(seed: int | RngState | None) -> RngState:
     if isinstance(seed, RngState):
         return seed
     return RngState.now() if seed is None else RngState.seeded(operator.index(seed))
-
-
-def _gradient(value: Tensor, wanted: Point, create_graph: bool = False) -> dict[str, Tensor]:
-    if not value.requires_grad:  # a constant: the slope of a linear loss
-        return {name: torch.zeros_like(leaf, requires_grad=False) for name, leaf in wanted.items()}
-    grads = torch.autograd.grad(
-        value, list(wanted.values()), create_graph=create_graph, allow_unused=True, materialize_grads=True
-    )
-    return {name: grad.to_dense() if grad.is_sparse else grad for name, grad in zip(wanted, grads, strict=True)}

@@ -1,13 +1,16 @@
 """Arithmetic on points: places and directions in parameter space.
 
 A `Point` maps a parameter's name to a tensor. Nothing here knows about models. Sums run in at least
-float32, so half-precision parameters do not lose the small differences that smoothness is made of.
+float32, so half-precision parameters do not lose the small differences that smoothness is made of. Where parameters
+are sharded, each process holds its pieces of a point; sums are over all of them, and all processes must ask for them.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 
 import torch
 from torch import Tensor
+
+from clinometer.measure.pieces import Groups, gathered, holders, local
 
 Point = Mapping[str, Tensor]
 
@@ -67,7 +70,7 @@ def dot(a: Point, b: Point) -> Tensor:
         >>> dot({"w": torch.tensor([3.0, 4.0])}, {"w": torch.tensor([1.0, 1.0])})
         tensor(7.)
     """
-    return _together(_inner(x, y) for x, y in _blocks(a, b)).sum()
+    return _together((on, _inner(x, y)) for on, (x, y) in _blocks(a, b)).sum()
 
 
 def norm(point: Point) -> Tensor:
@@ -77,7 +80,7 @@ def norm(point: Point) -> Tensor:
         >>> norm({"w": torch.tensor([3.0]), "b": torch.tensor([4.0])})
         tensor(5.)
     """
-    return torch.linalg.vector_norm(_together(torch.linalg.vector_norm(x) for (x,) in _blocks(point)))
+    return torch.linalg.vector_norm(_together((on, torch.linalg.vector_norm(x)) for on, (x,) in _blocks(point)))
 
 
 def gap_and_cosine(a: Point, b: Point) -> tuple[Tensor, Tensor]:
@@ -89,8 +92,7 @@ def gap_and_cosine(a: Point, b: Point) -> tuple[Tensor, Tensor]:
         >>> gap_and_cosine({"w": torch.tensor([3.0, 0.0])}, {"w": torch.tensor([0.0, 4.0])})
         (tensor(5.), tensor(0.))
     """
-    sums = [torch.stack([_inner(x - y, x - y), _inner(x, y), _inner(x, x), _inner(y, y)]) for x, y in _blocks(a, b)]
-    gap, product, first, second = _together(sums).sum(0)
+    gap, product, first, second = _together((on, _products(x, y)) for on, (x, y) in _blocks(a, b)).sum(0)
     # Rooted before they are multiplied: the product of two small squares underflows where the cosine is harmless.
     return gap.sqrt(), (product / (first.sqrt() * second.sqrt())).clamp(-1.0, 1.0)
 
@@ -111,36 +113,46 @@ def check_direction(origin: Point, direction: Point) -> None:
             )
 
 
-def _blocks(*points: Point) -> Iterator[tuple[Tensor, ...]]:
-    """The points' values as flat tensors, of the first one's names: small parameters joined, large ones alone.
+def joined(point: Point) -> Iterator[list[str]]:
+    """The names in groups that may be laid end to end: small parameters joined, large ones alone.
 
     A network has many small parameters, and an operation on each would cost more than the arithmetic.
     """
-    joined: list[str] = []
+    names: list[str] = []
     size = 0
     kind = None
-    for name, value in points[0].items():
-        if joined and (size + value.numel() > _SMALL or kind != (value.device, value.dtype)):
-            yield _flat(points, joined)
-            joined, size = [], 0
-        joined.append(name)
+    for name, value in point.items():
+        before, kind = kind, (value.device, value.dtype, holders(value))
+        if names and (size + value.numel() > _SMALL or kind != before):
+            yield names
+            names, size = [], 0
+        names.append(name)
         size += value.numel()
-        kind = (value.device, value.dtype)
-    if joined:
-        yield _flat(points, joined)
+    if names:
+        yield names
 
 
-def _flat(points: Sequence[Point], names: list[str]) -> tuple[Tensor, ...]:
-    parts = ([point[name].reshape(-1) for name in names] for point in points)
-    flat = (torch.cat(values) if len(values) > 1 else values[0] for values in parts)
-    return tuple(x.to(torch.promote_types(x.dtype, torch.float32)) for x in flat)
+def _blocks(*points: Point) -> Iterator[tuple[Groups, tuple[Tensor, ...]]]:
+    """The points' values as flat tensors, of the first one's names, and the processes that hold other pieces."""
+    for names in joined(points[0]):
+        parts = ([local(point[name]).reshape(-1) for name in names] for point in points)
+        flat = (torch.cat(values) if len(values) > 1 else values[0] for values in parts)
+        yield holders(points[0][names[0]]), tuple(x.to(torch.promote_types(x.dtype, torch.float32)) for x in flat)
+
+
+def _products(x: Tensor, y: Tensor) -> Tensor:
+    return torch.stack([_inner(x - y, x - y), _inner(x, y), _inner(x, x), _inner(y, y)])
 
 
 def _inner(x: Tensor, y: Tensor) -> Tensor:
     return (x * y.conj()).real.sum()
 
 
-def _together(sums: Iterable[Tensor]) -> Tensor:
+def _together(sums: Iterable[tuple[Groups, Tensor]]) -> Tensor:
+    """Sums over blocks, those of other processes among them, along the first dimension."""
+    found: dict[Groups, list[Tensor]] = {}
+    for on, each in sums:
+        found.setdefault(on, []).append(each)
     # Parameters may lie on several devices; what is summed over them meets on the first one's.
-    found = list(sums)
-    return torch.stack([s.to(found[0].device) for s in found])
+    device = next(iter(found.values()))[0].device
+    return torch.cat([gathered(torch.stack([x.to(device) for x in each]), on) for on, each in found.items()])

@@ -4,6 +4,7 @@ The generator's loss holds the discriminator, a distillation loss its teacher. T
 measured, but evaluating the loss runs them: their running statistics and generators must stay as they are.
 """
 
+import contextlib
 import functools
 import types
 from collections.abc import Iterator
@@ -61,8 +62,9 @@ def _held_by_function(function: types.FunctionType) -> Iterator[Any]:
     yield from function.__defaults__ or ()
     yield from (function.__kwdefaults__ or {}).values()
     for cell in function.__closure__ or ():
-        if cell.cell_contents is not function:
-            yield cell.cell_contents
+        with contextlib.suppress(ValueError):  # not filled yet
+            if cell.cell_contents is not function:
+                yield cell.cell_contents
     for name in _names(function.__code__):
         if name in function.__globals__:
             yield function.__globals__[name]

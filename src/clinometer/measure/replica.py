@@ -16,6 +16,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from clinometer.measure.ranks import receive_buffers, standing_in
+
 # Hooks and the like stay the live ones: a handle that removes a hook refers to the very dict it is in.
 _SHARED = set(vars(nn.Module())) - {"_parameters", "_buffers", "_modules", "training"}
 _CONTAINERS = (list, dict, set, tuple, deque)
@@ -33,14 +35,19 @@ class Replica:
         roots: The model, and what else the loss runs; used where they lie. Compiled TorchScript modules, whose state
             is not Python's, are left out.
         trainable: The parameters that each evaluation supplies, by name.
+        held: Parameters that stay in place, because somebody else sees to them.
     """
 
-    def __init__(self, roots: Sequence[nn.Module], trainable: Mapping[str, Tensor]) -> None:
+    def __init__(
+        self, roots: Sequence[nn.Module], trainable: Mapping[str, Tensor], held: Sequence[Tensor] = ()
+    ) -> None:
         self._trainable = dict(trainable)
-        modules = _modules(roots)
-        self._same: Memo = {id(module): module for module in modules}
+        modules = modules_of(roots)
+        self._same: Memo = {id(item): item for item in (*modules, *held)}
         memo = self._same | {id(p): p for p in trainable.values()}
-        self._states = [(module, *_frozen(vars(module), memo)) for module in modules]
+        self._states = [(module, *_frozen(standing_in(module), memo)) for module in modules]
+        for module in modules:
+            receive_buffers(module, memo)
 
     @contextlib.contextmanager
     def installed(self, leaves: Mapping[str, Tensor]) -> Generator[None]:
@@ -72,7 +79,7 @@ def like(tensor: Tensor, value: Tensor) -> Tensor:
     return fresh.requires_grad_(tensor.requires_grad)
 
 
-def _modules(roots: Sequence[nn.Module]) -> list[nn.Module]:
+def modules_of(roots: Sequence[nn.Module]) -> list[nn.Module]:
     """The roots' modules, and those that they hide in lists or plain attributes, as one keeps a teacher."""
     found: dict[int, nn.Module] = {}
     waiting: list[Any] = [*roots]

@@ -6,7 +6,13 @@ from typing import Any
 
 from torch import nn
 
-from clinometer.record.attempt import Probe
+from clinometer.measure.contract import trainable_of
+from clinometer.measure.objective import LossFn
+from clinometer.measure.ranks import Ranks, ranks_of, wrappers_around
+from clinometer.measure.reached import modules_reached
+from clinometer.measure.replica import modules_of
+from clinometer.measure.sharded import Shards
+from clinometer.record.attempt import Probe, held_by
 from clinometer.record.schedules import Schedule, every
 from clinometer.store import Row
 
@@ -50,6 +56,13 @@ def optimizers_of(optimizer: Any) -> list[Any]:
             raise TypeError(f"optimizer must be a torch optimizer or a list of them; found {each!r}.")
         found.append(each)
     return found
+
+
+def trained_by(model: nn.Module, loss_fn: LossFn, optimizers: Sequence[Any]) -> Ranks:
+    """The processes that train the model; ValueError if it has nothing to train, or wrappers that we cannot measure."""
+    modules = modules_of([model, *modules_reached(loss_fn)])
+    Shards(modules)  # names then mean pieces, and not what an earlier forward pass gathered
+    return ranks_of(modules, trainable_of(model, held_by(optimizers)), wrappers_around(model))
 
 
 def index_of(start: Any) -> int:

@@ -12,7 +12,9 @@ from torch.optim import Optimizer
 
 from clinometer.measure.conditions import Precision
 from clinometer.measure.objective import Batch, LossFn, Objective
+from clinometer.measure.pieces import local
 from clinometer.measure.point import Point
+from clinometer.measure.ranks import Ranks
 from clinometer.record.footsteps import same
 from clinometer.record.witness import Witness
 from clinometer.store import Row
@@ -58,6 +60,7 @@ class Attempt:
         index: The step's index.
         model, loss_fn, batch, precision: As for `Objective`.
         optimizers: Whose parameters are moved; all of the model's without one.
+        ranks: The processes that take the step; what one decides here, all decide.
     """
 
     def __init__(
@@ -68,15 +71,19 @@ class Attempt:
         batch: Batch,
         optimizers: Sequence[Optimizer],
         precision: Precision,
+        ranks: Ranks,
     ) -> None:
         self.index = index
         self.lr = float(optimizers[0].param_groups[0]["lr"]) if optimizers else None
-        self.objective = Objective(model, loss_fn, batch, parameters=held_by(optimizers), precision=precision)
+        self.ranks = ranks
+        held = held_by(optimizers)
+        self.objective = Objective(model, loss_fn, batch, parameters=held, precision=precision, ranks=ranks)
         self.before = self.objective.here()
         self._origin = self.before  # where the first backward pass on the last batch was
         self._fresh = True  # it has not been yet
-        self.witness = Witness(self.objective.live, self._looks_around)
+        self.witness = Witness(self.objective.leaves, self._looks_around)
         self.witness.watch()
+        self.seen: float | None = None  # the loss that training minimised, once the step has been taken
 
     def also(self, batch: Batch) -> None:
         """Another batch of the same step."""
@@ -85,18 +92,20 @@ class Attempt:
 
     def waits_for_more(self) -> bool:
         """Whether gradients are held for a step to come; a scaler that skips a step leaves none, or infinite ones."""
-        held = [p.grad.detach() for p in self.objective.live.values() if p.grad is not None]
+        held = self.objective.gradients()
         held = [(gradient._values() if gradient.is_sparse else gradient).float() for gradient in held]
         sizes = [float(torch.linalg.vector_norm(gradient)) for gradient in held]
-        return any(sizes) and all(map(math.isfinite, sizes))
+        # On one process alone all may be zero, or one infinite: in pieces, or before gradients are averaged.
+        largest = max(self.ranks.numbers(max(sizes, default=0.0) if all(map(math.isfinite, sizes)) else math.inf))
+        return 0 < largest < math.inf
 
     def has_moved(self) -> bool:
         """Whether any parameter is elsewhere than where training first looked."""
-        return not all(same(p.detach(), self._origin[name]) for name, p in self.objective.live.items())
+        return not all(same(local(p.detach()), local(self._origin[name])) for name, p in self.objective.live.items())
 
     def was_moved(self) -> bool:
         """Whether it has been moved, other than by forward passes that hold their weights within bounds."""
-        return self._origin is self.before and self.has_moved()
+        return any(self.ranks.numbers(self._origin is self.before and self.has_moved()))
 
     def _looks_around(self) -> bool:
         """Whether a backward pass is one of those that a SAM or LBFGS makes from elsewhere."""
@@ -118,7 +127,9 @@ class Attempt:
     def step(self, usual: int) -> Step:
         """The step, now that it has been taken; `usual` is how many batches a step has at most."""
         self.check_model()
-        seen, batches = self.witness.loss, self.objective.batches
+        mean = self.ranks.mean(math.nan if self.witness.loss is None else self.witness.loss)
+        seen = self.seen = None if math.isnan(mean) else mean
+        batches = self.objective.batches
         if seen is not None and max(batches, usual) > 1:
             # The loop may add its batches' losses up, or divide each by their number, or, in the last and smaller
             # group of an epoch, by the usual number: gradients tell no other way.
@@ -133,7 +144,7 @@ class Attempt:
         Casts round by a share of what went into the loss, not of what is left of it once the network fits: they are
         held against the `largest` loss so far.
         """
-        seen = self.witness.loss
+        seen = self.seen
         if seen is None or "start" not in vars(step):
             return None
         ours = float(step.loss)

@@ -11,6 +11,7 @@ from clinometer.measure import headroom as room
 from clinometer.measure import noise
 from clinometer.measure.blocks import Blocks, blocks_of, within
 from clinometer.measure.line import Line, check_sizes, effective_smoothness, gradient_predictiveness, loss_range, walk
+from clinometer.measure.pieces import local, piece_of, with_local
 from clinometer.measure.point import Point, norm, scale, sub
 from clinometer.record.attempt import Probe, Step
 from clinometer.record.probes import made
@@ -138,13 +139,17 @@ def _along(step: Step, direction: Direction) -> Point:
 def _random_direction(step: Step) -> Point:
     """A Gaussian direction as long as the gradient, from the program's seed and the step's index.
 
-    A generator of its own: a run that draws nothing would otherwise meet the same direction at every step.
+    A generator of its own: a run that draws nothing would otherwise meet the same direction at every step. Processes
+    that repeat a parameter draw the same for it, and those that share it each their piece.
     """
-    generator = torch.Generator().manual_seed((1_000_003 * torch.initial_seed() + step.index) % 2**63)
-    drawn = {
-        name: torch.randn(value.shape, generator=generator, dtype=value.dtype).to(value.device)
-        for name, value in step.gradient.items()
-    }
+    seed = step.objective.ranks.agreed((1_000_003 * torch.initial_seed() + step.index) % 2**53)
+    generators: dict[int, torch.Generator] = {}
+    drawn: dict[str, Tensor] = {}
+    for name, value in step.gradient.items():
+        piece = piece_of(value)
+        generator = generators.setdefault(piece, torch.Generator().manual_seed((seed + 7_368_787 * piece) % 2**63))
+        part = torch.randn(local(value).shape, generator=generator, dtype=value.dtype).to(value.device)
+        drawn[name] = with_local(value, part)
     return scale(drawn, norm(step.gradient) / norm(drawn))
 
 

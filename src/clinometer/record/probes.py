@@ -14,6 +14,7 @@ from torch.optim import Optimizer
 from clinometer.measure import activations as act
 from clinometer.measure.batchnorm import batchnorms_of, gradient_terms
 from clinometer.measure.hooks import submodule
+from clinometer.measure.pieces import whole
 from clinometer.measure.shift import Layers, check_layers, covariate_shift, layers_of
 from clinometer.record.attempt import Probe, Step
 from clinometer.store import Row
@@ -106,7 +107,8 @@ def batchnorm_terms() -> Probe:
         terms: dict[str, list[Tensor]] = {}
         for name, signal in signals.items():
             layer: Any = submodule(model, name)
-            gamma = step.before.get(f"{name}.weight", layer.weight)  # the layer's own where it is frozen or absent
+            # The layer's own where it is frozen or absent.
+            gamma = whole(step.before.get(f"{name}.weight", layer.weight))
             found = gradient_terms(signal.input, signal.output_gradient, gamma, layer.eps)
             for term, value in vars(found).items():
                 terms.setdefault(term, []).append(value)

@@ -14,11 +14,10 @@ from torch import nn
 from torch.optim import Optimizer
 
 from clinometer.measure.conditions import Precision, check_precision
-from clinometer.measure.contract import trainable_of
 from clinometer.measure.objective import Batch, LossFn
 from clinometer.measure.rng import RngState
-from clinometer.record.arguments import check_probes, index_of, named, optimizers_of, row_of, schedules_of
-from clinometer.record.attempt import Attempt, Probe, Step, held_by, warn
+from clinometer.record.arguments import check_probes, index_of, named, optimizers_of, row_of, schedules_of, trained_by
+from clinometer.record.attempt import Attempt, Probe, Step, warn
 from clinometer.record.budget import Budget
 from clinometer.record.footsteps import Footsteps
 from clinometer.record.schedules import Schedule
@@ -99,9 +98,9 @@ class Recorder:
         self.index = index_of(start)
         self.precision: Precision = precision
         self.sinks = list(sinks)
-        trainable_of(model, held_by(self.optimizers))  # for its errors
+        self.ranks = trained_by(model, loss_fn, self.optimizers)
         check_probes(self.probes, model, self.optimizers)
-        self.store = Store(None if to is None else Path(to) / "rows.sqlite")
+        self.store = Store(None if to is None or not self.ranks.is_first else Path(to) / "rows.sqlite")
         self._resume(start)
         self._attempt: Attempt | None = None
         self._due: list[str] = []
@@ -111,7 +110,8 @@ class Recorder:
         self._said: set[str] = set()
         for schedule, names in self.schedules:
             if isinstance(schedule, Budget):
-                schedule.declare(1 + sum(float(getattr(self.probes[name], "cost", 1.0)) for name in names), int)
+                cost = 1 + sum(float(getattr(self.probes[name], "cost", 1.0)) for name in names)
+                schedule.declare(cost, self.ranks.agreed)
 
     def step(self, batch: Batch) -> contextlib.AbstractContextManager[None]:
         """Begin a training step on `batch`, or go on with one; the block around it, or a line before it."""
@@ -124,7 +124,7 @@ class Recorder:
         return self._block() if self._attempt else _NOTHING
 
     def read(self, probe: str) -> Table:
-        """The rows of one probe so far: "step" (n,), and each of its fields (n, ...)."""
+        """The rows of one probe so far: "step" (n,), and each of its fields (n, ...). Rank 0 alone has them."""
         self._settle()
         return self.store.read(probe)
 
@@ -136,8 +136,10 @@ class Recorder:
 
     def _settle(self) -> None:
         """End a step that has been taken, and of which nothing else tells that it is over."""
-        if self._footsteps.taken or not self._footsteps.audible:
-            self._finish()
+        if not self.ranks.is_first:
+            raise ValueError(f"rank {self.ranks.index} keeps no rows: rank 0 keeps them for all. Read them there.")
+        if self.ranks.size == 1 and (self._footsteps.taken or not self._footsteps.audible):
+            self._finish()  # several processes would have to do so together, and rank 0 may read alone
 
     def _goes_on(self) -> bool:
         """Whether the step that began last has yet to be taken: gradients accumulate."""
@@ -170,7 +172,9 @@ class Recorder:
         if due:
             self._due = due
             with self._timed():
-                self._attempt = Attempt(index, self.model, self.loss_fn, batch, self.optimizers, self.precision)
+                self._attempt = Attempt(
+                    index, self.model, self.loss_fn, batch, self.optimizers, self.precision, self.ranks
+                )
 
     @contextlib.contextmanager
     def _block(self) -> Generator[None]:
@@ -210,13 +214,16 @@ class Recorder:
             return
         self.drop()
         with self._timed(), RngState.now().replayed():  # a probe may draw: a random direction, say
-            step = attempt.step(self._footsteps.usual)
-            rows = {name: row_of(name, self.probes[name](step)) for name in self._due}
-            self.store.append(step.index, rows)
-            for sink in list(self.sinks):
-                self._tell(sink, step.index, rows)
+            with self.ranks.together():
+                step = attempt.step(self._footsteps.usual)
+                rows = {name: row_of(name, self.probes[name](step)) for name in self._due}
+            with self.ranks.together():
+                if self.ranks.is_first:
+                    self._keep(step.index, rows)
+        if not self.ranks.is_first:
+            return
         self._say("doubt", attempt.doubt(step, self._largest))
-        self._largest = max(self._largest, abs(attempt.witness.loss or 0.0))
+        self._largest = max(self._largest, abs(attempt.seen or 0.0))
         if self._footsteps.stranger:
             self._say(
                 "stranger",
@@ -241,6 +248,11 @@ class Recorder:
         if message and topic not in self._said:
             self._said.add(topic)
             warn(message)
+
+    def _keep(self, index: int, rows: Mapping[str, Row]) -> None:
+        self.store.append(index, rows)
+        for sink in list(self.sinks):
+            self._tell(sink, index, rows)
 
     def _tell(self, sink: Sink, index: int, rows: Mapping[str, Row]) -> None:
         try:

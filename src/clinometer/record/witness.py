@@ -6,7 +6,7 @@ step: there, and only there, that call is looked at.
 
 import functools
 import weakref
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import torch
@@ -26,16 +26,16 @@ class Witness:
     Networks that are not the recorder's are, too.
 
     Args:
-        parameters: The parameters of the recorder's model.
-        moved: Whether they are elsewhere than where the step started.
+        leaves: What the graphs of the recorder's model end in, asked for at a backward pass.
+        moved: Whether its parameters are elsewhere than where the step started.
     """
 
-    def __init__(self, parameters: Mapping[str, Tensor], moved: Callable[[], bool]) -> None:
+    def __init__(self, leaves: Callable[[], Iterable[Tensor]], moved: Callable[[], bool]) -> None:
         self.loss: float | None = None
         self.compiled = False  # compiled code took part
         self.rounded = False  # autocast took part, or may have: what was compiled into one node shows no casts
         self.foreign = False  # other networks' parameters were trained
-        self._ours = {id(p) for p in parameters.values()}
+        self._leaves = leaves
         self._moved = moved
 
     def watch(self) -> None:
@@ -52,10 +52,11 @@ class Witness:
 
     def see(self, losses: Iterable[Tensor], weights: Iterable[Tensor | None]) -> None:
         """Take note of the scalars that a backward pass starts from, and of what it multiplies each by."""
+        ours = {id(leaf) for leaf in self._leaves()}
         for loss, weight in zip(losses, weights, strict=True):
             nodes = _graph(loss)
             leaves = {id(leaf) for node in nodes if isinstance(leaf := getattr(node, "variable", None), nn.Parameter)}
-            if not leaves & self._ours:
+            if not leaves & ours:
                 self.foreign |= bool(leaves)  # none at all: the graph is hidden, as in a reentrant checkpoint
             elif loss.numel() == 1 and not self._moved():
                 factor = next((factor for node, factor in _scaled.items() if node in nodes), 1.0)
