@@ -1,9 +1,12 @@
 """A schedule that learns what measuring costs and keeps it within a share of the run's time."""
 
+import contextlib
 import math
 import statistics
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Generator, Iterable
+
+import torch
 
 _WARM_UP = 5  # the first steps allocate, compile and fill caches: they tell nothing of the others
 
@@ -87,6 +90,18 @@ class Budget:
         return self._typical
 
     _typical = 1e-9
+
+
+@contextlib.contextmanager
+def timed(schedules: Iterable[object]) -> Generator[None]:
+    """Tell the budgets among some schedules what was spent inside the block, work queued before it left out."""
+    budgets = [schedule for schedule in schedules if isinstance(schedule, Budget)]
+    if budgets and torch.cuda.is_initialized():
+        torch.cuda.synchronize()
+    began = time.perf_counter()
+    yield
+    for budget in budgets:
+        budget.paid((time.perf_counter() - began) / len(budgets))
 
 
 def within_budget(fraction: float) -> Budget:

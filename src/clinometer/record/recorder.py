@@ -5,11 +5,9 @@ the step happen untouched, and then measures the loss that the step saw. Between
 """
 
 import contextlib
-import time
 from collections.abc import Generator, Mapping, Sequence
 from pathlib import Path
 
-import torch
 from torch import nn
 from torch.optim import Optimizer
 
@@ -18,7 +16,7 @@ from clinometer.measure.objective import Batch, LossFn
 from clinometer.measure.rng import RngState
 from clinometer.record.arguments import check_probes, index_of, named, optimizers_of, row_of, schedules_of, trained_by
 from clinometer.record.attempt import Attempt, Probe, Step, warn
-from clinometer.record.budget import Budget
+from clinometer.record.budget import Budget, timed
 from clinometer.record.footsteps import Footsteps
 from clinometer.record.schedules import Schedule
 from clinometer.record.summary import summary
@@ -231,17 +229,8 @@ class Recorder:
                 "with the learning rate of the one it was. Give it a list of all, or make a new Recorder with start=.",
             )
 
-    @contextlib.contextmanager
-    def _timed(self) -> Generator[None]:
-        """Tell the budgets what was spent inside the block, work queued before it left out."""
-        due = (schedule for schedule, names in self.schedules if names[0] in self._due)
-        budgets = [schedule for schedule in due if isinstance(schedule, Budget)]
-        if budgets and torch.cuda.is_initialized():
-            torch.cuda.synchronize()
-        began = time.perf_counter()
-        yield
-        for budget in budgets:
-            budget.paid((time.perf_counter() - began) / len(budgets))
+    def _timed(self) -> contextlib.AbstractContextManager[None]:
+        return timed([schedule for schedule, names in self.schedules if names[0] in self._due])
 
     def _say(self, topic: str, message: str | None) -> None:
         """Warn, once of each topic."""
