@@ -1,7 +1,6 @@
 """A budget: measuring takes the share of the run's time that it was given."""
 
 import random
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
