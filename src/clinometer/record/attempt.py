@@ -103,10 +103,6 @@ class Attempt:
         """Whether any parameter is elsewhere than where training first looked."""
         return not all(same(local(p.detach()), local(self._origin[name])) for name, p in self.objective.live.items())
 
-    def was_moved(self) -> bool:
-        """Whether it has been moved, other than by forward passes that hold their weights within bounds."""
-        return any(self.ranks.numbers(self._origin is self.before and self.has_moved()))
-
     def _looks_around(self) -> bool:
         """Whether a backward pass is one of those that a SAM or LBFGS makes from elsewhere."""
         if not self._fresh:

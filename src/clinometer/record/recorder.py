@@ -144,7 +144,7 @@ class Recorder:
         attempt, footsteps = self._attempt, self._footsteps
         if not footsteps.audible:
             return False
-        if footsteps.lost() or (attempt and attempt.was_moved()):
+        if footsteps.lost() or (attempt and any(self.ranks.numbers(attempt.has_moved()))):
             footsteps.deafen()
             self._say(
                 "silence",
