@@ -1,5 +1,6 @@
 """Which steps are heard: those of the optimizers that were given, of others, and of none."""
 
+import contextlib
 import copy
 import gc
 import weakref
@@ -9,6 +10,7 @@ import pytest
 import torch
 from loops import FORMS, begun
 from models import batch, cross_entropy
+from properties import assert_same
 from torch import nn
 from torch.optim.optimizer import _global_optimizer_post_hooks
 
@@ -108,6 +110,33 @@ def test_a_block_that_fails_is_no_step(form: str) -> None:
         raise MemoryError
     train(recorder, optimizer, form, 2)
     assert recorder.read("landscape")["step"].tolist() == [0, 1]
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_without_an_optimizer_each_batch_is_a_step(form: str) -> None:
+    """Nobody tells: a line's step is over when the next begins, and the last one when its rows are asked for."""
+    model, optimizer = pair()
+    recorder = Recorder(model, cross_entropy, [landscape([0.1], relative=False)], every(2))
+    train(recorder, optimizer, form, 5)
+    assert recorder.read("landscape")["step"].tolist() == [0, 2, 4]
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_two_recorders_hear_the_same_steps(form: str) -> None:
+    """One measures seldom and much, another often and little; the truth is each by itself."""
+
+    def rows(*when: int) -> list[Any]:
+        model, optimizer = pair()
+        recorders = [Recorder(model, cross_entropy, [landscape()], every(n), optimizer=optimizer) for n in when]
+        for index in range(6):
+            with contextlib.ExitStack() as steps:
+                [steps.enter_context(begun(recorder, batch(index), form)) for recorder in recorders]
+                cross_entropy(model, batch(index)).backward()
+                optimizer.step()
+                optimizer.zero_grad()
+        return [dict(recorder.read("landscape")) for recorder in recorders]
+
+    assert_same(rows(1, 3), rows(1) + rows(3))
 
 
 def test_two_optimizers_are_waited_for() -> None:

@@ -1,5 +1,6 @@
 """Optimizers of every kind, and several of them: measured, a run ends as it would have, with rows of its own steps."""
 
+import functools
 from collections.abc import Callable
 
 import pytest
@@ -91,8 +92,18 @@ class SAM(Optimizer):
         self.base_optimizer.step()
         self.zero_grad()
 
+    def step(self, closure: Callable[[], Tensor]) -> None:
+        self.first_step()
+        with torch.enable_grad():
+            closure()
+        self.second_step()
 
-def sam(data: bool) -> Loop:
+
+def again(model: nn.Module, data: tuple[Tensor, Tensor]) -> None:
+    cross_entropy(model, data).backward()
+
+
+def sam(data: bool, closure: bool = False) -> Loop:
     def loop(run: Run) -> None:
         model = everything()
         optimizer = SAM(model, 0.05, data)
@@ -101,9 +112,12 @@ def sam(data: bool) -> Loop:
             with run.step(batch(index)):
                 loss = cross_entropy(model, batch(index))
                 loss.backward()
-                optimizer.first_step()
-                cross_entropy(model, batch(index)).backward()
-                optimizer.second_step()
+                if closure:
+                    optimizer.step(functools.partial(again, model, batch(index)))
+                else:
+                    optimizer.first_step()
+                    again(model, batch(index))
+                    optimizer.second_step()
             run.took(loss)
 
     return loop
@@ -135,6 +149,7 @@ LOOPS: dict[str, Loop] = {
     "LBFGS with line search": closure("strong_wolfe"),
     "SAM": sam(data=False),
     "SAM behind autograd's back": sam(data=True),
+    "SAM, by a closure": sam(data=False, closure=True),
     "sparse": sparse,
 }
 
