@@ -229,6 +229,23 @@ def hessian() -> Any:
     return found
 
 
+class FullyShardedDataParallel(nn.Sequential):
+    """Known by its name alone: the real one needs a GPU."""
+
+
+def refusals() -> Any:
+    """What cannot be measured says so when the recorder is made."""
+    mixed = DistributedDataParallel(network())
+    mixed.mixed_precision = torch.float16
+    said = []
+    for model in (mixed, FullyShardedDataParallel(network())):
+        try:
+            Recorder(model, cross_entropy, [noise_floor()])
+        except ValueError as error:
+            said.append(str(error))
+    return said
+
+
 if __name__ == "__main__":
     run(
         [
@@ -242,6 +259,7 @@ if __name__ == "__main__":
             doubt,
             who_writes,
             hessian,
+            refusals,
         ],
         DistributedDataParallel,
     )
