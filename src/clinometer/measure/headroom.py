@@ -86,8 +86,9 @@ def headroom(
         return seen[size]
 
     with objective.held():
-        # A loss that does not change at all, in its last digit, is too coarse to say whether it falls.
-        visible = look(1.0)[0] != float(loss)
+        # A loss that does not change at all, in its last digit, is too coarse to say whether it falls. The end of a
+        # step may be as high as its start, as on a parabola; its middle then is not.
+        visible = look(1.0)[0] != float(loss) or look(0.5)[0] != float(loss)
         falls = _first_failure(lambda size: look(size)[0] < float(loss), precision) if visible else math.nan
         points = _first_failure(lambda size: look(size)[1], precision)
     return Headroom(falls, points, len(seen) + (0 if start else 1))
