@@ -53,6 +53,11 @@ class Step:
 Probe = Callable[[Step], Row]
 
 
+def cost_of(probe: Probe) -> float:
+    """What a probe declares; one pass where it says nothing."""
+    return float(getattr(probe, "cost", 1.0))
+
+
 class Attempt:
     """A scheduled step that has begun.
 

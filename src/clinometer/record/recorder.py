@@ -15,13 +15,14 @@ from clinometer.measure.conditions import Precision, check_precision
 from clinometer.measure.objective import Batch, LossFn
 from clinometer.measure.rng import RngState
 from clinometer.record.arguments import check_probes, index_of, named, optimizers_of, row_of, schedules_of, trained_by
-from clinometer.record.attempt import Attempt, Probe, Step, warn
+from clinometer.record.attempt import Attempt, Probe, Step, cost_of, warn
 from clinometer.record.budget import Budget, timed
 from clinometer.record.footsteps import Footsteps
+from clinometer.record.outlets import Sinks, store_for
 from clinometer.record.schedules import Schedule
 from clinometer.record.summary import summary
 from clinometer.record.trackers import Sink
-from clinometer.store import Row, Store, Table
+from clinometer.store import Table
 
 __all__ = ["Probe", "Recorder", "Sink", "Step"]
 
@@ -95,11 +96,10 @@ class Recorder:
         self.optimizers = optimizers_of(optimizer)
         self.index = index_of(start)
         self.precision: Precision = precision
-        self.sinks = list(sinks)
         self.ranks = trained_by(model, loss_fn, self.optimizers)
         check_probes(self.probes, model, self.optimizers)
-        self.store = Store(None if to is None or not self.ranks.is_first else Path(to) / "rows.sqlite")
-        self._resume(start)
+        self.store = store_for(to if self.ranks.is_first else None, self.index)
+        self._sinks = Sinks(sinks)
         self._attempt: Attempt | None = None
         self._due: list[str] = []
         self._inside = False  # a `with` block: the step ends where it does
@@ -108,8 +108,7 @@ class Recorder:
         self._said: set[str] = set()
         for schedule, names in self.schedules:
             if isinstance(schedule, Budget):
-                cost = 1 + sum(float(getattr(self.probes[name], "cost", 1.0)) for name in names)
-                schedule.declare(cost, self.ranks.agreed)
+                schedule.declare(1 + sum(cost_of(self.probes[name]) for name in names), self.ranks.agreed)
 
     def step(self, batch: Batch) -> contextlib.AbstractContextManager[None]:
         """Begin a training step on `batch`, or go on with one; the block around it, or a line before it."""
@@ -217,7 +216,8 @@ class Recorder:
                 rows = {name: row_of(name, self.probes[name](step)) for name in self._due}
             with self.ranks.together():
                 if self.ranks.is_first:
-                    self._keep(step.index, rows)
+                    self.store.append(step.index, rows)
+                    self._sinks.tell(step.index, rows)
         if not self.ranks.is_first:
             return
         self._say("doubt", attempt.doubt(step, self._largest))
@@ -237,24 +237,3 @@ class Recorder:
         if message and topic not in self._said:
             self._said.add(topic)
             warn(message)
-
-    def _keep(self, index: int, rows: Mapping[str, Row]) -> None:
-        self.store.append(index, rows)
-        for sink in list(self.sinks):
-            self._tell(sink, index, rows)
-
-    def _tell(self, sink: Sink, index: int, rows: Mapping[str, Row]) -> None:
-        try:
-            sink(index, rows)
-        except Exception as error:  # a tracker that is down must not end the training that it tracks
-            self.sinks.remove(sink)
-            warn(f"a sink failed and gets no more rows ({type(error).__name__}: {error}); they are in the store.")
-
-    def _resume(self, start: int) -> None:
-        last = self.store.last_step()
-        if start == 0 and last is not None:
-            raise ValueError(
-                f"{self.store.path} holds the rows of another run, up to step {last}. "
-                "Choose another folder, delete that one, or pass start= to go on with it."
-            )
-        self.store.drop_from(start)
