@@ -23,7 +23,7 @@ docs: $(VENV)/develops ## the site, in site/
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
 
 bare: $(VENV)-bare/ready ## the instrument where nothing but torch and NumPy is installed
-	$(VENV)-bare/bin/python -m pytest -p no:cacheprovider tests/measure tests/record tests/nn tests/test_store.py
+	$(VENV)-bare/bin/python -m pytest -n auto -p no:cacheprovider tests/measure tests/record tests/nn tests/test_store.py
 
 results: ## keep what a finished study found, without its runs
 	mkdir -p results/santurkar2018/$(SCALE)/figures
@@ -53,6 +53,6 @@ $(VENV)/develops: $(VENV)/reproduces
 
 $(VENV)-bare/ready: pyproject.toml constraints.txt $(shell find src -name '*.py')
 	$(PYTHON) -m venv $(VENV)-bare
-	$(VENV)-bare/bin/python -m pip install --quiet --disable-pip-version-check -c constraints.txt torch numpy pytest hypothesis
+	$(VENV)-bare/bin/python -m pip install --quiet --disable-pip-version-check -c constraints.txt torch numpy pytest pytest-xdist hypothesis
 	$(VENV)-bare/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --force-reinstall .
 	@touch $@
