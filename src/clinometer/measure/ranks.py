@@ -8,6 +8,7 @@ numbers, bit for bit, and so to the same decisions: one that went on alone would
 import contextlib
 import gc
 import math
+import weakref
 from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -38,7 +39,7 @@ class Ranks:
     size: int = 1  # how many they are
     index: int = 0  # this one's number among them
     tells: bool = True  # a failure can be told to the others: they wait here, and in no exchange of a wrapper's own
-    wrappers: tuple[nn.Module, ...] = ()  # around the model, from outside
+    around: tuple[weakref.ref[nn.Module], ...] = ()  # wrappers around the model; one that has served is to go
 
     @classmethod
     def of(cls, groups: Groups, *, tells: bool, wrappers: Sequence[nn.Module] = ()) -> "Ranks":
@@ -47,7 +48,12 @@ class Ranks:
         index = 0
         for group, size in zip(groups, sizes, strict=True):
             index = index * size + torch.distributed.get_rank(group)
-        return cls(groups, math.prod(sizes), index, tells, tuple(wrappers))
+        return cls(groups, math.prod(sizes), index, tells, tuple(map(weakref.ref, wrappers)))
+
+    @property
+    def wrappers(self) -> list[nn.Module]:
+        """Those around the model that are still in use."""
+        return [wrapper for reference in self.around if (wrapper := reference()) is not None]
 
     @property
     def is_first(self) -> bool:
@@ -156,6 +162,7 @@ def wrappers_around(model: nn.Module) -> list[nn.Module]:
     distributed = torch.distributed
     if not (distributed.is_available() and distributed.is_initialized() and distributed.get_world_size() > 1):
         return []
+    gc.collect()  # a wrapper of an earlier run that is left on one rank alone would exchange buffers with nobody
     wrappers = [each for each in gc.get_objects() if issubclass(type(each), DistributedDataParallel)]
     return [wrapper for wrapper in wrappers if any(module is model for module in wrapper.modules())]
 
