@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from torch import Tensor, nn
+from torch.nn.parallel import DistributedDataParallel
 
 from clinometer.extras import need
 from clinometer.measure.conditions import Precision, check_precision
@@ -36,14 +37,15 @@ class LandscapeCallback(_Callback):
 
     Steps are those of the optimizer, numbered as `trainer.global_step` when they begin, also after a resume. The loss
     is what Lightning calls `.backward()` on: with `accumulate_grad_batches=n`, a step's losses over n, added up.
-    Neither what `training_step` logs nor what it keeps on the module is doubled.
+    Neither what `training_step` logs nor what it keeps on the module is doubled. Under `strategy="ddp"` the loss is the
+    mean over processes, and rank 0 keeps the rows.
 
     Args:
         probes, when, to, precision, sinks: As for `Recorder`.
 
     Raises:
-        ValueError: when training starts, with manual optimization, several optimizers or processes, or a
-            `training_step` that fetches its batches itself.
+        ValueError: when training starts, with manual optimization, several optimizers, several processes but by DDP,
+            or a `training_step` that fetches its batches itself.
 
     Example:
         >>> from clinometer import every, landscape
@@ -140,5 +142,8 @@ def _check(trainer: Any, module: Any) -> None:
         raise ValueError(f"{refused} and needs one optimizer; found {len(trainer.optimizers)}. {instead}")
     if "dataloader_iter" in inspect.signature(module.training_step).parameters:
         raise ValueError(f"{refused}; with dataloader_iter it would fetch other batches. {instead}")
-    if trainer.world_size != 1:
-        raise ValueError(f"{refused}, in one process so far; found {trainer.world_size}. Train with devices=1.")
+    if trainer.world_size != 1 and not isinstance(trainer.strategy.model, DistributedDataParallel):
+        raise ValueError(
+            f"{refused}, and of several processes it measures those of DistributedDataParallel; found "
+            f"{trainer.world_size} of {type(trainer.strategy).__name__}. Train with strategy='ddp', or with devices=1."
+        )

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from torch import Tensor, nn
+from torch.nn.parallel import DistributedDataParallel
 
 from clinometer.extras import need
 from clinometer.measure.conditions import Precision, check_precision
@@ -76,7 +77,8 @@ def attach(
 
     Steps are those of the optimizer, numbered as `trainer.state.global_step` when they begin, also after a resume. The
     loss is what the trainer calls `.backward()` on, added up over the batches of a step. Neither what the loss logs
-    nor what it keeps on the trainer is doubled.
+    nor what it keeps on the trainer is doubled. Under torchrun the loss is the mean over processes, and rank 0 keeps
+    the rows.
 
     Args:
         trainer: The trainer, before `trainer.train()`.
@@ -90,7 +92,7 @@ def attach(
         A callback, added to the trainer's, whose `read(probe)` gives the rows.
 
     Raises:
-        ValueError: when training starts, with several processes or devices.
+        ValueError: when training starts, with several devices in one process, or several processes but by DDP.
 
     Example:
         >>> from clinometer import every, landscape
@@ -122,6 +124,8 @@ def _loss(trainer: Any, model: nn.Module, call: Any) -> Tensor:
     """What the trainer calls `.backward()` on, with nothing logged."""
     arguments, named_arguments = call
     accelerator = _Measuring(trainer.accelerator)
+    if _is_wrapped(trainer):  # as training calls it: a loss may ask for `model.module`
+        model = trainer.model_wrapped
     with aside(trainer, _DATA, accelerator=accelerator, log=_nothing):
         trainer.training_step(model, *arguments, **named_arguments)
     return accelerator.loss
@@ -133,9 +137,14 @@ def _nothing(*_args: object, **_kwargs: object) -> None:
 
 def _check(trainer: Any) -> None:
     """ValueError where calling `training_step` again would not tell what training minimised."""
-    kind = trainer.accelerator.distributed_type
-    if kind != "NO" or trainer.args.n_gpu > 1:
+    kind, devices = trainer.accelerator.distributed_type, trainer.args.n_gpu
+    if devices > 1 or (kind != "NO" and not _is_wrapped(trainer)):
         raise ValueError(
-            f"attach() measures one process on one device so far; found {kind} and {trainer.args.n_gpu} GPUs. "
-            "Train on one device, for instance with CUDA_VISIBLE_DEVICES=0."
+            "attach() measures one device, or several processes by DistributedDataParallel with one device each; found "
+            f"{kind} and {devices} GPUs in this process. Launch with torchrun, without DeepSpeed and FSDP, or train on "
+            "one device, for instance with CUDA_VISIBLE_DEVICES=0."
         )
+
+
+def _is_wrapped(trainer: Any) -> bool:
+    return isinstance(trainer.model_wrapped, DistributedDataParallel)
