@@ -3,15 +3,11 @@
 The processes run `ddp_checks.py` and `fsdp_checks.py` once each, on CPU through torchrun, and say what they found.
 """
 
-import json
-import os
-import subprocess
-import sys
-from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
+from launch import Found, launched, of
 from torch import distributed as dist
 from torch import nn
 
@@ -19,44 +15,19 @@ from clinometer import Objective
 from clinometer.measure.gradients import accumulated, asked
 from clinometer.measure.ranks import Ranks
 
-HERE = Path(__file__).parent
-PATH = os.pathsep.join([str(HERE.parent), *sys.path])
-ENVIRONMENT = os.environ | {"PYTHONPATH": PATH, "OMP_NUM_THREADS": "1", "PYTHONWARNINGS": "error"}
-
 pytestmark = pytest.mark.skipif(
     not (dist.is_available() and dist.is_gloo_available()), reason="needs torch.distributed with gloo"
 )
 
-Found = list[dict[str, Any]]  # of each rank, what each check found
-
-
-def launched(script: str, to: Path) -> Found:
-    command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
-    done = subprocess.run(
-        [*command, HERE / script, to], env=ENVIRONMENT, capture_output=True, text=True, timeout=180, check=False
-    )
-    assert done.returncode == 1, done.stderr  # one of them dies at the end, and torchrun says so
-    reports = [to / f"rank{rank}.json" for rank in range(2)]
-    assert all(report.exists() for report in reports), done.stderr
-    return [json.loads(report.read_text()) for report in reports]
-
 
 @pytest.fixture(scope="module")
 def ddp(tmp_path_factory: pytest.TempPathFactory) -> Found:
-    return launched("ddp_checks.py", tmp_path_factory.mktemp("ddp"))
+    return launched("ddp_checks.py", tmp_path_factory.mktemp("ddp"), status=1)
 
 
 @pytest.fixture(scope="module")
 def fsdp(tmp_path_factory: pytest.TempPathFactory) -> Found:
-    return launched("fsdp_checks.py", tmp_path_factory.mktemp("fsdp"))
-
-
-def of(found: Found, check: str) -> list[Any]:
-    """What a check found on each rank; an error that it had, or one before it, is the test's."""
-    results = [each.get(check, {"error": str(each)}) for each in found]
-    for result in results:
-        assert not isinstance(result, dict) or "error" not in result, result["error"]
-    return results
+    return launched("fsdp_checks.py", tmp_path_factory.mktemp("fsdp"), status=1)
 
 
 def assert_same_rows(ours: dict[str, Any], theirs: dict[str, Any], prefix: str = "") -> None:
