@@ -71,13 +71,13 @@ def test_other_strategies_of_lightning_are_refused(found: Found) -> None:
         assert refused["calls"] == 0
 
 
-@pytest.mark.parametrize(("kind", "devices"), [("DEEPSPEED", 1), ("FSDP", 1), ("NO", 2)])
-def test_other_ways_of_transformers_are_refused(kind: str, devices: int) -> None:
+@pytest.mark.parametrize("kind", ["DEEPSPEED", "FSDP"])
+def test_other_ways_of_transformers_are_refused(kind: str) -> None:
     """What accelerate calls them is said, and what to do; they themselves need GPUs."""
     trainer: Any = SimpleNamespace(
         accelerator=SimpleNamespace(distributed_type=kind),
-        args=SimpleNamespace(n_gpu=devices),
+        args=SimpleNamespace(n_gpu=1),
         model_wrapped=nn.Linear(1, 1),
     )
-    with pytest.raises(ValueError, match=rf"found {kind} and {devices} GPUs .* without DeepSpeed and FSDP"):
+    with pytest.raises(ValueError, match=rf"found {kind} and 1 GPUs .* without DeepSpeed and FSDP"):
         LandscapeCallback(trainer, None).on_train_begin(None, SimpleNamespace(global_step=0))

@@ -227,5 +227,5 @@ def test_mistakes_are_told_before_training(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match=r"call trainer\.train"):
         attach(trainer, [landscape()]).read("landscape")
     trainer.args._n_gpu = 2
-    with pytest.raises(ValueError, match=r"one device so far; found .* 2 GPUs"):
+    with pytest.raises(ValueError, match=r"found .* 2 GPUs in this process"):
         trainer.callback_handler.on_train_begin(trainer.args, trainer.state, trainer.control)

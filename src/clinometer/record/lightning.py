@@ -74,7 +74,10 @@ class LandscapeCallback(_Callback):
     def read(self, probe: str) -> Table:
         """The rows of one probe so far; see `Recorder.read`."""
         if self.recorder is None:
-            raise ValueError("there are no rows before the training starts: call trainer.fit with this callback first.")
+            raise ValueError(
+                "there are no rows in this process: call trainer.fit with this callback first. Under ddp_fork they end "
+                'with the processes that trained: pass to="folder" and read Store("folder/rows.sqlite").'
+            )
         return self.recorder.read(probe)
 
     def on_train_start(self, trainer: Any, pl_module: Any) -> None:
