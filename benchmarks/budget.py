@@ -18,35 +18,39 @@ from walk import cases, loss_fn
 from clinometer import Recorder, headroom, landscape, within_budget
 from clinometer.study.environment import environment
 
-STEPS, TURN = 500, 25
+TURN = 25
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--repeats", type=int, default=3)
-    repeats = parser.parse_args().repeats
+    parser.add_argument("--steps", type=int, default=500)
+    arguments = parser.parse_args()
+    repeats, steps = arguments.repeats, arguments.steps
     torch.set_num_threads(1)
     torch.manual_seed(0)
     facts = environment()
-    print(f"torch {facts['packages']['torch']}, {facts['processor']}, one thread, {STEPS} steps, n = {repeats}")
+    print(f"torch {facts['packages']['torch']}, {facts['processor']}, one thread, {steps} steps, n = {repeats}")
     print("asked   took (median, least to most)   by its own account   measured steps")
     for name in ("digits network, width 1/2, BatchNorm, batch 128", "VGG-16, width 1/8, BatchNorm, batch 128"):
         print(name)
         for fraction in (0.02, 0.05, 0.1):
-            found = [run(*cases("cpu")[name], fraction) for _ in range(repeats)]
+            found = [run(*cases("cpu")[name], fraction, steps) for _ in range(repeats)]
             took, own, measured = zip(*found, strict=True)
             spread = f"{statistics.median(took):.4f} ({min(took):.4f} to {max(took):.4f})"
             print(f"{fraction:5.2f}   {spread:28s}   {statistics.median(own):.4f}               {measured[0]}")
 
 
-def run(model: torch.nn.Module, batch: tuple[torch.Tensor, torch.Tensor], fraction: float) -> tuple[float, float, int]:
+def run(
+    model: torch.nn.Module, batch: tuple[torch.Tensor, torch.Tensor], fraction: float, steps: int
+) -> tuple[float, float, int]:
     """What the budget took, what it says it took, and how many steps were measured."""
     pair = [model, copy.deepcopy(model)]
     optimizers = [torch.optim.SGD(each.parameters(), lr=0.01, momentum=0.9) for each in pair]
     budget = within_budget(fraction)
     recorder = Recorder(pair[0], loss_fn, [landscape(), headroom()], budget, optimizer=optimizers[0])
     spent = [0.0, 0.0]
-    for _ in range(STEPS // TURN):
+    for _ in range(steps // TURN):
         for index, (each, optimizer) in enumerate(zip(pair, optimizers, strict=True)):
             began = time.perf_counter()
             for _ in range(TURN):

@@ -61,11 +61,15 @@ def test_the_papers_page_says_what_the_results_say() -> None:
     }
 
 
-@pytest.mark.parametrize("benchmark", sorted((ROOT / "benchmarks").glob("*.py")), ids=lambda p: p.name)
+BENCHMARKS = [path for path in sorted((ROOT / "benchmarks").glob("*.py")) if "def main" in path.read_text()]
+SHORTER = {"budget.py": ["--steps", "25"], "overhead.py": ["--only", "headroom"]}
+
+
+@pytest.mark.parametrize("benchmark", BENCHMARKS, ids=lambda p: p.name)
 def test_benchmarks_run(benchmark: Path, tmp_path: Path) -> None:
     """Once each, for what they need and not for what they measure: a figure of a loaded machine says nothing."""
     done = subprocess.run(
-        [sys.executable, "-W", "error", benchmark, "--repeats", "1"],
+        [sys.executable, "-W", "error", benchmark, "--repeats", "1", *SHORTER.get(benchmark.name, ())],
         cwd=tmp_path,
         capture_output=True,
         text=True,
@@ -73,4 +77,4 @@ def test_benchmarks_run(benchmark: Path, tmp_path: Path) -> None:
         check=False,
     )
     assert done.returncode == 0, done.stderr
-    assert "median" in done.stdout or "passes" in done.stdout
+    assert "n = 1" in done.stdout
