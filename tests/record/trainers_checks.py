@@ -57,7 +57,7 @@ def _fitted(name: str, to: str, *callbacks: Any, **options: Any) -> tuple[Any, L
     del state["identities"]
     log = Path(trainer.logger.log_dir) / "metrics.csv"
     state |= {
-        "logged": log.read_text() if RANK == 0 else log.exists(),
+        "logged": log.read_text() if RANK == 0 else None,  # elsewhere Lightning names a folder, and writes none
         "metrics": {name: float(value) for name, value in trainer.callback_metrics.items()},
         "kept": module.kept,
         "calls": module.calls,
