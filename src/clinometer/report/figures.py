@@ -91,7 +91,7 @@ def _draw_panel(axes: Any, panel: Panel) -> None:
         _draw_diagram(axes, panel.diagram)
         return
     axes.set_xscale(panel.xscale)
-    axes.set_yscale(panel.yscale if _any_positive(panel) else "linear")
+    axes.set_yscale(panel.yscale if _fits_logarithm(panel) else "linear")
     for series in panel.series:
         _draw_series(axes, series)
     _set_xticks(axes, panel)
@@ -110,10 +110,10 @@ def _set_xticks(axes: Any, panel: Panel) -> None:
         axes.set_xticks([], minor=True)
 
 
-def _any_positive(panel: Panel) -> bool:
-    """Whether a logarithmic axis would have anything to show."""
+def _fits_logarithm(panel: Panel) -> bool:
+    """Whether a logarithmic axis would show everything: a loss may be negative, a log-likelihood's or a policy's."""
     shown = [values for s in panel.series for values in (s.y, s.high) if values is not None]
-    return any(bool((values > 0).any()) for values in shown)
+    return any(bool((values > 0).any()) for values in shown) and not any(bool((values < 0).any()) for values in shown)
 
 
 def _draw_legend(canvas: Any) -> None:
@@ -123,7 +123,9 @@ def _draw_legend(canvas: Any) -> None:
         for handle, label in zip(*axes.get_legend_handles_labels(), strict=True):
             entries.setdefault(label, handle)
     if entries:
-        canvas.legend(entries.values(), entries.keys(), loc="outside lower center", ncols=min(len(entries), 4))
+        fitting = int(canvas.get_figwidth() * 72 / (35 + 4.5 * max(map(len, entries))))  # of names as long as that
+        columns = max(1, min(len(entries), 4, fitting))
+        canvas.legend(entries.values(), entries.keys(), loc="outside lower center", ncols=columns)
 
 
 def _draw_series(axes: Any, series: Series) -> None:
