@@ -15,6 +15,7 @@ from torch import Tensor, nn
 
 from clinometer.measure.conditions import Precision, check_precision, conditions
 from clinometer.measure.contract import check_graph, scalar, trainable_of
+from clinometer.measure.domain import Domain
 from clinometer.measure.gradients import accumulated, asked
 from clinometer.measure.hooks import Signal, keep, submodule, tap, tracked
 from clinometer.measure.moment import Moment
@@ -89,6 +90,7 @@ class Objective:
         self._moments = [Moment(self._roots, batch, self.live, self._shards, _streams(seed))]
         self._graph_checked = False
         self._holding = False
+        self.domain = Domain()
 
     @property
     def batches(self) -> int:
@@ -220,15 +222,15 @@ class Objective:
     ) -> tuple[Tensor, dict[str, Tensor]]:
         """The mean over batches and processes of a loss and what belongs to it; one batch's own, bit for bit."""
         loss, others = self._evaluate(self._moments[0], at, wrt, then)
-        if self.batches == 1 and self.weight == 1:
-            return self.ranks.average(loss, others)
         share = self.weight / self.batches
-        loss, others = loss * share, scale(others, share)
+        if self.batches > 1 or share != 1:
+            loss, others = loss * share, scale(others, share)
         for moment in self._moments[1:]:
             more, gradient = self._evaluate(moment, at, wrt, then)
             loss = loss + share * more
             for name, value in gradient.items():
                 others[name].add_(value, alpha=share)
+        self.domain.known = not self._shards  # whose other processes would wait for a forward pass cut short
         return self.ranks.average(loss, others)
 
     def _evaluate(self, moment: Moment, at: Point, wrt: Collection[str], then: Callable[[Tensor, Point], T]) -> T:
@@ -245,7 +247,8 @@ class Objective:
             )
 
         def work(leaves: Point) -> T:
-            return then(scalar(self.loss_fn(self.model, moment.batch)), {name: leaves[name] for name in wrt})
+            loss = self.domain.loss(lambda: scalar(self.loss_fn(self.model, moment.batch)), leaves)
+            return then(loss, {name: leaves[name] for name in wrt})
 
         with self.held():
             return moment.evaluate(at, work)

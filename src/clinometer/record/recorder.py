@@ -206,8 +206,7 @@ class Recorder:
             attempt.witness.rest()
 
     def _finish(self) -> None:
-        attempt = self._attempt
-        if attempt is None:
+        if (attempt := self._attempt) is None:
             return
         self.drop()
         with self._timed(), RngState.now().replayed():  # a probe may draw: a random direction, say
@@ -221,6 +220,7 @@ class Recorder:
         if not self.ranks.is_first:
             return
         self._say("doubt", attempt.doubt(step, self._largest))
+        self._say("domain", attempt.objective.domain.remark())
         self._largest = max(self._largest, abs(attempt.seen or 0.0))
         if self._footsteps.stranger:
             self._say(
