@@ -1,5 +1,6 @@
 """A loss that raises where training does not go."""
 
+import functools
 import math
 from typing import Any
 
@@ -14,7 +15,7 @@ from clinometer import Objective, Recorder, every, headroom, landscape, walk
 
 def policy_loss(model: nn.Module, x: Tensor) -> Tensor:
     """A policy gradient: `Categorical` refuses the NaN that infinite logits become."""
-    choice = Categorical(logits=model(x))
+    choice = Categorical(logits=model(x), validate_args=True)  # torch.compile, once used, turns it off
     return -(choice.log_prob(choice.sample()) * x.sum(1)).mean()
 
 
@@ -50,7 +51,8 @@ def test_training_outlives_a_loss_that_raises_on_the_way() -> None:
 def test_outside_the_domain_loss_and_gradient_are_nan() -> None:
     """Evidence: L(w) = −log w has a value for w in (0, 1] alone, by a distribution's own check; inside it is exact."""
     model = nn.Linear(1, 1, bias=False)
-    objective = Objective(model, lambda m, _: -Bernoulli(m(torch.ones(1, 1))).log_prob(torch.ones(1, 1)).sum(), None)
+    certain = functools.partial(Bernoulli, validate_args=True)
+    objective = Objective(model, lambda m, _: -certain(m(torch.ones(1, 1))).log_prob(torch.ones(1, 1)).sum(), None)
     line = walk(objective, {"weight": torch.tensor([[0.5]])}, {"weight": torch.tensor([[0.25]])}, [1.0, -1.0, 4.0])
     assert line.losses[:2].tolist() == pytest.approx([-math.log(0.75), -math.log(0.25)])
     assert bool(line.losses[2].isnan())

@@ -1,5 +1,6 @@
 """Quantities per block: each block of a network measured alone, the others standing still."""
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -7,7 +8,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from clinometer import Recorder, every, headroom, landscape
+from clinometer import Recorder, every, headroom, landscape, load
 from clinometer.measure.blocks import blocks_of
 
 CURVATURES = [1.0, 4.0, 9.0]
@@ -48,6 +49,22 @@ def test_a_blocks_smoothness_is_its_own_curvature(direction: Any) -> None:
     np.testing.assert_allclose(found["beta"], [CURVATURES] * 2, rtol=1e-9)
     assert found["losses"].shape == (2, 3, 2)
     assert list(found["block"][0]) == ["parts.a", "parts.b", "parts.c"]
+
+
+def test_blocks_and_sizes_are_axes_of_the_data_set(tmp_path: Path) -> None:
+    """As rows of the whole network have them: the axes that a notebook selects by, with the blocks' own names."""
+    pytest.importorskip("xarray", reason="an extra: pip install 'clinometer[export]'")
+    model = torch.compile(Coupled(), backend="eager")
+    optimizer = torch.optim.SGD(model.parameters(), lr=LR)
+    recorder = Recorder(
+        model, lambda m, _: m(), [landscape([0.5, 2.0], blocks="layers")], every(1), optimizer=optimizer, to=tmp_path
+    )
+    with recorder.step(None):
+        model().backward()
+        optimizer.step()
+    data = load(tmp_path)
+    assert data.landscape_blocks_losses.dims == ("step", "block", "size")
+    assert data.landscape_blocks_beta.sel(block="parts.b").item() == pytest.approx(CURVATURES[1])
 
 
 def test_a_blocks_headroom_is_that_of_its_own_step() -> None:

@@ -34,9 +34,9 @@ def landscape(
     smoothness) and the scale-free `beta_lr_half` = β · lr / 2. Cost: s + 1 forward-backward passes.
 
     With `blocks`, each block of the network walks alone, the others standing still, and gradients are those by its
-    parameters: all fields get a leading dimension (blocks,), `block` has the names, and `update_ratio` says how long
-    the step was beside the block's weights. Rows are named `landscape_blocks`. Cost: s passes a block, of which the
-    backward half ends at the block.
+    parameters: all fields but `sizes` get a leading dimension (blocks,), `block` has the names, and `update_ratio` says
+    how long the step was beside the block's weights. Rows are named `landscape_blocks`. Cost: s passes a block, of which
+    the backward half ends at the block.
 
     Args:
         sizes: The steps, in multiples of the learning rate; by default the paper's for a VGG, (0.5, 1, 2, 4), and for
@@ -159,8 +159,10 @@ def _per_block(step: Step, blocks: Blocks, measured: Callable[[Sequence[str]], R
     update = sub(step.after, step.before)
     rows = [measured(names) for names in chosen.values()]
     ratios = [float(norm(within(update, n)) / norm(within(step.before, n))) for n in chosen.values()]
-    fields = {field: _stacked([row[field] for row in rows]) for field in rows[0]}
-    return {"block": list(chosen), "update_ratio": torch.tensor(ratios)} | fields
+    fields = {field: _stacked([row[field] for row in rows]) for field in rows[0] if field != "sizes"}
+    shared = {"sizes": rows[0]["sizes"]} if "sizes" in rows[0] else {}
+    names = [block.replace("_orig_mod.", "") for block in chosen]  # which torch.compile puts before them
+    return {"block": names, "update_ratio": torch.tensor(ratios)} | shared | fields
 
 
 def _stacked(values: Sequence[Any]) -> Tensor:

@@ -94,6 +94,7 @@ def _blocks(tables: Tables, ranks: dict[str, list[Rank]]) -> Figure | None:
     for probe, rows in ranks.items():
         table = tables[probe]
         values, names = shares(probe, table), [str(name) for name in table["block"][0]]
+        values = np.where(values == 0, np.nan, values)  # infinite headroom has no place on a logarithmic axis
         for rank, role in zip(rows, _ROLES, strict=False):
             roles.setdefault(rank.block, role if role not in roles.values() else f"block {rank.block}")
         lines = [
