@@ -34,9 +34,9 @@ def landscape(
     smoothness) and the scale-free `beta_lr_half` = β · lr / 2. Cost: s + 1 forward-backward passes.
 
     With `blocks`, each block of the network walks alone, the others standing still, and gradients are those by its
-    parameters: all fields but `sizes` get a leading dimension (blocks,), `block` has the names, and `update_ratio` says
-    how long the step was beside the block's weights. Rows are named `landscape_blocks`. Cost: s passes a block, of which
-    the backward half ends at the block.
+    parameters: all fields but `sizes` get a leading dimension (blocks,), `block` has the names, and `update_ratio`
+    says how long the step was beside the block's weights. Rows are named `landscape_blocks`. Cost: s passes a block,
+    of which the backward half ends at the block.
 
     Args:
         sizes: The steps, in multiples of the learning rate; by default the paper's for a VGG, (0.5, 1, 2, 4), and for
