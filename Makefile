@@ -12,7 +12,7 @@ reproduce: $(VENV)/reproduces ## the paper's claims and figures, on bundled data
 	$(BIN)/clinometer reproduce santurkar2018 --scale $(SCALE) --to runs/santurkar2018-$(SCALE)
 
 test: $(VENV)/develops ## tests, doctests, the layers, and the snippets of README and docs
-	$(BIN)/python -m pytest -n auto
+	$(BIN)/python -m pytest -n auto --dist worksteal
 
 check: $(VENV)/develops ## style and types
 	$(BIN)/ruff check .
@@ -23,7 +23,7 @@ docs: $(VENV)/develops ## the site, in site/
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
 
 bare: $(VENV)-bare/ready ## the instrument where nothing but torch and NumPy is installed
-	$(VENV)-bare/bin/python -m pytest -n auto -p no:cacheprovider tests/measure tests/record tests/nn tests/test_store.py
+	$(VENV)-bare/bin/python -m pytest -n auto --dist worksteal -p no:cacheprovider --ignore tests/record/test_ranks.py tests/measure tests/record tests/nn tests/test_store.py
 
 results: ## keep what a finished study found, without its runs
 	mkdir -p results/santurkar2018/$(SCALE)/figures

@@ -81,7 +81,7 @@ def test_rows_are_followed_through_a_resumption_and_a_new_run(tmp_path: Path) ->
         store.append(step, {"p": {"x": float(step)}})
         shown, new = seen()
         assert new
-        assert re.search(rf"step {step}, {step + 1} measured from 0, the last \d+ s ago", shown)
+        assert re.search(rf"step {step}, {step + 1} measured from 0, the last \d+ s ago", " ".join(shown.split()))
     assert seen()[1] is False
     store.drop_from(1)
     store.append(1, {"p": {"x": 50.0}})
