@@ -91,25 +91,26 @@ def test_a_probe_that_raises_midway_leaves_no_trace() -> None:
     assert_same(without_identities(run({"broken": broken})), without_identities(run(None)))
 
 
-def test_a_loss_that_raises_inside_an_evaluation_leaves_no_trace() -> None:
-    """The model is in the middle of an evaluation, its parameters swapped out, when the error comes."""
+@pytest.mark.parametrize(("which", "error"), [(1, ZeroDivisionError), (3, KeyboardInterrupt)])
+def test_a_loss_that_raises_inside_an_evaluation_leaves_no_trace(which: int, error: type[BaseException]) -> None:
+    """The model is in an evaluation, the first or amid a walk, its parameters swapped out, when the error comes."""
     model = everything()
     optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
     calls: list[int] = []
 
-    def fails_on_the_first(m: Any, data: Any) -> torch.Tensor:
+    def fails(m: Any, data: Any) -> torch.Tensor:
         calls.append(1)
-        if len(calls) == 1:
-            raise ZeroDivisionError
+        if len(calls) == which:
+            raise error
         return cross_entropy(m, data)
 
-    recorder = Recorder(model, fails_on_the_first, [landscape()], every(1), optimizer=optimizer)
+    recorder = Recorder(model, fails, [landscape()], every(1), optimizer=optimizer)
     measured = recorder.step(batch())
     measured.__enter__()
     cross_entropy(model, batch()).backward()
     optimizer.step()
     before = traces(model, optimizer)
-    with pytest.raises(ZeroDivisionError):
+    with pytest.raises(error):
         measured.__exit__(None, None, None)
     assert_same(traces(model, optimizer), before)
     assert recorder.store.last_step() is None, "nothing of a step that failed is written"
