@@ -1,0 +1,5 @@
+"""`python -m clinometer.cli` is `clinometer`."""
+
+from clinometer.cli.app import main
+
+main()

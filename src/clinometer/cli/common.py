@@ -1,0 +1,51 @@
+"""What the commands share: where they print, how they refuse bad input, how they show results."""
+
+import contextlib
+import sys
+from collections.abc import Generator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.text import Text
+
+from clinometer.report.reports import Results
+from clinometer.report.terminal import claims_table, theorems_table
+
+console = Console(width=None if sys.stdout.isatty() else 120, soft_wrap=False)
+
+
+@contextlib.contextmanager
+def bad_input() -> Generator[None]:
+    """What is wrong with the input is said before any work is spent, in one line and without a traceback."""
+    try:
+        yield
+    except (ValueError, OSError) as error:
+        Console(stderr=True, soft_wrap=True).print(Text.assemble(("error: ", "red"), str(error)))
+        sys.exit(2)
+
+
+def names(only: str) -> list[str]:
+    """What was listed with commas."""
+    return [name.strip() for name in only.split(",") if name.strip()]
+
+
+def show_results(results: Results) -> None:
+    """Print what became of claims and theorems."""
+    if results.claims:
+        console.print(claims_table(results.claims))
+    if results.theorems:
+        console.print(theorems_table(results.theorems))
+
+
+def verified(theorems: Sequence[Mapping[str, Any]]) -> bool:
+    """Whether all of these rows of `theorems.json` are."""
+    return all(row["verdict"] == "verified" for row in theorems)
+
+
+def say_where(folder: Path) -> None:
+    """Print where the page is."""
+    # Without markup: a folder may be named [x].
+    console.print(
+        f"The report, with every figure: {folder / 'report.html'}", highlight=False, soft_wrap=True, markup=False
+    )
