@@ -4,15 +4,12 @@ import os
 import shlex
 from pathlib import Path
 
-from rich.text import Text
-
-from clinometer.cli.common import bad_input, console, names, say_where, show_results, verified
+from clinometer.cli.common import bad_input, console, names, verified
+from clinometer.cli.making import BY_DEFAULT, Making, make
 from clinometer.papers import PAPERS
-from clinometer.report.reports import arm_name, report, seeds_said
-from clinometer.report.terminal import progress, theorems_table
+from clinometer.report.terminal import theorems_table
 from clinometer.study.config import one_of
 from clinometer.study.data import DATASETS
-from clinometer.study.executors import Failure, run_all
 from clinometer.study.study import claim_folder, plan
 from clinometer.study.theorem import check, rows, select
 
@@ -24,10 +21,9 @@ def reproduce(
     scale: str = "smoke",
     only: str = "",
     seeds: int | None = None,
-    jobs: int | None = None,
     to: Path | None = None,
     data: Path | None = None,
-    device: str = "cpu",
+    making: Making = BY_DEFAULT,
 ) -> int:
     """Run what is missing of a paper, then decide its claims, check its theorems, draw its figures and write its page.
 
@@ -41,21 +37,17 @@ def reproduce(
         Figures, claims or theorems, separated by commas; all by default. Theorems need no run.
     seeds
         Seeds per arm; the scale's own number by default.
-    jobs
-        Runs at a time, a process each; one per core by default.
     to
         The folder for results; runs/PAPER-SCALE by default.
     data
         The folder of CIFAR-10's Parquet files; the environment variable CLINOMETER_DATA by default.
-    device
-        Where to train: cpu, cuda, cuda:1, ...
+    making
+        How runs are made.
     """
     with bad_input():
         study = PAPERS[one_of("paper", paper, PAPERS)]()
         planned = plan(study, scale, names(only), seeds)
-        if jobs is not None and jobs < 1:
-            raise ValueError(f"--jobs must be at least 1; found {jobs}.")
-        _check_device(device)
+        making.check()
         if data is not None:
             os.environ["CLINOMETER_DATA"] = str(data)
         for name in planned.used:
@@ -64,20 +56,7 @@ def reproduce(
         folder = to or Path("runs") / f"{paper}-{scale}"
         command = _command(paper, scale, only, seeds, to)
         claim_folder(folder, planned, {"only": only, "seeds": seeds, "command": command})
-    console.print(f"[bold]{study.title}[/]\n{study.source}", highlight=False)
-    failures: list[Failure] = []
-    if planned.configs:
-        console.print(f"Scale {scale}: {study.scales[scale].about}; {seeds_said(planned)}", highlight=False)
-        with progress(console) as show:
-            failures = run_all(planned.configs, folder, jobs=jobs, device=device, report=show)
-    results = report(planned, folder, command, failures)
-    show_results(results)
-    for failure in failures:
-        name = f"{arm_name(failure.config, planned)}, seed {failure.config.seed}"
-        log = f" (see {failure.log})" if failure.log.is_file() else ""
-        console.print(Text.assemble(("failed: ", "red"), f"{name}: {failure.reason}{log}"))
-    say_where(folder)
-    return 1 if failures or not verified(results.theorems) else 0
+    return make(planned, folder, command, making)
 
 
 def check_(paper: str, /, *, only: str = "", cases: int = 200, seed: int = 0) -> int:
@@ -117,15 +96,6 @@ def list_() -> int:
         for theorem, about in study.theorems.items():
             console.print(f"  {theorem}: {about.title} ({about.source})", highlight=False)
     return 0
-
-
-def _check_device(device: str) -> None:
-    import torch
-
-    try:
-        torch.zeros(1, device=device)
-    except (RuntimeError, AssertionError) as error:
-        raise ValueError(f"--device {device} cannot be used: {str(error).splitlines()[0]}") from error
 
 
 def _command(paper: str, scale: str, only: str, seeds: int | None, to: Path | None) -> str:
