@@ -11,7 +11,9 @@ from clinometer import Store
 from clinometer.papers import PAPERS
 from clinometer.study.claims import Finding
 from clinometer.study.config import Bases, Config, grid
-from clinometer.study.run import run_folder
+from clinometer.study.environment import environment
+from clinometer.study.files import write_json
+from clinometer.study.run import finish, run_folder
 from clinometer.study.table import Runs
 from clinometer.study.train import steps_of
 
@@ -27,6 +29,18 @@ def layers_of(config: Config) -> list[str]:
     """What the networks call their norms."""
     stem, count = ("layers", 25) if config.data == "gaussian" else ("features", 5)
     return [f"{stem}.layer{i}.norm" for i in range(1, count + 1)]
+
+
+def ended(store: Store, config: Config) -> None:
+    """Close the store of a run, and declare the run done."""
+    assert store.path
+    folder = store.path.parent
+    store.set_meta(ended=True)
+    store.seal()
+    store.close()
+    write_json(folder / "config.json", dataclasses.asdict(config))
+    write_json(folder / "environment.json", environment())
+    finish(folder)
 
 
 def study(
@@ -97,7 +111,8 @@ def study(
                     "counts": np.tile(np.arange(8.0), (len(names), 1)),
                 }
             store.append(step, rows)
-        store.set_meta(ended=True, **({"diverged_at": 44} if ends(config) else {}))
+        store.set_meta(**({"diverged_at": 44} if ends(config) else {}))
+        ended(store, config)
         store.close()
     return Runs.finished(folder, configs)
 

@@ -12,11 +12,13 @@ import numpy as np
 import pytest
 import torch
 from properties import assert_same
+from stored import ended
 
 from clinometer import Store
 from clinometer.study.config import Config, grid
 from clinometer.study.data import digits
 from clinometer.study.executors import Progress, run_all
+from clinometer.study.ledger import Ledger
 from clinometer.study.run import is_done, run, run_folder
 from clinometer.study.table import Runs
 from clinometer.study.train import batches, build
@@ -124,7 +126,7 @@ def test_a_killed_run_costs_only_itself_and_is_made_again(tmp_path: Path) -> Non
                     os.kill(pid, signal.SIGKILL)
             time.sleep(0.02)
 
-    failures = run_all([slow, quick], tmp_path, jobs=2, report=kill_the_slow_one)
+    failures = run_all([slow, quick], tmp_path, jobs=2, retries=0, report=kill_the_slow_one)
     assert [f.config for f in failures] == [slow]
     assert "killed" in failures[0].reason
     assert is_done(run_folder(tmp_path, quick))
@@ -143,8 +145,9 @@ def test_a_damaged_run_is_made_again(tmp_path: Path) -> None:
     whole = read(rows.parent)
     assert not list(rows.parent.glob("*-wal")), "a finished run is one file"
     rows.write_bytes(rows.read_bytes()[:9000])
-    assert not is_done(rows.parent)
-    assert not run_all([TINY], tmp_path)
+    said: list[str] = []
+    assert not run_all([TINY], tmp_path, say=said.append)
+    assert f"{rows.parent} is damaged: rows.sqlite" in said[0]
     assert_same(read(rows.parent), whole)
 
 
@@ -154,13 +157,17 @@ def test_jobs_must_be_positive(tmp_path: Path) -> None:
         run_all([TINY], tmp_path, jobs=-1)
 
 
-def test_a_run_that_raises_is_named_with_its_reason(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """CIFAR-10's path is taken away: the child's own error must reach the parent, with the whole traceback on disk."""
-    monkeypatch.delenv("CLINOMETER_DATA", raising=False)
-    config = dataclasses.replace(TINY, data="cifar10", model="vgg11")
-    (failure,) = run_all([config], tmp_path)
-    assert "set CLINOMETER_DATA" in failure.reason
+def test_a_run_that_raises_is_named_with_its_reason(tmp_path: Path) -> None:
+    """Five poolings of 8×8 images leave nothing: the child's own error must reach the parent, its traceback the disk."""
+    config = dataclasses.replace(TINY, model="vgg11")
+    (failure,) = run_all([config], tmp_path, retries=2)
+    assert "Output size is too small" in failure.reason
     assert "Traceback" in failure.log.read_text()
+    ledger = Ledger(tmp_path)
+    (entry,) = ledger.entries()
+    ledger.close()
+    assert (entry.state, entry.starts, entry.failures) == ("failed", 3, 3)
+    assert entry.error == failure.log.read_text()
 
 
 def test_testing_leaves_the_network_in_training() -> None:
@@ -210,7 +217,7 @@ def test_left_chance_counts_steps(tmp_path: Path) -> None:
     store = Store(run_folder(tmp_path, config) / "rows.sqlite")
     for step in range(40):
         store.append(step, {"train": {"accuracy": 0.1 if step < 20 else 0.5}})
-    store.set_meta(ended=True)
+    ended(store, config)
     runs = Runs.finished(tmp_path, [config])
     assert left_chance(runs, config).tolist() == [18]
     assert left_chance(runs, config, classes=2).tolist() == [np.inf]

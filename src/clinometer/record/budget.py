@@ -4,11 +4,13 @@ import contextlib
 import math
 import statistics
 import time
-from collections.abc import Callable, Generator, Iterable
+from collections.abc import Callable, Generator, Iterable, Mapping
+from typing import Any
 
 import torch
 
 _SLACK = 1.15
+_LEARNED = ("trained", "spent", "steps", "measured", "_next", "_typical")
 _WARM_UP = 5  # the first steps allocate, compile and fill caches: they tell nothing of the others
 
 
@@ -57,6 +59,17 @@ class Budget:
         self.spent += seconds
         if self._began is not None:
             self._began += seconds
+
+    def state_dict(self) -> dict[str, Any]:
+        """What it has learned, as numbers, for the checkpoint of a run."""
+        self._settle()
+        return {name: getattr(self, name) for name in _LEARNED}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Go on with what another had learned; the time between the two counts as neither's."""
+        for name in _LEARNED:
+            setattr(self, name, state[name])
+        self._began = None
 
     @property
     def overhead(self) -> float:

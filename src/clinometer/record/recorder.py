@@ -7,6 +7,7 @@ the step happen untouched, and then measures the loss that the step saw. Between
 import contextlib
 from collections.abc import Generator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from torch import nn
 from torch.optim import Optimizer
@@ -106,6 +107,7 @@ class Recorder:
         self._footsteps = Footsteps(self.optimizers, self.stepped)
         self._largest = 0.0  # the largest loss that training has minimised so far
         self._said: set[str] = set()
+        self._budgets = [schedule for schedule, _ in self.schedules if isinstance(schedule, Budget)]
         for schedule, names in self.schedules:
             if isinstance(schedule, Budget):
                 schedule.declare(1 + sum(cost_of(self.probes[name]) for name in names), self.ranks.agreed)
@@ -128,8 +130,28 @@ class Recorder:
     def summary(self) -> str:
         """What was measured so far, in one line; and what a budget left out, in one more."""
         self._settle()
-        budgets = [str(schedule) for schedule, _ in self.schedules if isinstance(schedule, Budget)]
-        return "\n".join([summary(self.store), *budgets])
+        return "\n".join([summary(self.store), *map(str, self._budgets)])
+
+    def state_dict(self) -> dict[str, Any]:
+        """What the recorder knows between two steps, as numbers and text, for a checkpoint of the run.
+
+        A run that goes on makes its recorder with `start=state["index"]`, and hands it `load_state_dict(state)`.
+        """
+        if self.ranks.is_first:
+            self._settle()
+        if self._attempt:
+            raise ValueError(f"step {self._attempt.index} has begun and is not over; take checkpoints between steps.")
+        known = {"index": self.index, "usual": self._footsteps.usual, "largest": self._largest}
+        return known | {"said": sorted(self._said), "budgets": [budget.state_dict() for budget in self._budgets]}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Go on from where `state_dict` was called; rows from there on are dropped."""
+        self.drop()
+        self.index, self._footsteps.usual, self._largest = state["index"], state["usual"], state["largest"]
+        self._said = set(state["said"])
+        for budget, known in zip(self._budgets, state["budgets"], strict=True):
+            budget.load_state_dict(known)
+        self.store.drop_from(self.index)
 
     def _settle(self) -> None:
         """End a step that has been taken, and of which nothing else tells that it is over."""

@@ -1,29 +1,25 @@
-"""Many runs on one machine: a process each, as many at a time as there are cores.
-
-A process of its own, so that a run that is killed costs only itself and those that train with it. They are forked
-from a server that has imported torch but computed nothing, so a run starts in milliseconds.
-"""
+"""Many runs at a time: which is next, where it is made, and what becomes of those that fail."""
 
 import contextlib
-import multiprocessing as mp
-import os
-import signal
-import sys
-import threading
+import dataclasses
 import time
-import traceback
-import types
-from collections.abc import Callable, Generator, Sequence
-from dataclasses import dataclass
-from multiprocessing.connection import wait
-from multiprocessing.process import BaseProcess
+from collections import deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
+from clinometer.study.children import Task
 from clinometer.study.config import Config
-from clinometer.study.run import groups, is_done, run_folder, run_group
+from clinometer.study.environment import environment
+from clinometer.study.files import write_whole
+from clinometer.study.fingerprint import fingerprint
+from clinometer.study.lease import Leases
+from clinometer.study.ledger import Ledger
+from clinometer.study.pool import Cores, Pool, slots
+from clinometer.study.run import SECONDS, Group, groups, is_done, run_folder
+from clinometer.study.survey import Facts, Stale, survey
 
-Group = tuple[Config, ...]  # runs that one process makes
+_LOOK = 0.5  # seconds between looks at runs that another process makes
 
 
 @dataclass(frozen=True)
@@ -34,7 +30,7 @@ class Progress:
     done: int  # of them, those found done at the start included
     found: int  # done before the study began
     failed: int
-    running: tuple[Config, ...]
+    running: tuple[Config, ...]  # those that other processes make included
     seconds: float  # since the study began
 
 
@@ -47,123 +43,130 @@ class Failure:
     log: Path  # the whole of it
 
 
-def cores() -> int:
-    """How many processors this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
 def run_all(
     configs: Sequence[Config],
     study: Path,
     *,
     jobs: int | None = None,
     device: str = "cpu",
+    pool: Pool | None = None,
+    retries: int = 1,
+    every: float = SECONDS,
+    stale: Stale = "refuse",
     report: Callable[[Progress], None] = lambda _progress: None,
+    say: Callable[[str], None] = lambda _remark: None,
 ) -> list[Failure]:
-    """Make every run that is not done yet, in `jobs` processes at a time, and tell `report` after each.
+    """Make every run that is not done yet, and tell `report` whenever one begins or ends.
+
+    Any number of processes may call this on one study: each run is made by one of them, and all wait for the last.
 
     Args:
         configs: The runs; equal ones are made once.
         study: The study's folder.
-        jobs: Processes at a time; one per core by default.
-        device: Where they train.
-        report: Called with the progress whenever a run starts or ends.
+        jobs: Runs at a time; one per core, or GPU, by default.
+        device: Where they train: cpu, cuda, or a list such as cuda:0,cuda:1.
+        pool: Another place to make them than this machine.
+        retries: How often a run that failed is taken up again, from its last checkpoint.
+        every: Seconds from one checkpoint to the next.
+        stale: What to do about runs that other code, data or versions made: refuse, keep them, or remake them.
+        report: Called with the progress.
+        say: Called with a sentence on each thing that was found damaged.
 
     Returns:
         The runs that failed; the others are done.
+
+    Raises:
+        StaleRunsError: if there are such runs and `stale` is "refuse"; before any work is spent.
+        ValueError: if a device cannot be used or a number is out of range.
     """
-    if jobs is not None and jobs < 1:
-        raise ValueError(f"jobs must be at least 1; found {jobs}.")
-    began = time.monotonic()
     unique = list(dict.fromkeys(configs))
-    missing = [config for config in unique if not is_done(run_folder(study, config))]
-    found = done = len(unique) - len(missing)
-    waiting = groups(missing)
-    running: dict[BaseProcess, Group] = {}
-    failures: list[Failure] = []
-    try:
-        while waiting or running:
-            while waiting and len(running) < (jobs or cores()):
-                group = waiting.pop(0)
-                running[_start(group, study, device)] = group
-            active = tuple(config for group in running.values() for config in group)
-            report(Progress(len(unique), done, found, len(failures), active, time.monotonic() - began))
-            wait([process.sentinel for process in running])
-            for process in [p for p in running if p.exitcode is not None]:
-                group = running.pop(process)
-                failed = _failures(process, group, study)
-                failures += failed
-                done += len(group) - len(failed)
-        report(Progress(len(unique), done, found, len(failures), (), time.monotonic() - began))
-    finally:
-        for process in running:  # interrupted: what is in flight is done again next time
-            process.terminate()
-            process.join()
-    return failures
+    with contextlib.ExitStack() as closing:
+        pool = pool or Cores(slots(device, jobs))
+        closing.callback(pool.close)  # interrupted: what is in flight is gone on with next time
+        study.mkdir(parents=True, exist_ok=True)
+        leases, ledger = Leases(study), Ledger(study, say)
+        closing.callback(leases.close)
+        closing.callback(ledger.close)
+        where = environment(device.partition(",")[0])
+        facts: Facts = lambda config: {**where, "fingerprint": fingerprint(config, device)}  # noqa: E731
+        found = survey(unique, study, leases, facts, stale, say)
+        ledger.enter({config.key: dataclasses.asdict(config) for config in unique}, [config.key for config in found])
+        work = _Work(study, pool, leases, ledger, facts, retries, every, len(unique), len(found))
+        return work.make([config for config in unique if config not in found], report)
 
 
-def _start(group: Group, study: Path, device: str) -> BaseProcess:
-    method = "forkserver" if "forkserver" in mp.get_all_start_methods() else "spawn"
-    context: Any = mp.get_context(method)
-    if method == "forkserver":
-        context.set_forkserver_preload(["clinometer.study.run"])
-    process = context.Process(target=_child, args=(group, study, device, dict(os.environ)), daemon=True)
-    with _no_main():
-        process.start()
-    return process
+@dataclass
+class _Work:
+    """The runs of one call that are not done: they wait, are in work here or elsewhere, and end."""
 
+    study: Path
+    pool: Pool
+    leases: Leases
+    ledger: Ledger
+    facts: Facts
+    retries: int
+    every: float
+    total: int
+    found: int
+    waiting: deque[Group] = field(default_factory=deque[Group])
+    running: set[Group] = field(default_factory=set[Group])
+    elsewhere: list[Config] = field(default_factory=list[Config])  # another process makes them
+    failures: list[Failure] = field(default_factory=list[Failure])
+    done: int = 0
+    began: float = field(default_factory=time.monotonic)
 
-@contextlib.contextmanager
-def _no_main() -> Generator[None]:
-    """Hide the program from multiprocessing, which would import it again in every run.
+    def make(self, missing: list[Config], report: Callable[[Progress], None]) -> list[Failure]:
+        self.waiting.extend(groups(missing))
+        while self.waiting or self.running or self.elsewhere:
+            self._begin()
+            report(self._progress())
+            for task, error in self.pool.ended(_LOOK if self.elsewhere else None):
+                self.running.remove(task.group)
+                self._end(task.group, error)
+            self._look_elsewhere()
+        report(self._progress())
+        return self.failures
 
-    A run needs nothing of it; a script then needs no `if __name__ == "__main__"`, and the command line no second start.
-    """
-    main = sys.modules["__main__"]
-    sys.modules["__main__"] = types.ModuleType("__main__")
-    try:
-        yield
-    finally:
-        sys.modules["__main__"] = main
+    def _begin(self) -> None:
+        while self.waiting and self.pool.room():
+            group = self.waiting.popleft()
+            task = Task(group, self.study, {config.key: self.facts(config) for config in group}, self.every)
+            self.ledger.began([config.key for config in group], self.pool.begin(task))
+            self.running.add(group)
 
+    def _end(self, group: Group, error: str | None) -> None:
+        """Part a group whose process has ended: into runs that are done, that another process has, and the rest."""
+        done = [config for config in group if is_done(run_folder(self.study, config))]
+        self.done += len(done)
+        self.ledger.ended([config.key for config in done], "done")
+        others = [config for config in group if config not in done and not self.leases.free(config.key)]
+        self.elsewhere += others
+        rest = tuple(config for config in group if config not in done and config not in others)
+        if rest and error is None:
+            self.waiting.append(rest)  # another process had them when this one looked, and has given up
+        elif rest:
+            self._fail(rest, error or "")
 
-def _child(group: Group, study: Path, device: str, environ: dict[str, str]) -> None:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the parent ends its runs itself
-    os.environ.clear()  # the server's are those of the time when it was started
-    os.environ.update(environ)
-    threading.Thread(target=_die_with_parent, daemon=True).start()
-    folders = {config: run_folder(study, config) for config in group}
-    for folder in folders.values():
-        _log(folder).unlink(missing_ok=True)
-    try:
-        run_group(folders, device)
-    except Exception:
-        for folder in folders.values():
-            if not is_done(folder):
-                _log(folder).write_text(traceback.format_exc())
-        sys.exit(1)
+    def _fail(self, group: Group, error: str) -> None:
+        keys = [config.key for config in group]
+        if self.ledger.failed(keys, error) <= self.retries:
+            self.ledger.ended(keys, "waiting")
+            self.waiting.append(group)
+            return
+        for config in group:
+            log = run_folder(self.study, config).with_suffix(".error.txt")
+            write_whole(log, error)
+            self.failures.append(Failure(config, error.strip().splitlines()[-1], log))
 
+    def _look_elsewhere(self) -> None:
+        """Take back what another process has left: it is done, or is to be made here."""
+        left = [config for config in self.elsewhere if self.leases.free(config.key)]
+        for config in left:
+            self.elsewhere.remove(config)
+            self._end((config,), None)
 
-def _log(folder: Path) -> Path:
-    return folder.with_suffix(".error.txt")  # beside the folder, which a next attempt clears
-
-
-def _die_with_parent() -> None:
-    parent = mp.parent_process()
-    if parent is not None:
-        parent.join()
-        os._exit(1)  # an orphan would go on writing where the next study begins
-
-
-def _failures(process: BaseProcess, group: Group, study: Path) -> list[Failure]:
-    """What became of the runs of a process that has ended: those which it left unfinished, if it did not end well."""
-    if process.exitcode == 0:
-        return []
-    unfinished = [config for config in group if not is_done(run_folder(study, config))]
-    return [_failure(process, config, _log(run_folder(study, config))) for config in unfinished]
-
-
-def _failure(process: BaseProcess, config: Config, log: Path) -> Failure:
-    if process.exitcode == 1 and log.is_file():
-        return Failure(config, log.read_text().strip().splitlines()[-1], log)
-    return Failure(config, f"killed: exit code {process.exitcode}", log)
+    def _progress(self) -> Progress:
+        here = [config for group in self.running for config in group]
+        seconds = time.monotonic() - self.began
+        done = self.found + self.done
+        return Progress(self.total, done, self.found, len(self.failures), (*here, *self.elsewhere), seconds)

@@ -1,7 +1,9 @@
 """Small files, whole or not at all."""
 
+import hashlib
 import json
 import math
+import os
 from pathlib import Path
 
 
@@ -12,14 +14,42 @@ def write_whole(path: Path, text: str) -> None:
         path: The file; its folder must be there.
         text: What it shall hold, as UTF-8.
     """
-    partial = path.with_name(f"{path.name}.partial")
-    partial.write_text(text, encoding="utf-8")
-    partial.replace(path)
+    write_bytes(path, text.encode())
+
+
+def write_bytes(path: Path, data: bytes) -> None:
+    """The same for bytes; once it returns they outlast a power cut."""
+    partial = path.with_name(f"{path.name}.{os.getpid()}.partial")  # two processes may write the same
+    try:
+        with partial.open("wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        partial.replace(path)
+    except BaseException:
+        partial.unlink(missing_ok=True)
+        raise
+    settle(path.parent)
+
+
+def settle(path: Path) -> None:
+    """Make a file, or the names in a folder, outlast a power cut."""
+    file = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(file)
+    finally:
+        os.close(file)
 
 
 def write_json(path: Path, value: object) -> None:
     """Write `value` as JSON, whole or not at all."""
     write_whole(path, json.dumps(value, indent=1, ensure_ascii=False) + "\n")
+
+
+def digest(path: Path) -> str:
+    """The SHA-256 of a file's bytes."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def finite(value: float) -> float | None:

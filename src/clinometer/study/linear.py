@@ -26,6 +26,7 @@ from clinometer.nn.vgg import glorot_
 from clinometer.record.recorder import Probe, Recorder, Step
 from clinometer.record.schedules import at
 from clinometer.store import Row
+from clinometer.study.checkpoint import Checkpoint, Keeper
 from clinometer.study.config import Config
 from clinometer.study.gaussian import Regression, gaussian
 from clinometer.study.train import probes_of, steps_of
@@ -42,18 +43,51 @@ class Task:
     batches: list[Any]  # each seed's, as `single` takes it
 
 
+@dataclass(frozen=True)
+class Slice:
+    """One network's part of the optimizer that moves all of them."""
+
+    optimizer: torch.optim.Optimizer
+    index: int
+
+    def state_dict(self) -> dict[str, Any]:
+        """The optimizer's state of this network alone, parameter by parameter."""
+        states = [self.optimizer.state.get(p, {}) for p in self._parameters]
+        return {"state": [{name: value[self.index] for name, value in state.items()} for state in states]}
+
+    def load_state_dict(self, known: Mapping[str, Any], /) -> None:
+        """Give it back; the other networks' parts stay."""
+        for parameter, state in zip(self._parameters, known["state"], strict=True):
+            for name, value in state.items():
+                held = self.optimizer.state[parameter].setdefault(name, torch.zeros_like(parameter))
+                held[self.index] = value
+
+    @property
+    def _parameters(self) -> list[Tensor]:
+        return [p for group in self.optimizer.param_groups for p in group["params"]]
+
+
 def stacks(config: Config) -> bool:
     """Whether runs of this config that differ in their seed train as one computation."""
     return config.model in READINGS and config.norm in exact.EXACT
 
 
-def train_together(runs: Mapping[Config, Path], device: str = "cpu") -> None:
+def train_together(runs: Mapping[Config, Path], device: str = "cpu", every: float = 60.0) -> None:
     """Train the networks of `runs`, which differ in their seed alone, each with its rows in a folder of its own.
+
+    Those whose last checkpoints are of the same step go on together from there.
 
     Rows: `train` (the loss before each step), and the probes. The measured loss is the trained one, bit for bit: both
     are evaluated by the same operations, and a seed's numbers do not depend on which seeds train beside it. A seed
     whose loss is no longer finite ends there, with `diverged_at` among the store's facts, and the others go on.
     """
+    kept = {config: Keeper(folder, every).latest() for config, folder in runs.items()}
+    starts = {config: checkpoint.step if checkpoint else 0 for config, checkpoint in kept.items()}
+    for start in sorted(set(starts.values())):
+        _train_from(start, {c: (folder, kept[c]) for c, folder in runs.items() if starts[c] == start}, device, every)
+
+
+def _train_from(start: int, runs: Mapping[Config, tuple[Path, Checkpoint | None]], device: str, every: float) -> None:
     config = next(iter(runs))
     data = [gaussian(c.seed, c.batch_size, _width(c), device) for c in runs]
     models = [build(c).to(device) for c in runs]
@@ -61,11 +95,16 @@ def train_together(runs: Mapping[Config, Path], device: str = "cpu") -> None:
     point = _stack(models)
     optimizer = torch.optim.SGD(point.values(), lr=config.lr, momentum=config.momentum)
     training = {
-        index: _recorder(c, task.single, models[index], data[index], folder)
-        for index, (c, folder) in enumerate(runs.items())
+        index: _recorder(c, task.single, models[index], data[index], folder, start)
+        for index, (c, (folder, _)) in enumerate(runs.items())
     }
+    keepers = [Keeper(folder, every) for folder, _ in runs.values()]
     torch.manual_seed(config.seed)  # the noise layers' draws
-    for step in range(config.steps):
+    slices = [Slice(optimizer, index) for index in training]
+    for index, (_, checkpoint) in enumerate(runs.values()):
+        if checkpoint:
+            checkpoint.restore(models[index], slices[index], training[index])
+    for step in range(start, config.steps):
         with contextlib.ExitStack() as measured:
             for index, recorder in training.items():
                 measured.enter_context(recorder.step(task.batches[index]))
@@ -78,6 +117,11 @@ def train_together(runs: Mapping[Config, Path], device: str = "cpu") -> None:
             training[index].store.append(step, {"train": {"loss": found[index]}})
             if not math.isfinite(found[index]):
                 _end(training.pop(index), diverged_at=step)
+        if not training:
+            break
+        if keepers[min(training)].due():
+            for index, recorder in training.items():
+                keepers[index].save(Checkpoint.of(step + 1, models[index], slices[index], recorder))
     for recorder in training.values():
         _end(recorder)
 
@@ -135,7 +179,9 @@ def _stack(models: Sequence[nn.Module]) -> dict[str, Tensor]:
     return point
 
 
-def _recorder(config: Config, loss_fn: LossFn, model: nn.Module, data: Regression, folder: Path) -> Recorder:
+def _recorder(
+    config: Config, loss_fn: LossFn, model: nn.Module, data: Regression, folder: Path, start: int
+) -> Recorder:
     probes = {name: _seeded(probe, config.seed) for name, probe in probes_of(model, SIZES).items()}
     if stacks(config):  # histograms and the gradients of single samples are not among the statistics
         for name in {"activations", "batchnorm_terms"} & probes.keys():
@@ -143,7 +189,8 @@ def _recorder(config: Config, loss_fn: LossFn, model: nn.Module, data: Regressio
     schedules = {name: at(*steps_of(config, name)) for name in probes}
     # The optimizer holds all networks' parameters along an axis; this one's learning rate is all that is asked of it.
     rate = SimpleNamespace(param_groups=[{"params": list(model.parameters()), "lr": config.lr}])
-    return Recorder(model, loss_fn, probes, schedules, optimizer=cast("torch.optim.Optimizer", rate), to=folder)
+    optimizer = cast("torch.optim.Optimizer", rate)
+    return Recorder(model, loss_fn, probes, schedules, optimizer=optimizer, to=folder, start=start)
 
 
 def _looking_at(probe: Probe, loss_fn: LossFn, batch: Any) -> Probe:

@@ -1,24 +1,30 @@
-"""One run as a folder: done once, whole, or begun anew. Runs that train together are made by one call.
+"""One run as a folder: made once, whole, going on where it was interrupted. Runs that train together share a process.
 
-A folder is named by the hash of its config and holds `config.json`, `environment.json` and `rows.sqlite`, whose
-facts say how the run ended. What is not marked as ended there is thrown away and done again.
+A folder is named by the hash of its config and holds `config.json`, `environment.json` and `rows.sqlite`, and while the
+run lasts `checkpoint/`. `done.json` is written last, with the digests of the other files: with it the run is done.
 """
 
 import dataclasses
+import json
 import shutil
-import sqlite3
 from collections.abc import Iterable, Mapping
 from pathlib import Path
+from typing import Any
 
 import torch
 
 from clinometer.nn.deep_linear import READINGS
-from clinometer.store import Store
+from clinometer.store import DamagedError
 from clinometer.study.config import Config
 from clinometer.study.environment import environment
-from clinometer.study.files import write_json
+from clinometer.study.files import digest, settle, write_json
 from clinometer.study.linear import stacks, train_together
 from clinometer.study.train import train
+
+Group = tuple[Config, ...]  # runs that one process makes
+
+FILES = ("config.json", "environment.json", "rows.sqlite")  # what a run leaves behind
+SECONDS = 60.0  # from one checkpoint to the next
 
 
 def run_folder(study: Path, config: Config) -> Path:
@@ -27,17 +33,26 @@ def run_folder(study: Path, config: Config) -> Path:
 
 
 def is_done(folder: Path) -> bool:
-    """Whether the run in `folder` came to its end, by finishing or by diverging."""
-    rows = folder / "rows.sqlite"
+    """Whether the run in `folder` came to its end, by finishing or by diverging; `verify` tells if it is whole."""
+    return (folder / "done.json").is_file()
+
+
+def verify(folder: Path) -> None:
+    """Compare the files of a run that is done with what they were.
+
+    Raises:
+        DamagedError: if one is damaged or lost; the message says which.
+    """
     try:
-        return rows.is_file() and "ended" in Store(rows, read_only=True).meta
-    except sqlite3.OperationalError:
-        raise  # locked, or a failing disk: it may be done
-    except (ValueError, sqlite3.DatabaseError):  # killed before the store was made, or damaged since
-        return False
+        kept = json.loads((folder / "done.json").read_bytes())["files"]
+        damaged = [name for name in FILES if not (folder / name).is_file() or digest(folder / name) != kept[name]]
+    except (OSError, ValueError, LookupError, TypeError, RecursionError):
+        damaged = ["done.json"]
+    if damaged:
+        raise DamagedError(f"the run in {folder} is damaged: {', '.join(damaged)} is not what was written.")
 
 
-def groups(configs: Iterable[Config]) -> list[tuple[Config, ...]]:
+def groups(configs: Iterable[Config]) -> list[Group]:
     """The configs by the process that makes them: seeds that train stacked together, every other run alone.
 
     Example:
@@ -52,22 +67,57 @@ def groups(configs: Iterable[Config]) -> list[tuple[Config, ...]]:
 
 def run(config: Config, folder: Path, device: str = "cpu") -> None:
     """Make the run of `config` in `folder`, on one thread; nothing happens if it is done already."""
-    run_group({config: folder}, device)
+    run_group({config: folder}, {config.key: environment(device)}, device)
 
 
-def run_group(folders: Mapping[Config, Path], device: str = "cpu") -> None:
-    """Make the runs of one of `groups`, each in its folder, on one thread; those done already are left out."""
+def run_group(
+    folders: Mapping[Config, Path], facts: Mapping[str, Any], device: str = "cpu", every: float = SECONDS
+) -> None:
+    """Make the runs of one of `groups`, each in its folder, on one thread; those done already are left out.
+
+    Args:
+        folders: Where each config's run lies. Nobody else may write there: see `lease.py`.
+        facts: What to note of where each is made, by its key.
+        device: Where to train.
+        every: Seconds from one checkpoint to the next.
+    """
     waiting = {config: folder for config, folder in folders.items() if not is_done(folder)}
     if not waiting:
         return
     for config, folder in waiting.items():
-        shutil.rmtree(folder, ignore_errors=True)
-        folder.mkdir(parents=True)
-        write_json(folder / "config.json", dataclasses.asdict(config))
-        write_json(folder / "environment.json", environment(device))
+        _prepare(config, folder, facts[config.key])
     torch.set_num_threads(1)  # one single-threaded process per core beats one process with many threads
     if next(iter(waiting)).model in READINGS:
-        train_together(waiting, device)
+        train_together(waiting, device, every)
     else:
         for config, folder in waiting.items():
-            train(config, folder, device)
+            train(config, folder, device, every)
+    for folder in waiting.values():
+        finish(folder)
+
+
+def _prepare(config: Config, folder: Path, where: object) -> None:
+    """Leave in `folder` what the run can go on from, and nothing else."""
+    files = {"config.json": dataclasses.asdict(config), "environment.json": where}
+    if (folder / "checkpoint").is_dir() and all(_holds(folder / name, value) for name, value in files.items()):
+        return
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    for name, value in files.items():
+        write_json(folder / name, value)
+
+
+def _holds(file: Path, value: object) -> bool:
+    """Whether a JSON file says just this: another code, or another machine, does not go on with the run."""
+    try:
+        return json.loads(file.read_bytes()) == json.loads(json.dumps(value))
+    except (OSError, ValueError, RecursionError):
+        return False
+
+
+def finish(folder: Path) -> None:
+    """Declare the run in `folder` done; what it holds outlasts a power cut, and `verify` tells if it is damaged."""
+    shutil.rmtree(folder / "checkpoint", ignore_errors=True)
+    for name in FILES:
+        settle(folder / name)
+    write_json(folder / "done.json", {"files": {name: digest(folder / name) for name in FILES}})

@@ -14,18 +14,20 @@ from clinometer.record.lines import landscape
 from clinometer.record.probes import activations, batchnorm_terms, internal_shift
 from clinometer.record.recorder import Probe, Recorder
 from clinometer.record.schedules import at
+from clinometer.study.checkpoint import Checkpoint, Keeper
 from clinometer.study.config import Config
 from clinometer.study.data import DATASETS, Dataset
 
 Batch = tuple[Tensor, Tensor]
 
 
-def train(config: Config, folder: Path, device: str = "cpu") -> None:
-    """Train one network and write `folder/rows.sqlite` as it goes.
+def train(config: Config, folder: Path, device: str = "cpu", every: float = 60.0) -> None:
+    """Train one network and write `folder/rows.sqlite` as it goes, or go on from the last checkpoint in `folder`.
 
     Rows: `train` (loss and minibatch accuracy, every step), `test` (loss and accuracy), and those of `probes_of`.
     Loss and accuracy are those of the step's own forward pass.
     A run whose loss is no longer finite ends there, with `diverged_at` among the store's facts; `ended` is the last.
+    Its state is kept every so many seconds; what follows from there is, bit for bit, what would have followed.
     """
     data = DATASETS[config.data]()
     model = build(config, data).to(device)
@@ -34,10 +36,15 @@ def train(config: Config, folder: Path, device: str = "cpu") -> None:
     optimizer = torch.optim.SGD(model.parameters(), lr=config.lr, momentum=config.momentum)
     probes = probes_of(model)
     schedules = {name: at(*steps_of(config, name)) for name in probes}
-    recorder = Recorder(model, loss_fn, probes, schedules, optimizer=optimizer, to=folder)
+    keeper = Keeper(folder, every)
+    kept = keeper.latest()
+    start = kept.step if kept else 0
+    recorder = Recorder(model, loss_fn, probes, schedules, optimizer=optimizer, to=folder, start=start)
     tested = set(steps_of(config, "test"))
     torch.manual_seed(config.seed)  # the noise layers' draws
-    for step, batch in enumerate(batches(config, data, device)):
+    if kept:
+        kept.restore(model, optimizer, recorder)
+    for step, batch in enumerate(batches(config, data, device, start), start):
         with recorder.step(batch):
             logits = model(batch[0])
             loss = F.cross_entropy(logits, batch[1])
@@ -51,6 +58,8 @@ def train(config: Config, folder: Path, device: str = "cpu") -> None:
         if not math.isfinite(loss.item()):
             recorder.store.set_meta(diverged_at=step)
             break
+        if keeper.due():
+            keeper.save(Checkpoint.of(step + 1, model, optimizer, recorder))
     recorder.store.set_meta(ended=True)
     recorder.store.seal()
     recorder.store.close()
@@ -91,8 +100,11 @@ def build(config: Config, data: Dataset) -> nn.Module:
     return glorot_(VGG(PLANS[config.model], config.norm, config.width, channels, data.classes), config.seed)
 
 
-def batches(config: Config, data: Dataset, device: str) -> Iterator[Batch]:
-    """`steps` batches: epochs in an order drawn from the seed, the incomplete last batch of each left out."""
+def batches(config: Config, data: Dataset, device: str, start: int = 0) -> Iterator[Batch]:
+    """The batches of all steps from `start` on.
+
+    Epochs in an order drawn from the seed, the incomplete last batch of each left out: a function of seed and step.
+    """
     generator = torch.Generator().manual_seed(config.seed)
     images, labels = data.train_images.to(device), data.train_labels.to(device)
     done = 0
@@ -103,6 +115,8 @@ def batches(config: Config, data: Dataset, device: str) -> Iterator[Batch]:
                 return
             if len(chosen) == min(config.batch_size, len(labels)):
                 done += 1
+                if done <= start:
+                    continue
                 picked = chosen.to(device)
                 batch = data.normalized(images[picked])
                 yield batch.to(memory_format=torch.channels_last), labels[picked]

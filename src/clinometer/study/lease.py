@@ -1,0 +1,57 @@
+"""Who makes which run: a lease is a lock that the kernel takes back when its process ends, however it ends.
+
+No lease can outlive its holder or be taken from a living one, whatever clocks say; nobody has to wait for it to expire,
+and there is no heartbeat to miss.
+"""
+
+import fcntl
+import os
+from pathlib import Path
+
+
+class Leases:
+    """The leases of this process on the runs of a study. Make one per process and study.
+
+    A lease on the run KEY is a POSIX record lock on one byte of `study.lock`, an empty file: the byte's position is
+    read off the key. Children that a run starts, such as the workers of a DataLoader, do not inherit it.
+
+    Args:
+        study: The study's folder.
+
+    Example:
+        >>> import tempfile
+        >>> leases = Leases(Path(tempfile.mkdtemp()))
+        >>> leases.take("00ff00ff00ff00ff"), leases.take("00ff00ff00ff00ff")  # it has it already
+        (True, True)
+        >>> leases.close()
+    """
+
+    def __init__(self, study: Path) -> None:
+        self._file = os.open(study / "study.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
+
+    def take(self, key: str) -> bool:
+        """Hold the run from here on; False if another process does."""
+        try:
+            fcntl.lockf(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB, 1, _byte(key))
+        except (BlockingIOError, PermissionError):
+            return False
+        return True
+
+    def give(self, key: str) -> None:
+        """Hold it no longer."""
+        fcntl.lockf(self._file, fcntl.LOCK_UN, 1, _byte(key))
+
+    def free(self, key: str) -> bool:
+        """Whether no other process holds the run."""
+        taken = self.take(key)
+        if taken:
+            self.give(key)
+        return taken
+
+    def close(self) -> None:
+        """Give back all that this process holds."""
+        os.close(self._file)
+
+
+def _byte(key: str) -> int:
+    return int(key[:15], 16)  # 60 bits: positions in a file have 63
