@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from clinometer import Store
+from clinometer import Store, database
 
 ARRAYS = hnp.arrays(
     st.sampled_from(["<f4", "<f8", "<i8", "|b1", "<U3"]), hnp.array_shapes(min_dims=0, max_dims=3, min_side=0)
@@ -75,8 +75,9 @@ def test_a_store_is_written_ahead(tmp_path: Path) -> None:
     db.close()
 
 
-def test_a_locked_store_is_not_called_foreign(tmp_path: Path) -> None:
+def test_a_locked_store_is_not_called_foreign(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Whoever believed it would throw a finished run away."""
+    monkeypatch.setattr(database, "_PATIENCE", 0.1)
     path = tmp_path / "rows.sqlite"
     Store(path).close()
     holder = sqlite3.connect(path, isolation_level=None)
@@ -84,7 +85,7 @@ def test_a_locked_store_is_not_called_foreign(tmp_path: Path) -> None:
     holder.execute("PRAGMA journal_mode = DELETE")
     holder.execute("BEGIN EXCLUSIVE")
     try:
-        with pytest.raises(sqlite3.OperationalError, match="locked"):
+        with pytest.raises(TimeoutError, match=r"is locked: another process has kept it for more than 0\.1 s\. Wait"):
             Store(path)
     finally:
         holder.close()

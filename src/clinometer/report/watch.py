@@ -4,7 +4,6 @@ The store is opened read-only for a moment at each look, and only rows that are 
 """
 
 import math
-import sqlite3
 import time
 from collections.abc import Generator, Mapping, Sequence
 from pathlib import Path
@@ -71,8 +70,10 @@ def looks(path: Path, every: float) -> Generator[tuple[RenderableType, bool]]:
             now = (which, _last(rows))
             body = body if now == told else details(rows)  # drawn once: the processor belongs to the run
             seen, refused = Group(heading(rows, str(file), time.time() - written(file)), Text(), body), 0
-        except (FileNotFoundError, sqlite3.OperationalError):
+        except FileNotFoundError:
             now, seen = (None,), Text(f"waiting for {file}: no store there yet")
+        except OSError as error:  # locked, or a disk that is away for a moment
+            now, seen = (None,), Text(f"waiting for {file}: {error}")
         except ValueError:
             refused += 1  # a store has no content for the moment in which it is made
             if refused > 1:

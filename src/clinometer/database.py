@@ -1,0 +1,200 @@
+"""The SQLite file under a store: what it must be, how it is opened, and what SQLite's errors mean.
+
+A file from elsewhere is data, and stays so: only our own tables are read, no view or trigger is run, and no query takes
+more steps than an honest file of that size would need.
+"""
+
+import contextlib
+import errno
+import functools
+import os
+import sqlite3
+import threading
+from collections.abc import Generator
+from pathlib import Path
+
+from clinometer.cells import LARGEST, checksum
+
+_APPLICATION_ID = 0x434C494E  # "CLIN": tells our files from other people's
+_VERSION = 2
+# Checksums come before the data, so that reading them alone leaves long data unread.
+_SCHEMA = """
+CREATE TABLE meta (facts TEXT NOT NULL, checksum INTEGER NOT NULL);
+CREATE TABLE fields (id INTEGER PRIMARY KEY, probe TEXT NOT NULL, name TEXT NOT NULL, checksum INTEGER NOT NULL,
+    UNIQUE (probe, name));
+CREATE TABLE kinds (id INTEGER PRIMARY KEY, dtype TEXT NOT NULL, shape TEXT NOT NULL, checksum INTEGER NOT NULL,
+    UNIQUE (dtype, shape));
+CREATE TABLE steps (step INTEGER PRIMARY KEY, fields INTEGER NOT NULL);
+CREATE TABLE rows (
+    step INTEGER NOT NULL, field INTEGER NOT NULL REFERENCES fields, kind INTEGER NOT NULL REFERENCES kinds,
+    checksum INTEGER NOT NULL, data BLOB NOT NULL, PRIMARY KEY (step, field)) WITHOUT ROWID;
+"""
+_LIMITS = {
+    sqlite3.SQLITE_LIMIT_LENGTH: LARGEST + 2**20,  # a row is its data and little else
+    sqlite3.SQLITE_LIMIT_SQL_LENGTH: 10_000,
+    sqlite3.SQLITE_LIMIT_EXPR_DEPTH: 50,
+    sqlite3.SQLITE_LIMIT_ATTACHED: 0,
+    sqlite3.SQLITE_LIMIT_TRIGGER_DEPTH: 1,
+}
+_PATIENCE = 30.0  # seconds to wait for another process that writes
+_PACE = 100_000  # SQLite's steps between two looks at how many there were
+_DAMAGE = {  # where our own queries, of our own tables, end so
+    sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_FORMAT, sqlite3.SQLITE_TOOBIG, sqlite3.SQLITE_ERROR,
+    sqlite3.SQLITE_MISMATCH, sqlite3.SQLITE_INTERRUPT,
+}  # fmt: skip
+_ERRNO = {sqlite3.SQLITE_FULL: errno.ENOSPC, sqlite3.SQLITE_READONLY: errno.EACCES, sqlite3.SQLITE_PERM: errno.EACCES}
+
+
+class DamagedError(ValueError):
+    """A file is damaged, or was made to do harm: the message names it, what is wrong with it and what to do."""
+
+
+class UnsoundError(Exception):
+    """What is wrong with the file of a `Database.moment`; it leaves the moment as a `DamagedError`."""
+
+
+class Database:
+    """An open file of ours, and the one thread that may use it.
+
+    Args:
+        path: The file, made if it is not there; None for one in memory.
+        read_only: Open an existing file, and never change it.
+
+    Raises:
+        ValueError: if the file is not ours, of another version, or is to be read and is not there.
+        DamagedError: if it is ours and damaged.
+        OSError: if it is locked (TimeoutError), or the disk fails.
+    """
+
+    def __init__(self, path: Path | None, read_only: bool) -> None:
+        self.where = "the store in memory" if path is None else str(path)
+        self.size = 0  # bytes, as of the last moment
+        self._owner = _here()
+        self._left = 100 * _PACE
+        if read_only and not (path and path.is_file()):
+            raise ValueError(f"no store at {path}; expected the rows.sqlite that a Recorder or a run wrote.")
+        if path and not read_only:
+            path.parent.mkdir(parents=True, exist_ok=True)
+        name = f"{path.absolute().as_uri()}?mode={'ro' if read_only else 'rwc'}" if path else "file::memory:"
+        with self._explained():
+            # Threads are told apart below, in words; but the garbage collector may close from any of them.
+            self._db = sqlite3.connect(name, timeout=_PATIENCE, isolation_level=None, check_same_thread=False, uri=True)
+        self.close = self._db.close
+        try:
+            with self._explained():
+                self._claim(read_only)
+        except BaseException:
+            self.close()
+            raise
+
+    @contextlib.contextmanager
+    def moment(self, begin: str = "BEGIN") -> Generator[sqlite3.Connection]:
+        """A transaction: all of it happens, or nothing; and what it reads was there at one time."""
+        if self._owner != _here():
+            raise RuntimeError(
+                f"{self.where} was opened in another thread or process, and is used only there. "
+                "Open it here as well: Store(path, read_only=True)."
+            )
+        with self._explained():
+            self._db.execute(begin)
+            try:
+                self.size = self.pragma("page_count") * self.pragma("page_size")
+                # Reading a row takes SQLite about 20 steps, and no row fits into 4 bytes: 16 a byte are plenty.
+                self._left = 100 * _PACE + 16 * self.size
+                yield self._db
+                self._db.execute("COMMIT")
+            except BaseException:
+                if self._db.in_transaction:
+                    self._db.execute("ROLLBACK")
+                raise
+
+    def settle(self, pragma: str, expected: object) -> None:
+        """Run a pragma outside of a transaction that needs the file for itself, and see that it worked."""
+        with self._explained():
+            if (found := self.pragma(pragma)) != expected:
+                raise TimeoutError(f"{self.where} is in use elsewhere: {pragma} gave {found}. Try again later.")
+
+    def pragma(self, pragma: str) -> int:
+        """The first value that a pragma gives."""
+        return self._db.execute(f"PRAGMA {pragma}").fetchone()[0]
+
+    def _claim(self, read_only: bool) -> None:
+        self._db.set_progress_handler(self._tires, _PACE)
+        for limit, value in _LIMITS.items():
+            self._db.setlimit(limit, value)
+        for setting in ("trusted_schema = OFF", "cell_size_check = ON", "mmap_size = 0"):
+            self._db.execute(f"PRAGMA {setting}")
+        try:
+            ours, version = self.pragma("application_id") == _APPLICATION_ID, self.pragma("user_version")
+            schema = _schema(self._db)
+        except sqlite3.DatabaseError as error:
+            if error.sqlite_errorcode != sqlite3.SQLITE_NOTADB:
+                raise  # locked, or a failing disk: nobody may conclude that the file is worthless
+            ours, version, schema = False, 0, [("no database",)]
+        if not read_only and not schema:
+            self._make()
+        elif not ours:
+            raise ValueError(f"{self.where} is not a clinometer store; choose another path. It was left as it is.")
+        elif version != _VERSION:
+            raise ValueError(
+                f"{self.where} was written by {'an earlier' if version < _VERSION else 'a later'} version of "
+                f"clinometer: its format is {version}, and this version reads {_VERSION}. Make the run anew."
+            )
+        elif schema != _our_schema():
+            raise UnsoundError("its tables are not those of a store")
+        if not read_only:
+            self._db.execute("PRAGMA journal_mode = WAL")
+            self._db.execute("PRAGMA synchronous = NORMAL")
+
+    def _make(self) -> None:
+        self._db.execute("PRAGMA journal_mode = WAL")
+        self._db.execute("BEGIN IMMEDIATE")
+        if not _schema(self._db):  # another process may have been first
+            for statement in (*_SCHEMA.split(";")[:-1], f"PRAGMA application_id = {_APPLICATION_ID}"):
+                self._db.execute(statement)
+            self._db.execute(f"PRAGMA user_version = {_VERSION}")
+            self._db.execute("INSERT INTO meta VALUES ('{}', ?)", (checksum("meta", "{}"),))
+        self._db.execute("COMMIT")
+
+    def _tires(self) -> bool:
+        self._left -= _PACE
+        return self._left < 0
+
+    @contextlib.contextmanager
+    def _explained(self) -> Generator[None]:
+        """SQLite's errors as ours: only what is certainly the file's fault is called damage."""
+        try:
+            yield
+        except sqlite3.ProgrammingError as error:
+            raise RuntimeError(f"{self.where} cannot be used: {error} Open it anew.") from error
+        except UnsoundError as error:
+            raise self._damaged(error) from error
+        except sqlite3.Error as error:
+            code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_CORRUPT) & 0xFF  # none: text that is not UTF-8
+            if code in _DAMAGE:
+                raise self._damaged(error) from error
+            if code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
+                raise TimeoutError(
+                    f"{self.where} is locked: another process has kept it for more than {_PATIENCE:g} s. "
+                    "Wait for that process, or end it; one process at a time writes to a store."
+                ) from error
+            message = f"{self.where} cannot be read or written: {error}. Look at the disk, and at the permissions"
+            raise OSError(_ERRNO.get(code, errno.EIO), message) from error
+
+    def _damaged(self, what: object) -> DamagedError:
+        return DamagedError(f"{self.where} is damaged: {what}. Use a sound copy, or delete it and make the run again.")
+
+
+def _here() -> tuple[int, int]:
+    return os.getpid(), threading.get_ident()
+
+
+def _schema(db: sqlite3.Connection) -> list[tuple[str, ...]]:
+    return db.execute("SELECT type, name, tbl_name, sql FROM sqlite_master ORDER BY rowid LIMIT 20").fetchall()
+
+
+@functools.cache
+def _our_schema() -> list[tuple[str, ...]]:
+    with contextlib.closing(sqlite3.connect(":memory:")) as db:
+        db.executescript(_SCHEMA)
+        return _schema(db)
