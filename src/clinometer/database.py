@@ -128,7 +128,7 @@ class Database:
             ours, version = self.pragma("application_id") == _APPLICATION_ID, self.pragma("user_version")
             schema = _schema(self._db)
         except sqlite3.DatabaseError as error:
-            if error.sqlite_errorcode != sqlite3.SQLITE_NOTADB:
+            if _code(error) != sqlite3.SQLITE_NOTADB:
                 raise  # locked, or a failing disk: nobody may conclude that the file is worthless
             ours, version, schema = False, 0, [("no database",)]
         if not read_only and not schema:
@@ -167,10 +167,10 @@ class Database:
             yield
         except sqlite3.ProgrammingError as error:
             raise RuntimeError(f"{self.where} cannot be used: {error} Open it anew.") from error
-        except UnsoundError as error:
+        except (UnsoundError, UnicodeDecodeError) as error:
             raise self._damaged(error) from error
         except sqlite3.Error as error:
-            code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_CORRUPT) & 0xFF  # none: text that is not UTF-8
+            code = _code(error)
             if code in _DAMAGE:
                 raise self._damaged(error) from error
             if code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
@@ -187,6 +187,11 @@ class Database:
 
 def _here() -> tuple[int, int]:
     return os.getpid(), threading.get_ident()
+
+
+def _code(error: sqlite3.Error) -> int:
+    # Without a code it is Python's: text that is not UTF-8.
+    return getattr(error, "sqlite_errorcode", sqlite3.SQLITE_CORRUPT) & 0xFF
 
 
 def _schema(db: sqlite3.Connection) -> list[tuple[str, ...]]:
