@@ -1,25 +1,32 @@
 """Data sets as tensors: digits, bundled; CIFAR-10, read from local Parquet files and cached once decoded.
 
-Images stay in the bytes they came in and are normalised batch by batch.
+Images stay in the bytes they came in and are normalised batch by batch. Files are measured before they are unpacked.
 """
 
 import gzip
 import hashlib
 import io
+import math
 import os
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
 from typing import Any
-from zipfile import BadZipFile
+from zipfile import ZIP_STORED, ZipFile, ZipInfo
 
 import numpy as np
 import torch
 from torch import Tensor
 
 _TEST_DIGITS = 297  # the last ones, which leaves 1,500 to train on
+_IMAGES = 60_000  # of CIFAR-10, in all
+_BYTES = 2**30  # of its Parquet files, packed or unpacked: it takes a seventh of that
+_HEADER = 128  # bytes before an array that NumPy writes
+_ARRAYS = {"images": ("|u1", (3, 32, 32)), "labels": ("<i8", ()), "digest": ("|u1", ())}  # in the cache
+
+Part = tuple[Tensor, Tensor, bytes]  # images, labels, and a digest of both
 
 
 @dataclass(frozen=True)
@@ -33,6 +40,7 @@ class Dataset:
     test_labels: Tensor  # (m,) int64
     mean: Tensor  # (channels, 1, 1) of the training images
     std: Tensor  # (channels, 1, 1)
+    digest: str  # SHA-256 of all images and labels as they are here: other pixels are other data
     classes: int = 10
 
     def normalized(self, images: Tensor) -> Tensor:
@@ -63,8 +71,7 @@ def cifar10(path: str | Path | None = None) -> Dataset:
         ValueError: if the path is not given or not there, or a file is damaged or holds something else.
     """
     folder = data_path(path)
-    train, test = (_decoded(folder, part) for part in ("train", "test"))
-    return _dataset("CIFAR-10 (JPEG)", train, test)
+    return _dataset("CIFAR-10 (JPEG)", _decoded(folder, "train"), _decoded(folder, "test"))
 
 
 DATASETS: Mapping[str, Callable[[], Dataset]] = {"digits": digits, "cifar10": cifar10}
@@ -83,12 +90,18 @@ def data_path(path: str | Path | None = None) -> Path:
     return Path(given)
 
 
-def _split(table: np.ndarray[Any, Any]) -> tuple[Tensor, Tensor]:
-    images = torch.from_numpy(table[:, :64].copy()).view(-1, 1, 8, 8)
-    return images, torch.from_numpy(table[:, 64].astype(np.int64))
+def _split(table: np.ndarray[Any, Any]) -> Part:
+    return _part(table[:, :64].reshape(-1, 1, 8, 8).copy(), table[:, 64].astype(np.int64))
 
 
-def _dataset(name: str, train: tuple[Tensor, Tensor], test: tuple[Tensor, Tensor]) -> Dataset:
+def _part(images: np.ndarray[Any, Any], labels: np.ndarray[Any, Any]) -> Part:
+    digest = hashlib.sha256(repr(images.shape).encode())
+    digest.update(images.data)
+    digest.update(labels.data)
+    return torch.from_numpy(images), torch.from_numpy(labels), digest.digest()
+
+
+def _dataset(name: str, train: Part, test: Part) -> Dataset:
     # In slices: 50,000 images as float64 at once would take 1.2 GB. Sums of bytes are exact in float64.
     per_channel = (0, 2, 3)
     parts = train[0].split(5_000)
@@ -96,62 +109,112 @@ def _dataset(name: str, train: tuple[Tensor, Tensor], test: tuple[Tensor, Tensor
     mean = sum((p.double().sum(per_channel) for p in parts), torch.zeros(())) / count
     square = sum((p.double().square().sum(per_channel) for p in parts), torch.zeros(())) / count
     std = (square - mean.square()).sqrt()
-    return Dataset(name, *train, *test, mean.float().view(-1, 1, 1), std.float().view(-1, 1, 1))
+    digest = hashlib.sha256(train[2] + test[2]).hexdigest()
+    return Dataset(name, *train[:2], *test[:2], mean.float().view(-1, 1, 1), std.float().view(-1, 1, 1), digest)
 
 
-def _decoded(folder: Path, part: str) -> tuple[Tensor, Tensor]:
+def _decoded(folder: Path, part: str) -> Part:
     files = sorted(folder.glob(f"{part}*.parquet"))
     if not files:
         found = ", ".join(sorted(p.name for p in folder.iterdir())[:6]) or "nothing"
         raise ValueError(f"no {part}*.parquet in {str(folder)!r}; found {found}. Pass the folder that holds them.")
+    if (size := sum(file.stat().st_size for file in files)) > _BYTES:
+        raise ValueError(f"{folder}/{part}*.parquet take {size:,} bytes; CIFAR-10 takes less than {_BYTES:,}.")
     digest = hashlib.sha256()
     for file in files:
-        digest.update(file.read_bytes())
-    cached = _cache_folder() / f"cifar10-{part}-{digest.hexdigest()[:16]}.npz"
+        with file.open("rb") as opened:
+            hashlib.file_digest(opened, lambda: digest)
+    cached = _cache_folder() / f"cifar10-{part}-{digest.hexdigest()[:16]}.2.npz"
     if cached.is_file():
         try:
-            with cached.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
-                return torch.from_numpy(arrays["images"]), torch.from_numpy(arrays["labels"])
-        except (OSError, ValueError, KeyError, BadZipFile) as error:
+            return _cached(cached)
+        except Exception as error:  # a zip file can be damaged in more ways than zipfile has names for
             warnings.warn(f"{cached} is damaged ({error}); it is made anew.", stacklevel=2)
-    images, labels = _read_parquet(files)
-    _save(cached, images=images.numpy(), labels=labels.numpy())
-    return images, labels
+    images, labels, digest = _part(*_read_parquet(files))
+    _save(cached, images=images.numpy(), labels=labels.numpy(), digest=np.frombuffer(digest, np.uint8))
+    return images, labels, digest
 
 
-def _read_parquet(files: list[Path]) -> tuple[Tensor, Tensor]:
-    try:
-        import pyarrow as pa
-        import pyarrow.parquet as pq
-    except ImportError as error:
-        raise ValueError("reading CIFAR-10 needs pyarrow and pillow: pip install 'clinometer[data]'.") from error
+def _cached(path: Path) -> Part:
+    """What `_save` wrote, and nothing else: zip's checksum of each array is compared as it is read."""
+    with ZipFile(path) as archive:
+        found = {info.filename: info for info in archive.infolist()}
+        images, labels, digest = (_array(archive, found[f"{name}.npy"], *like) for name, like in _ARRAYS.items())
+    if not len(images) == len(labels) or len(digest) != 32 or (labels >= 10).any() or (labels < 0).any():
+        raise ValueError("its arrays do not belong together")
+    return torch.from_numpy(images), torch.from_numpy(labels), digest.tobytes()
+
+
+def _array(archive: ZipFile, info: ZipInfo, dtype: str, sides: tuple[int, ...]) -> np.ndarray[Any, Any]:
+    count, rest = divmod(info.file_size - _HEADER, np.dtype(dtype).itemsize * math.prod(sides))
+    header = io.BytesIO()
+    np.lib.format.write_array_header_1_0(
+        header, {"descr": dtype, "fortran_order": False, "shape": (max(count, 0), *sides)}
+    )
+    if rest or not 0 < count <= _IMAGES or info.compress_type != ZIP_STORED:
+        raise ValueError(f"{info.filename} is packed, or not as large as it should be")
+    with archive.open(info) as file:
+        # Not parsed but compared: nothing that a file declares is believed.
+        if file.read(_HEADER) != header.getvalue():
+            raise ValueError(f"{info.filename} has an unexpected header")
+        return np.frombuffer(bytearray(file.read()), dtype).reshape(count, *sides)
+
+
+def _read_parquet(files: list[Path]) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]:
     images: list[np.ndarray[Any, Any]] = []
     labels: list[int] = []
     for file in files:
-        try:
-            table: Any = pq.read_table(file)
-        except (pa.ArrowInvalid, OSError) as error:
-            raise ValueError(f"{file} is not a readable Parquet file: {error}") from error
-        if not {"img", "label"} <= set(table.column_names):
-            raise ValueError(
-                f"{file} holds the columns {', '.join(table.column_names)}; expected img{{bytes,path}} and label."
-            )
-        for number, row in enumerate(zip(table["img"].to_pylist(), table["label"].to_pylist(), strict=True)):
-            images.append(_image(row[0], f"{file}, row {number}"))
-            labels.append(_label(row[1], f"{file}, row {number}"))
-    return torch.from_numpy(np.stack(images)).permute(0, 3, 1, 2).contiguous(), torch.tensor(labels)
+        for number, (cell, label) in enumerate(_rows(file)):
+            images.append(_image(cell, f"{file}, row {number}"))
+            labels.append(_label(label, f"{file}, row {number}"))
+            if len(images) > _IMAGES:
+                raise ValueError(f"{file}, row {number}: CIFAR-10 has {_IMAGES:,} images; here are more.")
+    if not images:
+        raise ValueError(f"{files[0]} holds no images.")
+    return np.ascontiguousarray(np.stack(images).transpose(0, 3, 1, 2)), np.array(labels, np.int64)
+
+
+def _rows(file: Path) -> Iterator[tuple[Any, Any]]:
+    """The cells of `img` and `label`, in batches: what a file unpacks to is never in memory at once."""
+    try:
+        import pyarrow.parquet as pq
+    except ImportError as error:
+        raise ValueError("reading CIFAR-10 needs pyarrow and pillow: pip install 'clinometer[data]'.") from error
+    try:
+        with pq.ParquetFile(file, page_checksum_verification=True) as parquet:
+            about: Any = parquet.metadata
+            names = parquet.schema_arrow.names
+            if not {"img", "label"} <= set(names):
+                raise ValueError(f"{file} holds the columns {', '.join(names)}; expected img{{bytes,path}} and label.")
+            size = sum(about.row_group(i).total_byte_size for i in range(about.num_row_groups))
+            if not (0 <= about.num_rows <= _IMAGES and 0 <= size <= _BYTES):
+                raise ValueError(
+                    f"{file} declares {about.num_rows:,} rows of {size:,} bytes; CIFAR-10 has {_IMAGES:,} images, and "
+                    f"less than {_BYTES:,} bytes."
+                )
+            for batch in parquet.iter_batches(1_000, columns=["img", "label"], use_threads=False):
+                yield from zip(batch["img"].to_pylist(), batch["label"].to_pylist(), strict=True)
+    except ValueError as error:
+        if type(error) is ValueError:  # ours
+            raise
+        raise ValueError(f"{file} is not a readable Parquet file: {error}") from error
+    except Exception as error:  # pyarrow has an error of its own for each of the ways
+        raise ValueError(f"{file} is not a readable Parquet file: {error}") from error
 
 
 def _image(cell: Any, where: str) -> np.ndarray[Any, Any]:
-    from PIL import Image, UnidentifiedImageError
+    from PIL import Image
 
     try:
-        image = Image.open(io.BytesIO(cell["bytes"]))
-        if image.size != (32, 32):  # known from the header: a hostile file is refused before it is unpacked
-            raise ValueError(f"{where}: expected an image of 32×32; found {image.size[0]}×{image.size[1]}.")
-        return np.asarray(image.convert("RGB"))
-    except (TypeError, KeyError, OSError, SyntaxError, UnidentifiedImageError) as error:
+        # No other formats: some are programs, which Pillow would have run.
+        with Image.open(io.BytesIO(cell["bytes"]), formats=("JPEG", "PNG")) as image:
+            size = image.size  # from the header: a hostile file is refused before it is unpacked
+            pixels = np.asarray(image.convert("RGB")) if size == (32, 32) else None
+    except Exception as error:  # Pillow's decoders raise whatever went wrong in them
         raise ValueError(f"{where}: `img.bytes` does not hold an image: {error}") from error
+    if pixels is None:
+        raise ValueError(f"{where}: expected an image of 32×32; found {size[0]}×{size[1]}.")
+    return pixels
 
 
 def _label(cell: Any, where: str) -> int:
