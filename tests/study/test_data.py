@@ -1,5 +1,6 @@
 import io
 import os
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -19,9 +20,9 @@ def _own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CLINOMETER_CACHE", str(tmp_path / "cache"))
 
 
-def png(pixels: np.ndarray[Any, Any]) -> bytes:
+def png(pixels: np.ndarray[Any, Any], kind: str = "PNG") -> bytes:
     file = io.BytesIO()
-    Image.fromarray(pixels).save(file, "PNG")
+    Image.fromarray(pixels).save(file, kind)
     return file.getvalue()
 
 
@@ -102,8 +103,12 @@ def good() -> bytes:
         ([good(), good()[:80]], [0, 1], "row 1"),
         ([png(np.zeros((16, 16, 3), np.uint8))], [0], "expected an image of 32×32; found 16×16"),
         ([good()], [10], "label from 0 to 9; found 10"),
-        ([good()], ["cat"], "label from 0 to 9; found 'cat'"),
-        ([None], [0], "does not hold an image"),
+        ([good()], ["cat"], "labels of type string; expected integers from 0 to 9"),
+        ([good()], [None], "labels of type null"),
+        ([good(), good()], [0, None], "row 1: expected a label from 0 to 9; found None"),
+        ([good(), None], [0, 0], "row 1: `img.bytes` does not hold an image"),
+        (["text"], [0], r"expected img\{bytes,path\} and label"),
+        ([bytes(2**16 + 1)], [0], "image of more than 65,536 bytes"),
     ],
 )
 def test_bad_rows_are_named(tmp_path: Path, images: list[object], labels: list[object], words: str) -> None:
@@ -121,8 +126,61 @@ def test_damaged_and_foreign_files_are_named(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="not a readable Parquet file"):
         cifar10(folder)
     pq.write_table(pa.table({"price": [1.0]}), path)
-    with pytest.raises(ValueError, match=r"holds the columns price; expected img\{bytes,path\} and label"):
+    with pytest.raises(ValueError, match=r"holds the columns .'price'.*; expected img\{bytes,path\} and label"):
         cifar10(folder)
+
+
+def test_the_digest_is_of_every_pixel_and_label(tmp_path: Path) -> None:
+    """Another pixel, label or order is another digest; another file, cache or batch of the same pixels is not."""
+    pixels = random_images(4)
+    folder = write(tmp_path / "a", [png(p) for p in pixels], [0, 1, 2, 3])
+    digest = cifar10(folder).digest
+    assert digest == cifar10(folder).digest, "from the cache"
+    found = {digest, digits().digest}
+    other = pixels.copy()
+    other[2, 5, 5, 1] ^= 1
+    for number, (images, labels) in enumerate(
+        [(other, [0, 1, 2, 3]), (pixels, [0, 1, 2, 4]), (pixels[::-1], [3, 2, 1, 0])]
+    ):
+        found.add(cifar10(write(tmp_path / str(number), [png(p) for p in images], [*labels])).digest)
+    assert len(found) == 5
+    again = write(tmp_path / "b", [png(p) for p in pixels], [0, 1, 2, 3])
+    for file in again.iterdir():
+        pq.write_table(pq.read_table(file), file, compression="gzip", row_group_size=3)
+    assert cifar10(again).digest == digest
+    assert digits().digest == "6a3c10165351dc3613203971459c018bd8845d0af09100326503c8fe897e4f26"
+
+
+def test_no_flipped_byte_gives_other_pixels_under_the_same_digest(tmp_path: Path) -> None:
+    """In Parquet: refused, or the digest tells, or it did not matter. In the cache: the pixels are the right ones."""
+    # JPEG has no checksum of its own, as PNG does, which Pillow compares.
+    folder = write(tmp_path / "data", [png(p, "JPEG") for p in random_images(2)], [3, 4])
+    truth = cifar10(folder)
+    draw = np.random.default_rng(0)
+    found = {"refused": 0, "told": 0, "same": 0, "mended": 0}
+    caches = sorted((tmp_path / "cache").iterdir())
+    files = sorted(folder.iterdir())
+    for file in (files[0], caches[0]):
+        sound = file.read_bytes()
+        for position in draw.choice(len(sound), 150, replace=False):
+            changed = bytearray(sound)
+            changed[position] ^= 1 << draw.integers(8)
+            file.write_bytes(changed)
+            with warnings.catch_warnings(record=True) as warned:
+                warnings.simplefilter("always")
+                try:
+                    data = cifar10(folder)
+                except ValueError:
+                    found["refused"] += 1
+                    continue
+            same = torch.equal(data.test_images, truth.test_images) and torch.equal(data.test_labels, truth.test_labels)
+            assert same == (data.digest == truth.digest)
+            assert same or file in files
+            found["mended" if warned else "same" if same else "told"] += 1
+        file.write_bytes(sound)
+    assert found["refused"] > 10
+    assert found["told"] > 10
+    assert found["mended"] > 100
 
 
 @pytest.mark.cifar

@@ -22,7 +22,9 @@ from torch import Tensor
 
 _TEST_DIGITS = 297  # the last ones, which leaves 1,500 to train on
 _IMAGES = 60_000  # of CIFAR-10, in all
-_BYTES = 2**30  # of its Parquet files, packed or unpacked: it takes a seventh of that
+_BYTES = 2**30  # of its Parquet files, packed or unpacked: as PNG it takes a seventh of that
+_BATCH = 200  # rows in memory at a time
+_IMAGE_BYTES = 2**16  # of one packed image, which has 3,072 pixels' bytes
 _HEADER = 128  # bytes before an array that NumPy writes
 _ARRAYS = {"images": ("|u1", (3, 32, 32)), "labels": ("<i8", ()), "digest": ("|u1", ())}  # in the cache
 
@@ -123,7 +125,8 @@ def _decoded(folder: Path, part: str) -> Part:
     digest = hashlib.sha256()
     for file in files:
         with file.open("rb") as opened:
-            hashlib.file_digest(opened, lambda: digest)
+            while chunk := opened.read(2**20):
+                digest.update(chunk)
     cached = _cache_folder() / f"cifar10-{part}-{digest.hexdigest()[:16]}.2.npz"
     if cached.is_file():
         try:
@@ -175,31 +178,43 @@ def _read_parquet(files: list[Path]) -> tuple[np.ndarray[Any, Any], np.ndarray[A
 
 
 def _rows(file: Path) -> Iterator[tuple[Any, Any]]:
-    """The cells of `img` and `label`, in batches: what a file unpacks to is never in memory at once."""
+    """The bytes and the label of each row, in batches: what a file unpacks to is never in memory at once."""
     try:
+        import pyarrow as pa
         import pyarrow.parquet as pq
+        from pyarrow import compute
     except ImportError as error:
         raise ValueError("reading CIFAR-10 needs pyarrow and pillow: pip install 'clinometer[data]'.") from error
+    measure: Any = compute
     try:
         with pq.ParquetFile(file, page_checksum_verification=True) as parquet:
-            about: Any = parquet.metadata
-            names = parquet.schema_arrow.names
-            if not {"img", "label"} <= set(names):
-                raise ValueError(f"{file} holds the columns {', '.join(names)}; expected img{{bytes,path}} and label.")
+            about, kinds = parquet.metadata, {field.name: field.type for field in parquet.schema_arrow}
             size = sum(about.row_group(i).total_byte_size for i in range(about.num_row_groups))
+            image, label = kinds.get("img", pa.null()), kinds.get("label", pa.null())
+            if not (
+                pa.types.is_struct(image) and "bytes" in image.names and pa.types.is_binary(image.field("bytes").type)
+            ):
+                raise _MisfitError(f"holds the columns {kinds}; expected img{{bytes,path}} and label")
+            if not pa.types.is_integer(label):
+                raise _MisfitError(f"holds labels of type {label}; expected integers from 0 to 9")
             if not (0 <= about.num_rows <= _IMAGES and 0 <= size <= _BYTES):
-                raise ValueError(
-                    f"{file} declares {about.num_rows:,} rows of {size:,} bytes; CIFAR-10 has {_IMAGES:,} images, and "
-                    f"less than {_BYTES:,} bytes."
+                raise _MisfitError(
+                    f"declares {about.num_rows:,} rows and {size:,} bytes, which is more than CIFAR-10 has"
                 )
-            for batch in parquet.iter_batches(1_000, columns=["img", "label"], use_threads=False):
-                yield from zip(batch["img"].to_pylist(), batch["label"].to_pylist(), strict=True)
-    except ValueError as error:
-        if type(error) is ValueError:  # ours
-            raise
-        raise ValueError(f"{file} is not a readable Parquet file: {error}") from error
+            # Few at a time: one value may be stored once and be that of every row.
+            for batch in parquet.iter_batches(_BATCH, columns=["img.bytes", "label"], use_threads=False):
+                cells: Any = batch["img"].field("bytes")
+                if (measure.max(measure.binary_length(cells)).as_py() or 0) > _IMAGE_BYTES:
+                    raise _MisfitError(f"holds an image of more than {_IMAGE_BYTES:,} bytes")
+                yield from zip(cells.to_pylist(), batch["label"].to_pylist(), strict=True)
+    except _MisfitError as error:
+        raise ValueError(f"{file} {error}.") from error
     except Exception as error:  # pyarrow has an error of its own for each of the ways
         raise ValueError(f"{file} is not a readable Parquet file: {error}") from error
+
+
+class _MisfitError(Exception):
+    """What is wrong with a file that can be read."""
 
 
 def _image(cell: Any, where: str) -> np.ndarray[Any, Any]:
@@ -207,7 +222,7 @@ def _image(cell: Any, where: str) -> np.ndarray[Any, Any]:
 
     try:
         # No other formats: some are programs, which Pillow would have run.
-        with Image.open(io.BytesIO(cell["bytes"]), formats=("JPEG", "PNG")) as image:
+        with Image.open(io.BytesIO(cell), formats=("JPEG", "PNG")) as image:
             size = image.size  # from the header: a hostile file is refused before it is unpacked
             pixels = np.asarray(image.convert("RGB")) if size == (32, 32) else None
     except Exception as error:  # Pillow's decoders raise whatever went wrong in them
