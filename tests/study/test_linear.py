@@ -151,7 +151,7 @@ def test_a_killed_group_costs_its_members_and_no_other(tmp_path: Path) -> None:
             killed.append(process.pid or 0)
             process.kill()
 
-    failures = run_all([other, *endless], tmp_path, jobs=2, report=kill)
+    failures = run_all([other, *endless], tmp_path, jobs=2, retries=0, report=kill)
     assert [failure.config for failure in failures] == endless
     assert all("killed" in failure.reason for failure in failures)
     assert is_done(run_folder(tmp_path, other))

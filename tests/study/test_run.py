@@ -158,7 +158,7 @@ def test_jobs_must_be_positive(tmp_path: Path) -> None:
 
 
 def test_a_run_that_raises_is_named_with_its_reason(tmp_path: Path) -> None:
-    """Five poolings of 8×8 images leave nothing: the child's own error must reach the parent, its traceback the disk."""
+    """Five poolings of 8×8 images leave nothing: the child's error must reach the parent, its traceback the disk."""
     config = dataclasses.replace(TINY, model="vgg11")
     (failure,) = run_all([config], tmp_path, retries=2)
     assert "Output size is too small" in failure.reason

@@ -4,6 +4,7 @@ A checkpoint is one safetensors file, `checkpoint/STEP-DIGEST.safetensors`, name
 whole or it is not believed. What is no tensor stands in its header as JSON. Nothing is unpickled.
 """
 
+import contextlib
 import hashlib
 import json
 import time
@@ -19,7 +20,7 @@ from torch import Generator, Tensor, nn
 from clinometer.extras import need
 from clinometer.measure.rng import RngState
 from clinometer.record.recorder import Recorder
-from clinometer.store import DamagedError
+from clinometer.store import DamagedError, Store
 from clinometer.study.files import write_bytes
 
 _KEPT = 2  # the last one and the one before, should the last be damaged
@@ -73,6 +74,7 @@ class Keeper:
 
     def __init__(self, folder: Path, every: float = 60.0) -> None:
         self.folder = folder / "checkpoint"
+        self.found: Checkpoint | None = None  # the one that the run goes on from
         self._every = every
         self._last = time.monotonic()
 
@@ -91,14 +93,23 @@ class Keeper:
             old.unlink(missing_ok=True)
         self._last = time.monotonic()  # its own time does not count
 
-    def latest(self) -> Checkpoint | None:
-        """The last one that is whole; of those that are not a warning tells."""
+    def find(self) -> Checkpoint | None:
+        """Look for the last one that is whole, and whose rows are there; of others a warning tells."""
         for file in self._files():
             try:
-                return _read(file)
+                self.found = _read(file)
+                self._check_rows(self.found, file)
+                return self.found
             except DamagedError as error:
-                warnings.warn(f"{error} The run goes on from an earlier one, or from its start.", stacklevel=2)
+                self.found = None
+                warnings.warn(f"{error} The run goes on from an earlier checkpoint, or from its start.", stacklevel=2)
         return None
+
+    def _check_rows(self, checkpoint: Checkpoint, file: Path) -> None:
+        with contextlib.closing(Store(self.folder.parent / "rows.sqlite", read_only=True)) as store:
+            store.verify()
+            if store.digest(checkpoint.step) != checkpoint.rows:
+                raise DamagedError(f"{store.path} is damaged: it does not hold the rows that {file.name} goes with.")
 
     def _files(self) -> list[Path]:
         return sorted(self.folder.glob("*.safetensors"), reverse=True)

@@ -93,7 +93,7 @@ def _child(task: Task, device: str, environ: dict[str, str], sender: Connection)
     try:
         leases = Leases(task.study)
         ours = [config for config in task.group if leases.take(config.key)]
-        run_group({config: run_folder(task.study, config) for config in ours}, task.facts, device, task.every)
+        run_group({config: run_folder(task.study, config) for config in ours}, device, task.every, task.facts)
     except Exception:
         sender.send_bytes(traceback.format_exc().encode())
         sys.exit(1)

@@ -29,7 +29,7 @@ from clinometer.store import Row
 from clinometer.study.checkpoint import Checkpoint, Keeper
 from clinometer.study.config import Config
 from clinometer.study.gaussian import Regression, gaussian
-from clinometer.study.train import probes_of, steps_of
+from clinometer.study.train import end, probes_of, steps_of
 
 SIZES = (1 / 100, 1 / 10, 1.0, 10.0, 30.0)  # in multiples of the learning rate: the points of Figure 11(b)
 
@@ -72,7 +72,9 @@ def stacks(config: Config) -> bool:
     return config.model in READINGS and config.norm in exact.EXACT
 
 
-def train_together(runs: Mapping[Config, Path], device: str = "cpu", every: float = 60.0) -> None:
+def train_together(
+    runs: Mapping[Config, Path], device: str = "cpu", keepers: Mapping[Config, Keeper] | None = None
+) -> None:
     """Train the networks of `runs`, which differ in their seed alone, each with its rows in a folder of its own.
 
     Those whose last checkpoints are of the same step go on together from there.
@@ -81,13 +83,13 @@ def train_together(runs: Mapping[Config, Path], device: str = "cpu", every: floa
     are evaluated by the same operations, and a seed's numbers do not depend on which seeds train beside it. A seed
     whose loss is no longer finite ends there, with `diverged_at` among the store's facts, and the others go on.
     """
-    kept = {config: Keeper(folder, every).latest() for config, folder in runs.items()}
-    starts = {config: checkpoint.step if checkpoint else 0 for config, checkpoint in kept.items()}
+    keepers = keepers or {config: Keeper(folder) for config, folder in runs.items()}
+    starts = {config: kept.step if (kept := keepers[config].found) else 0 for config in runs}
     for start in sorted(set(starts.values())):
-        _train_from(start, {c: (folder, kept[c]) for c, folder in runs.items() if starts[c] == start}, device, every)
+        _train_from(start, {c: folder for c, folder in runs.items() if starts[c] == start}, device, keepers)
 
 
-def _train_from(start: int, runs: Mapping[Config, tuple[Path, Checkpoint | None]], device: str, every: float) -> None:
+def _train_from(start: int, runs: Mapping[Config, Path], device: str, keepers: Mapping[Config, Keeper]) -> None:
     config = next(iter(runs))
     data = [gaussian(c.seed, c.batch_size, _width(c), device) for c in runs]
     models = [build(c).to(device) for c in runs]
@@ -96,14 +98,14 @@ def _train_from(start: int, runs: Mapping[Config, tuple[Path, Checkpoint | None]
     optimizer = torch.optim.SGD(point.values(), lr=config.lr, momentum=config.momentum)
     training = {
         index: _recorder(c, task.single, models[index], data[index], folder, start)
-        for index, (c, (folder, _)) in enumerate(runs.items())
+        for index, (c, folder) in enumerate(runs.items())
     }
-    keepers = [Keeper(folder, every) for folder, _ in runs.values()]
+    kept = [keepers[config] for config in runs]
     torch.manual_seed(config.seed)  # the noise layers' draws
     slices = [Slice(optimizer, index) for index in training]
-    for index, (_, checkpoint) in enumerate(runs.values()):
-        if checkpoint:
-            checkpoint.restore(models[index], slices[index], training[index])
+    for index, keeper in enumerate(kept):
+        if keeper.found:
+            keeper.found.restore(models[index], slices[index], training[index])
     for step in range(start, config.steps):
         with contextlib.ExitStack() as measured:
             for index, recorder in training.items():
@@ -116,14 +118,14 @@ def _train_from(start: int, runs: Mapping[Config, tuple[Path, Checkpoint | None]
         for index in list(training):
             training[index].store.append(step, {"train": {"loss": found[index]}})
             if not math.isfinite(found[index]):
-                _end(training.pop(index), diverged_at=step)
+                end(training.pop(index), diverged_at=step)
         if not training:
             break
-        if keepers[min(training)].due():
+        if kept[min(training)].due():
             for index, recorder in training.items():
-                keepers[index].save(Checkpoint.of(step + 1, models[index], slices[index], recorder))
+                kept[index].save(Checkpoint.of(step + 1, models[index], slices[index], recorder))
     for recorder in training.values():
-        _end(recorder)
+        end(recorder)
 
 
 def build(config: Config) -> DeepLinear:
@@ -212,9 +214,3 @@ def _seeded(probe: Probe, seed: int) -> Probe:
         return probe(step)
 
     return seeded
-
-
-def _end(recorder: Recorder, **facts: Any) -> None:
-    recorder.store.set_meta(**facts, ended=True)
-    recorder.store.seal()
-    recorder.store.close()

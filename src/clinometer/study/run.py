@@ -15,6 +15,7 @@ import torch
 
 from clinometer.nn.deep_linear import READINGS
 from clinometer.store import DamagedError
+from clinometer.study.checkpoint import Keeper
 from clinometer.study.config import Config
 from clinometer.study.environment import environment
 from clinometer.study.files import digest, settle, write_json
@@ -67,39 +68,40 @@ def groups(configs: Iterable[Config]) -> list[Group]:
 
 def run(config: Config, folder: Path, device: str = "cpu") -> None:
     """Make the run of `config` in `folder`, on one thread; nothing happens if it is done already."""
-    run_group({config: folder}, {config.key: environment(device)}, device)
+    run_group({config: folder}, device)
 
 
 def run_group(
-    folders: Mapping[Config, Path], facts: Mapping[str, Any], device: str = "cpu", every: float = SECONDS
+    folders: Mapping[Config, Path], device: str = "cpu", every: float = SECONDS, facts: Mapping[str, Any] | None = None
 ) -> None:
     """Make the runs of one of `groups`, each in its folder, on one thread; those done already are left out.
 
     Args:
         folders: Where each config's run lies. Nobody else may write there: see `lease.py`.
-        facts: What to note of where each is made, by its key.
         device: Where to train.
         every: Seconds from one checkpoint to the next.
+        facts: What to note of where each is made, by its key; what `environment` says by default.
     """
     waiting = {config: folder for config, folder in folders.items() if not is_done(folder)}
     if not waiting:
         return
+    keepers = {config: Keeper(folder, every) for config, folder in waiting.items()}
     for config, folder in waiting.items():
-        _prepare(config, folder, facts[config.key])
+        _prepare(config, folder, (facts or {}).get(config.key) or environment(device), keepers[config])
     torch.set_num_threads(1)  # one single-threaded process per core beats one process with many threads
     if next(iter(waiting)).model in READINGS:
-        train_together(waiting, device, every)
+        train_together(waiting, device, keepers)
     else:
         for config, folder in waiting.items():
-            train(config, folder, device, every)
+            train(config, folder, device, keepers[config])
     for folder in waiting.values():
         finish(folder)
 
 
-def _prepare(config: Config, folder: Path, where: object) -> None:
+def _prepare(config: Config, folder: Path, where: object, keeper: Keeper) -> None:
     """Leave in `folder` what the run can go on from, and nothing else."""
     files = {"config.json": dataclasses.asdict(config), "environment.json": where}
-    if (folder / "checkpoint").is_dir() and all(_holds(folder / name, value) for name, value in files.items()):
+    if all(_holds(folder / name, value) for name, value in files.items()) and keeper.find():
         return
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)

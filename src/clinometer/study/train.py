@@ -1,8 +1,10 @@
 """The training loop: plain SGD on minibatches, with the instrument around each step."""
 
+import hashlib
 import math
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -21,8 +23,8 @@ from clinometer.study.data import DATASETS, Dataset
 Batch = tuple[Tensor, Tensor]
 
 
-def train(config: Config, folder: Path, device: str = "cpu", every: float = 60.0) -> None:
-    """Train one network and write `folder/rows.sqlite` as it goes, or go on from the last checkpoint in `folder`.
+def train(config: Config, folder: Path, device: str = "cpu", keeper: Keeper | None = None) -> None:
+    """Train one network and write `folder/rows.sqlite` as it goes, or go on from the checkpoint that was found.
 
     Rows: `train` (loss and minibatch accuracy, every step), `test` (loss and accuracy), and those of `probes_of`.
     Loss and accuracy are those of the step's own forward pass.
@@ -36,8 +38,8 @@ def train(config: Config, folder: Path, device: str = "cpu", every: float = 60.0
     optimizer = torch.optim.SGD(model.parameters(), lr=config.lr, momentum=config.momentum)
     probes = probes_of(model)
     schedules = {name: at(*steps_of(config, name)) for name in probes}
-    keeper = Keeper(folder, every)
-    kept = keeper.latest()
+    keeper = keeper or Keeper(folder)
+    kept = keeper.found
     start = kept.step if kept else 0
     recorder = Recorder(model, loss_fn, probes, schedules, optimizer=optimizer, to=folder, start=start)
     tested = set(steps_of(config, "test"))
@@ -60,7 +62,15 @@ def train(config: Config, folder: Path, device: str = "cpu", every: float = 60.0
             break
         if keeper.due():
             keeper.save(Checkpoint.of(step + 1, model, optimizer, recorder))
-    recorder.store.set_meta(ended=True)
+    end(recorder)
+
+
+def end(recorder: Recorder, **facts: Any) -> None:
+    """Note that the run has ended, and with which weights, and fold its rows into one file."""
+    digest = hashlib.sha256()
+    for tensor in recorder.model.state_dict().values():
+        digest.update(tensor.detach().cpu().contiguous().numpy().data)
+    recorder.store.set_meta(**facts, weights=digest.hexdigest(), ended=True)
     recorder.store.seal()
     recorder.store.close()
 
