@@ -6,13 +6,13 @@ from collections.abc import Generator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from rich.console import Console
 from rich.text import Text
 
+from clinometer.report.plain import PlainConsole
 from clinometer.report.reports import Results
 from clinometer.report.terminal import claims_table, theorems_table
 
-console = Console(width=None if sys.stdout.isatty() else 120, soft_wrap=False)
+console = PlainConsole(width=None if sys.stdout.isatty() else 120, soft_wrap=False)
 
 
 @contextlib.contextmanager
@@ -21,7 +21,7 @@ def bad_input() -> Generator[None]:
     try:
         yield
     except (ValueError, OSError) as error:
-        Console(stderr=True, soft_wrap=True).print(Text.assemble(("error: ", "red"), str(error)))
+        PlainConsole(stderr=True, soft_wrap=True).print(Text.assemble(("error: ", "red"), str(error)))
         sys.exit(2)
 
 
@@ -45,7 +45,4 @@ def verified(theorems: Sequence[Mapping[str, Any]]) -> bool:
 
 def say_where(folder: Path) -> None:
     """Print where the page is."""
-    # Without markup: a folder may be named [x].
-    console.print(
-        f"The report, with every figure: {folder / 'report.html'}", highlight=False, soft_wrap=True, markup=False
-    )
+    console.print(f"The report, with every figure: {folder / 'report.html'}", soft_wrap=True)

@@ -41,7 +41,7 @@ BY_DEFAULT = Making()
 def make(planned: Plan, folder: Path, command: str, making: Making) -> int:
     """Run what is missing of a plan, report on it, and return the exit status."""
     study = planned.study
-    console.print(f"[bold]{study.title}[/]\n{study.source}", highlight=False)
+    console.print(Text.assemble((study.title, "bold"), f"\n{study.source}"))
     failures: list[Failure] = []
     if planned.configs:
         console.print(

@@ -4,6 +4,8 @@ import os
 import shlex
 from pathlib import Path
 
+from rich.text import Text
+
 from clinometer.cli.common import bad_input, console, names, verified
 from clinometer.cli.making import BY_DEFAULT, Making, make
 from clinometer.papers import PAPERS
@@ -77,7 +79,7 @@ def check_(paper: str, /, *, only: str = "", cases: int = 200, seed: int = 0) ->
         study = PAPERS[one_of("paper", paper, PAPERS)]()
         chosen = select(study.theorems, names(only))
         found = rows({name: check(study.theorems[name], cases, seed) for name in chosen})
-    console.print(f"[bold]{study.title}[/]\n{study.source}", highlight=False)
+    console.print(Text.assemble((study.title, "bold"), f"\n{study.source}"))
     console.print(theorems_table(found))
     return 0 if verified(found) else 1
 
@@ -86,7 +88,7 @@ def list_() -> int:
     """The papers, with their scales, figures, claims and theorems."""
     for name, load in PAPERS.items():
         study = load()
-        console.print(f"[bold]{name}[/]: {study.title}", highlight=False)
+        console.print(Text.assemble((name, "bold"), f": {study.title}"))
         for scale, about in study.scales.items():
             console.print(f"  --scale {scale}: {about.about}", highlight=False)
         for exhibit, figure in study.exhibits.items():

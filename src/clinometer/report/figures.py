@@ -2,6 +2,7 @@
 
 import io
 import math
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ import matplotlib as mpl
 import numpy as np
 from PIL import Image
 
+from clinometer.report.plain import plain
 from clinometer.study.figure import Diagram, Figure, Panel, Ridges, Series
 
 # Okabe and Ito's palette; roles that later figures add take the next free colour.
@@ -26,6 +28,7 @@ COLOURS = {
 _SPARE = ("#CC79A7", "#E69F00", "#56B4E9", "#000000")
 _SHOWN_RIDGES = 15
 _SHOWN_POINTS = 400  # more than a panel has pixels across would only make the file large
+_SHOWN_LETTERS = 80  # of a name, which may be as long as whoever named it liked
 _STYLE: Any = {
     "axes.spines.top": False,
     "axes.spines.right": False,
@@ -48,7 +51,9 @@ def save(figure: Figure, stem: Path) -> None:
     """
     stem.parent.mkdir(parents=True, exist_ok=True)
     drawn = draw(figure)
-    with mpl.rc_context(_STYLE):
+    with mpl.rc_context(_STYLE), warnings.catch_warnings():
+        # A name may be in a script that the font has not; its characters are drawn as boxes, and tables have them.
+        warnings.filterwarnings("ignore", "Glyph .* missing from font")
         drawn.savefig(stem.with_suffix(".svg"), metadata={"Date": None})
         pixels = io.BytesIO()
         drawn.savefig(pixels, format="png", dpi=130)
@@ -70,7 +75,7 @@ def draw(figure: Figure) -> Any:
             _draw_panel(axes, panel)
         for axes in grid[len(figure.panels) :]:
             axes.set_axis_off()
-        canvas.suptitle(figure.title, fontsize="large")
+        canvas.suptitle(label(figure.title), fontsize="large")
         _draw_legend(canvas)
     return canvas
 
@@ -80,10 +85,21 @@ def colour(role: str) -> str:
     return COLOURS.get(role) or _SPARE[sum(role.encode()) % len(_SPARE)]
 
 
+def label(text: str) -> str:
+    r"""Text as matplotlib shall show it: a dollar is a dollar, what begins with _ is not left out, and it has an end.
+
+    Example:
+        >>> label("_module.x^{2}$"), len(label("x" * 1000))
+        (' _module.x^{2}\\$', 80)
+    """
+    short = text if len(text) <= _SHOWN_LETTERS else f"{text[: _SHOWN_LETTERS - 1]}…"
+    return plain(" " * short.startswith("_") + short).replace("$", r"\$")
+
+
 def _draw_panel(axes: Any, panel: Panel) -> None:
-    axes.set_title(panel.title)
-    axes.set_xlabel(panel.xlabel)
-    axes.set_ylabel(panel.ylabel)
+    axes.set_title(label(panel.title))
+    axes.set_xlabel(label(panel.xlabel))
+    axes.set_ylabel(label(panel.ylabel))
     if panel.ridges is not None:
         _draw_ridges(axes, panel.ridges)
         return
@@ -120,8 +136,8 @@ def _draw_legend(canvas: Any) -> None:
     """One legend for the whole figure: panels that share a series share its entry."""
     entries: dict[str, Any] = {}
     for axes in canvas.axes:
-        for handle, label in zip(*axes.get_legend_handles_labels(), strict=True):
-            entries.setdefault(label, handle)
+        for handle, name in zip(*axes.get_legend_handles_labels(), strict=True):
+            entries.setdefault(name, handle)
     if entries:
         fitting = int(canvas.get_figwidth() * 72 / (35 + 4.5 * max(map(len, entries))))  # of names as long as that
         columns = max(1, min(len(entries), 4, fitting))
@@ -134,12 +150,12 @@ def _draw_series(axes: Any, series: Series) -> None:
     shown = slice(None, None, math.ceil(len(series.x) / _SHOWN_POINTS))
     x = series.x[shown]
     if series.low is not None and series.high is not None:
-        label = series.label if series.y is None else None
+        name = label(series.label) if series.y is None else None
         low, high = series.low[shown], series.high[shown]
-        axes.fill_between(x, low, high, color=tint, alpha=0.3 * alpha, linewidth=0, label=label)
+        axes.fill_between(x, low, high, color=tint, alpha=0.3 * alpha, linewidth=0, label=name)
     if series.y is not None:
         style = ":" if series.role == "reference" else "--" if series.dashed else "-"
-        axes.plot(x, series.y[shown], style, color=tint, alpha=alpha, linewidth=1.3, label=series.label or None)
+        axes.plot(x, series.y[shown], style, color=tint, alpha=alpha, linewidth=1.3, label=label(series.label) or None)
 
 
 def _draw_diagram(axes: Any, diagram: Diagram) -> None:
@@ -150,14 +166,14 @@ def _draw_diagram(axes: Any, diagram: Diagram) -> None:
         axes.text(
             box.x,
             box.y,
-            box.text,
+            label(box.text),
             ha="center",
             va="center",
             bbox={"boxstyle": "round,pad=0.6", "facecolor": colour(box.role), "alpha": 0.25, "edgecolor": "#333333"},
         )
         for box in diagram.boxes
     ]
-    for start, end, label in diagram.arrows:
+    for start, end, name in diagram.arrows:
         axes.annotate(
             "",
             xy=(diagram.boxes[end].x, diagram.boxes[end].y),
@@ -172,7 +188,7 @@ def _draw_diagram(axes: Any, diagram: Diagram) -> None:
             },
         )
         middle = (diagram.boxes[start].x + diagram.boxes[end].x) / 2
-        axes.text(middle, 0.12, label, ha="center")
+        axes.text(middle, 0.12, label(name), ha="center")
 
 
 def _draw_ridges(axes: Any, ridges: Ridges) -> None:

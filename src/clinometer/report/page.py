@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from clinometer.report.blocks import Rank, rank_texts
+from clinometer.report.plain import plain
 from clinometer.report.terminal import break_text, error_text, interval_text
 from clinometer.study.figure import Figure
 from clinometer.study.files import write_whole
@@ -84,11 +85,11 @@ def _settings(page: Page) -> list[str]:
 
 def _theorems(rows: Sequence[Mapping[str, Any]]) -> str:
     body = "".join(
-        f"<tr><td>{_text(row['id'])}</td><td class={row['verdict']}>{row['verdict']}</td>"
+        f"<tr><td>{_text(row['id'])}</td>{_verdict('td', row)}"
         f"<td>{_text(row['title'])}<br><small>{_text(row['source'])}; needs {_text(row['hypothesis'])}</small>"
         f"<ul><li>printed: {_text(row['printed'])}</li><li>true: <b>{_text(row['true'])}</b></li></ul>"
         f"<small>false:</small><ul>{''.join(f'<li>{_text(break_text(b))}</li>' for b in row['breaks'])}</ul></td>"
-        f"<td>{row['cases']}</td><td>{error_text(row['worst'])}</td></tr>"
+        f"<td>{_text(row['cases'])}</td><td>{error_text(row['worst'])}</td></tr>"
         for row in rows
     )
     head = "<tr><th>theorem<th>verdict<th>as printed, as true, and where it is false<th>cases<th>worst error</tr>"
@@ -98,7 +99,7 @@ def _theorems(rows: Sequence[Mapping[str, Any]]) -> str:
 
 def _claims(rows: Sequence[Mapping[str, Any]]) -> str:
     body = "".join(
-        f"<tr><td>{_text(row['id'])}</td><td class={row['verdict']}>{row['verdict']}</td>"
+        f"<tr><td>{_text(row['id'])}</td>{_verdict('td', row)}"
         f"<td>{_text(row['statement'])}<br><small>{_text(row['source'])}</small>{_parts(row['parts'])}{_beside(row['beside'])}"
         f"<details><summary>rule</summary>{_text(row['rule'])}</details><small>{_text(row['note'])}</small></td></tr>"
         for row in rows
@@ -113,12 +114,17 @@ def _beside(parts: Sequence[Mapping[str, Any]]) -> str:
 
 def _parts(parts: Sequence[Mapping[str, Any]]) -> str:
     items = (
-        f"<li>{_text(part['name'])}: <b>{_text(interval_text(part))}</b>, n = {part['n']}, "
+        f"<li>{_text(part['name'])}: <b>{_text(interval_text(part))}</b>, n = {_text(part['n'])}, "
         f"{_sign_flip(part)}"
-        f"<span class={part['verdict']}>{part['verdict']}</span></li>"
+        f"{_verdict('span', part)}</li>"
         for part in parts
     )
     return f"<ul>{''.join(items)}</ul>"
+
+
+def _verdict(tag: str, row: Mapping[str, Any]) -> str:
+    verdict = _text(row["verdict"])
+    return f'<{tag} class="{verdict}">{verdict}</{tag}>'
 
 
 def _sign_flip(part: Mapping[str, Any]) -> str:
@@ -144,7 +150,7 @@ def _ranks(rows: Sequence[Rank]) -> str:
 def _figure(name: str, figure: Figure, folder: Path) -> str:
     drawing = base64.b64encode((folder / "figures" / f"{name}.png").read_bytes()).decode()
     return (
-        f"<figure id={name}>"
+        f'<figure id="{_text(name)}">'
         f'<img alt="{_text(figure.title)}" src="data:image/png;base64,{drawing}">'
         f"<figcaption>{_text(figure.caption)}</figcaption></figure>"
     )
@@ -158,11 +164,13 @@ def _facts(facts: Mapping[str, Any]) -> str:
 def _text(value: object) -> str:
     if isinstance(value, Mapping):
         value = ", ".join(f"{name} {of}" for name, of in value.items())
-    return html.escape(str(value))
+    return html.escape(plain(str(value)))
 
 
 _FRAME = """<!doctype html>
-<html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>{title}</title>
+<html lang="en"><meta charset="utf-8">
+<meta http-equiv="Content-Security-Policy" content="default-src 'none'; img-src data:; style-src 'unsafe-inline'">
+<meta name="viewport" content="width=device-width"><title>{title}</title>
 <style>
 body {{ font: 16px/1.5 system-ui, sans-serif; max-width: 68rem; margin: 2rem auto; padding: 0 1rem; color: #222; }}
 h1 {{ line-height: 1.2; }} h2 {{ margin-top: 2.5rem; }}

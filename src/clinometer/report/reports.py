@@ -15,7 +15,7 @@ from clinometer.study.claims import decided
 from clinometer.study.config import GAUSSIAN, Config
 from clinometer.study.environment import environment
 from clinometer.study.executors import Failure
-from clinometer.study.files import write_json
+from clinometer.study.files import read_json, write_json
 from clinometer.study.run import run_folder
 from clinometer.study.study import Plan
 from clinometer.study.table import Runs
@@ -130,6 +130,6 @@ def _environment(runs: Runs) -> Mapping[str, Any]:
     """Where the first run was made, and in how many other places the rest were."""
     if not runs.configs:
         return environment()
-    found = [json.loads((run_folder(runs.study, c) / "environment.json").read_text()) for c in runs.configs]
+    found = [read_json(run_folder(runs.study, c) / "environment.json") for c in runs.configs]
     others = len({json.dumps(facts, sort_keys=True) for facts in found}) - 1
     return found[0] | ({"note": f"{others} other environments also made runs of this study"} if others else {})

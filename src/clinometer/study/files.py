@@ -5,6 +5,11 @@ import json
 import math
 import os
 from pathlib import Path
+from typing import Any, cast
+
+from clinometer.store import DamagedError
+
+_LONGEST = 2**24  # bytes of a JSON file
 
 
 def write_whole(path: Path, text: str) -> None:
@@ -50,6 +55,29 @@ def digest(path: Path) -> str:
     """The SHA-256 of a file's bytes."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """The object that a JSON file holds.
+
+    Args:
+        path: The file.
+
+    Raises:
+        DamagedError: if it holds anything else, or is larger than 16 MiB.
+        OSError: if it cannot be read.
+    """
+    with path.open("rb") as file:
+        held = file.read(_LONGEST + 1)
+    try:
+        if len(held) > _LONGEST:
+            raise ValueError(f"it has more than {_LONGEST:,} bytes")
+        found = json.loads(held.decode())
+        if not isinstance(found, dict):
+            raise ValueError("it does not hold an object")
+    except (ValueError, RecursionError) as error:
+        raise DamagedError(f"{path} is damaged: {error}. Use a sound copy, or make it again.") from error
+    return cast("dict[str, Any]", found)
 
 
 def finite(value: float) -> float | None:

@@ -1,7 +1,6 @@
 """A study: what varies, what is drawn, what is checked, and at which scales."""
 
 import dataclasses
-import json
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -10,7 +9,7 @@ from typing import Any
 from clinometer.study.claims import Claim
 from clinometer.study.config import Bases, Config, one_of
 from clinometer.study.figure import Figure
-from clinometer.study.files import write_json
+from clinometer.study.files import read_json, write_json
 from clinometer.study.table import Runs
 from clinometer.study.theorem import Theorem, named
 
@@ -127,7 +126,7 @@ def claim_folder(folder: Path, planned: Plan, request: Mapping[str, Any]) -> Non
 def study_facts(folder: Path) -> dict[str, Any]:
     """Which study a folder holds, and at which scale."""
     try:
-        return json.loads((folder / "study.json").read_text())
+        return read_json(folder / "study.json")
     except (OSError, ValueError) as error:
         raise ValueError(
             f"{folder} holds no clinometer study: {error}. Make one with `clinometer reproduce`."
