@@ -165,7 +165,7 @@ class Store:
         """
         with self._db.moment() as db:
             if (found := db.execute("PRAGMA integrity_check(1)").fetchone()[0]) != "ok":
-                raise UnsoundError(found)
+                raise UnsoundError(found.splitlines()[-1])
             for _ in checked.values(db, None, checked.FIRST, self._db.size):
                 pass
             checked.facts(db)

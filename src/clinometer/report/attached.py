@@ -19,7 +19,10 @@ _ROLES = ("none", "batch", "noisy_batch", "l1", "l2", "linf")  # colours for so 
 def tables_of(folder: Path) -> Tables:
     """All rows of `folder/rows.sqlite`, by probe; ValueError if there is none."""
     store = Store(folder / "rows.sqlite", read_only=True)
-    return {probe: store.read(probe) for probe in store.probes()}
+    try:
+        return {probe: store.read(probe) for probe in store.probes()}
+    finally:
+        store.close()
 
 
 def report_run(folder: Path) -> dict[str, list[Rank]]:

@@ -82,7 +82,7 @@ def draw(figure: Figure) -> Any:
 
 def colour(role: str) -> str:
     """The colour of a role; one that has none of its own always gets the same spare one."""
-    return COLOURS.get(role) or _SPARE[sum(role.encode()) % len(_SPARE)]
+    return COLOURS.get(role) or _SPARE[sum(role.encode(errors="surrogatepass")) % len(_SPARE)]
 
 
 def label(text: str) -> str:

@@ -1,0 +1,223 @@
+"""Names that would do something, if they were taken for more than text: on pages, in figures, on terminals."""
+
+import contextlib
+import io
+import re
+import xml.etree.ElementTree as ET
+from html.parser import HTMLParser
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+from rich.console import Group
+
+from clinometer import Store
+from clinometer.cli.common import bad_input
+from clinometer.report.attached import report_run
+from clinometer.report.blocks import ranks_table
+from clinometer.report.figures import draw, save
+from clinometer.report.page import Arm, Page, write
+from clinometer.report.plain import PlainConsole, plain
+from clinometer.report.terminal import claims_table, progress, theorems_table
+from clinometer.report.watch import watch
+from clinometer.study.config import Config
+from clinometer.study.executors import Progress
+from clinometer.study.figure import Box, Diagram, Figure, Panel, Series
+
+HOSTILE = [
+    "<script>alert(1)</script>",
+    "\"><img src=x onerror=alert(1)>'",
+    "</style></title></td><iframe src=//evil>",
+    "javascript:alert(1) &lt;b&gt; &#x3c;b>",
+    "[red]x[/] [/] [link=file:///etc/passwd]y[/link] :skull:",
+    r"$\frac{$ $$ \$x$ $x^{2}$ \undefined{",
+    "\x1b]0;title\x07\x1b[2J\x1b[31m\x9b5n\r\b\x00\x7f",
+    "a\u202egnp.exe\u2066\u200b\u2028\ud800",
+    "'; DROP TABLE rows; --",
+    "../../../../etc/passwd\x00.png",
+    "{0.__class__} %s %n {title} {{",
+    "_hidden",
+    "漢字 🎉 ﷽",
+    "x" * 5_000,
+]
+STEPS = np.arange(3)
+STEERING = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200b\u202a-\u202e\u2028\u2066-\u2069\ud800-\udfff]")
+
+
+class Tags(HTMLParser):
+    """Every tag and attribute that a browser would see, and the text between them."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.tags: set[str] = set()
+        self.attributes: dict[str, set[str]] = {}
+        self.text: list[str] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.add(tag)
+        for name, value in attrs:
+            self.attributes.setdefault(name, set()).add(value or "")
+
+    def handle_data(self, data: str) -> None:
+        self.text.append(data)
+
+
+OURS = {"html", "meta", "title", "style", "h1", "h2", "p", "pre", "table", "tr", "th", "td", "ul", "li", "b", "br"}
+OURS |= {"small", "details", "summary", "span", "figure", "img", "figcaption"}
+
+
+def seen(path: Path) -> Tags:
+    page = path.read_text(encoding="utf-8")
+    tags = Tags()
+    tags.feed(page)
+    assert tags.tags <= OURS
+    assert set(tags.attributes) <= {
+        *("lang", "charset", "name", "content", "http-equiv", "id", "class", "alt", "src"),
+    }
+    assert all(source.startswith("data:image/png;base64,") for source in tags.attributes.get("src", ()))
+    assert "default-src 'none'" in page, "and a browser would run nothing anyway"
+    assert not STEERING.search(page)
+    return tags
+
+
+def test_plain_text_is_left_alone_and_no_steering_character_is() -> None:
+    """Unicode's own categories, over all of its first plane, are the truth."""
+    assert plain("β·lr/2 ‖∇L‖ 漢字\n\tx é") == "β·lr/2 ‖∇L‖ 漢字\n\tx é"
+    assert not STEERING.search(plain("".join(map(chr, range(0x10000)))))
+
+
+@pytest.mark.parametrize("name", HOSTILE, ids=range(len(HOSTILE)))
+def test_a_page_shows_names_and_does_nothing(name: str, tmp_path: Path) -> None:
+    """Every field of a page, read by a parser of HTML: no tag, attribute or source but ours, and the name is there."""
+    part = {"name": name, "verdict": name, "value": 1.0, "low": 0.5, "high": 2.0, "n": 3, "p": 0.5}
+    claim = dict.fromkeys(("id", "verdict", "statement", "source", "rule", "note"), name)
+    theorem = dict.fromkeys(("id", "verdict", "title", "source", "hypothesis", "printed", "true", "cases"), name)
+    broken = {"name": name, "false": 0.5, "error": 0.1}
+    (tmp_path / "figures").mkdir()
+    (tmp_path / "figures" / "f.png").write_bytes(b"\x89PNG")
+    page = Page(
+        *(name, name, name, name),
+        claims=[claim | {"parts": [part], "beside": [part]}],
+        arms=[Arm(name, 1, 0, name)],
+        figures={"f": Figure(name, name, ())},
+        settings={name: {name: name}},
+        environment={name: name},
+        theorems=[theorem | {"breaks": [broken], "worst": 0.5}],
+        missing=[name],
+        ranks={name: []},
+    )
+    tags = seen(write(page, tmp_path))
+    assert "".join(tags.text).count(plain(name)) > 20
+    assert tags.attributes["alt"] == {plain(name)}
+
+
+def figure(name: str) -> Figure:
+    line = Series(name, name, STEPS, STEPS + 1.0, STEPS + 0.5, STEPS + 2.0)
+    band = Series(f"{name} band", name, STEPS, None, STEPS + 0.5, STEPS + 2.0)
+    diagram = Diagram((Box(name, 0, 0), Box(name, 2, 0)), ((0, 1, name),))
+    panels = (Panel(name, name, name, (line, band), yscale="log"), Panel(name, "", "", diagram=diagram))
+    return Figure(name, name, panels)
+
+
+@pytest.mark.parametrize("name", [HOSTILE[1] + HOSTILE[5], HOSTILE[6] + HOSTILE[7], HOSTILE[12]], ids=range(3))
+def test_a_figure_draws_names_as_they_are(name: str, tmp_path: Path) -> None:
+    """A parser of XML reads the SVG, Pillow the PNG; no mathematics is tried, and no label makes the image huge."""
+    save(figure(name), tmp_path / "f")
+    tags = {element.tag.rpartition("}")[2] for element in ET.parse(tmp_path / "f.svg").iter()}
+    assert not tags & {"script", "image", "a", "foreignObject", "iframe", "img"}
+    with Image.open(tmp_path / "f.png") as image:
+        assert max(image.size) < 3_000
+
+
+def test_a_name_that_begins_with_an_underscore_is_in_the_legend() -> None:
+    """matplotlib leaves such labels out, and torch.compile gives every module one: `_orig_mod.head`."""
+    drawn = draw(figure("_orig_mod.$x$"))
+    assert [text.get_text().strip() for text in drawn.legends[0].get_texts()] == [
+        r"_orig_mod.\$x\$",
+        r"_orig_mod.\$x\$ band",
+    ]
+
+
+def told(*shown: object) -> str:
+    out = io.StringIO()
+    PlainConsole(file=out, width=20_000).print(Group(*shown))  # type: ignore[arg-type]
+    assert not STEERING.search(out.getvalue())
+    return out.getvalue()
+
+
+@pytest.mark.parametrize("name", HOSTILE, ids=range(len(HOSTILE)))
+def test_a_terminal_shows_names_and_obeys_none(name: str) -> None:
+    """What a terminal would receive, for plain text, tables and lines of progress: no escape, and every letter."""
+    part = {"name": name, "verdict": "holds", "value": 1.0, "low": 0.5, "high": 2.0, "n": 3, "p": 0.5}
+    claim = dict.fromkeys(("id", "statement", "note"), name)
+    theorem = dict.fromkeys(("id", "hypothesis", "printed", "true", "cases"), name)
+    broken = {"name": name, "false": 0.5, "error": 0.1}
+    out = told(
+        name,
+        claims_table([claim | {"verdict": "holds", "parts": [part], "beside": [part]}]),
+        theorems_table([theorem | {"verdict": "failed", "breaks": [broken], "worst": 0.5}]),
+        ranks_table("landscape_blocks", []),
+    )
+    expected = re.sub(r"\s+", "", plain(name).replace("�", ""))
+    assert re.sub(r"\s+", "", out.replace("�", "")).count(expected) >= 6
+    stream = io.StringIO()
+    with progress(PlainConsole(file=stream, width=20_000)) as show:
+        show(Progress(2, 1, 0, 0, (Config(),), 1.0))
+    assert "1 of 2 runs done" in stream.getvalue()
+
+
+def test_colours_and_live_displays_still_work() -> None:
+    """The console that takes names as text must still send Rich's own escapes."""
+    out = io.StringIO()
+    console = PlainConsole(file=out, width=80, force_terminal=True)
+    with progress(console) as show:
+        show(Progress(2, 1, 0, 0, (), 1.0))
+        show(Progress(2, 2, 0, 0, (), 1.0))
+    assert "\x1b[" in out.getvalue()
+    assert "�" not in out.getvalue()
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run whose folder, probes, fields, layers and blocks all have hostile names."""
+    folder = tmp_path_factory.mktemp("runs") / "<b>[red]$x$\x1b[2J"
+    names = [name for name in HOSTILE if "\ud800" not in name]
+    for step in (0, 10):
+        with_names = {name: {name: 1.0, "layer": names, "l2": np.arange(len(names)) + 0.5} for name in names}
+        blocks = {"block": names, "beta_lr_half": 0.3 * np.arange(len(names)) + step}
+        with contextlib.closing(Store(folder / "rows.sqlite")) as store:
+            store.append(step, {**with_names, "landscape_blocks": blocks})
+    return folder
+
+
+def test_a_run_of_hostile_names_is_stored_and_reported(folder: Path) -> None:
+    """Through the store and back, name by name; then its page, with its figure of blocks."""
+    names = [name for name in HOSTILE if "\ud800" not in name]
+    with contextlib.closing(Store(folder / "rows.sqlite")) as store:
+        assert store.probes() == sorted([*names, "landscape_blocks"])
+        assert all(store.read(name)[name].tolist() == [1.0, 1.0] for name in names)
+        with pytest.raises(ValueError, match="surrogates"):
+            store.append(20, {"p": {HOSTILE[7]: 1.0}})
+    report_run(folder)
+    text = "".join(seen(folder / "report.html").text)
+    assert all(plain(name) in text for name in names)
+    assert {path.name.partition("-")[0] for path in folder.iterdir()} == {"figures", "report.html", "rows.sqlite"}
+
+
+def test_a_run_of_hostile_names_is_watched(folder: Path) -> None:
+    """What `clinometer watch` sends to the terminal has names, and no escapes of theirs."""
+    out = io.StringIO()
+    watch(folder, PlainConsole(file=out, width=20_000), once=True)
+    assert not STEERING.search(out.getvalue())
+    assert "[red]x[/] [/]" in out.getvalue()
+    assert "]0;title" in out.getvalue()
+
+
+def test_an_error_is_printed_without_its_escapes(capsys: pytest.CaptureFixture[str]) -> None:
+    """Errors quote what was found in a file."""
+    with pytest.raises(SystemExit), bad_input():
+        raise ValueError(f"no store at {HOSTILE[6]}[red]")
+    said = capsys.readouterr().err
+    assert not STEERING.search(said)
+    assert "[red]" in said
