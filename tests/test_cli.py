@@ -9,6 +9,10 @@ import time
 from pathlib import Path
 
 import pytest
+import torch
+
+from clinometer.study.files import write_json
+from clinometer.study.run import finish
 
 
 def clinometer(*words: str, cwd: Path, **env: str) -> subprocess.CompletedProcess[str]:
@@ -52,6 +56,21 @@ def test_reproduce_from_nothing_and_again(tmp_path: Path) -> None:
     assert report.returncode == 0
     assert json.loads((out / "claims.json").read_text()) == claims
 
+    some = min((out / "runs").iterdir())
+    facts = json.loads((some / "environment.json").read_text())
+    facts["fingerprint"]["torch"] = "1.0"
+    write_json(some / "environment.json", facts)
+    finish(some)
+    before = snapshot(out / "runs")
+    refused = clinometer(*words, cwd=tmp_path)
+    assert refused.returncode == 2
+    assert "1 of the 6 finished runs in out" in refused.stderr
+    assert f"torch: 1.0, now {torch.__version__}" in refused.stderr
+    assert "Traceback" not in refused.stderr
+    assert snapshot(out / "runs") == before
+    assert clinometer(*words, "--stale", "keep", cwd=tmp_path).returncode == 0
+    assert snapshot(out / "runs") == before
+
     before = snapshot(out)
     other = clinometer("reproduce", "santurkar2018", "--scale", "laptop", "--to", "out", cwd=tmp_path)
     assert other.returncode == 2, "CIFAR-10 is not there"
@@ -76,6 +95,9 @@ def test_reproduce_from_nothing_and_again(tmp_path: Path) -> None:
         (["check", "santurkar2018", "--seed", "-1"], "--seed must lie in [0, 2⁶³); found -1"),
         (["reproduce", "santurkar2018", "--seeds", "0"], "--seeds must be at least 1; found 0"),
         (["reproduce", "santurkar2018", "--jobs", "0"], "--jobs must be at least 1; found 0"),
+        (["reproduce", "santurkar2018", "--per-device", "0"], "--per-device must be at least 1; found 0"),
+        (["reproduce", "santurkar2018", "--retries", "-1"], "--retries must be at least 0; found -1"),
+        (["reproduce", "santurkar2018", "--checkpoint-every", "0"], "must be a positive number of seconds; found 0"),
         (["reproduce", "santurkar2018", "--scale", "laptop"], "set CLINOMETER_DATA"),
         (["reproduce", "santurkar2018", "--scale", "laptop", "--data", "nowhere"], "no folder 'nowhere'"),
         (["reproduce", "santurkar2018", "--scale", "laptop", "--data", "broken"], "is not a readable Parquet file"),
@@ -115,7 +137,15 @@ def test_bad_input_is_one_error_and_changes_nothing(tmp_path: Path, words: list[
     assert snapshot(tmp_path) == before
 
 
-@pytest.mark.parametrize("words", [["reprduce"], ["reproduce"], ["reproduce", "santurkar2018", "--sedes", "3"]])
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["reprduce"],
+        ["reproduce"],
+        ["reproduce", "santurkar2018", "--sedes", "3"],
+        ["reproduce", "santurkar2018", "--stale", "mix"],
+    ],
+)
 def test_a_mistyped_command_is_status_2(tmp_path: Path, words: list[str]) -> None:
     """Left to the parser, which suggests; the status is ours to keep."""
     result = clinometer(*words, cwd=tmp_path)

@@ -4,7 +4,7 @@ import contextlib
 import sys
 from collections.abc import Generator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from rich.text import Text
 
@@ -21,8 +21,13 @@ def bad_input() -> Generator[None]:
     try:
         yield
     except (ValueError, OSError) as error:
-        PlainConsole(stderr=True, soft_wrap=True).print(Text.assemble(("error: ", "red"), str(error)))
-        sys.exit(2)
+        refuse(error)
+
+
+def refuse(error: Exception) -> NoReturn:
+    """Say what is wrong, and end with the status of bad input."""
+    PlainConsole(stderr=True, soft_wrap=True).print(Text.assemble(("error: ", "red"), str(error)))
+    sys.exit(2)
 
 
 def names(only: str) -> list[str]:
