@@ -1,0 +1,146 @@
+"""What goes wrong with studies, done on purpose: `python tests/faults.py --kills 500` does more of it than the tests.
+
+A study is made by a process of its own, which is killed, or its runs are, or the server that forks them; it is started
+again until it is done. What must come out is what comes out undisturbed, bit for bit.
+"""
+
+import argparse
+import os
+import random
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from clinometer import Store
+from clinometer.study.config import Config, grid
+from clinometer.study.executors import run_all
+from clinometer.study.run import is_done, run_folder, verify
+
+CONFIGS = [
+    *grid(Config(width=1 / 16, steps=60, measure_every=12, test_every=30, batch_size=128, norm="noisy_batch"), seed=range(3)),
+    *grid(Config(width=1 / 16, steps=60, measure_every=12, test_every=30, batch_size=128, momentum=0.9), seed=range(3)),
+    *grid(Config(data="gaussian", model="dln", lr=1e-6, batch_size=60, steps=200, measure_every=50), seed=range(2)),
+]
+PARENT = (
+    "import sys; sys.path.insert(0, sys.argv[2]); from pathlib import Path; from faults import CONFIGS; "
+    "from clinometer.study.executors import run_all; "
+    "sys.exit(bool(run_all(CONFIGS, Path(sys.argv[1]), jobs=2, every=0.1, retries=10**6, say=print)))"
+)
+
+
+def parent(study: Path, **environ: str) -> subprocess.Popen[str]:
+    """A process that makes the study, with a session of its own so that all of it can be ended."""
+    return subprocess.Popen(
+        [sys.executable, "-c", PARENT, str(study), str(Path(__file__).parent)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,
+        env=os.environ | environ,
+    )
+
+
+def family(pid: int) -> dict[str, list[int]]:
+    """The process and its descendants by what they are: the parent, the server it forks from, the runs."""
+    children: dict[int, list[int]] = {}
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            child, _, rest = stat.read_text().partition(" ")
+        except OSError:
+            continue
+        children.setdefault(int(rest.rpartition(")")[2].split()[1]), []).append(int(child))
+    helpers = children.get(pid, [])
+    servers = [helper for helper in helpers if helper in children]
+    return {"parent": [pid], "server": servers, "run": [run for server in servers for run in children[server]]}
+
+
+def killed(study: Path, kills: int, seed: int = 0) -> Counter[str]:
+    """Make the study while this many SIGKILLs fall on its processes; how many fell on which.
+
+    A run that was seen to be done is never made again. If it is all done before its time, some of it is deleted.
+    """
+    chance = random.Random(seed)
+    found: Counter[str] = Counter()
+    process = parent(study)
+    done: dict[Config, int] = {}
+    while found.total() < kills:
+        time.sleep(chance.uniform(0.02, 0.4))
+        if process.poll() is not None:
+            process.communicate()
+            forget(study, done, chance)
+            process = parent(study)
+            continue
+        members = family(process.pid)
+        if not members["run"]:
+            continue  # a parent takes seconds to start, and would be killed for ever before it has done anything
+        kind = chance.choices(["run", "parent", "server"], [10, 2, 1])[0]
+        os.kill(chance.choice(members[kind]), signal.SIGKILL)
+        found[kind] += 1
+        if kind == "parent":
+            process.communicate()
+            process = parent(study)
+        check_acknowledged(study, done)
+    while process.wait(120) != 0:
+        process = parent(study)
+    process.communicate()
+    check_acknowledged(study, done)
+    return found
+
+
+def check_acknowledged(study: Path, done: dict[Config, int]) -> None:
+    """What was done stays as it is; remember what is done now."""
+    for config in CONFIGS:
+        file = run_folder(study, config) / "done.json"
+        if config in done:
+            assert file.stat().st_mtime_ns == done[config], f"{config} was made again"
+        elif file.is_file():
+            done[config] = file.stat().st_mtime_ns
+
+
+def forget(study: Path, done: dict[Config, int], chance: random.Random) -> None:
+    """Let half of the runs be made again."""
+    for config in chance.sample(CONFIGS, len(CONFIGS) // 2):
+        (run_folder(study, config) / "done.json").unlink(missing_ok=True)
+        done.pop(config, None)
+
+
+def rows(study: Path, configs: Sequence[Config] = CONFIGS) -> Iterator[tuple[Config, dict[str, object]]]:
+    """All that the runs of a study say, verified."""
+    for config in configs:
+        folder = run_folder(study, config)
+        assert is_done(folder), config
+        verify(folder)
+        store = Store(folder / "rows.sqlite", read_only=True)
+        yield config, {probe: store.read(probe) for probe in store.probes()} | {"meta": store.meta}
+
+
+def same(one: object, other: object) -> bool:
+    """Equality to the bit, NaN being NaN."""
+    if isinstance(one, dict) and isinstance(other, dict):
+        return one.keys() == other.keys() and all(same(one[key], other[key]) for key in one)
+    if isinstance(one, np.ndarray) and isinstance(other, np.ndarray):
+        return one.dtype == other.dtype and one.shape == other.shape and one.tobytes() == other.tobytes()
+    return one == other
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--kills", type=int, default=500)
+    parser.add_argument("--seed", type=int, default=0)
+    asked = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        began = time.monotonic()
+        truth, tried = Path(folder, "whole"), Path(folder, "killed")
+        run_all(CONFIGS, truth)
+        fell = killed(tried, asked.kills, asked.seed)
+        equal = [same(one, other) for (_, one), (_, other) in zip(rows(truth), rows(tried), strict=True)]
+        said = ", ".join(f"{count} on a {kind}" for kind, count in fell.items())
+        print(f"{fell.total()} SIGKILLs ({said}); {sum(equal)} of {len(equal)} runs equal to the undisturbed ones, "
+              f"bit for bit; {time.monotonic() - began:.0f} s")  # fmt: skip
