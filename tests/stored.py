@@ -1,7 +1,9 @@
 """Studies made of numbers that are chosen, not trained: what claims and figures must read from them is known."""
 
 import dataclasses
-from collections.abc import Callable, Sequence
+import hashlib
+import json
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -41,6 +43,28 @@ def ended(store: Store, config: Config) -> None:
     write_json(folder / "config.json", dataclasses.asdict(config))
     write_json(folder / "environment.json", environment())
     finish(folder)
+
+
+def keep(
+    study: Path,
+    config: Mapping[str, Any],
+    rows: Mapping[int, Mapping[str, Mapping[str, Any]]],
+    *,
+    environment: Mapping[str, Any] | None = None,
+    **facts: Any,
+) -> Path:
+    """A finished run of any config, with these rows by step; its folder."""
+    folder = study / "runs" / hashlib.sha256(json.dumps(config, sort_keys=True).encode()).hexdigest()[:16]
+    store = Store(folder / "rows.sqlite")
+    for step, row in rows.items():
+        store.append(step, row)
+    store.set_meta(ended=True, **facts)
+    store.seal()
+    store.close()
+    write_json(folder / "config.json", config)
+    write_json(folder / "environment.json", environment or {})
+    finish(folder)
+    return folder
 
 
 def study(

@@ -14,9 +14,12 @@ FIRST = -(2**63)  # SQLite's least integer, and so before any step
 _LONGEST = 2**24  # characters of the facts about a run
 
 Value = tuple[int, str, str, np.ndarray[Any, Any]]  # step, probe, name, array
+Outline = dict[str, dict[str, list[tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]]]]  # see Store.outline
 
 
-def values(db: sqlite3.Connection, probe: str | None, start: int, size: int) -> Iterator[Value]:
+def values(
+    db: sqlite3.Connection, probe: str | None, start: int, size: int, wanted: str | None = None
+) -> Iterator[Value]:
     """The values of a probe, or of all, from a step on; and that no row from there on is lost, wanted or not.
 
     Args:
@@ -24,21 +27,22 @@ def values(db: sqlite3.Connection, probe: str | None, start: int, size: int) -> 
         probe: Of this probe only, or None.
         start: From this step on.
         size: How long the file is, which bounds what can be in it.
+        wanted: The name of the probe's one field that is asked for, or None.
     """
     fields, kinds = names(db, "fields"), names(db, "kinds")
     lacking: dict[int, int] = dict(db.execute("SELECT step, fields FROM steps WHERE step >= ?", (start,)))
     query = (
-        "SELECT step, field, kind, checksum, iif(?1 IS NULL OR field IN (SELECT id FROM fields WHERE probe = ?1), "
-        "data, NULL) FROM rows WHERE step >= ?2 ORDER BY step, field"
+        "SELECT step, field, kind, checksum, iif(?1 IS NULL OR field IN (SELECT id FROM fields WHERE probe = ?1 AND "
+        "coalesce(name = ?3, 1)), data, NULL) FROM rows WHERE step >= ?2 ORDER BY step, field"
     )
     last = (FIRST, 0)
-    for step, field, kind, told, data in db.execute(query, (probe, start)):
+    for step, field, kind, told, data in db.execute(query, (probe, start, wanted)):
         try:
             (owner, name), what = fields[field], kinds[kind]
             lacking[step] -= 1
             if not last < (last := (step, field)):  # a damaged tree can lead to the same row again and again
                 raise ValueError("it is there twice")
-            if probe not in (None, owner):
+            if probe is not None and (owner != probe or wanted not in (None, name)):
                 continue
             if (size := size - len(data)) < 0:
                 raise ValueError("there is more data than the file can hold")
@@ -86,6 +90,25 @@ def probes(db: sqlite3.Connection) -> set[str]:
     if sum(counts.values()) != db.execute("SELECT coalesce(sum(fields), 0) FROM steps").fetchone()[0]:
         raise UnsoundError("values are lost")
     return {fields[field][0] for field in counts}
+
+
+def outline(db: sqlite3.Connection) -> Outline:
+    """The type, shape and steps of all values, from what stands beside the data, which is left unread."""
+    fields, kinds = names(db, "fields"), names(db, "kinds")
+    query = "SELECT field, kind, count(*), group_concat(step) FROM rows GROUP BY field, kind ORDER BY field"
+    found: Outline = {}
+    count = 0
+    for field, kind, number, steps in db.execute(query):
+        try:
+            (probe, name), (dtype, sides) = fields[field], kind_of(*kinds[kind])
+            at = np.unique(np.array(steps.split(","), dtype=np.int64))
+        except (KeyError, ValueError, OverflowError) as error:
+            raise UnsoundError(f"field {field!s:.20} is of no kind or step that can be: {error}") from error
+        found.setdefault(probe, {}).setdefault(name, []).append((np.broadcast_to(np.zeros((), dtype), sides), at))
+        count += number if len(at) == number else 0
+    if count != db.execute("SELECT coalesce(sum(fields), 0) FROM steps").fetchone()[0]:
+        raise UnsoundError("values are lost")
+    return found
 
 
 def last_step(db: sqlite3.Connection) -> int | None:

@@ -99,13 +99,16 @@ class Store:
                 )
         return {"step": np.array(list(rows))} | {name: np.stack([row[name] for row in rows.values()]) for name in names}
 
-    def rows(self, probe: str | None = None, *, start: int = checked.FIRST) -> dict[str, dict[int, Table]]:
+    def rows(
+        self, probe: str | None = None, field: str | None = None, *, start: int = checked.FIRST
+    ) -> dict[str, dict[int, Table]]:
         """Each row as it was written: probe name to step to field name to array, in the order of the steps.
 
         One query, and so one moment: where another process writes, all of a step is in it or nothing.
 
         Args:
             probe: Of this probe only; of all by default.
+            field: With this field of it only; with all by default.
             start: From this step on; SQLite's least integer, and so all, by default.
 
         Example:
@@ -116,9 +119,27 @@ class Store:
         """
         found: dict[str, dict[int, Table]] = {}
         with self._db.moment() as db:
-            for step, name, field, array in checked.values(db, probe, start, self._db.size):
-                found.setdefault(name, {}).setdefault(step, {})[field] = array
+            for step, owner, name, array in checked.values(db, probe, start, self._db.size, field):
+                found.setdefault(owner, {}).setdefault(step, {})[name] = array
         return found
+
+    def outline(self) -> checked.Outline:
+        """What the rows look like, without reading a number: what a data set must know before it is asked for any.
+
+        Returns:
+            Probe name to field name to pairs: an array of the stored type and shape, all zeros, that takes no memory;
+            and the steps whose rows have it so, rising.
+
+        Example:
+            >>> store = Store()
+            >>> for step in (0, 100):
+            ...     store.append(step, {"walk": {"losses": [2.5, 1.5, 0.5]}})
+            >>> [(like, steps)] = store.outline()["walk"]["losses"]
+            >>> like.dtype, like.shape, steps
+            (dtype('float64'), (3,), array([  0, 100]))
+        """
+        with self._db.moment() as db:
+            return checked.outline(db)
 
     def probes(self) -> list[str]:
         """The names of the probes that have rows."""

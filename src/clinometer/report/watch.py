@@ -13,7 +13,7 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from clinometer.dataset import store_file
+from clinometer.dataset.run import store_file
 from clinometer.labels import axes, series
 from clinometer.record.summary import headlines, number
 from clinometer.store import Store

@@ -1,0 +1,117 @@
+"""The finished runs of a study's folder, and the factors in which they differ."""
+
+import contextlib
+import hashlib
+import json
+import re
+import sqlite3
+from collections.abc import Generator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from clinometer.dataset.layouts import Layouts, Numbers, layouts
+from clinometer.store import Store
+
+RUN_NAME = re.compile(r"[0-9a-f]{16}")  # of a run's folder: a hash of its config
+_INTEGERS = range(-(2**63), 2**63)
+
+
+@dataclass(frozen=True)
+class Finished:
+    """A run that came to its end, by finishing or by diverging."""
+
+    folder: Path
+    config: dict[str, Any]
+    diverged_at: int | None
+    layouts: Layouts
+
+
+def is_study(path: Path) -> bool:
+    """Whether `path` is a study's folder, and not one run's."""
+    return (path / "runs").is_dir() and not (path / "rows.sqlite").is_file()
+
+
+def folders(study: Path) -> list[Path]:
+    """The folders of a study's runs, finished or not. What is called otherwise, or is a link elsewhere, is no run."""
+    found = (study / "runs").iterdir()
+    return sorted(path for path in found if RUN_NAME.fullmatch(path.name) and path.is_dir() and not path.is_symlink())
+
+
+def finished(study: Path) -> list[Finished]:
+    """The finished runs in the order of their factors' values, the first factor varying slowest.
+
+    Raises:
+        ValueError: if one cannot be read; the message names its folder.
+    """
+    found = [run for run in map(_finished, folders(study)) if run]
+    ranks = [np.unique(array(of), return_inverse=True)[1] for of in fields([run.config for run in found]).values()]
+    return [found[number] for number in np.lexsort(ranks[::-1])] if ranks else found
+
+
+@contextlib.contextmanager
+def reading(folder: Path) -> Generator[None]:
+    """Whatever is wrong with a run is said with its folder."""
+    try:
+        yield
+    except (ValueError, TypeError, LookupError, OSError, RecursionError, sqlite3.DatabaseError) as error:
+        raise ValueError(f"the run in {folder} cannot be read: {error}") from error
+
+
+def config_of(folder: Path) -> dict[str, Any]:
+    """The config of a run; ValueError if it is not the one that the folder is named by."""
+    config = json.loads((folder / "config.json").read_bytes())
+    key = hashlib.sha256(json.dumps(config, sort_keys=True).encode()).hexdigest()[:16]
+    if not isinstance(config, dict) or key != folder.name:
+        raise ValueError(f"config.json is not what the folder was named by: its hash is {key}; the file is damaged.")
+    return config
+
+
+def fields(configs: Sequence[Mapping[str, Any]]) -> dict[str, list[Any]]:
+    """Each field over all configs, as values of one type: truth values, integers, floats, or else text.
+
+    What is no number and no text, or mixed with others, becomes JSON; null, or a field that a config lacks, is None.
+
+    Example:
+        >>> fields([{"lr": 1, "norm": "batch"}, {"lr": 0.5, "norm": ["l1", 2]}, {"norm": None}])
+        {'lr': [1.0, 0.5, None], 'norm': ['batch', '["l1", 2]', None]}
+    """
+    names = dict.fromkeys(name for config in configs for name in config)
+    return {name: _alike([config.get(name) for config in configs]) for name in names}
+
+
+def array(values: Sequence[Any]) -> Numbers:
+    """One field's values as an array: None is NaN among numbers, and "" among text."""
+    if None not in values:
+        return np.array(values)
+    text = any(isinstance(value, str) for value in values)
+    return np.array([("" if text else np.nan) if value is None else value for value in values])
+
+
+def _finished(folder: Path) -> Finished | None:
+    """The run in a folder, or None if it has not ended."""
+    rows, marked = folder / "rows.sqlite", (folder / "done.json").is_file()
+    with reading(folder):
+        if not marked and not (rows.is_file() and rows.stat().st_size):
+            return None  # killed before its first row
+        store = Store(rows, read_only=True)
+        facts = store.meta
+        if not marked and "ended" not in facts:
+            return None
+        run = Finished(folder, config_of(folder), facts.get("diverged_at"), layouts(store))
+        store.close()
+        return run
+
+
+def _alike(values: Sequence[Any]) -> list[Any]:
+    given = [value for value in values if value is not None]
+    kinds = {type(value) for value in given}
+    if kinds == {int, float}:
+        return [None if value is None else float(value) for value in values]
+    if kinds in ({str}, {float}) or (kinds == {bool} and len(given) == len(values)):
+        return list(values)
+    if kinds == {int} and all(value in _INTEGERS for value in given):
+        return list(values)
+    return [value if value is None or isinstance(value, str) else json.dumps(value, sort_keys=True) for value in values]
