@@ -1,11 +1,12 @@
 """The finished runs of a study's folder, and the factors in which they differ."""
 
+import collections
 import contextlib
 import hashlib
 import json
 import re
 import sqlite3
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -61,25 +62,35 @@ def reading(folder: Path) -> Generator[None]:
 
 
 def config_of(folder: Path) -> dict[str, Any]:
-    """The config of a run; ValueError if it is not the one that the folder is named by."""
-    config = json.loads((folder / "config.json").read_bytes())
-    key = hashlib.sha256(json.dumps(config, sort_keys=True).encode()).hexdigest()[:16]
-    if not isinstance(config, dict) or key != folder.name:
-        raise ValueError(f"config.json is not what the folder was named by: its hash is {key}; the file is damaged.")
+    """The config of a run; ValueError if it is not what was written."""
+    written = (folder / "config.json").read_bytes()
+    if (folder / "done.json").is_file():
+        digest = json.loads((folder / "done.json").read_bytes())["files"]["config.json"]
+        if hashlib.sha256(written).hexdigest() != digest:
+            raise ValueError("config.json is not what was written: the file is damaged.")
+    config = json.loads(written)
+    if not isinstance(config, dict):
+        raise ValueError(f"config.json must hold an object; found {type(config).__name__}.")
     return config
 
 
 def fields(configs: Sequence[Mapping[str, Any]]) -> dict[str, list[Any]]:
     """Each field over all configs, as values of one type: truth values, integers, floats, or else text.
 
-    What is no number and no text, or mixed with others, becomes JSON; null, or a field that a config lacks, is None.
+    What a field holds by names are fields of their own, called by all names on the way where the last is not enough. A
+    list, or what is mixed with others, becomes JSON; null, or a field that a config lacks, is None.
 
     Example:
         >>> fields([{"lr": 1, "norm": "batch"}, {"lr": 0.5, "norm": ["l1", 2]}, {"norm": None}])
         {'lr': [1.0, 0.5, None], 'norm': ['batch', '["l1", 2]', None]}
+        >>> fields([{"seed": 0, "model": {"width": 8, "seed": 1}}])
+        {'seed': [0], 'width': [8], 'model.seed': [1]}
     """
-    names = dict.fromkeys(name for config in configs for name in config)
-    return {name: _alike([config.get(name) for config in configs]) for name in names}
+    flat = [dict(_leaves(config)) for config in configs]
+    paths = list(dict.fromkeys(path for config in flat for path in config))
+    ends = collections.Counter(path[-1] for path in paths)
+    names = {path: path[-1] if ends[path[-1]] == 1 else ".".join(path) for path in paths}
+    return {name: _alike([config.get(path) for config in flat]) for path, name in names.items()}
 
 
 def array(values: Sequence[Any]) -> Numbers:
@@ -103,6 +114,14 @@ def _finished(folder: Path) -> Finished | None:
         run = Finished(folder, config_of(folder), facts.get("diverged_at"), layouts(store))
         store.close()
         return run
+
+
+def _leaves(config: Mapping[str, Any], before: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Any]]:
+    for name, value in config.items():
+        if isinstance(value, dict):
+            yield from _leaves(value, (*before, name))
+        else:
+            yield (*before, name), value
 
 
 def _alike(values: Sequence[Any]) -> list[Any]:
