@@ -8,7 +8,7 @@ from cyclopts import App, CycloptsError, Parameter
 
 from clinometer.cli.common import console
 from clinometer.cli.papers import check_, list_, reproduce
-from clinometer.cli.results import report_, watch_
+from clinometer.cli.results import compare_, export_, merge_, report_, watch_
 
 app = App(
     name="clinometer",
@@ -19,6 +19,9 @@ app.command(reproduce)
 app.command(check_, name="check")
 app.command(report_, name="report")
 app.command(watch_, name="watch")
+app.command(export_, name="export")
+app.command(compare_, name="compare")
+app.command(merge_, name="merge")
 app.command(list_, name="list")
 
 

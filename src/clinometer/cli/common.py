@@ -20,7 +20,7 @@ def bad_input() -> Generator[None]:
     """What is wrong with the input is said before any work is spent, in one line and without a traceback."""
     try:
         yield
-    except (ValueError, OSError) as error:
+    except (ValueError, OSError, ImportError) as error:
         refuse(error)
 
 

@@ -1,15 +1,23 @@
-"""Commands on what is there already: `report` and `watch`. Nothing is trained."""
+"""Commands on what is there already: `report`, `watch`, `export`, `compare` and `merge`. Nothing is trained."""
 
 import contextlib
 from pathlib import Path
+from typing import Annotated, Literal
+
+from cyclopts import Parameter
+from rich.text import Text
 
 from clinometer.cli.common import bad_input, console, names, say_where, show_results, verified
 from clinometer.papers import PAPERS
 from clinometer.report.attached import report_run
 from clinometer.report.blocks import ranks_table
+from clinometer.report.compared import shown
 from clinometer.report.reports import report
 from clinometer.report.watch import watch
+from clinometer.study.compared import compare
 from clinometer.study.config import one_of
+from clinometer.study.exported import export
+from clinometer.study.merged import merge
 from clinometer.study.study import claim_folder, plan, study_facts
 
 
@@ -52,4 +60,78 @@ def watch_(path: Path, /, *, every: float = 2.0, once: bool = False) -> int:
     """
     with bad_input(), contextlib.suppress(KeyboardInterrupt):
         watch(path, console, every=every, once=once)
+    return 0
+
+
+def export_(
+    folder: Path,
+    /,
+    *,
+    to: Path,
+    kind: Annotated[Literal["parquet", "csv"], Parameter(name="--format")] = "parquet",
+) -> int:
+    """Write a study's runs and rows as tables: runs.parquet, and PROBE.parquet for each probe.
+
+    Parameters
+    ----------
+    folder
+        The study's folder, or one that a Recorder writes to. It is only read.
+    to
+        The folder to make.
+    kind
+        parquet, with arrays as nested lists; or csv, with a column per number, and without what is kept per unit.
+    """
+    with bad_input():
+        for name, rows in export(folder, to, kind).items():
+            console.print(Text(f"{to / name}: {rows} rows"), soft_wrap=True)
+    return 0
+
+
+def compare_(
+    one: Path,
+    other: Path,
+    /,
+    *,
+    quantity: Annotated[tuple[str, ...], Parameter(consume_multiple=True)] = (),
+) -> int:
+    """Compare the runs that two studies have in common: what is identical, and by how much the rest differs.
+
+    Parameters
+    ----------
+    one
+        A study's folder.
+    other
+        Another: from another machine, version or study.
+    quantity
+        What to compare, such as landscape.beta (its mean over steps) or train.loss:last; also :first, :min and :max.
+    """
+    with bad_input():
+        for part in shown(compare(one, other, quantity), one, other):
+            console.print(part, soft_wrap=isinstance(part, Text))
+    return 0
+
+
+def merge_(
+    *folders: Path,
+    to: Path,
+    keep: Literal["first"] | None = None,
+    stale: Literal["keep"] | None = None,
+) -> int:
+    """Put the finished runs of one study, made in several places, into one folder.
+
+    Parameters
+    ----------
+    folders
+        The study's folders. They are only read.
+    to
+        The folder to make.
+    keep
+        first: of runs of the same config with other rows take the first; otherwise that is an error.
+    stale
+        keep: take runs of differing code, data or versions; otherwise that is an error.
+    """
+    with bad_input():
+        found = merge(folders, to, keep_first=keep == "first", keep_stale=stale == "keep")
+        console.print(Text(f"{to}: {found}"), soft_wrap=True)
+        console.print(Text(f"Decide and draw again: clinometer report {to}"), soft_wrap=True)
     return 0
