@@ -4,6 +4,8 @@ import copy
 import itertools
 import json
 import math
+import pickle
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -88,7 +90,7 @@ def test_only_the_runs_that_are_used_are_read(tmp_path: Path) -> None:
     for folder in folders[2:]:
         (folder / "rows.sqlite").write_bytes(b"gone")
     assert data.p_x.sel(norm="batch").mean("seed").values.tolist() == [0.5]
-    with pytest.raises(ValueError, match=f"the run in .*({folders[2].name}|{folders[3].name}) cannot be read: .*store"):
+    with pytest.raises(ValueError, match=f"({folders[2].name}|{folders[3].name}).*not a clinometer store"):
         data.p_x.sel(norm="none").load()
 
 
@@ -97,11 +99,12 @@ def test_what_was_read_is_kept_and_writing_leaves_the_disk(tmp_path: Path) -> No
     [folder, other] = numbered(tmp_path, {"seed": 0}, {"seed": 1})
     before = (folder / "rows.sqlite").read_bytes()
     data = load(tmp_path)
-    twin = copy.deepcopy(data)
+    twin, sent = copy.deepcopy(data), pickle.dumps(data)
     data.p_x[0] = 7.0
     assert data.p_x.values.tolist() == [[7.0], [1.0]]
     assert twin.p_x.values.tolist() == [[0.0], [1.0]]
     assert (folder / "rows.sqlite").read_bytes() == before
+    assert pickle.loads(sent).p_x.values.tolist() == [[0.0], [1.0]]
     (other / "rows.sqlite").unlink()
     assert twin.p_x.sum() == 1.0
 
@@ -180,7 +183,11 @@ def test_unfinished_runs_are_left_out_and_counted(tmp_path: Path) -> None:
 def test_a_study_without_a_finished_run_is_empty(tmp_path: Path) -> None:
     """Not an error: it may have begun just now."""
     (tmp_path / "runs").mkdir()
-    assert load(tmp_path).sizes == {"run": 0, "step": 0}
+    with pytest.raises(ValueError, match="no store at"):
+        load(tmp_path)  # a folder called runs is no study
+    (tmp_path / "study.json").write_text("{}")
+    assert load(tmp_path).sizes["step"] == 0
+    assert load(tmp_path).attrs == {"runs": 0, "unfinished": 0}
     assert load(tmp_path, to="pandas").empty
 
 
@@ -197,7 +204,7 @@ def test_damage_is_said_with_the_runs_folder(tmp_path: Path, file: str, damage: 
         path.write_bytes(whole[: len(whole) // 2])
     else:
         path.write_bytes(json.dumps({"seed": 7}).encode())
-    with pytest.raises(ValueError, match=f"the run in .*{folder.name} cannot be read"):
+    with pytest.raises(ValueError, match=f"{folder.name}.*(is damaged|cannot be read)"):
         load(tmp_path).p_x.load()
 
 
@@ -220,3 +227,7 @@ def test_what_is_asked_for_is_checked(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="by must be 'factors' or 'runs'; found 'run'"):
         load(tmp_path, by="run")  # type: ignore[arg-type]
     assert load(folder).p_x.dims == ("step",), "one run of a study is a run"
+    shutil.copytree(folder, folder.with_name("0" * 16))
+    assert load(tmp_path).p_x.dims == ("run", "step")
+    with pytest.raises(ValueError, match="2 runs have 1 configs; pass by='runs'"):
+        load(tmp_path, by="factors")

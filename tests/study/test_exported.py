@@ -164,7 +164,7 @@ def test_nothing_is_half_written(tmp_path: Path, kind: Any) -> None:
     folders = [keep(tmp_path / "s", {"seed": seed}, {0: {"p": {"x": 1.0}}}) for seed in range(2)]
     with contextlib.closing(sqlite3.connect(folders[1] / "rows.sqlite")) as db, db:
         db.execute("UPDATE rows SET data = x'00'")
-    with pytest.raises(ValueError, match=f"the run in .*{folders[1].name} cannot be read"):
+    with pytest.raises(ValueError, match=f"{folders[1].name}/rows.sqlite is damaged"):
         export(tmp_path / "s", tmp_path / "out", kind)
     assert [path.name for path in tmp_path.iterdir()] == ["s"]
 

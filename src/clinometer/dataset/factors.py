@@ -5,7 +5,6 @@ import contextlib
 import hashlib
 import json
 import re
-import sqlite3
 from collections.abc import Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from clinometer.dataset.layouts import Layouts, Numbers, layouts
-from clinometer.store import Store
+from clinometer.store import DamagedError, Store
 
 RUN_NAME = re.compile(r"[0-9a-f]{16}")  # of a run's folder: a hash of its config
 _INTEGERS = range(-(2**63), 2**63)
@@ -31,8 +30,10 @@ class Finished:
 
 
 def is_study(path: Path) -> bool:
-    """Whether `path` is a study's folder, and not one run's."""
-    return (path / "runs").is_dir() and not (path / "rows.sqlite").is_file()
+    """Whether `path` is a study's folder, and not one run's; many a folder has a `runs/` that holds something else."""
+    if (path / "rows.sqlite").is_file() or not (path / "runs").is_dir():
+        return False
+    return (path / "study.json").is_file() or bool(folders(path))
 
 
 def folders(study: Path) -> list[Path]:
@@ -54,10 +55,12 @@ def finished(study: Path) -> list[Finished]:
 
 @contextlib.contextmanager
 def reading(folder: Path) -> Generator[None]:
-    """Whatever is wrong with a run is said with its folder."""
+    """Whatever is wrong with a run is said with its folder: ValueError. A failing disk is an OSError as ever."""
     try:
         yield
-    except (ValueError, TypeError, LookupError, OSError, RecursionError, sqlite3.DatabaseError) as error:
+    except DamagedError:
+        raise  # it names the file
+    except (ValueError, TypeError, LookupError, RecursionError, FileNotFoundError) as error:
         raise ValueError(f"the run in {folder} cannot be read: {error}") from error
 
 
@@ -67,7 +70,7 @@ def config_of(folder: Path) -> dict[str, Any]:
     if (folder / "done.json").is_file():
         digest = json.loads((folder / "done.json").read_bytes())["files"]["config.json"]
         if hashlib.sha256(written).hexdigest() != digest:
-            raise ValueError("config.json is not what was written: the file is damaged.")
+            raise DamagedError(f"{folder / 'config.json'} is damaged: it is not what was written.")
     config = json.loads(written)
     if not isinstance(config, dict):
         raise ValueError(f"config.json must hold an object; found {type(config).__name__}.")
@@ -103,15 +106,11 @@ def array(values: Sequence[Any]) -> Numbers:
 
 def _finished(folder: Path) -> Finished | None:
     """The run in a folder, or None if it has not ended."""
-    rows, marked = folder / "rows.sqlite", (folder / "done.json").is_file()
+    if not (folder / "done.json").is_file():
+        return None
     with reading(folder):
-        if not marked and not (rows.is_file() and rows.stat().st_size):
-            return None  # killed before its first row
-        store = Store(rows, read_only=True)
-        facts = store.meta
-        if not marked and "ended" not in facts:
-            return None
-        run = Finished(folder, config_of(folder), facts.get("diverged_at"), layouts(store))
+        store = Store(folder / "rows.sqlite", read_only=True)
+        run = Finished(folder, config_of(folder), store.meta.get("diverged_at"), layouts(store))
         store.close()
         return run
 

@@ -13,6 +13,7 @@ from clinometer.dataset import factors, run
 from clinometer.dataset.columns import Column, Coordinates, columns, coordinates, labelled
 from clinometer.dataset.factors import Finished, finished, reading
 from clinometer.dataset.layouts import Numbers
+from clinometer.extras import need
 from clinometer.store import Store
 
 _SPARSE = 4  # combinations of factors per run, above which runs get an axis of their own
@@ -81,7 +82,7 @@ def dataset(xarray: Any, path: Path, by: Literal["factors", "runs"] | None) -> A
     variables = {
         name: (
             (*frame.axes, *column.axes),
-            lazy(xarray, Variable(folders, frame, column, entries, column.fill(entries, cells))),
+            lazy(Variable(folders, frame, column, entries, column.fill(entries, cells))),
         )
         for name, column in found.items()
     }
@@ -107,8 +108,15 @@ def frame(pandas: Any, path: Path) -> Any:
     return pandas.concat(parts, ignore_index=True) if parts else pandas.DataFrame()
 
 
-def lazy(xarray: Any, variable: Variable) -> Any:
+def lazy(variable: Variable) -> Any:
     """The variable as xarray takes those of a file: read when it is used, then kept; writing to it leaves the disk."""
+    indexing = need("xarray.core.indexing", "export")
+    return indexing.MemoryCachedArray(indexing.CopyOnWriteArray(indexing.LazilyIndexedArray(on_disk(variable))))
+
+
+def on_disk(variable: Variable) -> Any:
+    """The variable as an array that xarray indexes."""
+    xarray = need("xarray", "export")
     indexing = xarray.core.indexing
 
     class OnDisk(xarray.backends.BackendArray):
@@ -118,7 +126,10 @@ def lazy(xarray: Any, variable: Variable) -> Any:
         def __getitem__(self, key: Any) -> Any:
             return indexing.explicit_indexing_adapter(key, self.shape, indexing.IndexingSupport.OUTER, variable.read)
 
-    return indexing.MemoryCachedArray(indexing.CopyOnWriteArray(indexing.LazilyIndexedArray(OnDisk())))
+        def __reduce__(self) -> Any:  # pickled for another process, which finds the files where they are
+            return on_disk, (variable,)
+
+    return OnDisk()
 
 
 def _frame(runs: list[Finished], values: Mapping[str, list[Any]], by: Literal["factors", "runs"] | None) -> Frame:
@@ -127,13 +138,16 @@ def _frame(runs: list[Finished], values: Mapping[str, list[Any]], by: Literal["f
     varying = {name: factors.array(of) for name, of in values.items() if len(set(map(repr, of))) > 1}
     sorted_out = {name: np.unique(of, return_inverse=True) for name, of in varying.items()}
     cells = math.prod(len(labels) for labels, _ in sorted_out.values())
-    if by == "runs" or (by is None and cells > _SPARSE * len(runs)):
-        places = {(number,): number for number in range(len(runs))}
-        return Frame({"run": keys}, places, {**varying, "diverged_at": diverged})
-    positions = np.array([of for _, of in sorted_out.values()]).T.reshape(len(runs), len(varying))
+    positions = np.array([of for _, of in sorted_out.values()], dtype=int).T.reshape(len(runs), len(varying))
     places = {tuple(map(int, position)): number for number, position in enumerate(positions)}
-    axes = {name: labels for name, (labels, _) in sorted_out.items()}
-    return Frame(axes, places, {"run": keys, "diverged_at": diverged})
+    apart = len(places) == len(runs)
+    if by == "factors" and not apart:
+        raise ValueError(f"{len(runs)} runs have {len(places)} configs; pass by='runs' to have each at its own place.")
+    if by == "factors" or (by is None and apart and cells <= _SPARSE * len(runs)):
+        axes = {name: labels for name, (labels, _) in sorted_out.items()}
+        return Frame(axes, places, {"run": keys, "diverged_at": diverged})
+    each = {(number,): number for number in range(len(runs))}
+    return Frame({"run": keys}, each, {**varying, "diverged_at": diverged})
 
 
 def _spread(frame: Frame, known: Numbers) -> Numbers:

@@ -11,11 +11,13 @@ from pathlib import Path
 from typing import Any
 
 from clinometer.dataset.factors import RUN_NAME
+from clinometer.store import DamagedError
 from clinometer.study.compared import parts_at, rows_of
 from clinometer.study.files import write_json
 from clinometer.study.folders import whole_folder
+from clinometer.study.run import FILES, is_done
 
-_FILES = ("config.json", "environment.json", "rows.sqlite", "done.json")  # all that a finished run has
+_FILES = (*FILES, "done.json")  # all that a finished run has
 _SAME = ("study", "scale", "bases")  # what makes two folders one study
 
 
@@ -63,7 +65,7 @@ def merge(folders: Sequence[Path], to: Path, *, keep_first: bool = False, keep_s
     said: dict[tuple[str, ...], tuple[str, Path]] = {}  # a part of a fingerprint to its value, and a run that has it
     with whole_folder(to) as merged:
         for run in (run for folder in folders for run in _runs(folder)):
-            if not (run / "done.json").exists():
+            if not is_done(run):
                 found.unfinished += 1
                 continue
             copy = merged / "runs" / (run.name if run.name not in taken else f"{run.name}.again")
@@ -104,11 +106,11 @@ def _copy(run: Path, to: Path) -> None:
     digests = {name: _copy_file(run / name, to / name) for name in _FILES}
     try:
         kept = json.loads((to / "done.json").read_bytes())["files"]
-        damaged = [name for name in _FILES[:-1] if digests[name] != kept[name]]
+        damaged = [name for name in FILES if digests[name] != kept[name]]
     except (ValueError, TypeError, LookupError, RecursionError):
         damaged = ["done.json"]
     if damaged:
-        raise ValueError(f"the run in {run} is damaged: {', '.join(damaged)} is not what was written.")
+        raise DamagedError(f"the run in {run} is damaged: {', '.join(damaged)} is not what was written.")
 
 
 def _copy_file(file: Path, to: Path) -> str:
