@@ -16,6 +16,7 @@ from stored import BASES, Runs, keep, study
 
 from clinometer import Store, load
 from clinometer.study.config import grid
+from clinometer.study.run import finish
 
 
 @pytest.fixture(scope="module")
@@ -206,6 +207,19 @@ def test_damage_is_said_with_the_runs_folder(tmp_path: Path, file: str, damage: 
         path.write_bytes(json.dumps({"seed": 7}).encode())
     with pytest.raises(ValueError, match=f"{folder.name}.*(is damaged|cannot be read)"):
         load(tmp_path).p_x.load()
+
+
+@pytest.mark.parametrize(
+    "config",
+    ['{"a":' * 900 + "1" + "}" * 900, '{"a":' + "[" * 9**5 + "]" * 9**5 + "}", "[1]", '{"a": ' + "9" * 5000 + "}"],
+)
+def test_a_hostile_config_is_refused_by_name(tmp_path: Path, config: str) -> None:
+    """Nested past Python's own depth, no object, and a number that takes forever: with a digest that is right."""
+    [folder] = numbered(tmp_path, {"seed": 0})
+    (folder / "config.json").write_text(config)
+    finish(folder)
+    with pytest.raises(ValueError, match=f"the run in .*{folder.name} cannot be read"):
+        load(tmp_path)
 
 
 def test_a_frame_has_a_row_per_run_and_step(digits: Runs) -> None:

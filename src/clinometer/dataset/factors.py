@@ -16,6 +16,8 @@ from clinometer.dataset.layouts import Layouts, Numbers, layouts
 from clinometer.store import DamagedError, Store
 
 RUN_NAME = re.compile(r"[0-9a-f]{16}")  # of a run's folder: a hash of its config
+_LONGEST = 2**24  # bytes of a JSON file
+_DEEPEST = 20
 _INTEGERS = range(-(2**63), 2**63)
 
 
@@ -65,15 +67,16 @@ def reading(folder: Path) -> Generator[None]:
 
 
 def config_of(folder: Path) -> dict[str, Any]:
-    """The config of a run; ValueError if it is not what was written."""
-    written = (folder / "config.json").read_bytes()
+    """The config of a run; ValueError if it is not what was written, or nothing that can be laid out in columns."""
+    written = _bytes(folder / "config.json")
     if (folder / "done.json").is_file():
-        digest = json.loads((folder / "done.json").read_bytes())["files"]["config.json"]
+        digest = json.loads(_bytes(folder / "done.json"))["files"]["config.json"]
         if hashlib.sha256(written).hexdigest() != digest:
             raise DamagedError(f"{folder / 'config.json'} is damaged: it is not what was written.")
     config = json.loads(written)
     if not isinstance(config, dict):
         raise ValueError(f"config.json must hold an object; found {type(config).__name__}.")
+    fields([config])  # what nests too deep fails here, where its folder is named
     return config
 
 
@@ -104,6 +107,15 @@ def array(values: Sequence[Any]) -> Numbers:
     return np.array([("" if text else np.nan) if value is None else value for value in values])
 
 
+def _bytes(path: Path) -> bytes:
+    """What a small file holds."""
+    with path.open("rb") as file:
+        found = file.read(_LONGEST + 1)
+    if len(found) > _LONGEST:
+        raise ValueError(f"{path.name} has more than {_LONGEST:,} bytes.")
+    return found
+
+
 def _finished(folder: Path) -> Finished | None:
     """The run in a folder, or None if it has not ended."""
     if not (folder / "done.json").is_file():
@@ -116,6 +128,8 @@ def _finished(folder: Path) -> Finished | None:
 
 
 def _leaves(config: Mapping[str, Any], before: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Any]]:
+    if len(before) > _DEEPEST:
+        raise ValueError(f"a config nests at most {_DEEPEST} objects; this one has more.")
     for name, value in config.items():
         if isinstance(value, dict):
             yield from _leaves(value, (*before, name))

@@ -13,6 +13,7 @@ import numpy as np
 
 from clinometer.dataset.factors import Finished, fields, finished, is_study, reading
 from clinometer.store import Store, Table
+from clinometer.study.files import read_json
 from clinometer.study.quantity import Quantity
 from clinometer.study.statistics import Interval, interval
 
@@ -192,10 +193,10 @@ def _versions(pairs: Sequence[Pair]) -> dict[str, tuple[str, str]]:
 
 def _environment(folder: Path) -> dict[str, str]:
     try:
-        said = json.loads((folder / "environment.json").read_bytes())
+        said = read_json(folder / "environment.json")
         flat = {name: value for name, value in said.items() if name in _VERSIONS and isinstance(value, str)}
         return flat | {name: str(value) for name, value in said.get("packages", {}).items()}
-    except (OSError, ValueError, AttributeError, RecursionError):
+    except (OSError, ValueError, AttributeError):
         return {}
 
 

@@ -1,7 +1,6 @@
 """What a study, or a run, found, as tables for other tools: one of its runs, and one per probe."""
 
 import contextlib
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +11,7 @@ from clinometer.dataset.factors import config_of, fields, finished, folders, is_
 from clinometer.dataset.layouts import Layout, Layouts, layouts
 from clinometer.dataset.run import store_file
 from clinometer.store import Store
+from clinometer.study.files import read_json
 from clinometer.study.folders import whole_folder
 from clinometer.study.tables import Kinds, Known, csv_rows, csv_runs, parquet_rows, parquet_runs
 
@@ -107,7 +107,7 @@ def _config(folder: Path) -> dict[str, Any]:
     """The config, if there is one and it is whole: a run killed at its start may have none."""
     try:
         return config_of(folder)
-    except (OSError, ValueError):
+    except (OSError, ValueError, TypeError, LookupError, RecursionError):
         return {}
 
 
@@ -141,9 +141,9 @@ def _rowwise(columns: Mapping[str, Sequence[Any]]) -> tuple[Sequence[Known], Kin
 def _environment(folder: Path) -> dict[str, str | None]:
     """The main versions, as far as they are known."""
     try:
-        said = json.loads((folder / "environment.json").read_bytes())
+        said = read_json(folder / "environment.json")
         found = {name: said.get(name) for name in _PLACES} | {n: said.get("packages", {}).get(n) for n in _PACKAGES}
-    except (OSError, ValueError, AttributeError, RecursionError):
+    except (OSError, ValueError, AttributeError):
         found = dict.fromkeys((*_PLACES, *_PACKAGES))
     return {name: None if value is None else str(value) for name, value in found.items()}
 

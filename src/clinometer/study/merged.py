@@ -1,7 +1,6 @@
 """One study, made in several places, in one folder: every run verified, copied whole, and there once."""
 
 import hashlib
-import json
 import os
 import shlex
 import shutil
@@ -13,7 +12,7 @@ from typing import Any
 from clinometer.dataset.factors import RUN_NAME
 from clinometer.store import DamagedError
 from clinometer.study.compared import parts_at, rows_of
-from clinometer.study.files import write_json
+from clinometer.study.files import read_json, write_json
 from clinometer.study.folders import whole_folder
 from clinometer.study.run import FILES, is_done
 
@@ -83,8 +82,8 @@ def merge(folders: Sequence[Path], to: Path, *, keep_first: bool = False, keep_s
 
 def _facts(folder: Path) -> dict[str, Any]:
     try:
-        return dict(json.loads((folder / "study.json").read_bytes()))
-    except (OSError, ValueError, TypeError, RecursionError) as error:
+        return read_json(folder / "study.json")
+    except (OSError, ValueError) as error:
         raise ValueError(f"{folder} holds no clinometer study: {error}.") from error
 
 
@@ -105,9 +104,9 @@ def _copy(run: Path, to: Path) -> None:
     to.mkdir(parents=True)
     digests = {name: _copy_file(run / name, to / name) for name in _FILES}
     try:
-        kept = json.loads((to / "done.json").read_bytes())["files"]
+        kept = read_json(to / "done.json")["files"]
         damaged = [name for name in FILES if digests[name] != kept[name]]
-    except (ValueError, TypeError, LookupError, RecursionError):
+    except (ValueError, TypeError, LookupError):
         damaged = ["done.json"]
     if damaged:
         raise DamagedError(f"the run in {run} is damaged: {', '.join(damaged)} is not what was written.")
@@ -142,10 +141,9 @@ def _settle(run: Path, earlier: Path, copy: Path, found: Merged, keep_first: boo
 def _check_fingerprint(run: Path, copy: Path, said: dict[tuple[str, ...], tuple[str, Path]]) -> None:
     """What a run's fingerprint says must be what others say of the same; of another data set they say nothing."""
     try:
-        fingerprint = json.loads((copy / "environment.json").read_bytes()).get("fingerprint", {})
-    except (ValueError, AttributeError, RecursionError) as error:
+        parts = dict(_leaves(read_json(copy / "environment.json").get("fingerprint", {})))
+    except (ValueError, RecursionError) as error:
         raise ValueError(f"{run / 'environment.json'} cannot be read: {error}") from error
-    parts = dict(_leaves(fingerprint))
     differing = {part: said[part] for part, value in parts.items() if part in said and said[part][0] != value}
     if differing:
         _, other = next(iter(differing.values()))
