@@ -185,3 +185,13 @@ def test_a_missing_library_is_said_with_its_extra(
     monkeypatch.setitem(sys.modules, library, None)
     with pytest.raises(ImportError, match=r"pip install 'clinometer\[export\]'"):
         load(tmp_path, to=library)  # type: ignore[arg-type]
+
+
+def test_shapes_that_differ_wildly_are_refused(tmp_path: Path) -> None:
+    """Two rows of 40 kB that as one array would take 400 MB, nearly all of it NaN."""
+    store = Store(tmp_path / "rows.sqlite")
+    store.append(0, {"p": {"x": np.zeros((1, 5_000))}})
+    store.append(1, {"p": {"x": np.zeros((5_000, 1))}})
+    store.close()
+    with pytest.raises(ValueError, match=r"p_x would be an array of \[2, 5000, 5000\], for 10,000 values"):
+        load(tmp_path)

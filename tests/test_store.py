@@ -265,6 +265,19 @@ def test_a_damaged_log_gives_an_earlier_moment_and_no_other_number(tmp_path: Pat
     assert len(found) > 2
 
 
+def test_an_impossible_length_is_damage(tmp_path: Path) -> None:
+    """SQLite reports it as a lack of memory, which it is not; found by changing bytes at random."""
+    path = small(tmp_path / "rows.sqlite", steps=20)
+    held, found = path.read_bytes(), set[str]()
+    leaf = 7 * 4096  # of `rows`; its cells are at the end
+    for at in range(leaf + 1500, leaf + 4000, 7):
+        path.write_bytes(held[:at] + b"\xff" * 100 + held[at + 100 :])
+        with pytest.raises(DamagedError) as caught, contextlib.closing(Store(path, read_only=True)) as store:
+            store.rows()
+        found.add(str(caught.value).partition("damaged: ")[2][:18])
+    assert "a value in it decl" in found
+
+
 def test_a_digest_is_of_the_rows_alone(tmp_path: Path) -> None:
     """Not of the order in which probes wrote, of what was dropped, or of what comes later; of each value, it is."""
     forth, back, other = Store(), Store(tmp_path / "rows.sqlite"), Store()

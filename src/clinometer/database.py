@@ -169,6 +169,9 @@ class Database:
             raise RuntimeError(f"{self.where} cannot be used: {error} Open it anew.") from error
         except (UnsoundError, UnicodeDecodeError) as error:
             raise self._damaged(error) from error
+        except MemoryError as error:
+            bytearray(LARGEST)  # fails again where there is no memory; SQLite says the same of impossible lengths
+            raise self._damaged("a value in it declares an impossible length") from error
         except sqlite3.Error as error:
             code = _code(error)
             if code in _DAMAGE:

@@ -1,6 +1,7 @@
 """Each field of some runs as an array with named axes, and where in it the numbers of a row go."""
 
 import dataclasses
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -10,6 +11,7 @@ import numpy as np
 from clinometer.dataset.layouts import Layouts, Numbers
 from clinometer.labels import NAMES, axes, is_name
 
+_DENSE = 2**24  # values: an array of so many is made, whatever share of it was measured
 _SHARED = (*NAMES, "size")  # axes that mean the same in every probe
 
 Entries = Sequence[Any] | Numbers
@@ -51,8 +53,15 @@ class Column:
         return np.array(np.nan if dtype.kind == "f" else 0, dtype)
 
     def placed(self, run: int, arrays: Mapping[int, Numbers], coordinates: Coordinates, fill: Numbers) -> Numbers:
-        """One run's arrays, by step, each at its place."""
-        whole = np.full(self.lengths(coordinates), fill, fill.dtype)
+        """One run's arrays, by step, each at its place; ValueError if hardly any of the whole was measured."""
+        lengths = self.lengths(coordinates)
+        measured = sum(piece.like.size * len(piece.entries[0]) for piece in self.pieces.get(run, ()))
+        if math.prod(lengths) > max(_DENSE, 1_000 * measured):
+            raise ValueError(
+                f"{self.probe}_{self.field} would be an array of {lengths}, for {measured:,} values that were "
+                "measured: its shapes differ too much between steps. Store(path).rows() has each row as it was written."
+            )
+        whole = np.full(lengths, fill, fill.dtype)
         for piece in self.pieces.get(run, ()):
             stack = np.stack([arrays[int(step)] for step in piece.entries[0]])
             places = zip(piece.entries, self.axes, strict=True)

@@ -116,7 +116,7 @@ def _dataset(name: str, train: Part, test: Part) -> Dataset:
 
 
 def _decoded(folder: Path, part: str) -> Part:
-    files = sorted(folder.glob(f"{part}*.parquet"))
+    files = sorted(file for file in folder.glob(f"{part}*.parquet") if file.is_file())
     if not files:
         found = ", ".join(sorted(p.name for p in folder.iterdir())[:6]) or "nothing"
         raise ValueError(f"no {part}*.parquet in {str(folder)!r}; found {found}. Pass the folder that holds them.")

@@ -67,6 +67,8 @@ def read_json(path: Path) -> dict[str, Any]:
         DamagedError: if it holds anything else, or is larger than 16 MiB.
         OSError: if it cannot be read.
     """
+    if not path.is_file():  # a pipe would never end
+        raise FileNotFoundError(f"no file {path}.")
     with path.open("rb") as file:
         held = file.read(_LONGEST + 1)
     try:
