@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from clinometer import Store
-from clinometer.study import data
+from clinometer.study import data, run
 from clinometer.study.files import read_json, write_json
 
 
@@ -55,6 +55,12 @@ def make_json(path: Path) -> None:
     write_json(path, {"lr": 0.1, "norm": "batch", "seed": 3, "nested": {"a": [1, None, "é"]}})
 
 
+def make_done(path: Path) -> None:
+    for name in run.FILES:
+        (path.parent / name).write_text(f"the {name} of a run")
+    run.finish(path.parent)
+
+
 IMAGES = np.random.default_rng(0).integers(0, 256, (3, 3, 32, 32), dtype=np.uint8)
 
 
@@ -85,6 +91,8 @@ LOADERS = {
     "store": Loader("rows.sqlite", make_store, load_store, equal, 800),
     # JSON has no checksum: whether it is what was written, done.json says. Here: an object, or refused.
     "json": Loader("study.json", make_json, read_json, lambda found, _: isinstance(found, dict)),
+    # It names the digests of three files that are whole: changed, it may say so, or be refused.
+    "done": Loader("done.json", make_done, lambda path: run.verify(path.parent), equal),
     # Its reader is called by one that takes any exception for damage, and makes the cache anew.
     "cache": Loader(
         *("cifar10.npz", make_cache, load_arrays(data._cached), equal),

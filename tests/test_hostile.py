@@ -50,6 +50,7 @@ def test_a_changed_file_is_read_right_or_refused(name: str, tmp_path_factory: py
     path.parent.mkdir()
     loader.make(path)
     held, truth = path.read_bytes(), loader.load(path)
+    there = {each.name for each in path.parent.iterdir()}
     assert loader.right(loader.load(path), truth)
     refused: set[bool] = set()
 
@@ -73,7 +74,7 @@ def test_a_changed_file_is_read_right_or_refused(name: str, tmp_path_factory: py
             assert loader.right(found, truth)
             refused.add(False)
         assert [each.name for each in folder.iterdir()] == ["inner"]
-        assert {each.name.removesuffix("-wal").removesuffix("-shm") for each in path.parent.iterdir()} == {loader.file}
+        assert {each.name.removesuffix("-wal").removesuffix("-shm") for each in path.parent.iterdir()} == there
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
