@@ -24,7 +24,10 @@ from clinometer.study.executors import run_all
 from clinometer.study.run import is_done, run_folder, verify
 
 CONFIGS = [
-    *grid(Config(width=1 / 16, steps=60, measure_every=12, test_every=30, batch_size=128, norm="noisy_batch"), seed=range(3)),
+    *grid(
+        Config(width=1 / 16, steps=60, measure_every=12, test_every=30, batch_size=128, norm="noisy_batch"),
+        seed=range(3),
+    ),
     *grid(Config(width=1 / 16, steps=60, measure_every=12, test_every=30, batch_size=128, momentum=0.9), seed=range(3)),
     *grid(Config(data="gaussian", model="dln", lr=1e-6, batch_size=60, steps=200, measure_every=50), seed=range(2)),
 ]

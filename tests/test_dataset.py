@@ -193,5 +193,5 @@ def test_shapes_that_differ_wildly_are_refused(tmp_path: Path) -> None:
     store.append(0, {"p": {"x": np.zeros((1, 5_000))}})
     store.append(1, {"p": {"x": np.zeros((5_000, 1))}})
     store.close()
-    with pytest.raises(ValueError, match=r"p_x would be an array of \[2, 5000, 5000\], for 10,000 values"):
+    with pytest.raises(ValueError, match=r"p_x would be an array of \(2, 5000, 5000\), for 10,000 values"):
         load(tmp_path)

@@ -133,16 +133,13 @@ class Recorder:
         return "\n".join([summary(self.store), *map(str, self._budgets)])
 
     def state_dict(self) -> dict[str, Any]:
-        """What the recorder knows between two steps, as numbers and text, for a checkpoint of the run.
-
-        A run that goes on makes its recorder with `start=state["index"]`, and hands it `load_state_dict(state)`.
-        """
+        """What it knows between two steps, as JSON takes it; a run that goes on says `start=state["index"]`, and loads it."""
         if self.ranks.is_first:
             self._settle()
         if self._attempt:
             raise ValueError(f"step {self._attempt.index} has begun and is not over; take checkpoints between steps.")
         known = {"index": self.index, "usual": self._footsteps.usual, "largest": self._largest}
-        return known | {"said": sorted(self._said), "budgets": [budget.state_dict() for budget in self._budgets]}
+        return known | {"said": sorted(self._said), "budgets": [each.state_dict() for each in self._budgets]}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Go on from where `state_dict` was called; rows from there on are dropped."""

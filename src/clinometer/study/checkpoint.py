@@ -100,7 +100,7 @@ class Keeper:
                 self.found = _read(file)
                 self._check_rows(self.found, file)
                 return self.found
-            except DamagedError as error:
+            except ValueError as error:
                 self.found = None
                 warnings.warn(f"{error} The run goes on from an earlier checkpoint, or from its start.", stacklevel=2)
         return None
@@ -178,14 +178,20 @@ def _unpacked(value: Any, tensors: dict[str, Tensor]) -> Any:
 
 
 def _read(file: Path) -> Checkpoint:
-    data = file.read_bytes()
-    if file.stem.partition("-")[2] != _digest(data):
-        raise DamagedError(f"the checkpoint {file} is damaged: its bytes are not those that its name was made from.")
-    length = int.from_bytes(data[:8], "little")
-    header = json.loads(data[8 : 8 + length])
-    tensors = need("safetensors.torch", "studies").load(data)
-    facts = _unpacked(json.loads(header["__metadata__"]["clinometer"]), tensors)
-    return Checkpoint(**facts | {"rng": RngState(**facts["rng"])})
+    """What `Keeper.save` wrote; DamagedError if it is anything else."""
+    try:
+        data = file.read_bytes()
+        if file.stem.partition("-")[2] != _digest(data):
+            raise ValueError("its bytes are not those that its name was made from")
+        length = int.from_bytes(data[:8], "little")
+        header = json.loads(data[8 : 8 + length])
+        tensors = need("safetensors.torch", "studies").load(data)
+        facts = _unpacked(json.loads(header["__metadata__"]["clinometer"]), tensors)
+        return Checkpoint(**facts | {"rng": RngState(**facts["rng"])})
+    except ImportError:
+        raise
+    except Exception as error:  # nobody but a forger gets beyond the digest, and a forger anywhere
+        raise DamagedError(f"the checkpoint {file} is damaged: {error}.") from error
 
 
 def _digest(data: bytes) -> str:

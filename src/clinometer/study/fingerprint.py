@@ -100,8 +100,4 @@ def _digest(tree: ast.Module) -> str:
 
 @functools.cache
 def _data(name: str) -> str:
-    dataset = DATASETS[name]()
-    digest = hashlib.sha256()
-    for tensor in (dataset.train_images, dataset.train_labels, dataset.test_images, dataset.test_labels):
-        digest.update(tensor.contiguous().numpy().data)
-    return digest.hexdigest()[:16]
+    return DATASETS[name]().digest
