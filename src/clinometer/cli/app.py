@@ -7,6 +7,7 @@ from typing import Annotated
 from cyclopts import App, CycloptsError, Parameter
 
 from clinometer.cli.common import console
+from clinometer.cli.own import run_
 from clinometer.cli.papers import check_, list_, reproduce
 from clinometer.cli.results import compare_, export_, merge_, report_, watch_
 
@@ -16,6 +17,7 @@ app = App(
     suppress_keyboard_interrupt=False,  # `main` says what an interruption costs: nothing that is done
 )
 app.command(reproduce)
+app.command(run_, name="run")
 app.command(check_, name="check")
 app.command(report_, name="report")
 app.command(watch_, name="watch")

@@ -8,7 +8,7 @@ from cyclopts import Parameter
 from rich.text import Text
 
 from clinometer.cli.common import console, refuse, say_where, show_results, verified
-from clinometer.report.reports import arm_name, report, seeds_said
+from clinometer.report.reports import report
 from clinometer.report.terminal import progress
 from clinometer.study.executors import Failure, run_all
 from clinometer.study.pool import Cores, Pool, slots
@@ -59,9 +59,7 @@ def make(planned: Plan, folder: Path, command: str, making: Making) -> int:
     console.print(Text.assemble((study.title, "bold"), f"\n{study.source}"))
     failures: list[Failure] = []
     if planned.configs:
-        console.print(
-            f"Scale {planned.scale}: {study.scales[planned.scale].about}; {seeds_said(planned)}", highlight=False
-        )
+        console.print(planned.about, highlight=False)
         try:
             failures = _run(planned, folder, making)
         except StaleRunsError as error:
@@ -69,7 +67,7 @@ def make(planned: Plan, folder: Path, command: str, making: Making) -> int:
     results = report(planned, folder, command, failures)
     show_results(results)
     for failure in failures:
-        name = f"{arm_name(failure.config, planned)}, seed {failure.config.seed}"
+        name = f"{planned.name_of(failure.config)}, seed {failure.config.seed}"
         log = f" (see {failure.log})" if failure.log.is_file() else ""
         console.print(Text.assemble(("failed: ", "red"), f"{name}: {failure.reason}{log}"))
     say_where(folder)

@@ -1,8 +1,10 @@
 """Commands on what is there already: `report`, `watch`, `export`, `compare` and `merge`. Nothing is trained."""
 
 import contextlib
+import json
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from cyclopts import Parameter
 from rich.text import Text
@@ -18,7 +20,10 @@ from clinometer.study.compared import compare
 from clinometer.study.config import one_of
 from clinometer.study.exported import export
 from clinometer.study.merged import merge
-from clinometer.study.study import claim_folder, plan, study_facts
+from clinometer.study.own.study import restored
+from clinometer.study.study import Study, claim_folder, plan, study_facts
+
+_LONGEST = 2**24  # bytes of claims.json
 
 
 def report_(folder: Path, /) -> int:
@@ -37,13 +42,22 @@ def report_(folder: Path, /) -> int:
         return 0
     with bad_input():
         facts = study_facts(folder)
-        study = PAPERS[one_of("paper", str(facts.get("study")), PAPERS)]()
-        planned = plan(study, str(facts.get("scale")), names(facts.get("only", "")), facts.get("seeds"))
+        planned = plan(_study(folder, facts), str(facts.get("scale")), names(facts.get("only", "")), facts.get("seeds"))
         claim_folder(folder, planned, facts)
     results = report(planned, folder, facts.get("command", "unknown"))
     show_results(results)
     say_where(folder)
     return 0 if verified(results.theorems) else 1
+
+
+def _study(folder: Path, facts: Mapping[str, Any]) -> Study:
+    """A paper's, or the one that the folder describes; no model or data of anybody's is imported."""
+    if "declared" not in facts:
+        return PAPERS[one_of("paper", str(facts.get("study")), PAPERS)]()
+    rows: Any = []
+    with contextlib.suppress(OSError, ValueError, RecursionError), (folder / "claims.json").open("rb") as file:
+        rows = json.loads(file.read(_LONGEST))
+    return restored(facts, rows).study()
 
 
 def watch_(path: Path, /, *, every: float = 2.0, once: bool = False) -> int:

@@ -41,6 +41,9 @@ class Page:
     settings: Mapping[str, Any]
     environment: Mapping[str, Any]
     theorems: Sequence[Mapping[str, Any]] = ()
+    finals: Mapping[str, Mapping[str, str]] = field(
+        default_factory=dict[str, dict[str, str]]
+    )  # arm to quantity to value
     missing: Sequence[str] = ()  # what could not be made, and why
     ranks: Mapping[str, Sequence[Rank]] = field(default_factory=dict)  # what a share means -> blocks, the worst first
 
@@ -58,6 +61,7 @@ def write(page: Page, folder: Path) -> Path:
         *(f"<p class=fails>{_text(reason)}</p>" for reason in page.missing),
         *(["<h2>Claims</h2>" + _claims(page.claims)] if page.claims else []),
         *(_trained(page) if page.arms else []),
+        *(["<h2>At the end</h2>" + _finals(page.finals)] if page.finals else []),
         *(f"<h2>Blocks</h2><p>{_text(meaning)}.</p>{_ranks(rows)}" for meaning, rows in page.ranks.items()),
         *(["<h2>Figures</h2>"] if page.figures else []),
         *(_figure(name, figure, folder) for name, figure in page.figures.items()),
@@ -141,6 +145,15 @@ def _arms(arms: Sequence[Arm]) -> str:
     return f"<table>{head}{body}</table>"
 
 
+def _finals(finals: Mapping[str, Mapping[str, str]]) -> str:
+    names = dict.fromkeys(name for values in finals.values() for name in values)
+    head = "".join(f"<th>{_text(arm)}" for arm in finals)
+    rows = [[name, *(of.get(name, "–") for of in finals.values())] for name in names]
+    body = "".join(f"<tr>{''.join(f'<td>{_text(cell)}</td>' for cell in row)}</tr>" for row in rows)
+    about = "At the last step at which each was looked at: mean [95% interval over seeds]; means over layers."
+    return f"<p>{about}</p><div class=wide><table><tr><th>{head}</tr>{body}</table></div>"
+
+
 def _ranks(rows: Sequence[Rank]) -> str:
     head = "<tr><th>block<th>last<th>highest<th>at step<th>first above 1 at step</tr>"
     body = "".join(f"<tr>{''.join(f'<td>{_text(value)}</td>' for value in rank_texts(rank))}</tr>" for rank in rows)
@@ -177,6 +190,7 @@ h1 {{ line-height: 1.2; }} h2 {{ margin-top: 2.5rem; }}
 table {{ border-collapse: collapse; width: 100%; }}
 td, th {{ text-align: left; vertical-align: top; padding: .4rem .7rem; border-bottom: 1px solid #ddd; }}
 pre {{ background: #f4f4f4; padding: .7rem 1rem; overflow-x: auto; }}
+.wide {{ overflow-x: auto; }}
 ul {{ margin: .3rem 0; padding-left: 1.2rem; }} small, figcaption, summary {{ color: #555; }}
 figure {{ margin: 0 0 3rem; }} img {{ max-width: 100%; }}
 .beside {{ color: #555; font-size: smaller; margin: .3rem 0 0; }}

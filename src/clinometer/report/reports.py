@@ -11,13 +11,14 @@ import numpy as np
 
 from clinometer.report import page
 from clinometer.report.figures import save
+from clinometer.report.finals import finals
 from clinometer.study.claims import decided
-from clinometer.study.config import GAUSSIAN, Config
+from clinometer.study.config import Config, RunConfig
 from clinometer.study.environment import environment
 from clinometer.study.executors import Failure
 from clinometer.study.files import read_json, write_json
 from clinometer.study.run import run_folder
-from clinometer.study.study import Plan
+from clinometer.study.study import Exhibit, Plan
 from clinometer.study.table import Runs
 from clinometer.study.theorem import check, rows
 from clinometer.study.trained import final_accuracy, left_chance
@@ -47,23 +48,26 @@ def report(plan: Plan, folder: Path, command: str, failures: list[Failure] | Non
     write_json(folder / "theorems.json", theorems)
     exhibits = {name: plan.study.exhibits[name] for name in plan.exhibits}
     with np.errstate(divide="ignore", invalid="ignore"):  # what diverged leaves gaps
-        figures = {n: e.draw(runs, plan.bases) for n, e in exhibits.items() if _has_all(runs, e.arms(plan.bases))}
+        figures = {
+            name: exhibit.draw(runs, plan.bases) for name, exhibit in exhibits.items() if _fit(runs, exhibit, plan)
+        }
     for name, figure in figures.items():
         save(figure, folder / "figures" / name)
     missing = _unfinished(len(runs.configs), len(plan.configs))
     missing += [f"{name} is not drawn: an arm of it has no finished run." for name in exhibits if name not in figures]
-    missing += [f"A run failed ({arm_name(f.config, plan)}, seed {f.config.seed}): {f.reason}" for f in failures or []]
+    missing += [f"A run failed ({plan.name_of(f.config)}, seed {f.config.seed}): {f.reason}" for f in failures or []]
     page.write(
         page.Page(
             title=plan.study.title,
             source=plan.study.source,
-            about=f"Scale: {plan.scale} ({plan.study.scales[plan.scale].about}); {seeds_said(plan)}.",
+            about=f"{plan.about}.",
             command=command,
             claims=claims,
             theorems=theorems,
             arms=[_arm(runs, arm, plan) for arm in runs.arms],
             figures=figures,
-            settings={name: _settings(plan.bases[name]) for name in plan.used},
+            finals=finals(runs, plan, plan.study.recorded),
+            settings={name: _settings(plan, name) for name in plan.used},
             environment=_environment(runs),
             missing=missing,
         ),
@@ -72,8 +76,11 @@ def report(plan: Plan, folder: Path, command: str, failures: list[Failure] | Non
     return Results(claims, theorems)
 
 
-def _has_all(runs: Runs, arms: list[Config]) -> bool:
-    """Whether the arms on each data set have a seed in common, so that they can be compared."""
+def _fit(runs: Runs, exhibit: Exhibit, plan: Plan) -> bool:
+    """Whether the arms on each data set have a seed in common, to be compared by; or any has one, if that will do."""
+    arms = exhibit.arms(plan.bases)
+    if not exhibit.whole:
+        return any(runs.seeds(arm) for arm in arms)
     return all(runs.seeds(*(arm for arm in arms if arm.data == data)) for data in {arm.data for arm in arms})
 
 
@@ -86,40 +93,28 @@ def _unfinished(done: int, planned: int) -> list[str]:
     ]
 
 
-def arm_name(config: Config, plan: Plan) -> str:
-    """What sets an arm apart: its base, its norm, its learning rate, and whatever else differs from the base."""
-    name = plan.base_of(config)
-    facts, base = dataclasses.asdict(config), dataclasses.asdict(plan.bases[name])
-    told = [f for f in facts if f != "seed" and (f in ("norm", "lr") or facts[f] != base[f])]
-    return ", ".join([name, *(f"{f} {facts[f]}" for f in told)])
+def _settings(plan: Plan, name: str) -> dict[str, Any]:
+    return {fact: value for fact, value in plan.bases[name].facts().items() if fact not in (*plan.study.told, "seed")}
 
 
-def seeds_said(plan: Plan) -> str:
-    """How many seeds an arm has, base by base."""
-    return ", ".join(f"{plan.seeds[name]} seeds ({name})" for name in plan.used) or "nothing to run"
-
-
-def _settings(base: Config) -> dict[str, Any]:
-    return {name: value for name, value in dataclasses.asdict(base).items() if name not in ("norm", "seed")}
-
-
-def _arm(runs: Runs, arm: Config, plan: Plan) -> page.Arm:
+def _arm(runs: Runs, arm: RunConfig, plan: Plan) -> page.Arm:
     losses = runs.values(arm, "train", "loss")[:, [0, -1]]
     told = page.Arm(
-        name=arm_name(arm, plan),
+        name=plan.name_of(arm),
         seeds=len(losses),
         diverged=runs.diverged(arm),
         loss=f"{np.mean(losses[:, 0]):.3g} → {np.mean(losses[:, 1]):.3g}",
     )
-    if arm.data == GAUSSIAN:
+    if "accuracy" not in runs.row(arm, "train"):
+        return told
+    told = dataclasses.replace(told, accuracy=_percent(final_accuracy(runs, arm)))
+    if "accuracy" in runs.row(arm, "test"):
+        told = dataclasses.replace(told, test=_percent(np.nan_to_num(runs.values(arm, "test", "accuracy")[:, -1])))
+    if not isinstance(arm, Config):  # how many classes there are is not known
         return told
     left = left_chance(runs, arm)
-    return dataclasses.replace(
-        told,
-        accuracy=_percent(final_accuracy(runs, arm)),
-        test=_percent(np.nan_to_num(runs.values(arm, "test", "accuracy")[:, -1])),
-        left_chance=", ".join("never: dead" if np.isinf(step) else f"{step:.0f}" for step in left),
-    )
+    words = ", ".join("never: dead" if np.isinf(step) else f"{step:.0f}" for step in left)
+    return dataclasses.replace(told, left_chance=words)
 
 
 def _percent(values: Any) -> str:

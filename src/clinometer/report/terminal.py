@@ -10,7 +10,6 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from clinometer.study.config import Config
 from clinometer.study.executors import Progress
 
 _COLOURS = {"holds": "green", "fails": "red", "undecided": "yellow", "verified": "green", "failed": "red"}
@@ -58,7 +57,7 @@ def line(now: Progress) -> str:
     if made and left:
         text += f", {60 * made / now.seconds:.1f} a minute, {_clock(left * now.seconds / made)} left"
     if now.running:
-        text += "; in work: " + ", ".join(_short(config) for config in now.running)
+        text += "; in work: " + ", ".join(config.short() for config in now.running)
     return text
 
 
@@ -67,7 +66,7 @@ def claims_table(rows: Sequence[Mapping[str, Any]]) -> Table:
     table = Table(show_lines=True, title_justify="left")
     table.add_column("claim")
     table.add_column("verdict")
-    table.add_column("what the paper says; what was measured: mean [95% interval over seeds]", ratio=1)
+    table.add_column("what is said; what was measured: mean [95% interval over seeds]", ratio=1)
     for row in rows:
         measured = Text(row["statement"])
         for part in row["parts"]:
@@ -140,7 +139,3 @@ def interval_text(part: Mapping[str, Any]) -> str:
 
 def _clock(seconds: float) -> str:
     return f"{int(seconds) // 60}:{int(seconds) % 60:02d}"
-
-
-def _short(config: Config) -> str:
-    return f"{config.norm} lr {config.lr:g} seed {config.seed}"

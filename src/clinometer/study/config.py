@@ -1,4 +1,7 @@
-"""The config of one run: everything that decides its numbers, and nothing else."""
+"""The config of one run: everything that decides its numbers, and nothing else.
+
+`RunConfig` is what all have, `Config` a run of a paper's study; a study of one's own has `recipe.Recipe`.
+"""
 
 import dataclasses
 import difflib
@@ -19,8 +22,41 @@ GAUSSIAN = "gaussian"  # inputs and a linear map drawn from the seed; batch_size
 
 
 @dataclass(frozen=True)
-class Config:
-    """One training run with the instrument on. Two equal configs are one run.
+class RunConfig:
+    """One training run with the instrument on: what configs of any kind have. Two equal configs are one run.
+
+    Its fields are JSON: `config.json` is their `dataclasses.asdict`.
+    """
+
+    data: str = "digits"
+    model: str = ""
+    batch_size: int = 128
+    steps: int = 150
+    seed: int = 0  # weights, batches and noise; equal seeds start from equal weights where their shapes are the same
+    measure_every: int = 10  # steps between measurements of the landscape
+    test_every: int = 10  # steps between passes over the test set
+
+    @property
+    def key(self) -> str:
+        """A name for the run's folder: a hash of the config."""
+        text = json.dumps(self._identity(), sort_keys=True)
+        return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+    def facts(self) -> dict[str, Any]:
+        """What a reader is told of it: name to value."""
+        return dataclasses.asdict(self)
+
+    def short(self) -> str:
+        """What a line of progress calls it."""
+        return f"seed {self.seed}"
+
+    def _identity(self) -> dict[str, Any]:
+        return dataclasses.asdict(self)
+
+
+@dataclass(frozen=True)
+class Config(RunConfig):
+    """A run of a paper's study: a network that this package knows, on data that it knows.
 
     Example:
         >>> Config(norm="bacth")                                  # doctest: +ELLIPSIS
@@ -29,17 +65,11 @@ class Config:
         ValueError: no norm 'bacth'; there are none, batch, ... Did you mean 'batch'?
     """
 
-    data: str = "digits"  # a row of DATASETS, or GAUSSIAN
-    model: str = "vgg_digits"  # a row of PLANS, or of READINGS
+    model: str = "vgg_digits"  # a row of PLANS, or of READINGS; `data` is one of DATASETS, or GAUSSIAN
     width: float = 1.0  # factor on every layer's channels
     norm: str = "batch"  # a row of NORMS
     lr: float = 0.1
     momentum: float = 0.0
-    batch_size: int = 128
-    steps: int = 150
-    seed: int = 0  # weights, batches and noise; equal seeds start from equal weights whatever the norm
-    measure_every: int = 10  # steps between measurements of the landscape
-    test_every: int = 10  # steps between passes over the test set
 
     def __post_init__(self) -> None:
         for field in dataclasses.fields(self):
@@ -58,11 +88,25 @@ class Config:
                 f"found {self.data!r} with {self.model!r}."
             )
 
-    @property
-    def key(self) -> str:
-        """A name for the run's folder: a hash of the config."""
-        text = json.dumps(dataclasses.asdict(self), sort_keys=True)
-        return hashlib.sha256(text.encode()).hexdigest()[:16]
+    def short(self) -> str:
+        """What a line of progress calls it."""
+        return f"{self.norm} lr {self.lr:g} seed {self.seed}"
+
+
+def said(value: Any) -> str:
+    """A value as a reader is told it: the last name of an import path, numbers without zeros that say nothing.
+
+    Example:
+        >>> said(0.10), said(1.0), said(None), said("torch.optim:SGD"), said((32, 32))
+        ('0.1', '1', 'none', 'SGD', '[32, 32]')
+    """
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, float):
+        return f"{value:g}"
+    if isinstance(value, tuple):
+        return f"[{', '.join(said(each) for each in value)}]"
+    return "none" if value is None else str(value).rpartition(":")[2]
 
 
 Bases = Mapping[str, Config]  # what the runs of a study share unless an arm says otherwise, one per data set

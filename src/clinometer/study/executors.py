@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from clinometer.study.children import Task
-from clinometer.study.config import Config
+from clinometer.study.config import RunConfig
 from clinometer.study.environment import environment
 from clinometer.study.files import write_whole
 from clinometer.study.fingerprint import fingerprint
@@ -30,7 +30,7 @@ class Progress:
     done: int  # of them, those found done at the start included
     found: int  # done before the study began
     failed: int
-    running: tuple[Config, ...]  # those that other processes make included
+    running: tuple[RunConfig, ...]  # those that other processes make included
     seconds: float  # since the study began
 
 
@@ -38,13 +38,13 @@ class Progress:
 class Failure:
     """A run that ended without a result."""
 
-    config: Config
+    config: RunConfig
     reason: str  # the last line of its traceback, or the signal that killed it
     log: Path  # the whole of it
 
 
 def run_all(
-    configs: Sequence[Config],
+    configs: Sequence[RunConfig],
     study: Path,
     *,
     jobs: int | None = None,
@@ -110,12 +110,12 @@ class _Work:
     found: int
     waiting: deque[Group] = field(default_factory=deque[Group])
     running: set[Group] = field(default_factory=set[Group])
-    elsewhere: list[Config] = field(default_factory=list[Config])  # another process makes them
+    elsewhere: list[RunConfig] = field(default_factory=list[RunConfig])  # another process makes them
     failures: list[Failure] = field(default_factory=list[Failure])
     done: int = 0
     began: float = field(default_factory=time.monotonic)
 
-    def make(self, missing: list[Config], report: Callable[[Progress], None]) -> list[Failure]:
+    def make(self, missing: list[RunConfig], report: Callable[[Progress], None]) -> list[Failure]:
         self.waiting.extend(groups(missing))
         while self.waiting or self.running or self.elsewhere:
             self._begin()

@@ -8,31 +8,38 @@ import ast
 import functools
 import hashlib
 import importlib.util
-from collections.abc import Iterator, Mapping
+import json
+import sysconfig
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import torch
+from torch import Tensor
 
-from clinometer.study.config import Config
+from clinometer.study.config import RunConfig
 from clinometer.study.data import DATASETS
+from clinometer.study.own.recipe import Recipe
+from clinometer.study.own.training import Call, calls, data_of
+from clinometer.study.training import bytes_of
 
 _ROOTS = ("clinometer.study.train", "clinometer.study.linear")
+_OWN_ROOTS = ("clinometer.study.train", "clinometer.study.own.training")
 
 
-def fingerprint(config: Config, device: str = "cpu") -> dict[str, Any]:
+def fingerprint(config: RunConfig, device: str = "cpu") -> dict[str, Any]:
     """The fingerprint of a config's run, if it were made now; ready for JSON.
 
     Example:
-        >>> fingerprint(Config())["torch"] == torch.__version__
+        >>> fingerprint(RunConfig())["torch"] == torch.__version__
         True
     """
-    return {
-        "code": code(_ROOTS),
-        "data": {config.data: _data(config.data)} if config.data in DATASETS else {},
-        "torch": torch.__version__,
-        "device": device.partition(":")[0],
-    }
+    roots, data = _ROOTS, {config.data: _data(config.data)} if config.data in DATASETS else {}
+    if isinstance(config, Recipe):
+        made = calls(config)  # imported once, so that their code can be found
+        roots = (*_OWN_ROOTS, *config.modules)
+        data = _own_data(config, made["data"]) if "data" in made else data
+    return {"code": code(roots), "data": data, "torch": torch.__version__, "device": device.partition(":")[0]}
 
 
 def differences(one: Any, other: Any) -> list[str]:
@@ -62,31 +69,51 @@ def differences(one: Any, other: Any) -> list[str]:
 def code(roots: tuple[str, ...]) -> dict[str, str]:
     """A digest of the code of each module that some modules import, they themselves included.
 
-    Followed are modules of the packages, or beside the files, that the roots belong to.
+    Followed are modules of this package, and those that are not installed: beside a study, or wherever a path leads.
 
     Args:
         roots: Dotted names.
     """
     kept: dict[str, str] = {}
     waiting = list(roots)
-    tops = {name.partition(".")[0] for name in roots}
     while waiting:
         name = waiting.pop()
-        spec = importlib.util.find_spec(name) if name.partition(".")[0] in tops else None
-        if name in kept or spec is None or not spec.origin or not spec.origin.endswith(".py"):
+        if name in kept or not (file := _source(name)):
             continue
-        tree = ast.parse(Path(spec.origin).read_bytes())
+        tree = ast.parse(file.read_bytes())
         kept[name] = _digest(tree)
-        waiting += _imports(tree)
+        waiting += _imports(tree, name if file.name == "__init__.py" else name.rpartition(".")[0])
     return dict(sorted(kept.items()))
 
 
-def _imports(tree: ast.Module) -> Iterator[str]:
+def _source(name: str) -> Path | None:
+    """The file of a module, if its code is to be followed."""
+    top = name.partition(".")[0]
+    try:
+        specs = importlib.util.find_spec(top), importlib.util.find_spec(name)
+    except (ImportError, ValueError, AttributeError):  # a name in a module that is no module itself, or is not there
+        return None
+    places = [Path(spec.origin) for spec in specs if spec and spec.origin and spec.origin.endswith(".py")]
+    if len(places) < 2 or (top != "clinometer" and _is_installed(places[0])):
+        return None
+    return places[1]
+
+
+def _is_installed(file: Path) -> bool:
+    """Whether a file belongs to Python or to a package that was installed, and changes with its version alone."""
+    library = Path(sysconfig.get_path("stdlib"))
+    return file.is_relative_to(library) or not {"site-packages", "dist-packages"}.isdisjoint(file.parts)
+
+
+def _imports(tree: ast.Module, package: str) -> Iterator[str]:
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
-        elif isinstance(node, ast.ImportFrom) and node.module:
-            yield node.module
+        elif isinstance(node, ast.ImportFrom):
+            above = package.split(".")[: package.count(".") + 2 - node.level] if node.level else []
+            module = ".".join([*above, *([node.module] if node.module else [])])
+            yield module
+            yield from (f"{module}.{alias.name}" for alias in node.names)
 
 
 def _digest(tree: ast.Module) -> str:
@@ -98,6 +125,27 @@ def _digest(tree: ast.Module) -> str:
     return hashlib.sha256(ast.dump(tree).encode()).hexdigest()[:16]
 
 
+def _own_data(recipe: Recipe, call: Call) -> dict[str, str]:
+    """A digest of what the user's function returns: the file that it reads may change where its code does not."""
+    said = json.dumps([recipe.data, *sorted(call.arguments.items())])
+    if said not in _OWN_DATA:
+        data = data_of(recipe)
+        tensors = [t for each in (data.train, data.test) if each for t in (each.inputs, each.targets)]
+        _OWN_DATA[said] = _digest_of(tensors)
+    return {recipe.data: _OWN_DATA[said]}
+
+
+_OWN_DATA: dict[str, str] = {}  # a study loads its data once for all its runs
+
+
 @functools.cache
 def _data(name: str) -> str:
     return DATASETS[name]().digest
+
+
+def _digest_of(tensors: Sequence[Tensor]) -> str:
+    digest = hashlib.sha256()
+    for tensor in tensors:
+        digest.update(f"{tensor.dtype} {tuple(tensor.shape)}".encode())
+        digest.update(bytes_of(tensor))
+    return digest.hexdigest()[:16]

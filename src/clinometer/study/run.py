@@ -16,19 +16,22 @@ import torch
 from clinometer.nn.deep_linear import READINGS
 from clinometer.store import DamagedError
 from clinometer.study.checkpoint import Keeper
-from clinometer.study.config import Config
+from clinometer.study.config import Config, RunConfig
 from clinometer.study.environment import environment
 from clinometer.study.files import digest, settle, write_json
 from clinometer.study.linear import stacks, train_together
-from clinometer.study.train import train
+from clinometer.study.own.recipe import Recipe
+from clinometer.study.own.training import cooked
+from clinometer.study.train import train, training_of
+from clinometer.study.training import Training
 
-Group = tuple[Config, ...]  # runs that one process makes
+Group = tuple[RunConfig, ...]  # runs that one process makes
 
 FILES = ("config.json", "environment.json", "rows.sqlite")  # what a run leaves behind
 SECONDS = 60.0  # from one checkpoint to the next
 
 
-def run_folder(study: Path, config: Config) -> Path:
+def run_folder(study: Path, config: RunConfig) -> Path:
     """Where a config's run lies in a study's folder."""
     return study / "runs" / config.key
 
@@ -53,26 +56,30 @@ def verify(folder: Path) -> None:
         raise DamagedError(f"the run in {folder} is damaged: {', '.join(damaged)} is not what was written.")
 
 
-def groups(configs: Iterable[Config]) -> list[Group]:
+def groups(configs: Iterable[RunConfig]) -> list[Group]:
     """The configs by the process that makes them: seeds that train stacked together, every other run alone.
 
     Example:
         >>> [[c.seed for c in group] for group in groups([Config(seed=0), Config(seed=1)])]
         [[0], [1]]
     """
-    found: dict[Config, list[Config]] = {}
+    found: dict[RunConfig, list[RunConfig]] = {}
     for config in configs:
-        found.setdefault(dataclasses.replace(config, seed=0) if stacks(config) else config, []).append(config)
+        together = isinstance(config, Config) and stacks(config)
+        found.setdefault(dataclasses.replace(config, seed=0) if together else config, []).append(config)
     return [tuple(group) for group in found.values()]
 
 
-def run(config: Config, folder: Path, device: str = "cpu") -> None:
+def run(config: RunConfig, folder: Path, device: str = "cpu") -> None:
     """Make the run of `config` in `folder`, on one thread; nothing happens if it is done already."""
     run_group({config: folder}, device)
 
 
 def run_group(
-    folders: Mapping[Config, Path], device: str = "cpu", every: float = SECONDS, facts: Mapping[str, Any] | None = None
+    folders: Mapping[RunConfig, Path],
+    device: str = "cpu",
+    every: float = SECONDS,
+    facts: Mapping[str, Any] | None = None,
 ) -> None:
     """Make the runs of one of `groups`, each in its folder, on one thread; those done already are left out.
 
@@ -89,16 +96,26 @@ def run_group(
     for config, folder in waiting.items():
         _prepare(config, folder, (facts or {}).get(config.key) or environment(device), keepers[config])
     torch.set_num_threads(1)  # one single-threaded process per core beats one process with many threads
-    if next(iter(waiting)).model in READINGS:
-        train_together(waiting, device, keepers)
-    else:
-        for config, folder in waiting.items():
-            train(config, folder, device, keepers[config])
+    linear = {c: folder for c, folder in waiting.items() if isinstance(c, Config) and c.model in READINGS}
+    if linear:
+        train_together(linear, device, {config: keepers[config] for config in linear})
+    for config, folder in waiting.items():
+        if config not in linear:
+            train(config, _training(config, device), folder, keepers[config])
     for folder in waiting.values():
         finish(folder)
 
 
-def _prepare(config: Config, folder: Path, where: object, keeper: Keeper) -> None:
+def _training(config: RunConfig, device: str) -> Training:
+    """What the run of a config consists of, by its kind."""
+    if isinstance(config, Recipe):
+        return cooked(config, device)
+    if isinstance(config, Config):
+        return training_of(config, device)
+    raise TypeError(f"no way to train a {type(config).__name__}; expected a Config or a Recipe.")
+
+
+def _prepare(config: RunConfig, folder: Path, where: object, keeper: Keeper) -> None:
     """Leave in `folder` what the run can go on from, and nothing else."""
     files = {"config.json": dataclasses.asdict(config), "environment.json": where}
     if all(_holds(folder / name, value) for name, value in files.items()) and keeper.find():

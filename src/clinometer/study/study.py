@@ -1,13 +1,13 @@
 """A study: what varies, what is drawn, what is checked, and at which scales."""
 
 import dataclasses
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from clinometer.study.claims import Claim
-from clinometer.study.config import Bases, Config, one_of
+from clinometer.study.config import Bases, RunConfig, one_of, said
 from clinometer.study.figure import Figure
 from clinometer.study.files import read_json, write_json
 from clinometer.study.table import Runs
@@ -18,7 +18,9 @@ from clinometer.study.theorem import Theorem, named
 class Scale:
     """How large a study is made."""
 
-    bases: Bases  # under the names that figures and claims ask for; an arm is told by the first with its data
+    bases: Mapping[
+        str, RunConfig
+    ]  # under the names that figures and claims ask for; an arm is told by the first with its data
     seeds: Mapping[str, int]  # per arm of each base, unless the caller says otherwise
     about: str  # data, networks and how long it takes
 
@@ -28,8 +30,9 @@ class Exhibit:
     """A figure: the arms it needs, and what it shows of them."""
 
     title: str
-    arms: Callable[[Bases], list[Config]]
+    arms: Callable[[Bases], Sequence[RunConfig]]
     draw: Callable[[Runs, Bases], Figure]
+    whole: bool = True  # whether it is drawn only if all its arms have a finished run
 
 
 @dataclass(frozen=True)
@@ -43,6 +46,12 @@ class Study:
     exhibits: Mapping[str, Exhibit]
     claims: tuple[Claim, ...]
     theorems: Mapping[str, Theorem] = field(default_factory=dict[str, Theorem])
+    told: tuple[str, ...] = (
+        "norm",
+        "lr",
+    )  # what is always said of an arm, beside that in which it differs from its base
+    recorded: tuple[str, ...] = ()  # probes whose last numbers make a table
+    declared: Mapping[str, Any] | None = None  # what a study of one's own is made of, as JSON
 
 
 @dataclass(frozen=True)
@@ -59,19 +68,36 @@ class Plan:
     @property
     def bases(self) -> Bases:
         """What runs share, by base."""
-        return self.study.scales[self.scale].bases
+        return cast("Bases", self.study.scales[self.scale].bases)  # a paper's are Configs, and nobody else reads them
 
     @property
-    def configs(self) -> list[Config]:
+    def about(self) -> str:
+        """The scale, data and networks, and how many seeds."""
+        scale = f"Scale {self.scale}: " if len(self.study.scales) > 1 else ""
+        each = ", ".join(f"{self.seeds[name]} seeds" + f" ({name})" * (len(self.bases) > 1) for name in self.used)
+        return f"{scale}{self.study.scales[self.scale].about}; {each or 'nothing to run'}"
+
+    @property
+    def configs(self) -> list[RunConfig]:
         """Every run that the exhibits need, once, seed by seed so that early results are whole."""
         arms = [arm for name in self.exhibits for arm in self.study.exhibits[name].arms(self.bases)]
         seeds = [(seed, arm) for arm in arms for seed in range(self.seeds[self.base_of(arm)])]
         ordered = sorted(seeds, key=lambda pair: pair[0])
         return list(dict.fromkeys(dataclasses.replace(arm, seed=seed) for seed, arm in ordered))
 
-    def base_of(self, arm: Config) -> str:
+    def base_of(self, arm: RunConfig) -> str:
         """The name of the base that an arm varies: the first with its data."""
+        if len(self.bases) == 1:
+            return next(iter(self.bases))
         return next(name for name, base in self.bases.items() if base.data == arm.data)
+
+    def name_of(self, arm: RunConfig) -> str:
+        """What sets an arm apart: its base, what the study always tells, and whatever else differs from the base."""
+        name = self.base_of(arm)
+        facts, base = arm.facts(), self.bases[name].facts()
+        told = [f for f in facts if f != "seed" and (f in self.study.told or facts[f] != base.get(f))]
+        words = [f"{f} {said(facts[f])}" for f in told]
+        return ", ".join([name, *words] if len(self.bases) > 1 else words or [self.study.name])
 
     @property
     def used(self) -> list[str]:
@@ -108,7 +134,10 @@ def plan(study: Study, scale: str, only: Iterable[str] = (), seeds: int | None =
 def claim_folder(folder: Path, planned: Plan, request: Mapping[str, Any]) -> None:
     """Make `folder` this study's and note what was asked for; ValueError if it holds anything else, left as it is."""
     bases = {name: dataclasses.asdict(base) for name, base in planned.bases.items()}
-    ours = {"study": planned.study.name, "scale": planned.scale, "bases": bases}
+    ours: dict[str, Any] = {"study": planned.study.name, "scale": planned.scale, "bases": bases}
+    if planned.study.declared is not None:  # its factors may grow: the runs are told apart by their configs
+        ours = {"study": planned.study.name, "scale": planned.scale}
+        request = {**request, "declared": planned.study.declared}
     marker = folder / "study.json"
     if marker.is_file():
         held = study_facts(folder)

@@ -7,13 +7,13 @@ from pathlib import Path
 from typing import Any, Literal
 
 from clinometer.store import DamagedError
-from clinometer.study.config import Config
+from clinometer.study.config import RunConfig
 from clinometer.study.fingerprint import differences
 from clinometer.study.lease import Leases
 from clinometer.study.run import is_done, run_folder, verify
 
 Stale = Literal["refuse", "keep", "remake"]
-Facts = Callable[[Config], dict[str, Any]]  # what stands in the environment.json of a run that is made now
+Facts = Callable[[RunConfig], dict[str, Any]]  # what stands in the environment.json of a run that is made now
 
 
 class StaleRunsError(ValueError):
@@ -21,8 +21,8 @@ class StaleRunsError(ValueError):
 
 
 def survey(
-    configs: Iterable[Config], study: Path, leases: Leases, facts: Facts, stale: Stale, say: Callable[[str], None]
-) -> set[Config]:
+    configs: Iterable[RunConfig], study: Path, leases: Leases, facts: Facts, stale: Stale, say: Callable[[str], None]
+) -> set[RunConfig]:
     """Those of the configs whose runs are done, whole, and as they would be made now, or to be kept all the same.
 
     Args:

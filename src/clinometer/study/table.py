@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from clinometer.store import Store, Table
-from clinometer.study.config import Config
+from clinometer.study.config import RunConfig
 from clinometer.study.run import is_done, run_folder
 from clinometer.study.train import steps_of
 
@@ -29,46 +29,51 @@ class Runs:
     """
 
     study: Path
-    configs: tuple[Config, ...]
+    configs: tuple[RunConfig, ...]
 
     @classmethod
-    def finished(cls, study: Path, configs: Sequence[Config]) -> "Runs":
+    def finished(cls, study: Path, configs: Sequence[RunConfig]) -> "Runs":
         """Those of `configs` whose runs are done."""
         return cls(study, tuple(c for c in dict.fromkeys(configs) if is_done(run_folder(study, c))))
 
     @property
-    def arms(self) -> list[Config]:
+    def arms(self) -> list[RunConfig]:
         """The arms that have a finished run."""
         return list(dict.fromkeys(_arm(config) for config in self.configs))
 
-    def seeds(self, *arms: Config) -> list[int]:
+    def seeds(self, *arms: RunConfig) -> list[int]:
         """The seeds that these arms have in common."""
         found = [{config.seed for config in self.configs if _arm(config) == _arm(arm)} for arm in arms]
         return sorted(set.intersection(*found))
 
-    def common(self, *arms: Config) -> list[int]:
+    def common(self, *arms: RunConfig) -> list[int]:
         """The same, for what cannot be said without: MissingRunsError if there is none."""
         seeds = self.seeds(*arms)
         if not seeds:
             raise MissingRunsError("a network has no finished run, or the networks have no seed in common")
         return seeds
 
-    def values(self, arm: Config, probe: str, field: str, seeds: Sequence[int] | None = None) -> Floats:
+    def values(self, arm: RunConfig, probe: str, field: str, seeds: Sequence[int] | None = None) -> Floats:
         """A field of an arm's runs, shape (seeds, steps, ...), in the order of `seeds` (by default all that it has)."""
         chosen = self.common(arm) if seeds is None else seeds
         steps = len(steps_of(arm, probe))
         return np.stack([_lengthened(self._read(arm, seed, probe)[field], steps) for seed in chosen])
 
-    def steps(self, arm: Config, probe: str) -> np.ndarray[Any, Any]:
+    def steps(self, arm: RunConfig, probe: str) -> np.ndarray[Any, Any]:
         """The steps at which a probe looked, or would have but for a divergence, shape (steps,)."""
         return np.array(steps_of(arm, probe))
 
-    def diverged(self, arm: Config) -> int:
+    def row(self, arm: RunConfig, probe: str) -> Table:
+        """The first row of a probe in an arm's first run; empty if there is none."""
+        first = [run_folder(self.study, dataclasses.replace(arm, seed=seed)) for seed in self.seeds(arm)[:1]]
+        return _rows(first[0]).get(probe, {}) if first else {}
+
+    def diverged(self, arm: RunConfig) -> int:
         """How many of an arm's runs diverged."""
         folders = [run_folder(self.study, dataclasses.replace(arm, seed=seed)) for seed in self.seeds(arm)]
         return sum("diverged_at" in Store(folder / "rows.sqlite", read_only=True).meta for folder in folders)
 
-    def _read(self, arm: Config, seed: int, probe: str) -> Table:
+    def _read(self, arm: RunConfig, seed: int, probe: str) -> Table:
         return _read(run_folder(self.study, dataclasses.replace(arm, seed=seed)), probe)
 
 
@@ -77,7 +82,14 @@ def _read(folder: Path, probe: str) -> Table:
     return Store(folder / "rows.sqlite", read_only=True).read(probe)
 
 
-def _arm(config: Config) -> Config:
+@functools.lru_cache(maxsize=512)
+def _rows(folder: Path) -> dict[str, Table]:
+    """The first row of each probe."""
+    store = Store(folder / "rows.sqlite", read_only=True)
+    return {probe: next(iter(store.rows(probe)[probe].values())) for probe in store.probes()}
+
+
+def _arm(config: RunConfig) -> RunConfig:
     return dataclasses.replace(config, seed=0)
 
 

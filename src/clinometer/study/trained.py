@@ -4,34 +4,34 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from clinometer.study.config import Config
+from clinometer.study.config import RunConfig
 from clinometer.study.table import Floats, Runs
 
 WINDOW = 9  # steps over which minibatch accuracy is averaged
 
 
-def accuracy(runs: Runs, arm: Config, seeds: Sequence[int] | None = None) -> Floats:
+def accuracy(runs: Runs, arm: RunConfig, seeds: Sequence[int] | None = None) -> Floats:
     """Minibatch training accuracy, shape (seeds, steps); 0 after a run diverged, which has learnt nothing more."""
     return np.nan_to_num(runs.values(arm, "train", "accuracy", seeds))
 
 
-def final_accuracy(runs: Runs, arm: Config, seeds: Sequence[int] | None = None) -> Floats:
+def final_accuracy(runs: Runs, arm: RunConfig, seeds: Sequence[int] | None = None) -> Floats:
     """Mean training accuracy over the last 10 steps, shape (seeds,)."""
     return accuracy(runs, arm, seeds)[:, -10:].mean(1)
 
 
-def left_chance(runs: Runs, arm: Config, seeds: Sequence[int] | None = None, *, classes: int = 10) -> Floats:
+def left_chance(runs: Runs, arm: RunConfig, seeds: Sequence[int] | None = None, *, classes: int = 10) -> Floats:
     """The first step at which the accuracy over 9 steps exceeds twice chance, shape (seeds,); infinite if none does."""
     return first_above(runs, arm, 2 / classes, seeds)
 
 
-def first_above(runs: Runs, arm: Config, level: float, seeds: Sequence[int] | None = None) -> Floats:
+def first_above(runs: Runs, arm: RunConfig, level: float, seeds: Sequence[int] | None = None) -> Floats:
     """The first step at which the accuracy over 9 steps exceeds a level, shape (seeds,); infinite if none does."""
     above = smooth(accuracy(runs, arm, seeds)) > level
     return np.where(above.any(1), above.argmax(1), np.inf)
 
 
-def loss_fell(runs: Runs, arm: Config, seeds: Sequence[int] | None = None) -> Floats:
+def loss_fell(runs: Runs, arm: RunConfig, seeds: Sequence[int] | None = None) -> Floats:
     """Last training loss over the first, shape (seeds,); infinite where a run diverged. For regressions."""
     losses = runs.values(arm, "train", "loss", seeds)
     return np.nan_to_num(losses[:, -1] / losses[:, 0], nan=np.inf, posinf=np.inf)
