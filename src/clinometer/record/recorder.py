@@ -133,7 +133,7 @@ class Recorder:
         return "\n".join([summary(self.store), *map(str, self._budgets)])
 
     def state_dict(self) -> dict[str, Any]:
-        """What it knows between two steps, as JSON takes it; a run that goes on says `start=state["index"]`, and loads it."""
+        """What it knows between two steps, in JSON; a run that goes on passes `start=state["index"]`, and loads it."""
         if self.ranks.is_first:
             self._settle()
         if self._attempt:
