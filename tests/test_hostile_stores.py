@@ -12,8 +12,8 @@ import pytest
 from hostile import load_store, make_store
 
 from clinometer import Store, checked
-from clinometer.cells import checksum
 from clinometer.store import DamagedError
+from clinometer.store.cells import checksum
 
 STATEMENTS = [
     "CREATE VIEW v AS SELECT * FROM rows",

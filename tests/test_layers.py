@@ -19,14 +19,11 @@ LAYERS = [  # top first
     ("dataset",),
     ("labels",),
     ("measure", "nn", "store"),
-    ("checked",),
-    ("database",),
-    ("cells",),
     ("extras",),
 ]
 HEIGHT = {name: -row for row, names in enumerate(LAYERS) for name in names}
 # The instrument: torch and NumPy.
-BARE = {"measure", "record", "nn", "store", "checked", "database", "cells", "labels", "dataset", "extras", "__init__"}
+BARE = {"measure", "record", "nn", "store", "labels", "dataset", "extras", "__init__"}
 MODULES = sorted(path for path in SOURCE.rglob("*.py"))
 
 

@@ -9,8 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from clinometer.cells import as_array
-from clinometer.store import Row
+from clinometer.store import Row, as_array
 
 NAMES = ("layer", "block")  # text fields that name the first axis of the fields beside them
 _SECOND = {"counts": "bin", "edges": "edge"}  # what follows a layer where it is not a unit

@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from clinometer.cells import checksum, decode, kind_of
-from clinometer.database import UnsoundError
+from clinometer.store.cells import checksum, decode, kind_of
+from clinometer.store.database import UnsoundError
 
 FIRST = -(2**63)  # SQLite's least integer, and so before any step
 _LONGEST = 2**24  # characters of the facts about a run

@@ -13,7 +13,7 @@ import threading
 from collections.abc import Generator
 from pathlib import Path
 
-from clinometer.cells import LARGEST, checksum
+from clinometer.store.cells import LARGEST, checksum
 
 _APPLICATION_ID = 0x434C494E  # "CLIN": tells our files from other people's
 _VERSION = 2

@@ -15,11 +15,9 @@ from typing import Any
 
 import numpy as np
 
-from clinometer import checked
-from clinometer.cells import Array, as_array, checksum
-from clinometer.database import DamagedError, Database, UnsoundError
-
-__all__ = ["DamagedError", "Row", "Store", "Table"]
+from clinometer.store import checked
+from clinometer.store.cells import Array, as_array, checksum
+from clinometer.store.database import Database, UnsoundError
 
 Row = Mapping[str, Array]
 Table = dict[str, np.ndarray[Any, Any]]  # "step" (n,) and, for each field, (n, *its shape)
