@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 from hostile import load_store, make_store
 
-from clinometer import Store, checked
-from clinometer.store import DamagedError
+from clinometer import Store
+from clinometer.store import DamagedError, checked
 from clinometer.store.cells import checksum
 
 STATEMENTS = [

@@ -84,16 +84,16 @@ def fields(configs: Sequence[Mapping[str, Any]]) -> dict[str, list[Any]]:
     """Each field over all configs, as values of one type: truth values, integers, floats, or else text.
 
     What a field holds by names are fields of their own, called by all names on the way where the last is not enough. A
-    list, or what is mixed with others, becomes JSON; null, or a field that a config lacks, is None.
+    list, or what is mixed with others, becomes JSON; null, or a field that a config lacks, is None. The seed is the last.
 
     Example:
         >>> fields([{"lr": 1, "norm": "batch"}, {"lr": 0.5, "norm": ["l1", 2]}, {"norm": None}])
         {'lr': [1.0, 0.5, None], 'norm': ['batch', '["l1", 2]', None]}
         >>> fields([{"seed": 0, "model": {"width": 8, "seed": 1}}])
-        {'seed': [0], 'width': [8], 'model.seed': [1]}
+        {'width': [8], 'model.seed': [1], 'seed': [0]}
     """
     flat = [dict(_leaves(config)) for config in configs]
-    paths = list(dict.fromkeys(path for config in flat for path in config))
+    paths = sorted(dict.fromkeys(path for config in flat for path in config), key=lambda path: path == ("seed",))
     ends = collections.Counter(path[-1] for path in paths)
     names = {path: path[-1] if ends[path[-1]] == 1 else ".".join(path) for path in paths}
     return {name: _alike([config.get(path) for config in flat]) for path, name in names.items()}
