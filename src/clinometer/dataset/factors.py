@@ -84,7 +84,8 @@ def fields(configs: Sequence[Mapping[str, Any]]) -> dict[str, list[Any]]:
     """Each field over all configs, as values of one type: truth values, integers, floats, or else text.
 
     What a field holds by names are fields of their own, called by all names on the way where the last is not enough. A
-    list, or what is mixed with others, becomes JSON; null, or a field that a config lacks, is None. The seed is the last.
+    list, or what is mixed with others, becomes JSON; null, or a field that a config lacks, is None. The seed comes
+    last.
 
     Example:
         >>> fields([{"lr": 1, "norm": "batch"}, {"lr": 0.5, "norm": ["l1", 2]}, {"norm": None}])

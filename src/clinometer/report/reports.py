@@ -17,6 +17,7 @@ from clinometer.study.config import Config, RunConfig
 from clinometer.study.environment import environment
 from clinometer.study.executors import Failure
 from clinometer.study.files import read_json, write_json
+from clinometer.study.fingerprint import differences
 from clinometer.study.run import run_folder
 from clinometer.study.study import Exhibit, Plan
 from clinometer.study.table import Runs
@@ -53,7 +54,8 @@ def report(plan: Plan, folder: Path, command: str, failures: list[Failure] | Non
         }
     for name, figure in figures.items():
         save(figure, folder / "figures" / name)
-    missing = _unfinished(len(runs.configs), len(plan.configs))
+    missing = [*_unfinished(len(runs.configs), len(plan.configs)), *_mixed(runs)]
+    missing += [f"Left out: {damage}" for damage in runs.damaged]
     missing += [f"{name} is not drawn: an arm of it has no finished run." for name in exhibits if name not in figures]
     missing += [f"A run failed ({plan.name_of(f.config)}, seed {f.config.seed}): {f.reason}" for f in failures or []]
     page.write(
@@ -125,6 +127,21 @@ def _environment(runs: Runs) -> Mapping[str, Any]:
     """Where the first run was made, and in how many other places the rest were."""
     if not runs.configs:
         return environment()
-    found = [read_json(run_folder(runs.study, c) / "environment.json") for c in runs.configs]
+    found = [{name: fact for name, fact in made.items() if name != "fingerprint"} for made in _made(runs)]
     others = len({json.dumps(facts, sort_keys=True) for facts in found}) - 1
     return found[0] | ({"note": f"{others} other environments also made runs of this study"} if others else {})
+
+
+def _mixed(runs: Runs) -> list[str]:
+    """What a page says of runs that were made by different code, data or versions."""
+    first: dict[str, Any] = {}
+    what: dict[str, None] = {}
+    for config, made in zip(runs.configs, _made(runs), strict=True):
+        fingerprint = made.get("fingerprint")
+        what |= dict.fromkeys(differences(first.setdefault(config.data, fingerprint), fingerprint))
+    return [f"Mixed: its runs were not all made with the same ({'; '.join(what)})."] if what else []
+
+
+def _made(runs: Runs) -> list[dict[str, Any]]:
+    """What each run says of where and with what it was made."""
+    return [read_json(run_folder(runs.study, config) / "environment.json") for config in runs.configs]

@@ -9,9 +9,9 @@ from typing import Any
 
 import numpy as np
 
-from clinometer.store import Store, Table
+from clinometer.store import DamagedError, Store, Table
 from clinometer.study.config import RunConfig
-from clinometer.study.run import is_done, run_folder
+from clinometer.study.run import is_done, run_folder, verify
 from clinometer.study.train import steps_of
 
 Floats = np.ndarray[Any, np.dtype[np.float64]]
@@ -30,11 +30,19 @@ class Runs:
 
     study: Path
     configs: tuple[RunConfig, ...]
+    damaged: tuple[str, ...] = ()  # what is wrong with those that are left out
 
     @classmethod
     def finished(cls, study: Path, configs: Sequence[RunConfig]) -> "Runs":
-        """Those of `configs` whose runs are done."""
-        return cls(study, tuple(c for c in dict.fromkeys(configs) if is_done(run_folder(study, c))))
+        """Those of `configs` whose runs are done and whole."""
+        wrong: dict[RunConfig, str] = {}
+        done = [config for config in dict.fromkeys(configs) if is_done(run_folder(study, config))]
+        for config in done:
+            try:
+                verify(run_folder(study, config))
+            except DamagedError as error:
+                wrong[config] = str(error)
+        return cls(study, tuple(config for config in done if config not in wrong), tuple(wrong.values()))
 
     @property
     def arms(self) -> list[RunConfig]:
