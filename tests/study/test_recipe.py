@@ -26,7 +26,7 @@ from clinometer.study.own.reading import read
 from clinometer.study.own.recipe import Recipe
 from clinometer.study.own.rehearsal import rehearse
 from clinometer.study.own.study import OwnStudy, declared, restored
-from clinometer.study.own.training import calls
+from clinometer.study.own.training import calls, data_of
 from clinometer.study.run import run, run_group
 from clinometer.study.table import Runs
 
@@ -36,9 +36,14 @@ NETS = """
 import torch
 from torch import nn
 
+class Drawing(nn.Module):
+    def forward(self, x):
+        return x + 0 * torch.rand(())  # in evaluation, too
+
 def mlp(width=16, dropout=0.0):
-    return nn.Sequential(nn.Flatten(), nn.Linear(64, width), nn.BatchNorm1d(width), nn.ReLU(), nn.Dropout(dropout),
-                         nn.Linear(width, 10))
+    frozen = nn.BatchNorm1d(width, affine=False).eval()
+    return nn.Sequential(nn.Flatten(), nn.Linear(64, width), frozen, nn.BatchNorm1d(width), nn.ReLU(), Drawing(),
+                         nn.Dropout(dropout), nn.Linear(width, 10))
 
 def wide(width):
     return nn.Linear(3, width)
@@ -155,6 +160,7 @@ def test_every_field_of_a_recipe_is_part_of_its_key() -> None:
     assert set(others) == {field.name for field in dataclasses.fields(Recipe)}
     keys = [base.key, *(dataclasses.replace(base, **{name: value}).key for name, value in others.items())]
     assert len(set(keys)) == len(keys)
+    assert Recipe(model="nets:mlp", settings={"lr": 1}).key == Recipe(model="nets:mlp", settings={"lr": 1.0}).key
 
 
 @given(
@@ -333,6 +339,8 @@ def test_probes_of_the_user_are_recorded_under_their_name(beside: Path) -> None:
     rows = rehearse(study.arms)
     assert set(rows) == {"train", "speed"}
     assert set(rows["train"]) == {"loss"}
+    drawn = [data_of(dataclasses.replace(study.arms[0], seed=seed)).train.targets for seed in (0, 1)]
+    assert_same(*drawn)
     for seed in (0, 1):
         run(dataclasses.replace(study.arms[0], seed=seed), beside / str(seed))
     one, other = (Store(beside / str(seed) / "rows.sqlite", read_only=True).read("speed") for seed in (0, 1))

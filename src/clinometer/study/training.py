@@ -104,10 +104,12 @@ def scores(outputs: Tensor, targets: Tensor, loss: Tensor) -> dict[str, Tensor]:
 def tested_on(
     model: nn.Module, criterion: Callable[[Tensor, Tensor], Tensor], samples: Samples, device: str
 ) -> dict[str, Tensor]:
-    """Loss and accuracy over all samples, in evaluation mode; the network is in training afterwards, as it was."""
+    """Loss and accuracy over all samples, in evaluation mode; its modules' modes are afterwards what they were."""
+    modes = {module: module.training for module in model.modules()}  # some may be frozen
     model.eval()
     pairs = zip(samples.inputs.split(500), samples.targets.split(500), strict=True)
     outputs = [(model(samples.prepared(inputs.to(device))), targets.to(device)) for inputs, targets in pairs]
-    model.train()
+    for module, training in modes.items():
+        module.training = training
     joined, targets = torch.cat([o[0] for o in outputs]), torch.cat([o[1] for o in outputs])
     return scores(joined, targets, criterion(joined, targets))
