@@ -4,6 +4,7 @@ import contextlib
 import dataclasses
 import io
 import json
+import re
 import shutil
 import sys
 from collections.abc import Generator
@@ -15,10 +16,12 @@ import pytest
 from clinometer.cli.app import main
 from clinometer.study.own.imports import FOLDER
 from clinometer.study.own.reading import read
+from clinometer.study.run import finish
 
 EXAMPLE = Path(__file__).parent.parent / "examples" / "own_study" / "study.yaml"
 
 PROGRAM = """
+import torch
 from torch import nn
 from clinometer.study.claims import Claim, Finding, above
 from clinometer.study.own.study import OwnStudy
@@ -26,12 +29,16 @@ from clinometer.study.own.study import OwnStudy
 def net(width, markup=""):
     return nn.Sequential(nn.Flatten(), nn.Linear(64, width), nn.ReLU(), nn.Linear(width, 10))
 
+def data(seed):
+    inputs = torch.randn(256, 64, generator=torch.Generator().manual_seed(seed))
+    return inputs, inputs[:, :10].argmax(1)
+
 def larger(runs, arms):
     losses = [runs.values(arms[name], "train", "loss").mean(1) for name in ("width 2", "width 32")]
     return Finding((above("loss of the narrow less that of the wide", losses[0] - losses[1]),), "as it should")
 
 STUDY = OwnStudy(
-    name="width", model=net, factors={"width": [2, 32], "markup": "<script>", "lr": 1}, seeds=2, steps=20,
+    name="width", model=net, data=data, factors={"width": [2, 32], "markup": "<script>", "lr": 1}, seeds=2, steps=20,
     probes=["headroom"],
     claims=[Claim("wide", "wider is faster", "folklore", "the loss of width 2 is larger", (), larger)],
 )
@@ -107,6 +114,21 @@ def test_more_values_and_seeds_reuse_what_exists(made: Path, tmp_path: Path) -> 
     assert "lr 0.2" in (made / "report.html").read_text()
 
 
+def test_runs_of_different_making_are_said_to_be_mixed(made: Path, tmp_path: Path) -> None:
+    """One of the four is given another torch and another code; a report before says nothing."""
+    folder = Path(shutil.copytree(made, tmp_path / "mixed"))
+    assert "Mixed" not in (folder / "report.html").read_text()
+    run = next((folder / "runs").iterdir())
+    facts = json.loads((run / "environment.json").read_text())
+    facts["fingerprint"]["torch"] = "1.0"
+    facts["fingerprint"]["code"]["nets"] = "0"
+    (run / "environment.json").write_text(json.dumps(facts))
+    finish(run)
+    assert clinometer("report", folder).status == 0
+    (said,) = re.findall(r"Mixed: [^<]*", (folder / "report.html").read_text())
+    assert said == "Mixed: its runs were not all made with the same (code: nets; torch)."
+
+
 def test_a_report_imports_nothing(made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """In the place of the study's module stands one that leaves a file behind when it is imported."""
     monkeypatch.chdir(tmp_path)
@@ -140,6 +162,8 @@ def test_a_program_may_claim_by_a_function(tmp_path: Path, monkeypatch: pytest.M
     said = clinometer("run", "program.py", "--width", 2, "--to", "narrow")
     assert said.status == 0, said.out + said.err
     assert "no arm 'width 32'" in (tmp_path / "narrow" / "claims.json").read_text()
+    page = (folder / "report.html").read_text()
+    assert "Mixed" not in page, "each seed has its own data, as it was told"
     (tmp_path / "program.py").unlink()
     for _ in range(2):
         assert clinometer("report", folder).status == 0

@@ -17,7 +17,6 @@ from clinometer.study.config import Config, RunConfig
 from clinometer.study.environment import environment
 from clinometer.study.executors import Failure
 from clinometer.study.files import read_json, write_json
-from clinometer.study.fingerprint import differences
 from clinometer.study.run import run_folder
 from clinometer.study.study import Exhibit, Plan
 from clinometer.study.table import Runs
@@ -134,12 +133,24 @@ def _environment(runs: Runs) -> Mapping[str, Any]:
 
 def _mixed(runs: Runs) -> list[str]:
     """What a page says of runs that were made by different code, data or versions."""
-    first: dict[str, Any] = {}
+    first: dict[tuple[str, str], Any] = {}
     what: dict[str, None] = {}
-    for config, made in zip(runs.configs, _made(runs), strict=True):
-        fingerprint = made.get("fingerprint")
-        what |= dict.fromkeys(differences(first.setdefault(config.data, fingerprint), fingerprint))
+    for made in _made(runs):  # arms may have other modules and data: what has one name must be one thing
+        for name, value in _named(made.get("fingerprint")).items():
+            if first.setdefault(name, value) != value:
+                what[": ".join(filter(None, name))] = None
     return [f"Mixed: its runs were not all made with the same ({'; '.join(what)})."] if what else []
+
+
+def _named(fingerprint: Any) -> dict[tuple[str, str], Any]:
+    """The parts of a fingerprint, module by module and data set by data set."""
+    if not isinstance(fingerprint, Mapping):
+        return {("fingerprint", ""): fingerprint}
+    named: dict[tuple[str, str], Any] = {("fingerprint", ""): "there"}
+    for part, held in fingerprint.items():
+        each = held if isinstance(held, Mapping) else {"": held}
+        named |= {(str(part), str(name)): value for name, value in each.items()}
+    return named
 
 
 def _made(runs: Runs) -> list[dict[str, Any]]:

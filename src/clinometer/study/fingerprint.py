@@ -8,7 +8,6 @@ import ast
 import functools
 import hashlib
 import importlib.util
-import json
 import sysconfig
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -127,12 +126,13 @@ def _digest(tree: ast.Module) -> str:
 
 def _own_data(recipe: Recipe, call: Call) -> dict[str, str]:
     """A digest of what the user's function returns: the file that it reads may change where its code does not."""
-    said = json.dumps([recipe.data, *sorted(call.arguments.items())])
+    arguments = ", ".join(f"{name}={value!r}" for name, value in sorted(call.arguments.items()))
+    said = f"{recipe.data}({arguments})" if arguments else recipe.data  # other arguments make other data
     if said not in _OWN_DATA:
         data = data_of(recipe)
         tensors = [t for each in (data.train, data.test) if each for t in (each.inputs, each.targets)]
         _OWN_DATA[said] = _digest_of(tensors)
-    return {recipe.data: _OWN_DATA[said]}
+    return {said: _OWN_DATA[said]}
 
 
 _OWN_DATA: dict[str, str] = {}  # a study loads its data once for all its runs
