@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from clinometer import Store
-from clinometer.study import data, run
+from clinometer.study import data, parquet, run
 from clinometer.study.files import read_json, write_json
 
 
@@ -102,7 +102,7 @@ LOADERS = {
     "parquet": Loader(
         "train.parquet",
         make_parquet,
-        lambda path: {image.tobytes() for image in data._read_parquet([path])[0]},
+        lambda path: {image.tobytes() for image in parquet.read_parquet([path])[0]},
         lambda found, truth: found <= truth,
     ),
 }

@@ -9,7 +9,7 @@ import pytest
 from hostile import make_cache
 
 from clinometer.store import DamagedError
-from clinometer.study import data
+from clinometer.study import data, parquet
 from clinometer.study.files import read_json
 
 
@@ -60,21 +60,21 @@ def test_parquet_that_unpacks_to_too_much_is_refused(tmp_path: Path, monkeypatch
 
     The limit is lowered from a gigabyte, which would take seconds to pack.
     """
-    monkeypatch.setattr(data, "_BYTES", 2**21)
+    monkeypatch.setattr(parquet, "BYTES", 2**21)
     pa, pq = pytest.importorskip("pyarrow"), pytest.importorskip("pyarrow.parquet")
     path = tmp_path / "train.parquet"
     cell = pa.array([{"bytes": b"x", "path": "x"}])
     many = pa.table({"img": cell.take(pa.array([0] * 60_001)), "label": np.zeros(60_001, int)})
     pq.write_table(many, path)
     with pytest.raises(ValueError, match="declares 60,001 rows"):
-        data._read_parquet([path])
+        parquet.read_parquet([path])
     long = pa.table({"img": pa.array([{"bytes": bytes(2**20), "path": "x"}]), "label": [0]})
     with pq.ParquetWriter(path, long.schema, compression="zstd", use_dictionary=False) as writer:
         for _ in range(3):
             writer.write_table(long)
     assert path.stat().st_size < 1e4
     with pytest.raises(ValueError, match=r"declares 3 rows and 3,.* bytes, which is more than CIFAR-10 has"):
-        data._read_parquet([path])
+        parquet.read_parquet([path])
 
 
 @pytest.mark.parametrize("kind", ["PNG", "GIF", "EPS"])
@@ -86,7 +86,7 @@ def test_an_image_that_unpacks_to_too_much_is_refused(kind: str) -> None:
         "EPS": b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 32 32\n",
     }[kind]
     with pytest.raises(ValueError, match=r"row 0: (expected an image of 32×32|`img\.bytes` does not hold an image)"):
-        data._image(header, "row 0")
+        parquet._image(header, "row 0")
 
 
 @pytest.mark.parametrize(

@@ -62,7 +62,7 @@ def start(task: Task, device: str = "cpu") -> Child:
     method = "forkserver" if "forkserver" in mp.get_all_start_methods() else "spawn"
     context: Any = mp.get_context(method)
     if method == "forkserver":
-        context.set_forkserver_preload(["clinometer.study.run"])
+        context.set_forkserver_preload(["clinometer.study.run", "torch._dynamo"])  # which every optimizer imports
     receiver, sender = context.Pipe(duplex=False)
     process = context.Process(target=_child, args=(task, device, dict(os.environ), sender), daemon=True)
     with _no_main():

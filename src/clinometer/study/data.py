@@ -9,7 +9,7 @@ import io
 import math
 import os
 import warnings
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
@@ -20,11 +20,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from clinometer.study.parquet import BYTES, IMAGES, read_parquet
+
 _TEST_DIGITS = 297  # the last ones, which leaves 1,500 to train on
-_IMAGES = 60_000  # of CIFAR-10, in all
-_BYTES = 2**30  # of its Parquet files, packed or unpacked: as PNG it takes a seventh of that
-_BATCH = 200  # rows in memory at a time
-_IMAGE_BYTES = 2**16  # of one packed image, which has 3,072 pixels' bytes
 _HEADER = 128  # bytes before an array that NumPy writes
 _ARRAYS = {"images": ("|u1", (3, 32, 32)), "labels": ("<i8", ()), "digest": ("|u1", ())}  # in the cache
 
@@ -92,6 +90,15 @@ def data_path(path: str | Path | None = None) -> Path:
     return Path(given)
 
 
+def decoded(path: str | Path | None = None) -> dict[str, Path]:
+    """CIFAR-10's files as they are cached, by the names under which `cifar10` takes them from any folder."""
+    cifar10(path)
+    return {f"{part}.npz": _cached_as(data_path(path), part) for part in ("train", "test")}
+
+
+TO_SEND: Mapping[str, Callable[[], dict[str, Path]]] = {"cifar10": decoded}  # what is not bundled, to other machines
+
+
 def _split(table: np.ndarray[Any, Any]) -> Part:
     return _part(table[:, :64].reshape(-1, 1, 8, 8).copy(), table[:, 64].astype(np.int64))
 
@@ -116,26 +123,39 @@ def _dataset(name: str, train: Part, test: Part) -> Dataset:
 
 
 def _decoded(folder: Path, part: str) -> Part:
+    if (sent := folder / f"{part}.npz").is_file():
+        try:
+            return _cached(sent)
+        except Exception as error:  # a zip file can be damaged in more ways than zipfile has names for
+            raise ValueError(f"{sent} is damaged: {error}. Delete it.") from error
+    cached = _cached_as(folder, part)
+    if cached.is_file():
+        try:
+            return _cached(cached)
+        except Exception as error:
+            warnings.warn(f"{cached} is damaged ({error}); it is made anew.", stacklevel=2)
+    images, labels, digest = _part(*read_parquet(_parquet(folder, part)))
+    _save(cached, images=images.numpy(), labels=labels.numpy(), digest=np.frombuffer(digest, np.uint8))
+    return images, labels, digest
+
+
+def _parquet(folder: Path, part: str) -> list[Path]:
     files = sorted(file for file in folder.glob(f"{part}*.parquet") if file.is_file())
     if not files:
         found = ", ".join(sorted(p.name for p in folder.iterdir())[:6]) or "nothing"
         raise ValueError(f"no {part}*.parquet in {str(folder)!r}; found {found}. Pass the folder that holds them.")
-    if (size := sum(file.stat().st_size for file in files)) > _BYTES:
-        raise ValueError(f"{folder}/{part}*.parquet take {size:,} bytes; CIFAR-10 takes less than {_BYTES:,}.")
+    if (size := sum(file.stat().st_size for file in files)) > BYTES:
+        raise ValueError(f"{folder}/{part}*.parquet take {size:,} bytes; CIFAR-10 takes less than {BYTES:,}.")
+    return files
+
+
+def _cached_as(folder: Path, part: str) -> Path:
     digest = hashlib.sha256()
-    for file in files:
+    for file in _parquet(folder, part):
         with file.open("rb") as opened:
             while chunk := opened.read(2**20):
                 digest.update(chunk)
-    cached = _cache_folder() / f"cifar10-{part}-{digest.hexdigest()[:16]}.2.npz"
-    if cached.is_file():
-        try:
-            return _cached(cached)
-        except Exception as error:  # a zip file can be damaged in more ways than zipfile has names for
-            warnings.warn(f"{cached} is damaged ({error}); it is made anew.", stacklevel=2)
-    images, labels, digest = _part(*_read_parquet(files))
-    _save(cached, images=images.numpy(), labels=labels.numpy(), digest=np.frombuffer(digest, np.uint8))
-    return images, labels, digest
+    return cache_folder() / f"cifar10-{part}-{digest.hexdigest()[:16]}.2.npz"
 
 
 def _cached(path: Path) -> Part:
@@ -154,7 +174,7 @@ def _array(archive: ZipFile, info: ZipInfo, dtype: str, sides: tuple[int, ...]) 
     np.lib.format.write_array_header_1_0(
         header, {"descr": dtype, "fortran_order": False, "shape": (max(count, 0), *sides)}
     )
-    if rest or not 0 < count <= _IMAGES or info.compress_type != ZIP_STORED:
+    if rest or not 0 < count <= IMAGES or info.compress_type != ZIP_STORED:
         raise ValueError(f"{info.filename} is packed, or not as large as it should be")
     with archive.open(info) as file:
         # Not parsed but compared: nothing that a file declares is believed.
@@ -163,82 +183,8 @@ def _array(archive: ZipFile, info: ZipInfo, dtype: str, sides: tuple[int, ...]) 
         return np.frombuffer(bytearray(file.read()), dtype).reshape(count, *sides)
 
 
-def _read_parquet(files: list[Path]) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]:
-    images: list[np.ndarray[Any, Any]] = []
-    labels: list[int] = []
-    for file in files:
-        for number, (cell, label) in enumerate(_rows(file)):
-            images.append(_image(cell, f"{file}, row {number}"))
-            labels.append(_label(label, f"{file}, row {number}"))
-            if len(images) > _IMAGES:
-                raise ValueError(f"{file}, row {number}: CIFAR-10 has {_IMAGES:,} images; here are more.")
-    if not images:
-        raise ValueError(f"{files[0]} holds no images.")
-    return np.ascontiguousarray(np.stack(images).transpose(0, 3, 1, 2)), np.array(labels, np.int64)
-
-
-def _rows(file: Path) -> Iterator[tuple[Any, Any]]:
-    """The bytes and the label of each row, in batches: what a file unpacks to is never in memory at once."""
-    try:
-        import pyarrow as pa
-        import pyarrow.parquet as pq
-        from pyarrow import compute
-    except ImportError as error:
-        raise ValueError("reading CIFAR-10 needs pyarrow and pillow: pip install 'clinometer[data]'.") from error
-    measure: Any = compute
-    try:
-        with pq.ParquetFile(file, page_checksum_verification=True) as parquet:
-            about, kinds = parquet.metadata, {field.name: field.type for field in parquet.schema_arrow}
-            size = sum(about.row_group(i).total_byte_size for i in range(about.num_row_groups))
-            image, label = kinds.get("img", pa.null()), kinds.get("label", pa.null())
-            if not (
-                pa.types.is_struct(image) and "bytes" in image.names and pa.types.is_binary(image.field("bytes").type)
-            ):
-                raise _MisfitError(f"holds the columns {kinds}; expected img{{bytes,path}} and label")
-            if not pa.types.is_integer(label):
-                raise _MisfitError(f"holds labels of type {label}; expected integers from 0 to 9")
-            if not (0 <= about.num_rows <= _IMAGES and 0 <= size <= _BYTES):
-                raise _MisfitError(
-                    f"declares {about.num_rows:,} rows and {size:,} bytes, which is more than CIFAR-10 has"
-                )
-            # Few at a time: one value may be stored once and be that of every row.
-            for batch in parquet.iter_batches(_BATCH, columns=["img.bytes", "label"], use_threads=False):
-                cells: Any = batch["img"].field("bytes")
-                if (measure.max(measure.binary_length(cells)).as_py() or 0) > _IMAGE_BYTES:
-                    raise _MisfitError(f"holds an image of more than {_IMAGE_BYTES:,} bytes")
-                yield from zip(cells.to_pylist(), batch["label"].to_pylist(), strict=True)
-    except _MisfitError as error:
-        raise ValueError(f"{file} {error}.") from error
-    except Exception as error:  # pyarrow has an error of its own for each of the ways
-        raise ValueError(f"{file} is not a readable Parquet file: {error}") from error
-
-
-class _MisfitError(Exception):
-    """What is wrong with a file that can be read."""
-
-
-def _image(cell: Any, where: str) -> np.ndarray[Any, Any]:
-    from PIL import Image
-
-    try:
-        # No other formats: some are programs, which Pillow would have run.
-        with Image.open(io.BytesIO(cell), formats=("JPEG", "PNG")) as image:
-            size = image.size  # from the header: a hostile file is refused before it is unpacked
-            pixels = np.asarray(image.convert("RGB")) if size == (32, 32) else None
-    except Exception as error:  # Pillow's decoders raise whatever went wrong in them
-        raise ValueError(f"{where}: `img.bytes` does not hold an image: {error}") from error
-    if pixels is None:
-        raise ValueError(f"{where}: expected an image of 32×32; found {size[0]}×{size[1]}.")
-    return pixels
-
-
-def _label(cell: Any, where: str) -> int:
-    if not isinstance(cell, int) or not 0 <= cell < 10:
-        raise ValueError(f"{where}: expected a label from 0 to 9; found {cell!r}.")
-    return cell
-
-
-def _cache_folder() -> Path:
+def cache_folder() -> Path:
+    """Where decoded data are kept: CLINOMETER_CACHE, or ~/.cache/clinometer."""
     home = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
     return Path(os.environ.get("CLINOMETER_CACHE") or Path(home) / "clinometer")
 

@@ -23,9 +23,15 @@ def environment(device: str = "cpu") -> dict[str, Any]:
         "packages": {name: _version(name) for name in _PACKAGES},
         "system": platform.platform(),
         "processor": _processor(),
-        "device": torch.cuda.get_device_name(device) if device.startswith("cuda") else device,
+        "device": _device(device),
         "commit": _commit(),
     }
+
+
+def _device(device: str) -> str:
+    # Where a cluster's GPUs are asked for, there may be none here.
+    named = device.startswith("cuda") and torch.cuda.is_available()
+    return torch.cuda.get_device_name(device) if named else device
 
 
 def _version(package: str) -> str:

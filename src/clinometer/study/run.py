@@ -18,7 +18,7 @@ from clinometer.store import DamagedError
 from clinometer.study.checkpoint import Keeper
 from clinometer.study.config import Config, RunConfig
 from clinometer.study.environment import environment
-from clinometer.study.files import digest, settle, write_json
+from clinometer.study.files import digest, read_json, settle, write_json
 from clinometer.study.linear import stacks, train_together
 from clinometer.study.own.recipe import Recipe
 from clinometer.study.own.training import cooked
@@ -115,23 +115,36 @@ def _training(config: RunConfig, device: str) -> Training:
     raise TypeError(f"no way to train a {type(config).__name__}; expected a Config or a Recipe.")
 
 
-def _prepare(config: RunConfig, folder: Path, where: object, keeper: Keeper) -> None:
-    """Leave in `folder` what the run can go on from, and nothing else."""
-    files = {"config.json": dataclasses.asdict(config), "environment.json": where}
-    if all(_holds(folder / name, value) for name, value in files.items()) and keeper.find():
-        return
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir(parents=True)
-    for name, value in files.items():
-        write_json(folder / name, value)
+def _prepare(config: RunConfig, folder: Path, facts: Mapping[str, Any], keeper: Keeper) -> None:
+    """Leave in `folder` what the run can go on from, and nothing else.
+
+    What the same code made of the same data goes on, on another machine too: then both are noted, this one and those
+    `before`.
+    """
+    plan, now = _plain(dataclasses.asdict(config)), _plain(facts)
+    held = _held(folder / "environment.json")
+    before = held.pop("before", [])
+    alike = held == now if "fingerprint" not in now else held.get("fingerprint") == now["fingerprint"]
+    if not (alike and _held(folder / "config.json") == plan and keeper.find()):
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir(parents=True)
+        write_json(folder / "config.json", plan)
+        write_json(folder / "environment.json", now)
+    elif held != now:
+        write_json(folder / "environment.json", {**now, "before": [*before, held]})
 
 
-def _holds(file: Path, value: object) -> bool:
-    """Whether a JSON file says just this: another code, or another machine, does not go on with the run."""
+def _plain(value: object) -> Any:
+    """A value as JSON gives it back."""
+    return json.loads(json.dumps(value))
+
+
+def _held(file: Path) -> dict[str, Any]:
+    """What a JSON file says; nothing if it is not there, or damaged."""
     try:
-        return json.loads(file.read_bytes()) == json.loads(json.dumps(value))
-    except (OSError, ValueError, RecursionError):
-        return False
+        return read_json(file)
+    except (OSError, DamagedError):
+        return {}
 
 
 def finish(folder: Path) -> None:
