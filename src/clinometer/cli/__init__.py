@@ -7,7 +7,7 @@ bad input.
 import sys
 from importlib.util import find_spec
 
-_missing = [name for name in ("cyclopts", "rich", "scipy", "matplotlib") if find_spec(name) is None]
+_missing = [name for name in ("cyclopts", "rich", "scipy", "matplotlib", "safetensors") if find_spec(name) is None]
 if _missing:  # said now, not after an hour of training
     sys.exit(f"the command line needs {', '.join(_missing)}: pip install 'clinometer[studies,report,data]'")
 

@@ -10,7 +10,9 @@ from rich.text import Text
 from clinometer.cli.common import console, refuse, say_where, show_results, verified
 from clinometer.report.reports import report
 from clinometer.report.terminal import progress
+from clinometer.study import cluster
 from clinometer.study.executors import Failure, run_all
+from clinometer.study.on_ray import Cluster
 from clinometer.study.pool import Cores, Pool, slots
 from clinometer.study.run import SECONDS
 from clinometer.study.study import Plan
@@ -34,6 +36,12 @@ class Making:
     """Seconds from one checkpoint of a run to the next."""
     stale: Stale = "refuse"
     """What becomes of finished runs that other code, data or versions made: refuse to go on, keep or remake them."""
+    on: str = ""
+    """A Ray cluster in place of this machine: ray for the one that this machine belongs to, or ray://head:10001."""
+    cpus_per_run: float = 1.0
+    """With --on: what a run is to have of CPUs."""
+    gpus_per_run: float = 0.0
+    """With --on: what a run is to have of GPUs; with 0.25, four share one."""
 
     def check(self) -> None:
         """ValueError if runs cannot be made so; called before any work is spent."""
@@ -43,11 +51,29 @@ class Making:
             raise ValueError(
                 f"--checkpoint-every must be a positive number of seconds; found {self.checkpoint_every:g}."
             )
-        slots(self.device, self.jobs, self.per_device)
+        devices = slots(self.device, self.jobs, self.per_device)
+        if self.on:
+            cluster.check(self.on, self.cpus_per_run, self.gpus_per_run)
+            if devices[0] != "cpu" or self.per_device != 1:
+                raise ValueError("--device and --per-device do not go with --on; say --gpus-per-run 0.25 or the like.")
+        elif (self.cpus_per_run, self.gpus_per_run) != (1.0, 0.0):
+            raise ValueError("--cpus-per-run and --gpus-per-run are for a cluster: say --on ray, too.")
 
     def pool(self) -> Pool:
         """Where the runs are made."""
+        if self.on:
+            return Cluster(self.on, self.cpus_per_run, self.gpus_per_run, self.jobs, say)
         return Cores(slots(self.device, self.jobs, self.per_device))
+
+    @property
+    def where(self) -> str:
+        """On what runs train, as `run_all` takes it."""
+        return "cuda" if self.on and self.gpus_per_run else self.device
+
+
+def say(remark: str) -> None:
+    """Print a sentence on what was found, or is waited for, while runs are made."""
+    console.print(remark, markup=False, highlight=False, soft_wrap=True)  # without markup: a folder may be named [x]
 
 
 BY_DEFAULT = Making()
@@ -62,7 +88,7 @@ def make(planned: Plan, folder: Path, command: str, making: Making) -> int:
         console.print(planned.about, highlight=False)
         try:
             failures = _run(planned, folder, making)
-        except StaleRunsError as error:
+        except (StaleRunsError, cluster.ClusterError, ImportError) as error:
             refuse(error)
     results = report(planned, folder, command, failures)
     show_results(results)
@@ -79,12 +105,11 @@ def _run(planned: Plan, folder: Path, making: Making) -> list[Failure]:
         return run_all(
             planned.configs,
             folder,
-            device=making.device,
+            device=making.where,
             pool=making.pool(),
             retries=making.retries,
             every=making.checkpoint_every,
             stale=making.stale,
             report=show,
-            # Without markup: a folder may be named [x].
-            say=lambda remark: console.print(remark, markup=False, highlight=False, soft_wrap=True),
+            say=say,
         )
