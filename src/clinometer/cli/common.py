@@ -36,7 +36,9 @@ def names(only: str) -> list[str]:
 
 
 def show_results(results: Results) -> None:
-    """Print what became of claims and theorems."""
+    """Print what became of claims and theorems, and what they rest on."""
+    for remark in results.remarks:
+        console.print(Text(remark, "yellow"), soft_wrap=True)
     if results.claims:
         console.print(claims_table(results.claims))
     if results.theorems:

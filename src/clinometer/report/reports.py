@@ -26,10 +26,11 @@ from clinometer.study.trained import final_accuracy, left_chance
 
 @dataclass(frozen=True)
 class Results:
-    """The rows of `claims.json` and `theorems.json`."""
+    """The rows of `claims.json` and `theorems.json`, and what must be known beside."""
 
     claims: list[dict[str, Any]]
     theorems: list[dict[str, Any]]
+    remarks: list[str] = dataclasses.field(default_factory=list[str])  # what must be known of the runs they rest on
 
 
 def report(plan: Plan, folder: Path, command: str, failures: list[Failure] | None = None) -> Results:
@@ -53,9 +54,11 @@ def report(plan: Plan, folder: Path, command: str, failures: list[Failure] | Non
         }
     for name, figure in figures.items():
         save(figure, folder / "figures" / name)
-    missing = [*_unfinished(len(runs.configs), len(plan.configs)), *_mixed(runs)]
-    missing += [f"Left out: {damage}" for damage in runs.damaged]
-    missing += [f"{name} is not drawn: an arm of it has no finished run." for name in exhibits if name not in figures]
+    remarks = [*_unfinished(len(runs.configs), len(plan.configs)), *_mixed(runs)]
+    remarks += [f"Left out: {damage}" for damage in runs.damaged]
+    missing = remarks + [
+        f"{name} is not drawn: an arm of it has no finished run." for name in exhibits if name not in figures
+    ]
     missing += [f"A run failed ({plan.name_of(f.config)}, seed {f.config.seed}): {f.reason}" for f in failures or []]
     page.write(
         page.Page(
@@ -74,7 +77,7 @@ def report(plan: Plan, folder: Path, command: str, failures: list[Failure] | Non
         ),
         folder,
     )
-    return Results(claims, theorems)
+    return Results(claims, theorems, remarks)
 
 
 def _fit(runs: Runs, exhibit: Exhibit, plan: Plan) -> bool:
