@@ -85,12 +85,12 @@ class Runs:
         return _read(run_folder(self.study, dataclasses.replace(arm, seed=seed)), probe)
 
 
-@functools.lru_cache(maxsize=512)
+@functools.lru_cache(maxsize=64)
 def _read(folder: Path, probe: str) -> Table:
     return Store(folder / "rows.sqlite", read_only=True).read(probe)
 
 
-@functools.lru_cache(maxsize=512)
+@functools.lru_cache(maxsize=64)
 def _rows(folder: Path) -> dict[str, Table]:
     """The first row of each probe."""
     store = Store(folder / "rows.sqlite", read_only=True)
