@@ -62,7 +62,11 @@ def test_the_papers_page_says_what_the_results_say() -> None:
 
 
 BENCHMARKS = [path for path in sorted((ROOT / "benchmarks").glob("*.py")) if "def main" in path.read_text()]
-SHORTER = {"budget.py": ["--steps", "25"], "overhead.py": ["--only", "headroom"]}
+SHORTER = {
+    "budget.py": ["--steps", "25"],
+    "overhead.py": ["--only", "headroom"],
+    "throughput.py": ["--runs", "2", "--without-ray"],
+}
 
 
 @pytest.mark.parametrize("benchmark", BENCHMARKS, ids=lambda p: p.name)

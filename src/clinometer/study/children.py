@@ -62,7 +62,8 @@ def start(task: Task, device: str = "cpu") -> Child:
     method = "forkserver" if "forkserver" in mp.get_all_start_methods() else "spawn"
     context: Any = mp.get_context(method)
     if method == "forkserver":
-        context.set_forkserver_preload(["clinometer.study.run", "torch._dynamo"])  # which every optimizer imports
+        # torch._dynamo is what a process's first optimizer imports, for longer than a tiny run takes.
+        context.set_forkserver_preload(["clinometer.study.run", "torch._dynamo"])
     receiver, sender = context.Pipe(duplex=False)
     process = context.Process(target=_child, args=(task, device, dict(os.environ), sender), daemon=True)
     with _no_main():
