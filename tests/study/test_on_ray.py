@@ -5,6 +5,7 @@ import hashlib
 import json
 import re
 import socket
+import subprocess
 import sys
 from collections.abc import Iterator
 from itertools import chain, islice
@@ -24,6 +25,7 @@ from clinometer.study.cluster import ClusterError
 from clinometer.study.config import Config, grid
 from clinometer.study.executors import Progress, run_all
 from clinometer.study.ledger import Ledger
+from clinometer.study.on_node import Slot
 from clinometer.study.on_ray import Cluster
 from clinometer.study.parcel import Parcel, packed, unpack
 from clinometer.study.run import run, run_folder, run_group, verify
@@ -183,6 +185,22 @@ def test_a_run_that_goes_on_elsewhere_notes_both_places(tmp_path: Path) -> None:
     assert facts == {"node": "two", "fingerprint": "same", "before": [{"node": "one", "fingerprint": "same"}]}
     assert asked == [8]
     verify(tmp_path)
+
+
+def test_a_slot_clears_up_after_those_that_were_killed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A process that is killed leaves its folder; the next slot on the machine removes it, and no living one's."""
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    monkeypatch.setattr("tempfile.tempdir", None)
+    program = "import os; from clinometer.study.on_node import Slot; slot = Slot('cpu'); os.kill(os.getpid(), 9)"
+    assert subprocess.run([sys.executable, "-c", program], check=False).returncode == -9
+    (left,) = tmp_path.iterdir()
+    living = Slot("cpu")
+    assert not left.exists()
+    another = Slot("cpu")
+    assert len(list(tmp_path.iterdir())) == 2
+    living.stop()
+    another.stop()
+    assert not list(tmp_path.iterdir())
 
 
 def interrupted(folder: Path, step: int, node: str = "one") -> Parcel:

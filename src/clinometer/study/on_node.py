@@ -1,5 +1,7 @@
 """A slot of a cluster: one task at a time is made here, in a private folder, and what comes of it is asked for."""
 
+import contextlib
+import fcntl
 import io
 import os
 import shutil
@@ -62,7 +64,7 @@ class Slot:
 
     def __init__(self, device: str, modules: bytes | None = None) -> None:
         self._device = device
-        self._folder = Path(tempfile.mkdtemp(prefix="clinometer-"))
+        self._folder = _own_folder()
         self._child: Child | None = None
         self._seen: dict[str, str] = {}  # the last checkpoint of each run in work that is with the study
         if modules:
@@ -134,3 +136,15 @@ def _kept(data: Mapping[str, Sent]) -> Path:
         if not (folder / name).is_file():
             write_bytes(folder / name, need("ray", "ray").get(sent.reference).data)
     return folder
+
+
+def _own_folder() -> Path:
+    """A folder of this process alone; those of processes that were killed are cleared away."""
+    for lock in Path(tempfile.gettempdir()).glob("clinometer-slot-*/lock"):
+        with contextlib.suppress(OSError), lock.open() as held:  # somebody else's, or in use
+            fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            shutil.rmtree(lock.parent, ignore_errors=True)
+    folder = Path(tempfile.mkdtemp(prefix="clinometer-slot-"))
+    file = os.open(folder / "new", os.O_CREAT | os.O_RDWR)  # held for as long as this process lives
+    fcntl.flock(file, fcntl.LOCK_EX)
+    return (folder / "new").rename(folder / "lock").parent
