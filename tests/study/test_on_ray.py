@@ -10,22 +10,26 @@ import sys
 from collections.abc import Iterator
 from itertools import chain, islice
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
+import torch
 from hostile import make_parquet
 from properties import assert_same
 from ray.cluster_utils import Cluster as Nodes
 
 from clinometer import Store
 from clinometer.store import DamagedError
-from clinometer.study import parcel, train
+from clinometer.study import on_ray, parcel, train
 from clinometer.study.checkpoint import Keeper
+from clinometer.study.children import Task
 from clinometer.study.cluster import ClusterError
 from clinometer.study.config import Config, grid
 from clinometer.study.executors import Progress, run_all
+from clinometer.study.fingerprint import fingerprint
 from clinometer.study.ledger import Ledger
-from clinometer.study.on_node import Slot
+from clinometer.study.on_node import Place, Slot
 from clinometer.study.on_ray import Cluster
 from clinometer.study.parcel import Parcel, packed, unpack
 from clinometer.study.run import run, run_folder, run_group, verify
@@ -185,6 +189,28 @@ def test_a_run_that_goes_on_elsewhere_notes_both_places(tmp_path: Path) -> None:
     assert facts == {"node": "two", "fingerprint": "same", "before": [{"node": "one", "fingerprint": "same"}]}
     assert asked == [8]
     verify(tmp_path)
+
+
+def test_nodes_with_another_torch_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A node that says so, which no node of this machine would: their runs would differ in their last bits."""
+    silent = SimpleNamespace(put=lambda _: None, remote=lambda _: SimpleNamespace(options=lambda **_: None))
+    monkeypatch.setattr(on_ray, "connect", lambda *_: (silent, lambda: None))
+    with pytest.raises(ClusterError, match=f"there has torch 1.0, and here it is {re.escape(torch.__version__)}"):
+        Cluster()._welcome(on_ray._Held(None, None), Place("there", 1, "1.0"))
+
+
+def test_a_node_with_other_code_says_what_differs_and_makes_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The fingerprint that a run is asked for with is compared with the node's own."""
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    slot = Slot("cpu")
+    facts = json.loads(json.dumps(fingerprint(TINY)))
+    facts["code"]["clinometer.study.train"] = "0123456789abcdef"
+    task = Task((TINY,), tmp_path / "study", {TINY.key: {"fingerprint": facts}})
+    with pytest.raises(RuntimeError, match=r"another run than asked for: code: clinometer\.study\.train"):
+        slot.make(task, {TINY.key: {}}, {})
+    slot.stop()
 
 
 def test_a_slot_clears_up_after_those_that_were_killed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -5,6 +5,7 @@ small things and answers them: no callback, no stream, so that a driver far from
 same. Whatever becomes of a node, the runs that it was making are gone on with elsewhere, from what had come.
 """
 
+import contextlib
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
@@ -68,6 +69,7 @@ class Cluster:
     _leases: Leases | None = None
     _looked: float = -_LOOK
     _stillborn: int = 0
+    _waiting: bool = False
 
     def __post_init__(self) -> None:
         self._ray, self._leave = connect(self.address, self.cpus, self.gpus)
@@ -97,22 +99,26 @@ class Cluster:
         while self._nothing:
             yield self._nothing.pop(), None
             seconds = 0.0
-        for slot in self._answering(_LOOK if seconds is None else min(seconds, _LOOK)):
-            task, ended, error = slot.task, *self._hear(slot)
-            if task and ended:
-                slot.task = None
-                yield task, error
+        try:
+            for slot in self._answering(_LOOK if seconds is None else min(seconds, _LOOK)):
+                task, ended, error = slot.task, *self._hear(slot)
+                if task and ended:
+                    slot.task = None
+                    yield task, error
+        except ConnectionError as error:
+            raise ClusterError(
+                f"the cluster is lost: {error}. What has come back is kept, and the same command goes on from there."
+            ) from error
 
     def close(self) -> None:
-        try:
-            # Runs end with their slots in any case; asked first, a slot leaves nothing on its node.
+        # Runs end with their slots in any case; asked first, a slot leaves nothing on its node.
+        with contextlib.suppress(ConnectionError, self._ray.exceptions.RayError):
             leaving = [slot.actor.stop.remote() for slot in self._slots if slot.place]
             if leaving:
                 self._ray.wait(leaving, num_returns=len(leaving), timeout=_PATIENCE)
             for slot in self._slots:
                 self._ray.kill(slot.actor)
-        finally:
-            self._leave()
+        self._leave()
 
     def _free(self) -> _Held | None:
         return next((slot for slot in self._slots if slot.place and slot.answer is None), None)
@@ -123,7 +129,8 @@ class Cluster:
             return
         self._looked = time.monotonic()
         fitting = sum(self._fits(node["Resources"]) for node in self._ray.nodes() if node["Alive"])
-        if not fitting:
+        if not fitting and not self._waiting:
+            self._waiting = True
             self.say(
                 f"No node of the cluster has {self.cpus:g} CPUs and {self.gpus:g} GPUs for a run: waiting for one."
             )
@@ -156,6 +163,8 @@ class Cluster:
                 self._welcome(slot, said)
                 return False, None
             return self._keep(slot, said)
+        except ConnectionError:
+            raise
         except errors.RayTaskError as error:  # raised there, by what it was asked; it lives
             slot.answer = None
             return True, str(error)

@@ -30,9 +30,9 @@ def packed(folder: Path, known: str = "") -> Parcel:
         if is_done(folder):
             return {name: (folder / name).read_bytes() for name in (*FILES, "done.json")}
         for file in sorted(folder.glob("checkpoint/*.safetensors"), reverse=True):
-            checkpoint = file.read_bytes()
             if file.name == known:
                 return {}
+            checkpoint = file.read_bytes()
             if file.stem.partition("-")[2] == _digest(checkpoint)[:16]:
                 # The rows after the checkpoint: those up to it are among them, and later ones are made again.
                 rows = _rows(folder / "rows.sqlite")
