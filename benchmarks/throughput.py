@@ -101,6 +101,8 @@ def on_nodes(runs: int, count: int) -> Made:
 
     from clinometer.study.on_ray import Cluster
 
+    # As the runner's processes are: Ray's own are polite, and lose to whatever else runs.
+    os.environ.update({"RAY_worker_niceness": "0"})
     small = {"num_cpus": 1, "object_store_memory": 80_000_000, "include_dashboard": False}
     nodes = Nodes(initialize_head=True, head_node_args=small)
     try:

@@ -53,6 +53,7 @@ def nodes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Nodes]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("CLINOMETER_CACHE", str(tmp_path_factory.mktemp("cache")))
         patch.delenv("CLINOMETER_DATA", raising=False)
+        patch.setenv("RAY_worker_niceness", "0")  # Ray's own 15 would starve them beside other tests
         made = Nodes(initialize_head=True, head_node_args={**small, "ray_client_server_port": port})
         made.add_node(**small)
     made.client = f"ray://127.0.0.1:{port}"
