@@ -1,7 +1,7 @@
 """The command line.
 
-Exit status: 0 when the work was done, whatever the claims say; 1 when a run failed or a theorem was not verified; 2 on
-bad input.
+Exit status: 0 when the work was done, whatever the claims say; 1 when a run failed, a theorem was not verified or the
+disk is full; 2 on bad input.
 """
 
 import sys

@@ -6,10 +6,12 @@ from typing import Annotated
 
 from cyclopts import App, CycloptsError, Parameter
 
-from clinometer.cli.common import console
+from clinometer.cli.common import console, stop
 from clinometer.cli.own import run_
 from clinometer.cli.papers import check_, list_, reproduce
 from clinometer.cli.results import compare_, export_, merge_, report_, watch_
+from clinometer.cli.status import status_
+from clinometer.store import DamagedError
 
 app = App(
     name="clinometer",
@@ -19,6 +21,7 @@ app = App(
 app.command(reproduce)
 app.command(run_, name="run")
 app.command(check_, name="check")
+app.command(status_, name="status")
 app.command(report_, name="report")
 app.command(watch_, name="watch")
 app.command(export_, name="export")
@@ -33,6 +36,8 @@ def main(words: Annotated[Sequence[str] | None, Parameter(parse=False)] = None) 
         status = app(list(sys.argv[1:] if words is None else words), exit_on_error=False, result_action="return_value")
     except CycloptsError:
         sys.exit(2)  # cyclopts has said what was wrong
+    except (OSError, DamagedError) as error:
+        stop(error)
     except KeyboardInterrupt:
         console.print("Interrupted. What is done is kept; the same command goes on from there.")
         sys.exit(130)

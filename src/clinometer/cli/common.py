@@ -1,6 +1,7 @@
 """What the commands share: where they print, how they refuse bad input, how they show results."""
 
 import contextlib
+import errno
 import sys
 from collections.abc import Generator, Mapping, Sequence
 from pathlib import Path
@@ -21,13 +22,33 @@ def bad_input() -> Generator[None]:
     try:
         yield
     except (ValueError, OSError, ImportError) as error:
+        if is_full(error):
+            stop(error)
         refuse(error)
 
 
 def refuse(error: Exception) -> NoReturn:
     """Say what is wrong, and end with the status of bad input."""
-    PlainConsole(stderr=True, soft_wrap=True).print(Text.assemble(("error: ", "red"), str(error)))
+    _say(str(error))
     sys.exit(2)
+
+
+def stop(error: Exception) -> NoReturn:
+    """Say what has failed in the midst of the work, which is not the input, and end with status 1."""
+    if is_full(error):
+        _say(f"the disk is full: {error}. What is done is kept; free space and give the same command again.")
+    else:
+        _say(f"{error} What is done is kept; once that is mended the same command goes on from there.")
+    sys.exit(1)
+
+
+def is_full(error: Exception) -> bool:
+    """Whether there is no space left, for anybody or for this user."""
+    return isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+
+
+def _say(error: str) -> None:
+    PlainConsole(stderr=True, soft_wrap=True).print(Text.assemble(("error: ", "red"), error))
 
 
 def names(only: str) -> list[str]:

@@ -173,19 +173,27 @@ class Database:
             bytearray(LARGEST)  # fails again where there is no memory; SQLite says the same of impossible lengths
             raise self._damaged("a value in it declares an impossible length") from error
         except sqlite3.Error as error:
-            code = _code(error)
-            if code in _DAMAGE:
-                raise self._damaged(error) from error
-            if code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
-                raise TimeoutError(
-                    f"{self.where} is locked: another process has kept it for more than {_PATIENCE:g} s. "
-                    "Wait for that process, or end it; one process at a time writes to a store."
-                ) from error
-            message = f"{self.where} cannot be read or written: {error}. Look at the disk, and at the permissions"
-            raise OSError(_ERRNO.get(code, errno.EIO), message) from error
+            raise (self._damaged(error) if is_damage(error) else not_damage(error, self.where)) from error
 
     def _damaged(self, what: object) -> DamagedError:
         return DamagedError(f"{self.where} is damaged: {what}. Use a sound copy, or delete it and make the run again.")
+
+
+def is_damage(error: sqlite3.Error) -> bool:
+    """Whether it is certainly the file's fault, where the query is ours and the tables should be."""
+    return _code(error) in _DAMAGE
+
+
+def not_damage(error: sqlite3.Error, where: str) -> OSError:
+    """What it is otherwise: another process (TimeoutError), or the disk."""
+    code = _code(error)
+    if code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
+        return TimeoutError(
+            f"{where} is locked: another process has kept it for more than {_PATIENCE:g} s. "
+            "Wait for that process, or end it; one process at a time writes to a store."
+        )
+    message = f"{where} cannot be read or written: {error}. Look at the disk, and at the permissions"
+    return OSError(_ERRNO.get(code, errno.EIO), message)
 
 
 def _here() -> tuple[int, int]:

@@ -53,5 +53,25 @@ class Leases:
         os.close(self._file)
 
 
+def held(study: Path, key: str) -> bool:
+    """Whether a process holds the run, seen from one that makes none itself; the folder may be read-only.
+
+    It takes a lease that others may share for a moment, so a run that is to begin just then begins a moment later.
+    """
+    try:
+        file = os.open(study / "study.lock", os.O_RDONLY | os.O_CLOEXEC)
+    except OSError:
+        return False
+    try:
+        fcntl.lockf(file, fcntl.LOCK_SH | fcntl.LOCK_NB, 1, _byte(key))
+    except (BlockingIOError, PermissionError):
+        return True
+    except OSError:  # no locks here, as in some network folders
+        return False
+    finally:
+        os.close(file)
+    return False
+
+
 def _byte(key: str) -> int:
     return int(key[:15], 16)  # 60 bits: positions in a file have 63

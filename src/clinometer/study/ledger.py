@@ -1,11 +1,13 @@
 """The study's table, `study.sqlite`: which runs it has, what became of each, and how often it was tried.
 
-It is what a person, or `clinometer list`, looks at. The runs' folders are the truth, and the table is made again from
+It is what a person, or `clinometer status`, looks at. The runs' folders are the truth, and the table is made again from
 them if it is lost or damaged.
 """
 
 import contextlib
+import errno
 import json
+import os
 import sqlite3
 import zlib
 from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
@@ -14,6 +16,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from clinometer.store import DamagedError
+from clinometer.store.database import is_damage, not_damage
 
 State = Literal["waiting", "running", "done", "failed"]
 
@@ -59,7 +62,11 @@ class Ledger:
         self.path = study / "study.sqlite"
         try:
             self._db = _connect(self.path)
-            self.entries()
+            try:
+                self.entries()
+            except BaseException:
+                self._db.close()
+                raise
         except DamagedError as error:
             kept = self.path.replace(self.path.with_name(f"{self.path.name}.damaged"))
             say(f"{error} It is kept as {kept.name}, and made anew from the runs' folders.")
@@ -74,7 +81,7 @@ class Ledger:
         """
         finished = set(done)
         with self._changing():
-            held = {entry.key: entry for entry in self.entries()}
+            held = {entry.key: entry for entry in _entries(self._db, self.path)}
             for key, config in configs.items():
                 entry = held.get(key, Entry(key, json.dumps(config, sort_keys=True)))
                 if key in finished:
@@ -100,7 +107,8 @@ class Ledger:
 
     def entries(self) -> list[Entry]:
         """All runs, by key; DamagedError if one is not what was written."""
-        return [self._read(row) for row in self._db.execute("SELECT * FROM runs ORDER BY key")]
+        with explained(self.path):
+            return _entries(self._db, self.path)
 
     def close(self) -> None:
         """Fold everything into the one file, so that it can be read in a folder where nothing can be written."""
@@ -111,7 +119,7 @@ class Ledger:
     def _each(self, keys: Iterable[str], change: Callable[[Entry], Entry]) -> list[Entry]:
         with self._changing():
             query = "SELECT * FROM runs WHERE key = ?"
-            changed = [change(self._read(self._db.execute(query, (key,)).fetchone())) for key in keys]
+            changed = [change(_read(self.path, self._db.execute(query, (key,)).fetchone())) for key in keys]
             for entry in changed:
                 self._write(entry)
         return changed
@@ -119,42 +127,77 @@ class Ledger:
     @contextlib.contextmanager
     def _changing(self) -> Generator[None]:
         """One transaction, alone from its first look on."""
-        self._db.execute("BEGIN IMMEDIATE")
-        with self._db:
-            yield
+        with explained(self.path):
+            self._db.execute("BEGIN IMMEDIATE")
+            with self._db:
+                yield
 
     def _write(self, entry: Entry) -> None:
         values = astuple(entry)
         self._db.execute("INSERT OR REPLACE INTO runs VALUES (?, ?, ?, ?, ?, ?, ?, ?)", (*values, _sum(values)))
 
-    def _read(self, row: tuple[Any, ...]) -> Entry:
-        *values, total = row
-        if _sum(values) != total:
-            raise DamagedError(
-                f"{self.path} is damaged: what it says of the run {values[0]!r} is not what was written."
-            )
-        return Entry(*values)
+
+def look(study: Path) -> list[Entry]:
+    """What the table of a study says, by key, without changing anything, also where nothing can be written.
+
+    Raises:
+        DamagedError: if it is damaged.
+        OSError: if it is not there, or cannot be read.
+    """
+    path = study / "study.sqlite"
+    if not path.is_file():
+        raise FileNotFoundError(f"no file {path}.")
+    with explained(path), contextlib.closing(_open(path, "mode=ro")) as db:
+        _check(db, path)
+        return _entries(db, path)
+
+
+@contextlib.contextmanager
+def explained(path: Path) -> Generator[None]:
+    """SQLite's errors as ours: DamagedError, TimeoutError, OSError."""
+    try:
+        yield
+    except sqlite3.Error as error:
+        unwritable = not_damage(error, str(path))
+        # A file that says of itself that it is not to be written, where it can be: its header is damaged.
+        pretends = unwritable.errno == errno.EACCES and os.access(path, os.W_OK) and os.access(path.parent, os.W_OK)
+        if is_damage(error) or pretends:
+            raise DamagedError(f"{path} is damaged: {error}.") from error
+        raise unwritable from error
 
 
 def _connect(path: Path) -> sqlite3.Connection:
-    db = sqlite3.connect(path, timeout=60.0, isolation_level=None)
-    try:
+    with explained(path), contextlib.ExitStack() as on_error:
+        db = _open(path, "mode=rwc")
+        on_error.callback(db.close)
         db.execute("PRAGMA journal_mode = WAL")
         db.execute("PRAGMA synchronous = NORMAL")
         db.execute(_SCHEMA.replace("TABLE", "TABLE IF NOT EXISTS", 1))
-        if db.execute("SELECT sql FROM sqlite_master").fetchall() != [(_SCHEMA,)]:
-            raise DamagedError(f"{path} is no table of a study.")
-        if (found := db.execute("PRAGMA integrity_check").fetchone()[0]) != "ok":
-            raise DamagedError(f"{path} is damaged: {found}.")
-    except sqlite3.DatabaseError as error:
-        db.close()
-        if isinstance(error, sqlite3.OperationalError):
-            raise
-        raise DamagedError(f"{path} is damaged: {error}.") from error
-    except BaseException:
-        db.close()
-        raise
-    return db
+        _check(db, path)
+        on_error.pop_all()
+        return db
+
+
+def _open(path: Path, how: str) -> sqlite3.Connection:
+    return sqlite3.connect(f"{path.absolute().as_uri()}?{how}", timeout=60.0, isolation_level=None, uri=True)
+
+
+def _check(db: sqlite3.Connection, path: Path) -> None:
+    if db.execute("SELECT sql FROM sqlite_master").fetchall() != [(_SCHEMA,)]:
+        raise DamagedError(f"{path} is damaged: its table is not that of a study.")
+    if (found := db.execute("PRAGMA integrity_check").fetchone()[0]) != "ok":
+        raise DamagedError(f"{path} is damaged: {found}.")
+
+
+def _entries(db: sqlite3.Connection, path: Path) -> list[Entry]:
+    return [_read(path, row) for row in db.execute("SELECT * FROM runs ORDER BY key")]
+
+
+def _read(path: Path, row: tuple[Any, ...]) -> Entry:
+    *values, total = row
+    if _sum(values) != total:
+        raise DamagedError(f"{path} is damaged: what it says of the run {values[0]!r} is not what was written.")
+    return Entry(*values)
 
 
 def _sum(values: Sequence[Any]) -> int:

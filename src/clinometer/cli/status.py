@@ -1,0 +1,58 @@
+"""The command that says how far a study is: `status`."""
+
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+
+from rich.table import Table
+from rich.text import Text
+
+from clinometer.cli.common import bad_input, console
+from clinometer.dataset.factors import fields
+from clinometer.study.config import said
+from clinometer.study.status import RunStatus, status
+
+
+def status_(folder: Path, /) -> int:
+    """How far a study is: what is done, what is made and where, what failed and why. It is only read.
+
+    Parameters
+    ----------
+    folder
+        The study's folder; another process may be making it.
+    """
+    with bad_input():
+        runs, wrong = status(folder)
+    if wrong:
+        console.print(Text.assemble(("damaged: ", "red"), wrong), soft_wrap=True)
+    counts = Counter(run.state for run in runs)
+    starts = sum(run.starts or 0 for run in runs)
+    counted = ", ".join(f"{count} {state}" for state, count in counts.items())
+    console.print(Text(f"{folder}: {len(runs)} runs{': ' * bool(runs)}{counted}; begun {starts} times"), soft_wrap=True)
+    others = {name: run for name, run in zip(_names(runs), runs, strict=True) if run.state != "done"}
+    if others:
+        console.print(_table(others))
+    for name, run in others.items():
+        if run.error:
+            log = f" (see {run.log})" if run.log.is_file() else ""
+            console.print(Text.assemble(("failed: ", "red"), f"{name}: {run.reason}{log}"), soft_wrap=True)
+    return 0
+
+
+def _table(runs: dict[str, RunStatus]) -> Table:
+    table = Table("run", "state", "step", "process", "begun", "failed", box=None, header_style="dim", pad_edge=False)
+    for name, run in runs.items():
+        steps = run.config.get("steps")
+        step = "" if run.step is None else f"{run.step + 1}" + (f" of {steps}" if isinstance(steps, int) else "")
+        where = run.worker if run.state == "running" else ""
+        begun = "" if run.starts is None else str(run.starts)
+        table.add_row(*map(Text, (name, run.state, step, where, begun, str(run.failures or ""))))
+    return table
+
+
+def _names(runs: Sequence[RunStatus]) -> list[str]:
+    """What sets each run apart from the others, and the name of its folder."""
+    columns = fields([run.config for run in runs])
+    varying = {name: values for name, values in columns.items() if len(set(values)) > 1}
+    told = [[f"{name} {said(values[i])}" for name, values in varying.items()] for i in range(len(runs))]
+    return [", ".join([run.folder.name, *words]) for run, words in zip(runs, told, strict=True)]
