@@ -120,6 +120,10 @@ class _Work:
         while self.waiting or self.running or self.elsewhere:
             self._begin()
             report(self._progress())
+            if not self.running and not self.elsewhere:
+                continue  # others have done the rest
+            if not self.running and not self.elsewhere:
+                continue  # others have done the rest
             for task, error in self.pool.ended(_LOOK if self.elsewhere else None):
                 self.running.remove(task.group)
                 self._end(task.group, error)
@@ -129,23 +133,29 @@ class _Work:
 
     def _begin(self) -> None:
         while self.waiting and self.pool.room():
-            group = self.waiting.popleft()
+            group = self._left(self.waiting.popleft())
+            if not group:
+                continue
             task = Task(group, self.study, {config.key: self.facts(config) for config in group}, self.every)
             self.ledger.began([config.key for config in group], self.pool.begin(task))
             self.running.add(group)
 
     def _end(self, group: Group, error: str | None) -> None:
-        """Part a group whose process has ended: into runs that are done, that another process has, and the rest."""
-        done = [config for config in group if is_done(run_folder(self.study, config))]
-        self.done += len(done)
-        self.ledger.ended([config.key for config in done], "done")
-        others = [config for config in group if config not in done and not self.leases.free(config.key)]
-        self.elsewhere += others
-        rest = tuple(config for config in group if config not in done and config not in others)
+        rest = self._left(group)
         if rest and error is None:
             self.waiting.append(rest)  # another process had them when this one looked, and has given up
         elif rest:
             self._fail(rest, error or "")
+
+    def _left(self, group: Group) -> Group:
+        """Those of a group that are to be made here: not those that are done, or that another process makes."""
+        done = [config for config in group if is_done(run_folder(self.study, config))]
+        self.done += len(done)
+        if done:
+            self.ledger.ended([config.key for config in done], "done")
+        others = [config for config in group if config not in done and not self.leases.free(config.key)]
+        self.elsewhere += others
+        return tuple(config for config in group if config not in done and config not in others)
 
     def _fail(self, group: Group, error: str) -> None:
         keys = [config.key for config in group]

@@ -150,6 +150,8 @@ def _held(file: Path) -> dict[str, Any]:
 def finish(folder: Path) -> None:
     """Declare the run in `folder` done; what it holds outlasts a power cut, and `verify` tells if it is damaged."""
     shutil.rmtree(folder / "checkpoint", ignore_errors=True)
+    for stray in folder.glob("*.partial"):  # of a process that was killed in the midst of writing
+        stray.unlink(missing_ok=True)
     for name in FILES:
         settle(folder / name)
     write_json(folder / "done.json", {"files": {name: digest(folder / name) for name in FILES}})
