@@ -12,6 +12,7 @@ from PIL import Image
 
 from clinometer.report.plain import plain
 from clinometer.study.figure import Diagram, Figure, Panel, Ridges, Series
+from clinometer.study.files import write_bytes
 
 # Okabe and Ito's palette; roles that later figures add take the next free colour.
 COLOURS = {
@@ -54,11 +55,14 @@ def save(figure: Figure, stem: Path) -> None:
     with mpl.rc_context(_STYLE), warnings.catch_warnings():
         # A name may be in a script that the font has not; its characters are drawn as boxes, and tables have them.
         warnings.filterwarnings("ignore", "Glyph .* missing from font")
-        drawn.savefig(stem.with_suffix(".svg"), metadata={"Date": None})
+        lines = io.BytesIO()
+        drawn.savefig(lines, format="svg", metadata={"Date": None})
         pixels = io.BytesIO()
         drawn.savefig(pixels, format="png", dpi=130)
     # 256 colours are enough for bands over bands, and a third of the size: a page holds all figures of a paper.
-    Image.open(pixels).convert("RGB").quantize(256).save(stem.with_suffix(".png"), optimize=True)
+    Image.open(pixels).convert("RGB").quantize(256).save(packed := io.BytesIO(), "PNG", optimize=True)
+    write_bytes(stem.with_suffix(".svg"), lines.getvalue())
+    write_bytes(stem.with_suffix(".png"), packed.getvalue())
 
 
 def draw(figure: Figure) -> Any:
