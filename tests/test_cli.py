@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from clinometer.study.files import write_json
+from clinometer.study.files import write_json, write_sealed
 from clinometer.study.run import finish
 
 
@@ -127,9 +127,9 @@ def test_bad_input_is_one_error_and_changes_nothing(tmp_path: Path, words: list[
     (tmp_path / "occupied").mkdir()
     (tmp_path / "occupied" / "thesis.txt").write_text("years of work")
     (tmp_path / "other").mkdir()
-    (tmp_path / "other" / "study.json").write_text('{"study": "ioffe2015", "scale": "smoke", "base": {}}')
+    write_sealed(tmp_path / "other" / "study.json", {"study": "ioffe2015", "scale": "smoke", "base": {}})
     (tmp_path / "bare").mkdir()
-    (tmp_path / "bare" / "study.json").write_text('{"study": "santurkar2018"}')
+    write_sealed(tmp_path / "bare" / "study.json", {"study": "santurkar2018"})
     (tmp_path / "broken").mkdir()
     (tmp_path / "broken" / "train.parquet").write_bytes(b"PAR1 and then nothing of the kind PAR1")
     before = snapshot(tmp_path)

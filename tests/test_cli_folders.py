@@ -7,6 +7,7 @@ import pytest
 from stored import keep
 
 from clinometer.cli import main
+from clinometer.study.files import write_sealed
 
 
 def call(*words: str) -> int:
@@ -24,7 +25,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     for name, seeds in {"a": (0, 1), "b[x]": (1, 2)}.items():
         for seed in seeds:
             keep(tmp_path / name, {"seed": seed}, {0: {"p": {"x": float(seed)}}})
-        (tmp_path / name / "study.json").write_text('{"study": "mine", "scale": "smoke"}')
+        write_sealed(tmp_path / name / "study.json", {"study": "mine", "scale": "smoke"})
     return tmp_path
 
 

@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from clinometer.cli.app import main
+from clinometer.study.files import read_sealed, write_sealed
 from clinometer.study.own.imports import FOLDER
 from clinometer.study.own.reading import read
 from clinometer.study.run import finish
@@ -135,13 +136,13 @@ def test_a_report_imports_nothing(made: Path, tmp_path: Path, monkeypatch: pytes
     monkeypatch.setattr(sys, "path", [str(tmp_path), *sys.path])
     monkeypatch.setenv(FOLDER, str(tmp_path))
     (tmp_path / "evil_nets.py").write_text(EVIL)
-    kept = json.loads((made / "study.json").read_text())
+    kept = read_sealed(made / "study.json")
     claims = json.loads((made / "claims.json").read_text())
     hostile = json.loads(json.dumps(kept).replace("nets:", "evil_nets:"))
     assert hostile != kept
-    (made / "study.json").write_text(json.dumps(hostile))
+    write_sealed(made / "study.json", hostile)
     assert clinometer("report", made).status == 0, "without runs: they are those of another model"
-    (made / "study.json").write_text(json.dumps(kept))
+    write_sealed(made / "study.json", kept)
     assert clinometer("report", made).status == 0
     assert json.loads((made / "claims.json").read_text()) == claims
     assert not (tmp_path / "touched").exists()
@@ -231,8 +232,7 @@ def test_files_that_are_no_study(
 )
 def test_a_damaged_folder_is_refused(made: Path, tmp_path: Path, change: dict[str, Any], expected: str) -> None:
     """study.json came from somebody else: status 2 and the key, no traceback."""
-    kept = json.loads((made / "study.json").read_text())
-    (tmp_path / "study.json").write_text(json.dumps({**kept, **change}))
+    write_sealed(tmp_path / "study.json", {**read_sealed(made / "study.json"), **change})
     said = clinometer("report", tmp_path)
     assert said.status == 2
     assert expected in said.err

@@ -10,6 +10,7 @@ from stored import BASES, keep, study
 
 from clinometer import Store, load
 from clinometer.study.config import grid
+from clinometer.study.files import read_sealed, write_sealed
 from clinometer.study.merged import merge
 
 ROWS = {0: {"p": {"x": 1.0}}, 1: {"p": {"x": 2.0}}}
@@ -19,7 +20,7 @@ def part(folder: Path, *seeds: int, rows: Any = ROWS, **environment: Any) -> lis
     """One machine's part of a study."""
     folder.mkdir(exist_ok=True)
     facts = {"study": "mine", "scale": "smoke", "bases": {}, "only": "", "seeds": len(seeds), "command": "make it"}
-    (folder / "study.json").write_text(json.dumps(facts))
+    write_sealed(folder / "study.json", facts)
     return [keep(folder, {"seed": seed}, rows, environment=environment) for seed in seeds]
 
 
@@ -156,7 +157,7 @@ def test_other_studies_and_taken_folders_are_refused(tmp_path: Path) -> None:
     part(tmp_path / "a", 0)
     part(tmp_path / "b", 1)
     other = {"study": "mine", "scale": "laptop", "bases": {}}
-    (tmp_path / "b" / "study.json").write_text(json.dumps(other))
+    write_sealed(tmp_path / "b" / "study.json", other)
     with pytest.raises(ValueError, match="are different studies: they differ in scale"):
         merge([tmp_path / "a", tmp_path / "b"], tmp_path / "all")
     with pytest.raises(ValueError, match="holds no clinometer study"):
@@ -172,8 +173,8 @@ def test_what_was_asked_for_is_joined(tmp_path: Path) -> None:
     part(tmp_path / "a", 0)
     part(tmp_path / "b", 1)
     for name, only, seeds in (("a", "figure_01,C2", 2), ("b", "C2,figure_03", 5)):
-        facts = json.loads((tmp_path / name / "study.json").read_text())
-        (tmp_path / name / "study.json").write_text(json.dumps({**facts, "only": only, "seeds": seeds}))
+        facts = read_sealed(tmp_path / name / "study.json")
+        write_sealed(tmp_path / name / "study.json", {**facts, "only": only, "seeds": seeds})
     merge([tmp_path / "a", tmp_path / "b"], tmp_path / "all")
     facts = json.loads((tmp_path / "all" / "study.json").read_text())
     assert (facts["only"], facts["seeds"]) == ("figure_01,C2,figure_03", 5)

@@ -4,12 +4,14 @@ import hashlib
 import json
 import math
 import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, cast
 
 from clinometer.store import DamagedError
 
 _LONGEST = 2**24  # bytes of a JSON file
+_SEAL = "sha256"  # the field with the digest of the others
 
 
 def write_whole(path: Path, text: str) -> None:
@@ -31,8 +33,10 @@ def write_bytes(path: Path, data: bytes) -> None:
             file.flush()
             os.fsync(file.fileno())
         partial.replace(path)
-    except BaseException:
+    except BaseException as error:
         partial.unlink(missing_ok=True)
+        if isinstance(error, OSError) and error.errno:
+            raise OSError(error.errno, error.strerror, str(path)) from error  # nobody knows the other name
         raise
     settle(path.parent)
 
@@ -49,6 +53,41 @@ def settle(path: Path) -> None:
 def write_json(path: Path, value: object) -> None:
     """Write `value` as JSON, whole or not at all."""
     write_whole(path, json.dumps(value, indent=1, ensure_ascii=False) + "\n")
+
+
+def write_sealed(path: Path, facts: Mapping[str, Any]) -> None:
+    """Write an object as JSON together with its own digest."""
+    write_json(path, {**facts, _SEAL: _seal(facts)})
+
+
+def read_sealed(path: Path) -> dict[str, Any]:
+    """What `write_sealed` wrote, and nothing else.
+
+    Raises:
+        DamagedError: if it is not that.
+        OSError: if it cannot be read.
+
+    Example:
+        >>> import tempfile
+        >>> path = Path(tempfile.mkdtemp()) / "study.json"
+        >>> write_sealed(path, {"scale": "smoke"})
+        >>> read_sealed(path)
+        {'scale': 'smoke'}
+        >>> path.write_text(path.read_text().replace("smoke", "smokf")) > 0
+        True
+        >>> read_sealed(path)                                     # doctest: +ELLIPSIS
+        Traceback (most recent call last):
+        ...
+        clinometer.store.database.DamagedError: ...study.json is damaged: it is not what was written...
+    """
+    facts = read_json(path)
+    if facts.pop(_SEAL, None) != _seal(facts):
+        raise DamagedError(f"{path} is damaged: it is not what was written. Use a sound copy, or make it again.")
+    return facts
+
+
+def _seal(facts: Mapping[str, Any]) -> str:
+    return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
 
 
 def digest(path: Path) -> str:

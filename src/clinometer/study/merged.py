@@ -12,7 +12,7 @@ from typing import Any
 from clinometer.dataset.factors import RUN_NAME
 from clinometer.store import DamagedError
 from clinometer.study.compared import parts_at, rows_of
-from clinometer.study.files import read_json, write_json
+from clinometer.study.files import read_json, read_sealed, write_sealed
 from clinometer.study.folders import whole_folder
 from clinometer.study.run import FILES, is_done
 
@@ -76,13 +76,13 @@ def merge(folders: Sequence[Path], to: Path, *, keep_first: bool = False, keep_s
                 _check_fingerprint(run, copy, said)
             taken[run.name] = run
             found.copied += 1
-        write_json(merged / "study.json", _together(facts, folders, to))
+        write_sealed(merged / "study.json", _together(facts, folders, to))
     return found
 
 
 def _facts(folder: Path) -> dict[str, Any]:
     try:
-        return read_json(folder / "study.json")
+        return read_sealed(folder / "study.json")
     except (OSError, ValueError) as error:
         raise ValueError(f"{folder} holds no clinometer study: {error}.") from error
 

@@ -6,10 +6,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, cast
 
+from clinometer.store import DamagedError
 from clinometer.study.claims import Claim
 from clinometer.study.config import Bases, RunConfig, one_of, said
 from clinometer.study.figure import Figure
-from clinometer.study.files import read_json, write_json
+from clinometer.study.files import read_sealed, write_sealed
 from clinometer.study.table import Runs
 from clinometer.study.theorem import Theorem, named
 
@@ -146,16 +147,25 @@ def claim_folder(folder: Path, planned: Plan, request: Mapping[str, Any]) -> Non
                 f"{folder} holds another study ({held.get('study')} at scale {held.get('scale')}, or one with other "
                 f"settings); expected {planned.study.name} at scale {planned.scale}. Choose another folder with --to."
             )
-    elif folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+    elif folder.exists() and not _may_become_study(folder):
         raise ValueError(f"{folder} is there already and is no clinometer study. Choose a new folder with --to.")
     folder.mkdir(parents=True, exist_ok=True)
-    write_json(marker, {**request, **ours})
+    write_sealed(marker, {**request, **ours})
+
+
+def _may_become_study(folder: Path) -> bool:
+    """Whether it is empty, or a study's whose study.json was damaged and taken away."""
+    return folder.is_dir() and (not any(folder.iterdir()) or (folder / "study.lock").is_file())
 
 
 def study_facts(folder: Path) -> dict[str, Any]:
-    """Which study a folder holds, and at which scale."""
+    """Which study a folder holds, and at which scale; ValueError if it holds none, or its study.json is damaged."""
     try:
-        return read_json(folder / "study.json")
+        return read_sealed(folder / "study.json")
+    except DamagedError as error:
+        raise DamagedError(
+            f"{error} If you delete it, the command that made the study writes it anew; the runs are kept."
+        ) from error
     except (OSError, ValueError) as error:
         raise ValueError(
             f"{folder} holds no clinometer study: {error}. Make one with `clinometer reproduce`."
