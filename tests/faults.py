@@ -13,7 +13,7 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -21,16 +21,16 @@ import numpy as np
 from clinometer import Store
 from clinometer.study.config import Config, grid
 from clinometer.study.executors import run_all
+from clinometer.study.ledger import look
 from clinometer.study.run import is_done, run_folder, verify
 
+_SMALL = Config(width=1 / 16, steps=60, measure_every=12, test_every=30)
 CONFIGS = [
-    *grid(
-        Config(width=1 / 16, steps=60, measure_every=12, test_every=30, batch_size=128, norm="noisy_batch"),
-        seed=range(3),
-    ),
-    *grid(Config(width=1 / 16, steps=60, measure_every=12, test_every=30, batch_size=128, momentum=0.9), seed=range(3)),
-    *grid(Config(data="gaussian", model="dln", lr=1e-6, batch_size=60, steps=200, measure_every=50), seed=range(2)),
+    *grid(_SMALL, norm=["noisy_batch"], seed=range(3)),
+    *grid(_SMALL, momentum=[0.9], seed=range(3)),
+    *grid(Config(data="gaussian", model="dln", lr=1e-6, batch_size=60, steps=100, measure_every=50), seed=range(2)),
 ]
+SHARES = {"run": 42, "parent": 5, "server": 3}  # on what SIGKILLs fall; a parent takes seconds to start
 PARENT = (
     "import sys; sys.path.insert(0, sys.argv[2]); from pathlib import Path; from faults import CONFIGS; "
     "from clinometer.study.executors import run_all; "
@@ -38,7 +38,7 @@ PARENT = (
 )
 
 
-def parent(study: Path, **environ: str) -> subprocess.Popen[str]:
+def parent(study: Path, environ: Mapping[str, str] | None = None) -> subprocess.Popen[str]:
     """A process that makes the study, with a session of its own so that all of it can be ended."""
     return subprocess.Popen(
         [sys.executable, "-c", PARENT, str(study), str(Path(__file__).parent)],
@@ -46,7 +46,7 @@ def parent(study: Path, **environ: str) -> subprocess.Popen[str]:
         stderr=subprocess.STDOUT,
         text=True,
         start_new_session=True,
-        env=os.environ | environ,
+        env=os.environ | (environ or {}),
     )
 
 
@@ -64,6 +64,15 @@ def family(pid: int) -> dict[str, list[int]]:
     return {"parent": [pid], "server": servers, "run": [run for server in servers for run in children[server]]}
 
 
+def victims(kills: int, seed: int) -> Iterable[str]:
+    """So many kinds of processes, in their shares, in an order drawn from the seed."""
+    kinds = [kind for kind, share in SHARES.items() for _ in range(share)]
+    chance = random.Random(seed)
+    drawn = kinds * (kills // len(kinds)) + chance.sample(kinds, kills % len(kinds))
+    chance.shuffle(drawn)
+    return drawn
+
+
 def killed(study: Path, kills: int, seed: int = 0) -> Counter[str]:
     """Make the study while this many SIGKILLs fall on its processes; how many fell on which.
 
@@ -71,30 +80,39 @@ def killed(study: Path, kills: int, seed: int = 0) -> Counter[str]:
     """
     chance = random.Random(seed)
     found: Counter[str] = Counter()
-    process = parent(study)
     done: dict[Config, int] = {}
-    while found.total() < kills:
-        time.sleep(chance.uniform(0.02, 0.4))
-        if process.poll() is not None:
-            process.communicate()
-            forget(study, done, chance)
-            process = parent(study)
-            continue
-        members = family(process.pid)
-        if not members["run"]:
-            continue  # a parent takes seconds to start, and would be killed for ever before it has done anything
-        kind = chance.choices(["run", "parent", "server"], [10, 2, 1])[0]
-        os.kill(chance.choice(members[kind]), signal.SIGKILL)
+    process = parent(study)
+    for kind in victims(kills, seed):
+        fell = False
+        while not fell:
+            time.sleep(chance.uniform(0.01, 0.25))
+            if process.poll() is not None:
+                said = process.communicate()[0]
+                assert process.returncode == 0, said
+                check_acknowledged(study, done)
+                forget(study, done, chance)
+                process = parent(study)
+            members = family(process.pid)
+            # A parent would be killed for ever before it has done anything, if it were killed before it has a run.
+            fell = bool(members["run"]) and kill(chance.choice(members[kind]))
         found[kind] += 1
         if kind == "parent":
             process.communicate()
             process = parent(study)
         check_acknowledged(study, done)
-    while process.wait(120) != 0:
-        process = parent(study)
-    process.communicate()
+    said = process.communicate(timeout=600)[0]
+    assert process.returncode == 0, said
     check_acknowledged(study, done)
     return found
+
+
+def kill(pid: int) -> bool:
+    """Whether the process was still there to be killed."""
+    try:
+        os.kill(pid, signal.SIGKILL)
+    except ProcessLookupError:
+        return False
+    return True
 
 
 def check_acknowledged(study: Path, done: dict[Config, int]) -> None:
@@ -105,6 +123,14 @@ def check_acknowledged(study: Path, done: dict[Config, int]) -> None:
             assert file.stat().st_mtime_ns == done[config], f"{config} was made again"
         elif file.is_file():
             done[config] = file.stat().st_mtime_ns
+
+
+def check_ledger(study: Path) -> None:
+    """The table says of every run that it is done, and of no other."""
+    entries = look(study)
+    assert {entry.key for entry in entries} == {config.key for config in CONFIGS}
+    assert {entry.state for entry in entries} == {"done"}
+    assert all(entry.starts > 0 for entry in entries)
 
 
 def forget(study: Path, done: dict[Config, int], chance: random.Random) -> None:
@@ -122,6 +148,7 @@ def rows(study: Path, configs: Sequence[Config] = CONFIGS) -> Iterator[tuple[Con
         verify(folder)
         store = Store(folder / "rows.sqlite", read_only=True)
         yield config, {probe: store.read(probe) for probe in store.probes()} | {"meta": store.meta}
+        store.close()
 
 
 def same(one: object, other: object) -> bool:
@@ -143,6 +170,7 @@ if __name__ == "__main__":
         truth, tried = Path(folder, "whole"), Path(folder, "killed")
         run_all(CONFIGS, truth)
         fell = killed(tried, asked.kills, asked.seed)
+        check_ledger(tried)
         equal = [same(one, other) for (_, one), (_, other) in zip(rows(truth), rows(tried), strict=True)]
         said = ", ".join(f"{count} on a {kind}" for kind, count in fell.items())
         print(f"{fell.total()} SIGKILLs ({said}); {sum(equal)} of {len(equal)} runs equal to the undisturbed ones, "
