@@ -5,6 +5,7 @@ again until it is done. What must come out is what comes out undisturbed, bit fo
 """
 
 import argparse
+import contextlib
 import os
 import random
 import signal
@@ -146,9 +147,13 @@ def rows(study: Path, configs: Sequence[Config] = CONFIGS) -> Iterator[tuple[Con
         folder = run_folder(study, config)
         assert is_done(folder), config
         verify(folder)
-        store = Store(folder / "rows.sqlite", read_only=True)
-        yield config, {probe: store.read(probe) for probe in store.probes()} | {"meta": store.meta}
-        store.close()
+        yield config, read(folder)
+
+
+def read(folder: Path) -> dict[str, object]:
+    """All that a run says."""
+    with contextlib.closing(Store(folder / "rows.sqlite", read_only=True)) as store:
+        return {probe: store.read(probe) for probe in store.probes()} | {"meta": store.meta}
 
 
 def same(one: object, other: object) -> bool:

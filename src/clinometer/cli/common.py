@@ -35,10 +35,11 @@ def refuse(error: Exception) -> NoReturn:
 
 def stop(error: Exception) -> NoReturn:
     """Say what has failed in the midst of the work, which is not the input, and end with status 1."""
+    told = str(error).removesuffix(".")
     if is_full(error):
-        _say(f"the disk is full: {error}. What is done is kept; free space and give the same command again.")
+        _say(f"no space is left: {told}. What is done is kept; free space and give the same command again.")
     else:
-        _say(f"{error} What is done is kept; once that is mended the same command goes on from there.")
+        _say(f"{told}. What is done is kept; once that is mended the same command goes on from there.")
     sys.exit(1)
 
 

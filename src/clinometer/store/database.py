@@ -8,6 +8,7 @@ import contextlib
 import errno
 import functools
 import os
+import shutil
 import sqlite3
 import threading
 from collections.abc import Generator
@@ -37,12 +38,13 @@ _LIMITS = {
     sqlite3.SQLITE_LIMIT_TRIGGER_DEPTH: 1,
 }
 _PATIENCE = 30.0  # seconds to wait for another process that writes
+_LITTLE = 2**16  # bytes on a disk that is as good as full
 _PACE = 100_000  # SQLite's steps between two looks at how many there were
 _DAMAGE = {  # where our own queries, of our own tables, end so
     sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_FORMAT, sqlite3.SQLITE_TOOBIG, sqlite3.SQLITE_ERROR,
     sqlite3.SQLITE_MISMATCH, sqlite3.SQLITE_INTERRUPT,
 }  # fmt: skip
-_ERRNO = {sqlite3.SQLITE_FULL: errno.ENOSPC, sqlite3.SQLITE_READONLY: errno.EACCES, sqlite3.SQLITE_PERM: errno.EACCES}
+_ERRNO = {sqlite3.SQLITE_READONLY: errno.EACCES, sqlite3.SQLITE_PERM: errno.EACCES}
 
 
 class DamagedError(ValueError):
@@ -192,8 +194,17 @@ def not_damage(error: sqlite3.Error, where: str) -> OSError:
             f"{where} is locked: another process has kept it for more than {_PATIENCE:g} s. "
             "Wait for that process, or end it; one process at a time writes to a store."
         )
-    message = f"{where} cannot be read or written: {error}. Look at the disk, and at the permissions"
-    return OSError(_ERRNO.get(code, errno.EIO), message)
+    what = f"{where} cannot be read or written: {error}"
+    if code == sqlite3.SQLITE_FULL or (code == sqlite3.SQLITE_IOERR and _is_full(where)):
+        return OSError(errno.ENOSPC, f"{what}. Free some space")
+    return OSError(_ERRNO.get(code, errno.EIO), f"{what}. Look at the disk, and at the permissions")
+
+
+def _is_full(where: str) -> bool:
+    """Whether next to nothing is left: SQLite then fails to lengthen a file of its own, and does not say why."""
+    with contextlib.suppress(OSError):
+        return shutil.disk_usage(Path(where).parent).free < _LITTLE
+    return False
 
 
 def _here() -> tuple[int, int]:
