@@ -104,7 +104,7 @@ def _copy(run: Path, to: Path) -> None:
     to.mkdir(parents=True)
     digests = {name: _copy_file(run / name, to / name) for name in _FILES}
     try:
-        kept = read_json(to / "done.json")["files"]
+        kept = read_sealed(to / "done.json")["files"]
         damaged = [name for name in FILES if digests[name] != kept[name]]
     except (ValueError, TypeError, LookupError):
         damaged = ["done.json"]

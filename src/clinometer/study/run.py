@@ -18,7 +18,7 @@ from clinometer.store import DamagedError
 from clinometer.study.checkpoint import Keeper
 from clinometer.study.config import Config, RunConfig
 from clinometer.study.environment import environment
-from clinometer.study.files import digest, read_json, settle, write_json
+from clinometer.study.files import digest, read_json, read_sealed, settle, write_json, write_sealed
 from clinometer.study.linear import stacks, train_together
 from clinometer.study.own.recipe import Recipe
 from clinometer.study.own.training import cooked
@@ -48,7 +48,7 @@ def verify(folder: Path) -> None:
         DamagedError: if one is damaged or lost; the message says which.
     """
     try:
-        kept = json.loads((folder / "done.json").read_bytes())["files"]
+        kept = read_sealed(folder / "done.json")["files"]
         damaged = [name for name in FILES if not (folder / name).is_file() or digest(folder / name) != kept[name]]
     except (OSError, ValueError, LookupError, TypeError, RecursionError):
         damaged = ["done.json"]
@@ -154,4 +154,4 @@ def finish(folder: Path) -> None:
         stray.unlink(missing_ok=True)
     for name in FILES:
         settle(folder / name)
-    write_json(folder / "done.json", {"files": {name: digest(folder / name) for name in FILES}})
+    write_sealed(folder / "done.json", {"files": {name: digest(folder / name) for name in FILES}})
