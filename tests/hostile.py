@@ -4,6 +4,8 @@
 """
 
 import io
+import shutil
+import tempfile
 from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass
@@ -12,10 +14,12 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
+from torch import nn
 
-from clinometer import Store
-from clinometer.study import data, parquet, run
-from clinometer.study.files import read_json, write_json
+from clinometer import Recorder, Store, landscape
+from clinometer.study import checkpoint, data, ledger, parquet, run
+from clinometer.study.files import read_json, read_sealed, write_json, write_sealed
 
 
 @dataclass(frozen=True)
@@ -23,7 +27,7 @@ class Loader:
     """Something that reads a file."""
 
     file: str
-    make: Callable[[Path], object]  # write a valid file
+    make: Callable[[Path], object]  # write a valid file; returns its path if that is another
     load: Callable[[Path], Any]
     right: Callable[[Any, Any], bool]  # of what was read from a changed file, and from the valid one
     examples: int = 400
@@ -79,6 +83,39 @@ def make_parquet(path: Path) -> None:
     pq.write_table(pa.table({"img": cells, "label": [0, 1, 2]}), path, write_page_checksum=True)
 
 
+def make_checkpoint(path: Path) -> Path:
+    """Its name is not known before it is made."""
+    model = nn.Linear(2, 3)
+    optimizer = torch.optim.Adam(model.parameters())
+    model(torch.ones(1, 2)).sum().backward()
+    optimizer.step()
+    recorder = Recorder(model, lambda m, b: m(b).sum(), [landscape()], optimizer=optimizer)
+    checkpoint.Keeper(path.parent.parent).save(checkpoint.Checkpoint.of(3, model, optimizer, recorder))
+    (made,) = path.parent.iterdir()
+    return made
+
+
+def load_checkpoint(path: Path) -> object:
+    tensors: dict[str, torch.Tensor] = {}
+    facts = vars(checkpoint._read(path))
+    return checkpoint._packed(facts | {"rng": vars(facts["rng"])}, tensors), [t.tolist() for t in tensors.values()]
+
+
+def load_forged(path: Path) -> object:
+    """The same under the name that its bytes ask for, whatever they are."""
+    with tempfile.TemporaryDirectory() as folder:
+        forged = Path(folder, f"000000003-{checkpoint._digest(path.read_bytes())}.safetensors")
+        return checkpoint._read(Path(shutil.copy(path, forged)))
+
+
+def make_ledger(path: Path) -> None:
+    table = ledger.Ledger(path.parent)
+    table.enter({f"{number:016x}": {"lr": 0.1, "seed": number} for number in range(40)}, done=[f"{0:016x}"])
+    table.began([f"{1:016x}"], "here:1")
+    table.failed([f"{1:016x}"], "ValueError: é")
+    table.close()
+
+
 def load_arrays(read: Callable[[Path], Any]) -> Callable[[Path], Any]:
     return lambda path: [np.asarray(each).tobytes() for each in read(path)[:2]]
 
@@ -91,6 +128,13 @@ LOADERS = {
     "store": Loader("rows.sqlite", make_store, load_store, equal, 800),
     # JSON has no checksum: whether it is what was written, done.json says. Here: an object, or refused.
     "json": Loader("study.json", make_json, read_json, lambda found, _: isinstance(found, dict)),
+    "sealed": Loader("study.json", lambda path: write_sealed(path, {"lr": 0.1, "only": "é"}), read_sealed, equal),
+    "ledger": Loader("study.sqlite", make_ledger, lambda path: ledger.look(path.parent), equal),
+    "checkpoint": Loader("checkpoint/made", make_checkpoint, load_checkpoint, equal),
+    # Who forges a name can forge what is in the file; but it is a checkpoint, or it is refused.
+    "forged": Loader(
+        "checkpoint/made", make_checkpoint, load_forged, lambda found, _: isinstance(found, checkpoint.Checkpoint)
+    ),
     # It names the digests of three files that are whole: changed, it may say so, or be refused.
     "done": Loader("done.json", make_done, lambda path: run.verify(path.parent), equal),
     # Its reader is called by one that takes any exception for damage, and makes the cache anew.
