@@ -125,6 +125,8 @@ def test_a_read_only_folder_is_read_and_not_written(study: Disk, tmp_path: Path)
     (left / "done.json").unlink()
     before = {path: path.stat().st_mtime_ns for path in out.rglob("*")}
     study.read_only()
+    if os.access(out, os.W_OK):
+        pytest.skip("root writes to any folder, and a namespace with a read-only one is not to be had here")
     said, wrong = commands(
         study,
         MAKE,
