@@ -19,8 +19,8 @@ from typing import NamedTuple
 
 from clinometer.study.config import Config, grid
 from clinometer.study.environment import environment
-from clinometer.study.executors import Progress, run_all
-from clinometer.study.pool import Cores, Pool, cores
+from clinometer.study.making.executors import Progress, run_all
+from clinometer.study.making.pool import Cores, Pool, cores
 from clinometer.study.run import run_folder
 
 TINY = Config(width=1 / 8, steps=60)  # about a second
@@ -99,7 +99,7 @@ def on_nodes(runs: int, count: int) -> Made:
     """The same on so many nodes of one CPU each, all of them on this machine."""
     from ray.cluster_utils import Cluster as Nodes
 
-    from clinometer.study.on_ray import Cluster
+    from clinometer.study.cluster.pool import Cluster
 
     # As the runner's processes are: Ray's own are polite, and lose to whatever else runs.
     os.environ.update({"RAY_worker_niceness": "0"})

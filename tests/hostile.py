@@ -18,8 +18,9 @@ import torch
 from torch import nn
 
 from clinometer import Recorder, Store, landscape
-from clinometer.study import checkpoint, data, ledger, parquet, run
+from clinometer.study import checkpoint, data, parquet, run
 from clinometer.study.files import read_json, read_sealed, write_json, write_sealed
+from clinometer.study.making import ledger
 
 
 @dataclass(frozen=True)

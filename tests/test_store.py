@@ -13,8 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from clinometer import Store, database
-from clinometer.store import DamagedError
+from clinometer import Store
+from clinometer.store import DamagedError, database
 
 ARRAYS = hnp.arrays(
     st.sampled_from(["<f4", "<f8", "<i8", "|b1", "<U3"]), hnp.array_shapes(min_dims=0, max_dims=3, min_side=0)

@@ -22,8 +22,8 @@ from clinometer.report.plain import PlainConsole, plain
 from clinometer.report.terminal import claims_table, progress, theorems_table
 from clinometer.report.watch import watch
 from clinometer.study.config import Config
-from clinometer.study.executors import Progress
 from clinometer.study.figure import Box, Diagram, Figure, Panel, Series
+from clinometer.study.making.executors import Progress
 
 HOSTILE = [
     "<script>alert(1)</script>",

@@ -6,7 +6,7 @@ import pytest
 from stored import STUDY, study
 
 from clinometer.report.reports import report
-from clinometer.study.executors import Failure
+from clinometer.study.making.executors import Failure
 from clinometer.study.run import run_folder
 from clinometer.study.study import plan
 

@@ -5,7 +5,7 @@ from rich.console import Console
 
 from clinometer.report.terminal import claims_table, line, progress, theorems_table
 from clinometer.study.config import Config
-from clinometer.study.executors import Progress
+from clinometer.study.making.executors import Progress
 
 
 def at(done: int, seconds: float = 10.0, failed: int = 0) -> Progress:

@@ -20,9 +20,9 @@ from faults import CONFIGS, SHARES, check_acknowledged, check_ledger, family, ki
 from clinometer.store import DamagedError
 from clinometer.study.checkpoint import Checkpoint, Keeper
 from clinometer.study.config import Config
-from clinometer.study.executors import run_all
 from clinometer.study.files import read_sealed, write_sealed
-from clinometer.study.ledger import Ledger, look
+from clinometer.study.making.executors import run_all
+from clinometer.study.making.ledger import Ledger, look
 from clinometer.study.run import run_folder, run_group, verify
 
 TINY = Config(width=1 / 16, steps=12, measure_every=4, test_every=6, batch_size=512)

@@ -11,9 +11,9 @@ from clinometer import NORMS, Store
 from clinometer.nn.linear_statistics import EXACT
 from clinometer.study import linear
 from clinometer.study.config import Config, grid
-from clinometer.study.executors import Progress, run_all
 from clinometer.study.gaussian import gaussian
 from clinometer.study.linear import build, train_together
+from clinometer.study.making.executors import Progress, run_all
 from clinometer.study.run import groups, is_done, run, run_folder, run_group
 
 DLN = Config(data="gaussian", model="dln", lr=1e-6, batch_size=60, steps=5, measure_every=3)

@@ -17,8 +17,8 @@ from stored import ended
 from clinometer import Store
 from clinometer.study.config import Config, grid
 from clinometer.study.data import digits
-from clinometer.study.executors import Progress, run_all
-from clinometer.study.ledger import Ledger
+from clinometer.study.making.executors import Progress, run_all
+from clinometer.study.making.ledger import Ledger
 from clinometer.study.run import is_done, run, run_folder
 from clinometer.study.table import Runs
 from clinometer.study.train import batches, build
@@ -186,7 +186,7 @@ def test_runs_end_with_their_parent(tmp_path: Path) -> None:
         "import dataclasses, sys\n"
         "from pathlib import Path\n"
         "from clinometer.study.config import Config\n"
-        "from clinometer.study.executors import run_all\n"
+        "from clinometer.study.making.executors import run_all\n"
         "print('imported')\n"  # without a guard: no run may import the script again
         "run_all([Config(width=1 / 16, steps=100_000)], Path(sys.argv[1]), jobs=1)\n"
     )

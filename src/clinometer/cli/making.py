@@ -10,13 +10,13 @@ from rich.text import Text
 from clinometer.cli.common import console, refuse, say_where, show_results, verified
 from clinometer.report.reports import report
 from clinometer.report.terminal import progress
-from clinometer.study import cluster
-from clinometer.study.executors import Failure, run_all
-from clinometer.study.on_ray import Cluster
-from clinometer.study.pool import Cores, Pool, slots
+from clinometer.study.cluster import connection
+from clinometer.study.cluster.pool import Cluster
+from clinometer.study.making.executors import Failure, run_all
+from clinometer.study.making.pool import Cores, Pool, slots
+from clinometer.study.making.survey import Stale, StaleRunsError
 from clinometer.study.run import SECONDS
 from clinometer.study.study import Plan
-from clinometer.study.survey import Stale, StaleRunsError
 
 
 @Parameter(name="*")
@@ -53,7 +53,7 @@ class Making:
             )
         devices = slots(self.device, self.jobs, self.per_device)
         if self.on:
-            cluster.check(self.on, self.cpus_per_run, self.gpus_per_run)
+            connection.check(self.on, self.cpus_per_run, self.gpus_per_run)
             if devices[0] != "cpu" or self.per_device != 1:
                 raise ValueError("--device and --per-device do not go with --on; say --gpus-per-run 0.25 or the like.")
         elif (self.cpus_per_run, self.gpus_per_run) != (1.0, 0.0):
@@ -88,7 +88,7 @@ def make(planned: Plan, folder: Path, command: str, making: Making) -> int:
         console.print(planned.about, highlight=False)
         try:
             failures = _run(planned, folder, making)
-        except (StaleRunsError, cluster.ClusterError, ImportError) as error:
+        except (StaleRunsError, connection.ClusterError, ImportError) as error:
             refuse(error)
     results = report(planned, folder, command, failures)
     show_results(results)

@@ -16,11 +16,11 @@ from clinometer.report.blocks import ranks_table
 from clinometer.report.compared import shown
 from clinometer.report.reports import report
 from clinometer.report.watch import watch
-from clinometer.study.compared import compare
 from clinometer.study.config import one_of
-from clinometer.study.exported import export
-from clinometer.study.merged import merge
 from clinometer.study.own.study import restored
+from clinometer.study.results.compared import compare
+from clinometer.study.results.exported import export
+from clinometer.study.results.merged import merge
 from clinometer.study.study import Study, claim_folder, plan, study_facts
 
 _LONGEST = 2**24  # bytes of claims.json

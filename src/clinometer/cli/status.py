@@ -10,7 +10,7 @@ from rich.text import Text
 from clinometer.cli.common import bad_input, console
 from clinometer.dataset.factors import fields
 from clinometer.study.config import said
-from clinometer.study.status import RunStatus, status
+from clinometer.study.making.status import RunStatus, status
 
 
 def status_(folder: Path, /) -> int:

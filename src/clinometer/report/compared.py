@@ -9,7 +9,7 @@ from rich.console import RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from clinometer.study.compared import Comparison, Difference
+from clinometer.study.results.compared import Comparison, Difference
 from clinometer.study.statistics import Interval
 
 

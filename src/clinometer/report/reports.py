@@ -15,8 +15,8 @@ from clinometer.report.finals import finals
 from clinometer.study.claims import decided
 from clinometer.study.config import Config, RunConfig
 from clinometer.study.environment import environment
-from clinometer.study.executors import Failure
 from clinometer.study.files import read_json, write_json
+from clinometer.study.making.executors import Failure
 from clinometer.study.run import run_folder
 from clinometer.study.study import Exhibit, Plan
 from clinometer.study.table import Runs

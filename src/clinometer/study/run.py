@@ -84,7 +84,7 @@ def run_group(
     """Make the runs of one of `groups`, each in its folder, on one thread; those done already are left out.
 
     Args:
-        folders: Where each config's run lies. Nobody else may write there: see `lease.py`.
+        folders: Where each config's run lies. Nobody else may write there: see `making/lease.py`.
         device: Where to train.
         every: Seconds from one checkpoint to the next.
         facts: What to note of where each is made, by its key; what `environment` says by default.

@@ -9,7 +9,7 @@ from typing import Any, Literal
 from clinometer.store import DamagedError
 from clinometer.study.config import RunConfig
 from clinometer.study.fingerprint import differences
-from clinometer.study.lease import Leases
+from clinometer.study.making.lease import Leases
 from clinometer.study.run import is_done, run_folder, verify
 
 Stale = Literal["refuse", "keep", "remake"]

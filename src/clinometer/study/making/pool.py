@@ -1,4 +1,4 @@
-"""Where runs are made: the cores or GPUs of this machine; a cluster's are in `on_ray.py`."""
+"""Where runs are made: the cores or GPUs of this machine; a cluster's are in `cluster/`."""
 
 import os
 import socket
@@ -9,7 +9,7 @@ from typing import Protocol
 
 import torch
 
-from clinometer.study.children import Child, Task, start
+from clinometer.study.making.children import Child, Task, start
 
 
 class Pool(Protocol):

@@ -21,17 +21,18 @@ from ray.cluster_utils import Cluster as Nodes
 
 from clinometer import Store
 from clinometer.store import DamagedError
-from clinometer.study import on_ray, parcel, train
+from clinometer.study import train
 from clinometer.study.checkpoint import Keeper
-from clinometer.study.children import Task
-from clinometer.study.cluster import ClusterError
+from clinometer.study.cluster import parcel, pool
+from clinometer.study.cluster.connection import ClusterError
+from clinometer.study.cluster.parcel import Parcel, packed, unpack
+from clinometer.study.cluster.pool import Cluster
+from clinometer.study.cluster.slot import Place, Slot
 from clinometer.study.config import Config, grid
-from clinometer.study.executors import Progress, run_all
 from clinometer.study.fingerprint import fingerprint
-from clinometer.study.ledger import Ledger
-from clinometer.study.on_node import Place, Slot
-from clinometer.study.on_ray import Cluster
-from clinometer.study.parcel import Parcel, packed, unpack
+from clinometer.study.making.children import Task
+from clinometer.study.making.executors import Progress, run_all
+from clinometer.study.making.ledger import Ledger
 from clinometer.study.run import run, run_folder, run_group, verify
 
 # Ray's own start of a head leaves its logs to the garbage collector.
@@ -195,9 +196,9 @@ def test_a_run_that_goes_on_elsewhere_notes_both_places(tmp_path: Path) -> None:
 def test_nodes_with_another_torch_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     """A node that says so, which no node of this machine would: their runs would differ in their last bits."""
     silent = SimpleNamespace(put=lambda _: None, remote=lambda _: SimpleNamespace(options=lambda **_: None))
-    monkeypatch.setattr(on_ray, "connect", lambda *_: (silent, lambda: None))
+    monkeypatch.setattr(pool, "connect", lambda *_: (silent, lambda: None))
     with pytest.raises(ClusterError, match=f"there has torch 1.0, and here it is {re.escape(torch.__version__)}"):
-        Cluster()._welcome(on_ray._Held(None, None), Place("there", 1, "1.0"))
+        Cluster()._welcome(pool._Held(None, None), Place("there", 1, "1.0"))
 
 
 def test_a_node_with_other_code_says_what_differs_and_makes_nothing(
@@ -218,7 +219,7 @@ def test_a_slot_clears_up_after_those_that_were_killed(tmp_path: Path, monkeypat
     """A process that is killed leaves its folder; the next slot on the machine removes it, and no living one's."""
     monkeypatch.setenv("TMPDIR", str(tmp_path))
     monkeypatch.setattr("tempfile.tempdir", None)
-    program = "import os; from clinometer.study.on_node import Slot; slot = Slot('cpu'); os.kill(os.getpid(), 9)"
+    program = "import os; from clinometer.study.cluster.slot import Slot; slot = Slot('cpu'); os.kill(os.getpid(), 9)"
     assert subprocess.run([sys.executable, "-c", program], check=False).returncode == -9
     (left,) = tmp_path.iterdir()
     living = Slot("cpu")

@@ -12,7 +12,7 @@ from rich.console import Console
 from stored import keep
 
 from clinometer.report.compared import shown
-from clinometer.study.compared import compare
+from clinometer.study.results.compared import compare
 from clinometer.study.statistics import interval
 
 

@@ -11,7 +11,7 @@ from stored import BASES, keep, study
 from clinometer import Store, load
 from clinometer.study.config import grid
 from clinometer.study.files import read_sealed, write_sealed
-from clinometer.study.merged import merge
+from clinometer.study.results.merged import merge
 
 ROWS = {0: {"p": {"x": 1.0}}, 1: {"p": {"x": 2.0}}}
 

@@ -12,8 +12,8 @@ from clinometer.dataset.layouts import Layout, Layouts, layouts
 from clinometer.dataset.run import store_file
 from clinometer.store import Store
 from clinometer.study.files import read_json
-from clinometer.study.folders import whole_folder
-from clinometer.study.tables import Kinds, Known, csv_rows, csv_runs, parquet_rows, parquet_runs
+from clinometer.study.results.folders import whole_folder
+from clinometer.study.results.tables import Kinds, Known, csv_rows, csv_runs, parquet_rows, parquet_runs
 
 _PACKAGES = ("clinometer", "torch", "numpy")
 _PLACES = ("python", "device", "processor", "commit")

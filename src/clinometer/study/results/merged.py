@@ -11,9 +11,9 @@ from typing import Any
 
 from clinometer.dataset.factors import RUN_NAME
 from clinometer.store import DamagedError
-from clinometer.study.compared import parts_at, rows_of
 from clinometer.study.files import read_json, read_sealed, write_sealed
-from clinometer.study.folders import whole_folder
+from clinometer.study.results.compared import parts_at, rows_of
+from clinometer.study.results.folders import whole_folder
 from clinometer.study.run import FILES, is_done
 
 _FILES = (*FILES, "done.json")  # all that a finished run has

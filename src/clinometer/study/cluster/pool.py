@@ -1,6 +1,6 @@
 """Runs on a Ray cluster, without a file system that its nodes share: what a run comes to is brought back as it goes on.
 
-This process alone writes to the study's folder, and holds the leases. Each slot is an actor (`on_node.py`) that is told
+This process alone writes to the study's folder, and holds the leases. Each slot is an actor (`slot.py`) that is told
 small things and answers them: no callback, no stream, so that a driver far from the cluster, a Ray Client, does the
 same. Whatever becomes of a node, the runs that it was making are gone on with elsewhere, from what had come.
 """
@@ -16,13 +16,13 @@ import numpy as np
 import torch
 
 from clinometer.store import DamagedError
-from clinometer.study.children import Task
-from clinometer.study.cluster import ClusterError, connect, modules
+from clinometer.study.cluster.connection import ClusterError, connect, modules
+from clinometer.study.cluster.parcel import packed, unpack
+from clinometer.study.cluster.slot import News, Place, Sent, Slot
 from clinometer.study.data import TO_SEND
 from clinometer.study.files import digest
-from clinometer.study.lease import Leases
-from clinometer.study.on_node import News, Place, Sent, Slot
-from clinometer.study.parcel import packed, unpack
+from clinometer.study.making.children import Task
+from clinometer.study.making.lease import Leases
 from clinometer.study.run import Group, is_done, run_folder
 
 _LOOK = 5.0  # seconds between looks for nodes that have come

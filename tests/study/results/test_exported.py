@@ -19,7 +19,7 @@ from torch import nn
 
 from clinometer import Recorder, Store, every, internal_shift, landscape, load
 from clinometer.study.config import grid
-from clinometer.study.exported import export
+from clinometer.study.results.exported import export
 
 
 @pytest.fixture(scope="module")

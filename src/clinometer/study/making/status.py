@@ -11,8 +11,8 @@ from typing import Any, Literal
 from clinometer.dataset.factors import folders
 from clinometer.store import DamagedError, Store
 from clinometer.study.files import read_json
-from clinometer.study.lease import held
-from clinometer.study.ledger import Entry, look
+from clinometer.study.making.lease import held
+from clinometer.study.making.ledger import Entry, look
 from clinometer.study.run import is_done
 
 State = Literal["done", "running", "interrupted", "failed", "waiting"]

@@ -18,7 +18,7 @@ from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any
 
-from clinometer.study.lease import Leases
+from clinometer.study.making.lease import Leases
 from clinometer.study.run import SECONDS, Group, run_folder, run_group
 
 

@@ -27,10 +27,10 @@ def check(address: str, cpus: float, gpus: float) -> None:
 
     Example:
         >>> check("ray", cpus=1.0, gpus=0.25)
-        >>> check("rya", cpus=1.0, gpus=0.0)
+        >>> check("rya", cpus=1.0, gpus=0.0)  # doctest: +ELLIPSIS
         Traceback (most recent call last):
         ...
-        clinometer.study.cluster.ClusterError: --on must be ray, or ray://head:10001 for a cluster elsewhere; found rya.
+        clinometer.study.cluster.connection.ClusterError: --on must be ray, or ray://head:10001 ...; found rya.
     """
     if address != "ray" and not _address(address):
         raise ClusterError(f"--on must be ray, or ray://head:10001 for a cluster elsewhere; found {address}.")

@@ -8,16 +8,16 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from clinometer.study.children import Task
 from clinometer.study.config import RunConfig
 from clinometer.study.environment import environment
 from clinometer.study.files import write_whole
 from clinometer.study.fingerprint import fingerprint
-from clinometer.study.lease import Leases
-from clinometer.study.ledger import Ledger
-from clinometer.study.pool import Cores, Pool, slots
+from clinometer.study.making.children import Task
+from clinometer.study.making.lease import Leases
+from clinometer.study.making.ledger import Ledger
+from clinometer.study.making.pool import Cores, Pool, slots
+from clinometer.study.making.survey import Facts, Stale, survey
 from clinometer.study.run import SECONDS, Group, groups, is_done, run_folder
-from clinometer.study.survey import Facts, Stale, survey
 
 _LOOK = 0.5  # seconds between looks at runs that another process makes
 

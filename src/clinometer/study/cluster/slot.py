@@ -17,12 +17,12 @@ from zipfile import ZipFile
 import torch
 
 from clinometer.extras import need
-from clinometer.study.children import Child, Task, start
+from clinometer.study.cluster.parcel import Parcel, last_checkpoint, packed, unpack
 from clinometer.study.data import cache_folder
 from clinometer.study.environment import environment
 from clinometer.study.files import write_bytes
 from clinometer.study.fingerprint import differences, fingerprint
-from clinometer.study.parcel import Parcel, last_checkpoint, packed, unpack
+from clinometer.study.making.children import Child, Task, start
 from clinometer.study.run import run_folder
 
 _LOOK = 0.5  # seconds between looks for a new checkpoint
