@@ -86,7 +86,7 @@ def killed(study: Path, kills: int, seed: int = 0) -> Counter[str]:
     for kind in victims(kills, seed):
         fell = False
         while not fell:
-            time.sleep(chance.uniform(0.01, 0.25))
+            time.sleep(chance.uniform(0.01, 0.15))
             if process.poll() is not None:
                 said = process.communicate()[0]
                 assert process.returncode == 0, said

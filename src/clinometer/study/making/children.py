@@ -9,6 +9,7 @@ import os
 import signal
 import sys
 import threading
+import time
 import traceback
 import types
 from collections.abc import Generator, Mapping
@@ -20,6 +21,8 @@ from typing import Any
 
 from clinometer.study.making.lease import Leases
 from clinometer.study.run import SECONDS, Group, run_folder, run_group
+
+_TRIES = 5
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,6 +62,15 @@ class Child:
 
 def start(task: Task, device: str = "cpu") -> Child:
     """Begin to make those of a task's runs that are not done and that nobody else is making."""
+    for _ in range(_TRIES):
+        try:
+            return _start(task, device)
+        except (EOFError, ConnectionError):  # the server was killed at this very moment; the next one is told again
+            time.sleep(0.2)
+    return _start(task, device)
+
+
+def _start(task: Task, device: str) -> Child:
     method = "forkserver" if "forkserver" in mp.get_all_start_methods() else "spawn"
     context: Any = mp.get_context(method)
     if method == "forkserver":
@@ -66,9 +78,8 @@ def start(task: Task, device: str = "cpu") -> Child:
         context.set_forkserver_preload(["clinometer.study.run", "torch._dynamo"])
     receiver, sender = context.Pipe(duplex=False)
     process = context.Process(target=_child, args=(task, device, dict(os.environ), sender), daemon=True)
-    with _no_main():
+    with sender, _no_main():
         process.start()
-    sender.close()
     return Child(task, process, receiver)
 
 
