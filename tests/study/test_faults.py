@@ -14,6 +14,7 @@ import warnings
 from collections.abc import Callable
 from pathlib import Path
 
+import pyarrow.parquet as pq
 import pytest
 from faults import CONFIGS, SHARES, check_acknowledged, check_ledger, family, kill, killed, parent, read, rows, same
 
@@ -23,6 +24,7 @@ from clinometer.study.config import Config
 from clinometer.study.files import read_sealed, write_sealed
 from clinometer.study.making.executors import run_all
 from clinometer.study.making.ledger import Ledger, look
+from clinometer.study.results.exported import export
 from clinometer.study.run import run_folder, run_group, verify
 
 TINY = Config(width=1 / 16, steps=12, measure_every=4, test_every=6, batch_size=512)
@@ -116,9 +118,13 @@ def test_clocks_jump_and_a_parent_dies(whole: Path, tmp_path: Path) -> None:
 
 def flip(file: Path, chance: random.Random) -> None:
     """Change one byte, anywhere."""
-    data = bytearray(file.read_bytes())
+    file.write_bytes(flipped(file.read_bytes(), chance))
+
+
+def flipped(held: bytes, chance: random.Random) -> bytes:
+    data = bytearray(held)
     data[chance.randrange(len(data))] ^= chance.randrange(1, 256)
-    file.write_bytes(data)
+    return bytes(data)
 
 
 def outcomes(file: Path, load: Callable[[], object], times: int) -> list[str]:
@@ -183,6 +189,25 @@ def test_a_flipped_byte_of_what_was_asked_for_is_named(tmp_path: Path) -> None:
     file = tmp_path / "study.json"
     write_sealed(file, {"study": "santurkar2018", "bases": dataclasses.asdict(TINY), "only": "", "seeds": None})
     assert outcomes(file, lambda: read_sealed(file), 60).count("named") > 50
+
+
+def test_a_flipped_byte_of_an_exported_table_is_refused_where_its_checksums_are_asked_for(
+    whole: Path, tmp_path: Path
+) -> None:
+    """Forty places in the pages of a Parquet file, the footer being the reader's to check."""
+    export(whole, tmp_path / "out")
+    file = tmp_path / "out" / "landscape.parquet"
+    good = file.read_bytes()
+    pages = len(good) - 8 - int.from_bytes(good[-8:-4], "little")
+    truth = pq.read_table(file)
+    refused = 0
+    for place in range(40):
+        file.write_bytes(flipped(good[:pages], random.Random(place)) + good[pages:])
+        try:
+            assert pq.read_table(file, page_checksum_verification=True).equals(truth)
+        except OSError:
+            refused += 1
+    assert refused > 20
 
 
 @pytest.fixture(scope="module")

@@ -37,7 +37,7 @@ def parquet_rows(path: Path, probe: str, kinds: Kinds, layouts: Sequence[Layout]
     fields = _fields(probe, layouts)
     types = {name: _of_kind(pa, kind) for name, kind in kinds.items()} | {"step": pa.int64()}
     schema = pa.schema({**types, **{name: _of_array(pa, like) for name, like in fields.items()}})
-    with pq.ParquetWriter(path, schema, compression="zstd") as writer:
+    with pq.ParquetWriter(path, schema, compression="zstd", write_page_checksum=True) as writer:
 
         def write(known: Known, rows: Mapping[int, Table]) -> None:
             columns = {name: pa.repeat(pa.scalar(known[name], types[name]), len(rows)) for name in kinds}
@@ -69,7 +69,7 @@ def parquet_runs(path: Path, kinds: Kinds, runs: Sequence[Known]) -> None:
     """A Parquet file with a row per run: all that is known of it."""
     pa, pq = need("pyarrow", "export"), need("pyarrow.parquet", "export")
     columns = {name: pa.array([run[name] for run in runs], _of_kind(pa, kind)) for name, kind in kinds.items()}
-    pq.write_table(pa.table(columns), path, compression="zstd")
+    pq.write_table(pa.table(columns), path, compression="zstd", write_page_checksum=True)
 
 
 def csv_runs(path: Path, kinds: Kinds, runs: Sequence[Known]) -> None:
