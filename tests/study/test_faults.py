@@ -18,14 +18,16 @@ import pyarrow.parquet as pq
 import pytest
 from faults import CONFIGS, SHARES, check_acknowledged, check_ledger, family, kill, killed, parent, read, rows, same
 
+from clinometer.papers import PAPERS
 from clinometer.store import DamagedError
 from clinometer.study.checkpoint import Checkpoint, Keeper
 from clinometer.study.config import Config
-from clinometer.study.files import read_sealed, write_sealed
 from clinometer.study.making.executors import run_all
+from clinometer.study.making.lease import Leases
 from clinometer.study.making.ledger import Ledger, look
 from clinometer.study.results.exported import export
 from clinometer.study.run import run_folder, run_group, verify
+from clinometer.study.study import claim_folder, plan, study_facts
 
 TINY = Config(width=1 / 16, steps=12, measure_every=4, test_every=6, batch_size=512)
 JUMPING = """
@@ -185,10 +187,24 @@ def test_a_flipped_byte_of_the_table_is_named_and_it_is_made_anew(whole: Path, t
 
 
 def test_a_flipped_byte_of_what_was_asked_for_is_named(tmp_path: Path) -> None:
-    """Sixty places in study.json: only those between its words say nothing."""
+    """Sixty places in study.json: only those between its words say nothing.
+
+    Without it the folder is still known as a study's, and the command that made it writes the file as it was.
+    """
+    planned = plan(PAPERS["santurkar2018"](), "smoke", ["figure_02"])
+    claim_folder(tmp_path, planned, {"seeds": None})
+    Leases(tmp_path).close()
     file = tmp_path / "study.json"
-    write_sealed(file, {"study": "santurkar2018", "bases": dataclasses.asdict(TINY), "only": "", "seeds": None})
-    assert outcomes(file, lambda: read_sealed(file), 60).count("named") > 50
+    good = file.read_bytes()
+    assert outcomes(file, lambda: study_facts(tmp_path), 60).count("named") > 40
+    flip(file, random.Random(0))
+    with pytest.raises(
+        DamagedError, match=r"study\.json is damaged.* If you delete it, the command that made the study"
+    ):
+        claim_folder(tmp_path, planned, {"seeds": None})
+    file.unlink()
+    claim_folder(tmp_path, planned, {"seeds": None})
+    assert file.read_bytes() == good
 
 
 def test_a_flipped_byte_of_an_exported_table_is_refused_where_its_checksums_are_asked_for(
