@@ -7,7 +7,7 @@ from stored import STUDY, study
 
 from clinometer.report.reports import report
 from clinometer.study.making.executors import Failure
-from clinometer.study.run import run_folder
+from clinometer.study.run import finish, run_folder
 from clinometer.study.study import plan
 
 
@@ -30,6 +30,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     runs = study(folder, [arm for name in planned.exhibits for arm in STUDY.exhibits[name].arms(planned.bases)])
     for config in runs.configs:
         (run_folder(folder, config) / "environment.json").write_text(json.dumps({"torch": "9.9 <b>"}))
+        finish(run_folder(folder, config))
     failure = Failure(runs.configs[0], "ValueError: <script>alert(1)</script>", Path("log"))
     report(planned, folder, "clinometer reproduce <x>", [failure])
     return folder
@@ -79,9 +80,7 @@ def test_claims_json_is_a_list_of_the_promised_objects(folder: Path) -> None:
 def test_a_figure_without_its_runs_is_named_not_drawn(tmp_path: Path) -> None:
     """Half a study is reported as half a study."""
     planned = plan(STUDY, "smoke", ["figure_04", "figure_02"])
-    runs = study(tmp_path, STUDY.exhibits["figure_04"].arms(planned.bases))
-    for config in runs.configs:
-        (run_folder(tmp_path, config) / "environment.json").write_text("{}")
+    study(tmp_path, STUDY.exhibits["figure_04"].arms(planned.bases))
     report(planned, tmp_path, "x")
     assert (tmp_path / "figures" / "figure_04.svg").is_file()
     assert not (tmp_path / "figures" / "figure_02.svg").exists()
