@@ -120,9 +120,7 @@ class _Work:
         while self.waiting or self.running or self.elsewhere:
             self._begin()
             report(self._progress())
-            if not self.running and not self.elsewhere:
-                continue  # others have done the rest
-            if not self.running and not self.elsewhere:
+            if not (self.waiting or self.running or self.elsewhere):
                 continue  # others have done the rest
             for task, error in self.pool.ended(_LOOK if self.elsewhere else None):
                 self.running.remove(task.group)
