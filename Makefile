@@ -23,7 +23,7 @@ docs: $(VENV)/develops ## the site, in site/
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
 
 bare: $(VENV)-bare/ready ## the instrument where nothing but torch and NumPy is installed
-	$(VENV)-bare/bin/python -m pytest -n auto --dist worksteal -p no:cacheprovider --ignore tests/record/test_ranks.py tests/measure tests/record tests/nn tests/test_store.py
+	$(VENV)-bare/bin/python -m pytest -n auto --dist worksteal -p no:cacheprovider --ignore tests/recorder/test_ranks.py tests/objective tests/measures tests/probes tests/recorder tests/nn tests/store
 
 results: ## keep what a finished study found, without its runs
 	mkdir -p results/santurkar2018/$(SCALE)/figures

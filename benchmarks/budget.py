@@ -16,7 +16,7 @@ import torch
 from walk import cases, loss_fn
 
 from clinometer import Recorder, headroom, landscape, within_budget
-from clinometer.study.environment import environment
+from clinometer.training.environment import environment
 
 TURN = 25
 NETWORK = "digits network, width 1/2, BatchNorm, batch 128"

@@ -16,8 +16,8 @@ import torch
 from clinometer.nn import linear_statistics as exact
 from clinometer.nn.deep_linear import DeepLinear, squared_error
 from clinometer.nn.vgg import glorot_
-from clinometer.study.environment import environment
-from clinometer.study.gaussian import gaussian
+from clinometer.training.environment import environment
+from clinometer.training.gaussian import gaussian
 
 
 def ways(norm: str, seeds: int) -> tuple[Callable[[], object], Callable[[], object]]:

@@ -42,8 +42,8 @@ from clinometer import (
     noise_floor,
 )
 from clinometer.nn.vgg import PLANS, VGG
-from clinometer.study.data import digits
-from clinometer.study.environment import environment
+from clinometer.training.data.datasets import digits
+from clinometer.training.environment import environment
 
 Batch = tuple[Tensor, Tensor]
 Step = Callable[[Batch], None]

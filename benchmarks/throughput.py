@@ -17,17 +17,17 @@ import time
 from pathlib import Path
 from typing import NamedTuple
 
-from clinometer.study.config import Config, grid
-from clinometer.study.environment import environment
-from clinometer.study.making.executors import Progress, run_all
-from clinometer.study.making.pool import Cores, Pool, cores
-from clinometer.study.run import run_folder
+from clinometer.runner.local import Cores, Pool, cores
+from clinometer.runner.scheduler import Progress, run_all
+from clinometer.training.config import Config, grid
+from clinometer.training.environment import environment
+from clinometer.training.run import run_folder
 
 TINY = Config(width=1 / 8, steps=60)  # about a second
 LOOP = (
     "import sys, tempfile, time; from dataclasses import replace; from pathlib import Path; "
     "from throughput import TINY; "
-    "from clinometer.study.run import run; to = Path(tempfile.mkdtemp()); "
+    "from clinometer.training.run import run; to = Path(tempfile.mkdtemp()); "
     "run(replace(TINY, seed=10**6), to / 'first'); print(flush=True); input(); began = time.time(); "
     "[run(replace(TINY, seed=seed), to / str(seed)) for seed in range(int(sys.argv[1]))]; print(time.time() - began)"
 )
@@ -99,7 +99,7 @@ def on_nodes(runs: int, count: int) -> Made:
     """The same on so many nodes of one CPU each, all of them on this machine."""
     from ray.cluster_utils import Cluster as Nodes
 
-    from clinometer.study.cluster.pool import Cluster
+    from clinometer.runner.ray.pool import Cluster
 
     # As the runner's processes are: Ray's own are polite, and lose to whatever else runs.
     os.environ.update({"RAY_worker_niceness": "0"})

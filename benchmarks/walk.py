@@ -17,9 +17,9 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from clinometer import Objective, walk
-from clinometer.measure.point import scale
 from clinometer.nn.vgg import PLANS, VGG
-from clinometer.study.environment import environment
+from clinometer.objective.params import scale
+from clinometer.training.environment import environment
 
 SIZES = [0.01 * k for k in range(1, 11)]
 Case = tuple[nn.Module, tuple[Tensor, Tensor]]

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from clinometer import NORMS, Recorder, every, internal_shift, landscape
-from clinometer.study.data import digits
+from clinometer.training.data.datasets import digits
 
 Batch = tuple[Tensor, Tensor]
 

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from clinometer import Recorder, every, headroom
-from clinometer.study.data import digits
+from clinometer.training.data.datasets import digits
 
 
 class TwoHeads(nn.Module):

@@ -18,7 +18,7 @@ from torch.nn import functional as F
 
 from clinometer import NORMS, Recorder, at, every, headroom
 from clinometer.nn.vgg import PLANS, VGG
-from clinometer.study.data import digits
+from clinometer.training.data.datasets import digits
 
 OPTIMIZERS = {"SGD": torch.optim.SGD, "momentum": partial(torch.optim.SGD, momentum=0.9), "AdamW": torch.optim.AdamW}
 DATA, KIND, NORM = digits(), *(sys.argv[1:] or ("perceptron", "none"))

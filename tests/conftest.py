@@ -5,7 +5,7 @@ import torch
 from hypothesis import settings
 
 # They are run by test_ranks.py, which is skipped where torch was built without torch.distributed.
-collect_ignore_glob = ["ranks.py", "record/*_checks.py"]
+collect_ignore_glob = ["ranks.py", "recorder/*_checks.py", "recorder/integrations/*_checks.py"]
 
 # A shared machine stalls now and then; and what CI found must be found again by whoever looks for it.
 settings.register_profile("clinometer", deadline=None, derandomize=bool(os.environ.get("CI")))

@@ -20,10 +20,10 @@ from pathlib import Path
 import numpy as np
 
 from clinometer import Store
-from clinometer.study.config import Config, grid
-from clinometer.study.making.executors import run_all
-from clinometer.study.making.ledger import look
-from clinometer.study.run import is_done, run_folder, verify
+from clinometer.runner.ledger import look
+from clinometer.runner.scheduler import run_all
+from clinometer.training.config import Config, grid
+from clinometer.training.run import is_done, run_folder, verify
 
 _SMALL = Config(width=1 / 16, steps=60, measure_every=12, test_every=30)
 CONFIGS = [
@@ -34,7 +34,7 @@ CONFIGS = [
 SHARES = {"run": 42, "parent": 5, "server": 3}  # on what SIGKILLs fall; a parent takes seconds to start
 PARENT = (
     "import sys; sys.path.insert(0, sys.argv[2]); from pathlib import Path; from faults import CONFIGS; "
-    "from clinometer.study.making.executors import run_all; "
+    "from clinometer.runner.scheduler import run_all; "
     "sys.exit(bool(run_all(CONFIGS, Path(sys.argv[1]), jobs=2, every=0.1, retries=10**6, say=print)))"
 )
 

@@ -18,9 +18,11 @@ import torch
 from torch import nn
 
 from clinometer import Recorder, Store, landscape
-from clinometer.study import checkpoint, data, parquet, run
-from clinometer.study.files import read_json, read_sealed, write_json, write_sealed
-from clinometer.study.making import ledger
+from clinometer.runner import ledger
+from clinometer.training import checkpoint, run
+from clinometer.training.data import datasets as data
+from clinometer.training.data import parquet
+from clinometer.training.files import read_json, read_sealed, write_json, write_sealed
 
 
 @dataclass(frozen=True)

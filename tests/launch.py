@@ -18,10 +18,10 @@ Found = list[dict[str, Any]]  # of each rank, what each check found
 
 
 def launched(script: str, to: Path, *, status: int = 0) -> Found:
-    """What the checks in `record/` found; `status` is 1 where one process dies at the end, and torchrun says so."""
+    """What the checks in `recorder/` found; `status` is 1 where one process dies at the end, and torchrun says so."""
     command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
     done = subprocess.run(
-        [*command, HERE / "record" / script, to],
+        [*command, HERE / "recorder" / script, to],
         env=ENVIRONMENT,
         capture_output=True,
         text=True,

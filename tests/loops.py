@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from clinometer import Recorder, Step, every, headroom, landscape
-from clinometer.record.schedules import Schedule
+from clinometer.recorder.schedules import Schedule
 
 STEPS = 6
 FORMS = ("block", "line")

@@ -20,7 +20,7 @@ from torch import distributed as dist
 from torch.nn import functional as F
 
 from clinometer import Recorder, every, landscape
-from clinometer.measure.pieces import local
+from clinometer.objective.dtensor import local
 
 RANK = int(os.environ.get("RANK", "0"))
 Batch = tuple[Tensor, Tensor]

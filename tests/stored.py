@@ -11,13 +11,13 @@ import numpy as np
 
 from clinometer import Store
 from clinometer.papers import PAPERS
-from clinometer.study.claims import Finding
-from clinometer.study.config import Bases, Config, grid
-from clinometer.study.environment import environment
-from clinometer.study.files import write_json
-from clinometer.study.run import finish, run_folder
-from clinometer.study.table import Runs
-from clinometer.study.train import steps_of
+from clinometer.results.runs import Runs
+from clinometer.studies.claims import Finding
+from clinometer.training.config import Bases, Config, grid
+from clinometer.training.environment import environment
+from clinometer.training.files import write_json
+from clinometer.training.loop import steps_of
+from clinometer.training.run import finish, run_folder
 
 STUDY = PAPERS["santurkar2018"]()
 _SMOKE = STUDY.scales["smoke"].bases

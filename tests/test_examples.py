@@ -15,7 +15,7 @@ from properties import assert_same, traces
 from torch import Tensor
 
 from clinometer import Recorder, at
-from clinometer.record.schedules import Schedule
+from clinometer.recorder.schedules import Schedule
 
 EXAMPLES = Path(__file__).parent.parent / "examples"
 NETWORKS = sorted((EXAMPLES / "networks").glob("*.py"))

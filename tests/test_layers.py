@@ -12,18 +12,21 @@ import clinometer
 SOURCE = Path(clinometer.__file__).parent
 LAYERS = [  # top first
     ("cli",),
-    ("report",),
-    ("papers",),
-    ("study",),
-    ("record",),
-    ("dataset",),
-    ("labels",),
-    ("measure", "nn", "store"),
+    ("report", "papers"),
+    ("plots", "analysis"),
+    ("studies",),
+    ("runner",),
+    ("results",),
+    ("training",),
+    ("recorder",),
+    ("probes",),
+    ("measures",),
+    ("objective", "nn", "store"),
     ("extras",),
 ]
 HEIGHT = {name: -row for row, names in enumerate(LAYERS) for name in names}
 # The instrument: torch and NumPy.
-BARE = {"measure", "record", "nn", "store", "labels", "dataset", "extras", "__init__"}
+BARE = {"objective", "measures", "probes", "recorder", "nn", "store", "extras", "__init__"}
 MODULES = sorted(path for path in SOURCE.rglob("*.py"))
 
 

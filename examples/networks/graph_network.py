@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from clinometer import Recorder, every, headroom, landscape
-from clinometer.record.schedules import Schedule
+from clinometer.recorder.schedules import Schedule
 
 
 class Network(nn.Module):

@@ -12,8 +12,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from clinometer import Recorder, every, headroom, landscape
-from clinometer.record.schedules import Schedule
-from clinometer.study.data import digits
+from clinometer.recorder.schedules import Schedule
+from clinometer.training.data.datasets import digits
 
 
 class Voice(nn.Module):

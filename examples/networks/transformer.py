@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from clinometer import Recorder, every, headroom, landscape
-from clinometer.record.schedules import Schedule
+from clinometer.recorder.schedules import Schedule
 
 TEXT = torch.tensor(list((Path(__file__).parents[2] / "LICENSE").read_bytes()))  # ASCII
 

@@ -6,8 +6,8 @@ import pytest
 from stored import BASES, STUDY, by_norm, deep, find, jitter, study
 
 from clinometer.papers import PAPERS
-from clinometer.study.claims import decided
-from clinometer.study.config import Config
+from clinometer.studies.claims import decided
+from clinometer.training.config import Config
 
 
 @pytest.mark.parametrize(

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 from stored import BASES, STUDY, study
 
-from clinometer.report.figures import draw, save
-from clinometer.study.config import Config
-from clinometer.study.figure import Figure
-from clinometer.study.table import Runs
+from clinometer.plots.matplotlib import draw, save
+from clinometer.results.runs import Runs
+from clinometer.studies.figure import Figure
+from clinometer.training.config import Config
 
 BASE = BASES["vgg"]
 NAMES = list(STUDY.exhibits)
@@ -118,7 +118,7 @@ def test_figure_11_draws_the_gap_over_the_sizes_of_the_walk(runs: Runs) -> None:
 
 def test_the_living_theorem_shows_what_each_term_takes(runs: Runs) -> None:
     """Stored: ‖g‖² = 10, of which the mean takes 2 and the correlation 3; 20 pass, four times the 5 that are left."""
-    panels = figure("theorem_4_1_living", runs).panels
+    panels = figure("theorem_4_1_in_training", runs).panels
     for panel, expected in zip(panels, (4.0, 0.2, 0.3, 2.0), strict=True):
         assert len(panel.series) == 5
         for line in panel.series:

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from stored import BASES, CLAIMS, STUDY, by_norm, deep, find, jitter, over_time, study
 
-from clinometer.study.config import Config
-from clinometer.study.table import Runs
+from clinometer.results.runs import Runs
+from clinometer.training.config import Config
 
 
 @pytest.mark.parametrize(("claim", "curve"), [("C7", "variation"), ("C8", "gap"), ("C9", "beta")])

@@ -29,7 +29,7 @@ from clinometer.papers.santurkar2018 import (
     theorem_c_1,
 )
 from clinometer.papers.santurkar2018.unit import Unit, curvature, gradient, hessian, random_unit
-from clinometer.study.theorem import check
+from clinometer.studies.theorems import check
 
 THEOREMS = PAPERS["santurkar2018"]().theorems
 TOLERANCE = 1e-9

@@ -14,16 +14,16 @@ from rich.console import Group
 
 from clinometer import Store
 from clinometer.cli.common import bad_input
-from clinometer.report.attached import report_run
+from clinometer.plots.matplotlib import draw, save
 from clinometer.report.blocks import ranks_table
-from clinometer.report.figures import draw, save
 from clinometer.report.page import Arm, Page, write
-from clinometer.report.plain import PlainConsole, plain
+from clinometer.report.run_page import report_run
+from clinometer.report.sanitize import PlainConsole, plain
 from clinometer.report.terminal import claims_table, progress, theorems_table
 from clinometer.report.watch import watch
-from clinometer.study.config import Config
-from clinometer.study.figure import Box, Diagram, Figure, Panel, Series
-from clinometer.study.making.executors import Progress
+from clinometer.runner.scheduler import Progress
+from clinometer.studies.figure import Box, Diagram, Figure, Panel, Series
+from clinometer.training.config import Config
 
 HOSTILE = [
     "<script>alert(1)</script>",

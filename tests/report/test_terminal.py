@@ -4,8 +4,8 @@ import re
 from rich.console import Console
 
 from clinometer.report.terminal import claims_table, line, progress, theorems_table
-from clinometer.study.config import Config
-from clinometer.study.making.executors import Progress
+from clinometer.runner.scheduler import Progress
+from clinometer.training.config import Config
 
 
 def at(done: int, seconds: float = 10.0, failed: int = 0) -> Progress:

@@ -9,8 +9,8 @@ from typing import Any, NoReturn
 
 from rich.text import Text
 
-from clinometer.report.plain import PlainConsole
-from clinometer.report.reports import Results
+from clinometer.report.sanitize import PlainConsole
+from clinometer.report.study_page import Results
 from clinometer.report.terminal import claims_table, theorems_table
 
 console = PlainConsole(width=None if sys.stdout.isatty() else 120, soft_wrap=False)

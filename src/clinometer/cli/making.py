@@ -8,15 +8,15 @@ from cyclopts import Parameter
 from rich.text import Text
 
 from clinometer.cli.common import console, refuse, say_where, show_results, verified
-from clinometer.report.reports import report
+from clinometer.report.study_page import report
 from clinometer.report.terminal import progress
-from clinometer.study.cluster import connection
-from clinometer.study.cluster.pool import Cluster
-from clinometer.study.making.executors import Failure, run_all
-from clinometer.study.making.pool import Cores, Pool, slots
-from clinometer.study.making.survey import Stale, StaleRunsError
-from clinometer.study.run import SECONDS
-from clinometer.study.study import Plan
+from clinometer.runner.local import Cores, Pool, slots
+from clinometer.runner.ray import connect as connection
+from clinometer.runner.ray.pool import Cluster
+from clinometer.runner.scheduler import Failure, run_all
+from clinometer.runner.staleness import Stale, StaleRunsError
+from clinometer.studies.study import Plan
+from clinometer.training.run import SECONDS
 
 
 @Parameter(name="*")

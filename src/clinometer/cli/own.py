@@ -10,13 +10,13 @@ from cyclopts import Parameter
 
 from clinometer.cli.common import bad_input
 from clinometer.cli.making import BY_DEFAULT, Making, make
-from clinometer.study.own.plain_yaml import scalar
-from clinometer.study.own.reading import read
-from clinometer.study.own.rehearsal import rehearse
-from clinometer.study.own.study import FIELDS, OwnStudy
-from clinometer.study.own.training import parameters
-from clinometer.study.own.wrong import known
-from clinometer.study.study import claim_folder, plan
+from clinometer.studies.declared.dry_run import rehearse
+from clinometer.studies.declared.reader import read
+from clinometer.studies.declared.spec import FIELDS, OwnStudy
+from clinometer.studies.declared.yaml import scalar
+from clinometer.studies.study import open_study_folder, plan
+from clinometer.training.errors import known
+from clinometer.training.from_config import parameters
 
 
 def run_(
@@ -60,12 +60,12 @@ def run_(
         planned = plan(own.study(), "own", seeds=seeds)
         folder = to or Path("runs") / own.name
         command = _command(study, factors, seeds, to)
-        claim_folder(folder, planned, {"seeds": seeds, "command": command})
+        open_study_folder(folder, planned, {"seeds": seeds, "command": command})
     return make(planned, folder, command, making)
 
 
 def _check_names(own: OwnStudy, given: Mapping[str, Any]) -> None:
-    """WrongError if one is neither a factor of the study nor anything else that its functions take, or an option."""
+    """SpecError if one is neither a factor of the study nor anything else that its functions take, or an option."""
     there = [*own.factors, *FIELDS]
     for name in given:
         if name not in there:

@@ -10,10 +10,10 @@ from clinometer.cli.common import bad_input, console, names, verified
 from clinometer.cli.making import BY_DEFAULT, Making, make
 from clinometer.papers import PAPERS
 from clinometer.report.terminal import theorems_table
-from clinometer.study.config import one_of
-from clinometer.study.data import DATASETS
-from clinometer.study.study import claim_folder, plan
-from clinometer.study.theorem import check, rows, select
+from clinometer.studies.study import open_study_folder, plan
+from clinometer.studies.theorems import check, rows, select
+from clinometer.training.config import one_of
+from clinometer.training.data.datasets import DATASETS
 
 
 def reproduce(
@@ -57,7 +57,7 @@ def reproduce(
                 DATASETS[planned.bases[name].data]()  # read, checked and cached once, before any process needs it
         folder = to or Path("runs") / f"{paper}-{scale}"
         command = _command(paper, scale, only, seeds, to)
-        claim_folder(folder, planned, {"only": only, "seeds": seeds, "command": command})
+        open_study_folder(folder, planned, {"only": only, "seeds": seeds, "command": command})
     return make(planned, folder, command, making)
 
 

@@ -11,17 +11,17 @@ from rich.text import Text
 
 from clinometer.cli.common import bad_input, console, names, say_where, show_results, verified
 from clinometer.papers import PAPERS
-from clinometer.report.attached import report_run
 from clinometer.report.blocks import ranks_table
-from clinometer.report.compared import shown
-from clinometer.report.reports import report
+from clinometer.report.comparison_table import shown
+from clinometer.report.run_page import report_run
+from clinometer.report.study_page import report
 from clinometer.report.watch import watch
-from clinometer.study.config import one_of
-from clinometer.study.own.study import restored
-from clinometer.study.results.compared import compare
-from clinometer.study.results.exported import export
-from clinometer.study.results.merged import merge
-from clinometer.study.study import Study, claim_folder, plan, study_facts
+from clinometer.results.compare import compare
+from clinometer.results.export import export
+from clinometer.results.merge import merge
+from clinometer.studies.declared.spec import restored
+from clinometer.studies.study import Study, open_study_folder, plan, study_facts
+from clinometer.training.config import one_of
 
 _LONGEST = 2**24  # bytes of claims.json
 
@@ -43,7 +43,7 @@ def report_(folder: Path, /) -> int:
     with bad_input():
         facts = study_facts(folder)
         planned = plan(_study(folder, facts), str(facts.get("scale")), names(facts.get("only", "")), facts.get("seeds"))
-        claim_folder(folder, planned, facts)
+        open_study_folder(folder, planned, facts)
     results = report(planned, folder, facts.get("command", "unknown"))
     show_results(results)
     say_where(folder)

@@ -8,9 +8,9 @@ from rich.table import Table
 from rich.text import Text
 
 from clinometer.cli.common import bad_input, console
-from clinometer.dataset.factors import fields
-from clinometer.study.config import said
-from clinometer.study.making.status import RunStatus, status
+from clinometer.results.factors import fields
+from clinometer.runner.status import RunStatus, status
+from clinometer.training.config import said
 
 
 def status_(folder: Path, /) -> int:

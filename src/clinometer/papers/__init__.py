@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from importlib import import_module
 
-from clinometer.study.study import Study
+from clinometer.studies.study import Study
 
 
 def _study(name: str) -> Callable[[], Study]:

@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from clinometer.report.blocks import Rank, rank_texts
-from clinometer.report.plain import plain
+from clinometer.report.sanitize import plain
 from clinometer.report.terminal import break_text, error_text, interval_text
-from clinometer.study.figure import Figure
-from clinometer.study.files import write_whole
+from clinometer.studies.figure import Figure
+from clinometer.training.files import write_whole
 
 
 @dataclass(frozen=True)

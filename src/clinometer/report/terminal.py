@@ -10,7 +10,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from clinometer.study.making.executors import Progress
+from clinometer.runner.scheduler import Progress
 
 _COLOURS = {"holds": "green", "fails": "red", "undecided": "yellow", "verified": "green", "failed": "red"}
 _LINES = 10  # a log wants a line now and then, not one per run

@@ -13,9 +13,9 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from clinometer.dataset.run import store_file
-from clinometer.labels import axes, series
-from clinometer.record.summary import headlines, number
+from clinometer.probes.labels import axes, series
+from clinometer.recorder.summary import headlines, number
+from clinometer.results.run_frame import store_file
 from clinometer.store import Store
 from clinometer.store import Table as Row
 

@@ -7,9 +7,9 @@ bundled digits and a short deep linear network, `laptop` on CIFAR-10 with narrow
 from importlib import import_module
 
 from clinometer.papers.santurkar2018.claims import CLAIMS
-from clinometer.study.config import Config
-from clinometer.study.study import Exhibit, Scale, Study
-from clinometer.study.theorem import Theorem
+from clinometer.studies.study import FigureSpec, Scale, Study
+from clinometer.studies.theorems import Theorem
+from clinometer.training.config import Config
 
 _DIGITS = Config(data="digits", model="vgg_digits", width=0.5, steps=150, measure_every=10, test_every=10)
 _DLN = Config(data="gaussian", model="dln", lr=1e-6, batch_size=1_000, steps=10_000, measure_every=100)
@@ -47,12 +47,12 @@ SCALES = {
 # The paper's figures, then what the paper says in words alone or not at all.
 _EXHIBITS = (
     *(f"figure_{number:02}" for number in range(1, 14)),
-    "noise_alone",
+    "noise_without_batchnorm",
     "random_directions",
     "matched_loss",
-    "plateau",
-    "theorem_4_1_living",
-    "decisions",
+    "beta_plateau",
+    "theorem_4_1_in_training",
+    "ambiguities",
 )
 
 _THEOREMS = (
@@ -67,9 +67,9 @@ _THEOREMS = (
 )
 
 
-def _exhibit(name: str) -> Exhibit:
+def _exhibit(name: str) -> FigureSpec:
     module = import_module(f"{__name__}.{name}")
-    return Exhibit(module.TITLE, module.arms, module.draw)
+    return FigureSpec(module.TITLE, module.arms, module.draw)
 
 
 def _theorem(name: str) -> Theorem:

@@ -4,8 +4,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from clinometer.study.config import Config
-from clinometer.study.table import Floats, Runs
+from clinometer.results.runs import Floats, Runs
+from clinometer.training.config import Config
 
 Indices = np.ndarray[tuple[int], np.dtype[np.intp]]
 

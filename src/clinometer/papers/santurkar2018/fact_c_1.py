@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from clinometer.papers.santurkar2018.unit import Unit, random_unit
-from clinometer.study.theorem import Theorem, relative_error
+from clinometer.studies.theorems import Theorem, relative_error
 
 
 def left(unit: Unit) -> Tensor:

@@ -1,10 +1,10 @@
 """Figure 1: training and test accuracy with and without BatchNorm, and the activations of two layers over training."""
 
-from clinometer.papers.santurkar2018.arms import layers_shown, vgg
 from clinometer.papers.santurkar2018.panels import accuracy_panel, band, ridge_panel
-from clinometer.study.config import Bases, Config
-from clinometer.study.figure import Figure
-from clinometer.study.table import Runs
+from clinometer.papers.santurkar2018.variants import layers_shown, vgg
+from clinometer.results.runs import Runs
+from clinometer.studies.figure import Figure
+from clinometer.training.config import Bases, Config
 
 TITLE = "Figure 1: training with and without BatchNorm"
 LRS = (0.1, 0.5)

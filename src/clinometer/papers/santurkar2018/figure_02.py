@@ -1,11 +1,11 @@
 """Figure 2: noise after BatchNorm makes the distributions unstable, and training hardly suffers."""
 
-from clinometer.papers.santurkar2018.arms import label, layers_shown, vgg
 from clinometer.papers.santurkar2018.drift import between_steps, drift_steps
 from clinometer.papers.santurkar2018.panels import accuracy_panel, band, over_seeds, ridge_panel
-from clinometer.study.config import Bases, Config
-from clinometer.study.figure import Figure, Panel
-from clinometer.study.table import Runs
+from clinometer.papers.santurkar2018.variants import label, layers_shown, vgg
+from clinometer.results.runs import Runs
+from clinometer.studies.figure import Figure, Panel
+from clinometer.training.config import Bases, Config
 
 TITLE = "Figure 2: noise after BatchNorm"
 NORMS = ("none", "batch", "noisy_batch")

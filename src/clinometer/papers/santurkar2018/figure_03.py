@@ -1,11 +1,11 @@
 """Figure 3: internal covariate shift (Definition 2.1) of two layers, with and without BatchNorm."""
 
-from clinometer.papers.santurkar2018.arms import dln, layers_shown, vgg
 from clinometer.papers.santurkar2018.panels import accuracy_panel, band, loss_panel, shift_panels
 from clinometer.papers.santurkar2018.progress import is_regression
-from clinometer.study.config import Bases, Config
-from clinometer.study.figure import Figure, Panel
-from clinometer.study.table import Runs
+from clinometer.papers.santurkar2018.variants import dln, layers_shown, vgg
+from clinometer.results.runs import Runs
+from clinometer.studies.figure import Figure, Panel
+from clinometer.training.config import Bases, Config
 
 TITLE = "Figure 3: internal covariate shift"
 NORMS = ("none", "batch")

@@ -1,10 +1,10 @@
 """Figure 4: the landscape along the gradient: loss variation, gradient predictiveness, effective β-smoothness."""
 
-from clinometer.papers.santurkar2018.arms import vgg
 from clinometer.papers.santurkar2018.panels import band, beta_panel, predictiveness_panel, variation_panel
-from clinometer.study.config import Bases, Config
-from clinometer.study.figure import Figure
-from clinometer.study.table import Runs
+from clinometer.papers.santurkar2018.variants import vgg
+from clinometer.results.runs import Runs
+from clinometer.studies.figure import Figure
+from clinometer.training.config import Bases, Config
 
 TITLE = "Figure 4: the loss landscape along the gradient"
 NORMS = ("none", "batch")

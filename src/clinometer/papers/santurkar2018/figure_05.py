@@ -1,10 +1,10 @@
 """Figure 5: networks normalized by the average L1, L2 and L∞ norm train as well as those with BatchNorm."""
 
-from clinometer.papers.santurkar2018.arms import NORMALIZED, dln, vgg
 from clinometer.papers.santurkar2018.panels import accuracy_panel, band, loss_panel
-from clinometer.study.config import Bases, Config
-from clinometer.study.figure import Figure
-from clinometer.study.table import Runs
+from clinometer.papers.santurkar2018.variants import NORMALIZED, dln, vgg
+from clinometer.results.runs import Runs
+from clinometer.studies.figure import Figure
+from clinometer.training.config import Bases, Config
 
 TITLE = "Figure 5: Lp normalizations"
 

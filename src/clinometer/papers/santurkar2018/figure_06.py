@@ -1,10 +1,10 @@
 """Figure 6: the activations of one layer over training, under each normalization."""
 
-from clinometer.papers.santurkar2018.arms import NORMALIZED, layers_shown, vgg
 from clinometer.papers.santurkar2018.panels import ridge_panel
-from clinometer.study.config import Bases, Config
-from clinometer.study.figure import Figure
-from clinometer.study.table import Runs
+from clinometer.papers.santurkar2018.variants import NORMALIZED, layers_shown, vgg
+from clinometer.results.runs import Runs
+from clinometer.studies.figure import Figure
+from clinometer.training.config import Bases, Config
 
 TITLE = "Figure 6: activations under Lp normalizations"
 

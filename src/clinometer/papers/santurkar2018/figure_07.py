@@ -1,8 +1,8 @@
 """Figure 7: the two networks that the theorems compare. A diagram: it needs no run."""
 
-from clinometer.study.config import Bases, Config
-from clinometer.study.figure import Box, Diagram, Figure, Panel
-from clinometer.study.table import Runs
+from clinometer.results.runs import Runs
+from clinometer.studies.figure import Box, Diagram, Figure, Panel
+from clinometer.training.config import Bases, Config
 
 TITLE = "Figure 7: the two networks compared in the theory"
 

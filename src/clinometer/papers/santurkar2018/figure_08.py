@@ -2,12 +2,12 @@
 
 from collections.abc import Callable
 
-from clinometer.papers.santurkar2018.arms import label, layers_shown, vgg
 from clinometer.papers.santurkar2018.drift import Moved, between_steps, drift_steps, from_start
 from clinometer.papers.santurkar2018.panels import band, layer_index, over_seeds
-from clinometer.study.config import Bases, Config
-from clinometer.study.figure import Figure, Panel
-from clinometer.study.table import Runs
+from clinometer.papers.santurkar2018.variants import label, layers_shown, vgg
+from clinometer.results.runs import Runs
+from clinometer.studies.figure import Figure, Panel
+from clinometer.training.config import Bases, Config
 
 TITLE = "Figure 8: stability of the activations"
 NORMS = ("none", "batch", "noisy_batch")

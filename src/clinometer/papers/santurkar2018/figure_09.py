@@ -1,10 +1,10 @@
 """Figure 9: the activations of three layers of the deep linear network over training."""
 
-from clinometer.papers.santurkar2018.arms import dln, layers_shown
 from clinometer.papers.santurkar2018.panels import ridge_panel
-from clinometer.study.config import Bases, Config
-from clinometer.study.figure import Figure
-from clinometer.study.table import Runs
+from clinometer.papers.santurkar2018.variants import dln, layers_shown
+from clinometer.results.runs import Runs
+from clinometer.studies.figure import Figure
+from clinometer.training.config import Bases, Config
 
 TITLE = "Figure 9: activations of the deep linear network"
 NORMS = ("none", "batch")

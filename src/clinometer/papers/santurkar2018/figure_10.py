@@ -1,10 +1,10 @@
 """Figure 10: the landscape of the deep linear network along the gradient."""
 
-from clinometer.papers.santurkar2018.arms import dln
 from clinometer.papers.santurkar2018.panels import band, beta_panel, predictiveness_panel, variation_panel
-from clinometer.study.config import Bases, Config
-from clinometer.study.figure import Figure
-from clinometer.study.table import Runs
+from clinometer.papers.santurkar2018.variants import dln
+from clinometer.results.runs import Runs
+from clinometer.studies.figure import Figure
+from clinometer.training.config import Bases, Config
 
 TITLE = "Figure 10: the loss landscape of the deep linear network"
 NORMS = ("none", "batch")

@@ -1,6 +1,5 @@
 """Figure 12: training and landscape of the convolutional network under Lp normalizations."""
 
-from clinometer.papers.santurkar2018.arms import NORMALIZED, vgg
 from clinometer.papers.santurkar2018.panels import (
     accuracy_panel,
     band,
@@ -8,9 +7,10 @@ from clinometer.papers.santurkar2018.panels import (
     predictiveness_panel,
     variation_panel,
 )
-from clinometer.study.config import Bases, Config
-from clinometer.study.figure import Figure
-from clinometer.study.table import Runs
+from clinometer.papers.santurkar2018.variants import NORMALIZED, vgg
+from clinometer.results.runs import Runs
+from clinometer.studies.figure import Figure
+from clinometer.training.config import Bases, Config
 
 TITLE = "Figure 12: the VGG's landscape under Lp normalizations"
 

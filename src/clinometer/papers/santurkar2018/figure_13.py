@@ -1,10 +1,10 @@
 """Figure 13: training and landscape of the deep linear network under Lp normalizations."""
 
-from clinometer.papers.santurkar2018.arms import NORMALIZED, dln
 from clinometer.papers.santurkar2018.panels import band, beta_panel, loss_panel, predictiveness_panel, variation_panel
-from clinometer.study.config import Bases, Config
-from clinometer.study.figure import Figure
-from clinometer.study.table import Runs
+from clinometer.papers.santurkar2018.variants import NORMALIZED, dln
+from clinometer.results.runs import Runs
+from clinometer.studies.figure import Figure
+from clinometer.training.config import Bases, Config
 
 TITLE = "Figure 13: the deep linear network's landscape under Lp normalizations"
 

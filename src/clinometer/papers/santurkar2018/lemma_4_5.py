@@ -21,7 +21,7 @@ from torch import Generator, Tensor
 
 from clinometer.papers.santurkar2018.observation_4_3 import at_minimum, configured
 from clinometer.papers.santurkar2018.unit import LARGEST, Unit, gradient, random_unit
-from clinometer.study.theorem import Theorem, relative_error
+from clinometer.studies.theorems import Theorem, relative_error
 
 
 def nearest(optimum: Tensor, start: Tensor) -> Tensor:

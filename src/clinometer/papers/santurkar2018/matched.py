@@ -10,8 +10,8 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from clinometer.papers.santurkar2018.progress import begun
-from clinometer.study.config import Config
-from clinometer.study.table import Floats, Runs
+from clinometer.results.runs import Floats, Runs
+from clinometer.training.config import Config
 
 LEVELS = 12  # training losses compared, evenly spaced in the logarithm
 QUANTITIES = {"variation": "the loss variation", "gap": "the largest change of the gradient", "beta": "β"}

@@ -2,11 +2,11 @@
 
 import numpy as np
 
-from clinometer.papers.santurkar2018.arms import dln, label, vgg
 from clinometer.papers.santurkar2018.matched import QUANTITIES, at_common_losses, quantity
-from clinometer.study.config import Bases, Config
-from clinometer.study.figure import Figure, Panel, Series
-from clinometer.study.table import Runs
+from clinometer.papers.santurkar2018.variants import dln, label, vgg
+from clinometer.results.runs import Runs
+from clinometer.studies.figure import Figure, Panel, Series
+from clinometer.training.config import Bases, Config
 
 TITLE = "The landscape at matched loss"
 NORMS = ("none", "batch")

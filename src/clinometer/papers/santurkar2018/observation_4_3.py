@@ -18,7 +18,7 @@ import torch
 from torch import Generator, Tensor
 
 from clinometer.papers.santurkar2018.unit import LARGEST, Unit, gradient, random_unit
-from clinometer.study.theorem import Theorem, relative_error
+from clinometer.studies.theorems import Theorem, relative_error
 
 
 def configured(unit: Unit, gamma: Tensor | None = None) -> Unit:

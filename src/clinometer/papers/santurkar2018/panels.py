@@ -5,11 +5,11 @@ from dataclasses import replace
 
 import numpy as np
 
-from clinometer.papers.santurkar2018.arms import label
-from clinometer.study.config import Config
-from clinometer.study.figure import Panel, Ridges, Series, Values
-from clinometer.study.table import Floats, Runs
-from clinometer.study.trained import smooth
+from clinometer.analysis.learning_progress import smooth
+from clinometer.papers.santurkar2018.variants import label
+from clinometer.results.runs import Floats, Runs
+from clinometer.studies.figure import Panel, Ridges, Series, Values
+from clinometer.training.config import Config
 
 Arms = Sequence[Config]
 

@@ -4,10 +4,10 @@ from typing import Any
 
 import numpy as np
 
-from clinometer.papers.santurkar2018.arms import LABELS, label
-from clinometer.study.config import GAUSSIAN, Config
-from clinometer.study.table import Floats, Runs
-from clinometer.study.trained import accuracy, final_accuracy, first_above, left_chance, loss_fell
+from clinometer.analysis.learning_progress import accuracy, final_accuracy, first_above, left_chance, loss_fell
+from clinometer.papers.santurkar2018.variants import LABELS, label
+from clinometer.results.runs import Floats, Runs
+from clinometer.training.config import GAUSSIAN, Config
 
 ENDED = 0.9  # a running accuracy at which there is little left to learn
 

@@ -1,10 +1,10 @@
 """Section 3.2: the landscape along random directions, of which the paper says that it is alike and shows nothing."""
 
-from clinometer.papers.santurkar2018.arms import dln, vgg
 from clinometer.papers.santurkar2018.panels import band, beta_panel, predictiveness_panel, variation_panel
-from clinometer.study.config import Bases, Config
-from clinometer.study.figure import Figure
-from clinometer.study.table import Runs
+from clinometer.papers.santurkar2018.variants import dln, vgg
+from clinometer.results.runs import Runs
+from clinometer.studies.figure import Figure
+from clinometer.training.config import Bases, Config
 
 TITLE = "The loss landscape along random directions"
 NORMS = ("none", "batch")

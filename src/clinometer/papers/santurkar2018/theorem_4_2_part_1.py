@@ -14,7 +14,7 @@ D²(1/s)[v, v] = (3p²/n − ‖v‖²)/(ns³). At ε = 0, p = (γ/s)(1 − r)a 
 from torch import Tensor
 
 from clinometer.papers.santurkar2018.unit import Unit, curvature, gradient, random_unit
-from clinometer.study.theorem import Theorem, excess, relative_error
+from clinometer.studies.theorems import Theorem, excess, relative_error
 
 
 def left(unit: Unit) -> Tensor:

@@ -20,7 +20,7 @@ from torch import Generator, Tensor
 
 from clinometer.papers.santurkar2018.theorem_4_2_part_1 import bending, left, projected
 from clinometer.papers.santurkar2018.unit import Unit, random_unit
-from clinometer.study.theorem import Theorem, excess, relative_error
+from clinometer.studies.theorems import Theorem, excess, relative_error
 
 
 def right(unit: Unit) -> Tensor:

@@ -22,7 +22,7 @@ import torch
 from torch import Generator, Tensor
 
 from clinometer.papers.santurkar2018.unit import Unit, gradient, random_unit
-from clinometer.study.theorem import Theorem, excess, relative_error
+from clinometer.studies.theorems import Theorem, excess, relative_error
 
 
 def left(unit: Unit) -> Tensor:

@@ -21,7 +21,7 @@ from torch import Generator, Tensor
 from clinometer.papers.santurkar2018 import theorem_4_2_part_1
 from clinometer.papers.santurkar2018.theorem_4_4 import across, feasible
 from clinometer.papers.santurkar2018.unit import Unit, curvature, gradient, hessian, random_unit
-from clinometer.study.theorem import Theorem, excess, relative_error
+from clinometer.studies.theorems import Theorem, excess, relative_error
 
 ANGLES = torch.linspace(-0.8, 0.8, 65, dtype=torch.float64)
 

@@ -5,11 +5,11 @@ are compared as logarithms. A network that never leaves chance decides nothing: 
 not begun to learn.
 """
 
-from clinometer.papers.santurkar2018.claims import decisions, distributions, findings, smoothness, training
+from clinometer.papers.santurkar2018.claims import ambiguities, distributions, findings, smoothness, training
 
 CLAIMS = tuple(
     sorted(
-        (*training.CLAIMS, *distributions.CLAIMS, *smoothness.CLAIMS, *decisions.CLAIMS, *findings.CLAIMS),
+        (*training.CLAIMS, *distributions.CLAIMS, *smoothness.CLAIMS, *ambiguities.CLAIMS, *findings.CLAIMS),
         key=lambda claim: (claim.id[0], int(claim.id[1:])),
     )
 )

@@ -4,13 +4,13 @@ from typing import Any
 
 import numpy as np
 
-from clinometer.papers.santurkar2018.arms import LABELS, LPS, dln, vgg
 from clinometer.papers.santurkar2018.drift import between_steps, from_start
 from clinometer.papers.santurkar2018.matched import at_common_losses
 from clinometer.papers.santurkar2018.progress import ENDED, both_learn, speed, trained
-from clinometer.study.claims import Claim, Finding, Part, above, below
-from clinometer.study.config import Bases, Config
-from clinometer.study.table import Floats, Runs
+from clinometer.papers.santurkar2018.variants import LABELS, LPS, dln, vgg
+from clinometer.results.runs import Floats, Runs
+from clinometer.studies.claims import Claim, Finding, Part, above, below
+from clinometer.training.config import Bases, Config
 
 ALMOST = 0.05  # "almost as well": within five points of mean training accuracy
 LITTLE = np.log10(2)  # "differs little": within a factor 2

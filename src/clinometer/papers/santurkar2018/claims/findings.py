@@ -2,12 +2,12 @@
 
 import numpy as np
 
-from clinometer.papers.santurkar2018.arms import dln, label, vgg
 from clinometer.papers.santurkar2018.progress import begun, trained
-from clinometer.papers.santurkar2018.theorem_4_1_living import shares
-from clinometer.study.claims import Claim, Finding, Part, above, below, undecided
-from clinometer.study.config import Bases, Config
-from clinometer.study.table import Floats, Runs
+from clinometer.papers.santurkar2018.theorem_4_1_in_training import shares
+from clinometer.papers.santurkar2018.variants import dln, label, vgg
+from clinometer.results.runs import Floats, Runs
+from clinometer.studies.claims import Claim, Finding, Part, above, below, undecided
+from clinometer.training.config import Bases, Config
 
 PLATEAU = np.log10(2)  # "near 2/lr": within a factor 2
 LATE = 0.5  # the second half of the run
@@ -62,7 +62,7 @@ CLAIMS = (
         "β · lr / 2 in Fig. 4(c)",
         "For the VGG at lr 0.1, with BatchNorm and without: the median of β · lr / 2 over the second half of the run "
         "lies between ½ and 2. Beside it, and not counted: the DLN.",
-        ("plateau",),
+        ("beta_plateau",),
         beta_settles,
     ),
     Claim(
@@ -73,7 +73,7 @@ CLAIMS = (
         "In the VGG with BatchNorm at lr 0.1, the mean over layers and measured steps of the share of ‖g‖² that the "
         "mean and the correlation term take together lies below a tenth. Beside it, and not counted: whether γ²/σ² and "
         "all that passes lie below 1, as means of logarithms.",
-        ("theorem_4_1_living",),
+        ("theorem_4_1_in_training",),
         scale_does_it,
     ),
 )

@@ -4,12 +4,12 @@ from collections.abc import Callable
 
 import numpy as np
 
-from clinometer.papers.santurkar2018.arms import dln, vgg
 from clinometer.papers.santurkar2018.matched import QUANTITIES, at_common_losses, quantity
 from clinometer.papers.santurkar2018.progress import begun, trained
-from clinometer.study.claims import Claim, Finding, Part, above, undecided
-from clinometer.study.config import Bases, Config
-from clinometer.study.table import Floats, Runs
+from clinometer.papers.santurkar2018.variants import dln, vgg
+from clinometer.results.runs import Floats, Runs
+from clinometer.studies.claims import Claim, Finding, Part, above, undecided
+from clinometer.training.config import Bases, Config
 
 
 def smoother_by(name: str) -> Callable[[Runs, Bases], Finding]:

@@ -2,12 +2,12 @@
 
 import numpy as np
 
-from clinometer.papers.santurkar2018.arms import LABELS, LPS, dln, vgg
+from clinometer.analysis.learning_progress import final_accuracy, left_chance, loss_fell
 from clinometer.papers.santurkar2018.progress import speed, trained
-from clinometer.study.claims import Claim, Finding, Part, above, below
-from clinometer.study.config import Bases, Config
-from clinometer.study.table import Floats, Runs
-from clinometer.study.trained import final_accuracy, left_chance, loss_fell
+from clinometer.papers.santurkar2018.variants import LABELS, LPS, dln, vgg
+from clinometer.results.runs import Floats, Runs
+from clinometer.studies.claims import Claim, Finding, Part, above, below
+from clinometer.training.config import Bases, Config
 
 ALIVE = 0.2  # twice chance: above it a network has begun to learn
 TRAINED = 0.1  # "still trains": within ten points of where it ends at the lower learning rate
@@ -117,7 +117,7 @@ CLAIMS = (
         "Section 2.1",
         f"The training accuracy over the last 10 steps of the standard network with Algorithm 1's noise stays below "
         f"{ALIVE:.0%}, twice chance. Beside it, and not counted: by how many steps noise delays leaving chance.",
-        ("noise_alone",),
+        ("noise_without_batchnorm",),
         noise_stops_the_standard_network,
     ),
     Claim(

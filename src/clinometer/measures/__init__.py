@@ -1,0 +1,1 @@
+"""Measurements: one quantity a file, from an `Objective` to a frozen dataclass."""

@@ -1,0 +1,144 @@
+"""What a model must have and a loss function must return, and what to say when it does not.
+
+torch's own errors come from deep inside autograd, and name neither the loss nor the batch.
+"""
+
+import dataclasses
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from clinometer.objective.params import Point
+
+_CHANGED = (
+    "the batch was changed in place, by the training step or by loss_fn, after the objective was made: what is "
+    "measured would not be what was trained. Change a copy instead: batch = batch.clone()."
+)
+
+
+def trainable_of(model: nn.Module, chosen: Iterable[Tensor] | None) -> dict[str, Tensor]:
+    """The parameters to move, by name: the model's trainable ones, or those of them that were chosen."""
+    found: dict[str, Tensor] = {name: p for name, p in model.named_parameters() if p.requires_grad}
+    if not found:
+        raise ValueError(
+            "the model has no trainable parameter (requires_grad=True); found "
+            f"{sum(1 for _ in model.parameters())} parameters in {type(model).__name__}. "
+            "A landscape needs at least one direction: pass the network itself, unfrozen."
+        )
+    if chosen is None:
+        return found
+    wanted = {id(p) for p in chosen}
+    moved = {name: p for name, p in found.items() if id(p) in wanted}
+    if not moved:
+        raise ValueError(
+            f"none of the {len(found)} trainable parameters of {type(model).__name__} is among the {len(wanted)} "
+            "that were chosen, or that the optimizer holds: pass the optimizer that trains this model."
+        )
+    return moved
+
+
+def scalar(loss: Any) -> Tensor:
+    """The loss with shape (); TypeError or ValueError unless it is one number of a floating type."""
+    if not isinstance(loss, Tensor):
+        raise TypeError(f"loss_fn must return a scalar tensor; found {type(loss).__name__}. Return the loss itself.")
+    if loss.numel() != 1 or not loss.is_floating_point():
+        raise ValueError(
+            f"loss_fn must return a scalar of a floating type; found shape {tuple(loss.shape)} and {loss.dtype}. "
+            "Reduce it with .mean() or .sum(), as training does."
+        )
+    return loss.reshape(())
+
+
+def explain_devices(error: RuntimeError, state: Point, batch: Any) -> None:
+    """ValueError in the place of `error` if the batch lies on a device where the model has nothing."""
+    ours = {str(t.device) for t in state.values()}
+    theirs = {str(t.device) for t in _tensors(batch)} - ours
+    if theirs:
+        raise ValueError(
+            f"the batch lies on {', '.join(sorted(theirs))} and the model on {', '.join(sorted(ours))}. "
+            f"Move it first: batch.to({min(ours)!r})."
+        ) from error
+
+
+def explain_checkpoint(error: RuntimeError) -> None:
+    """ValueError in the place of `error` if it comes from a checkpoint of the kind that knows `.backward()` alone."""
+    if "use_reentrant=True" in str(error):
+        raise ValueError(
+            "the model checkpoints activations with use_reentrant=True: torch gives gradients to .backward() alone, "
+            "not to who measures. Pass use_reentrant=False to checkpoint(), which gives the same gradients; in "
+            "transformers, gradient_checkpointing_kwargs={'use_reentrant': False}."
+        ) from error
+
+
+def check_graph(loss: Tensor, live: Point) -> None:
+    """ValueError unless the loss depends on the parameters that were put in place, and not on the model's own."""
+    if not loss.requires_grad:
+        raise ValueError(
+            "the loss has no graph: it does not depend on any trainable parameter. Was it detached, turned into a "
+            "number with .item(), or computed under torch.no_grad()? Return the tensor that you call .backward() on."
+        )
+    own = _own_parameters(loss, {id(p): name for name, p in live.items()})
+    if own:
+        raise ValueError(
+            f"loss_fn uses the parameter {own!r} by a reference of its own, kept from before: it would stay where it "
+            "is while the others move. Reach parameters through the model: model.parameters() inside loss_fn."
+        )
+
+
+def versions(batch: Any) -> list[int]:
+    """How often each tensor of a batch has been changed in place so far."""
+    return [t._version for t in _tensors(batch) if not t.is_inference()]
+
+
+def check_batch(batch: Any, seen: list[int]) -> None:
+    """ValueError if the batch is not what it was when `versions` looked."""
+    if versions(batch) != seen:
+        raise ValueError(_CHANGED)
+
+
+def content(batch: Any) -> list[float]:
+    """The sum of each tensor of a batch: what `.data`, NumPy and optimizers change leaves no version behind."""
+    return [float(t.detach().sum(dtype=torch.float64)) for t in _tensors(batch) if _summable(t)]
+
+
+def _summable(tensor: Tensor) -> bool:
+    return tensor.layout is torch.strided and tensor.device.type != "meta" and not tensor.is_quantized
+
+
+def check_content(batch: Any, seen: list[float]) -> None:
+    """ValueError if the batch does not hold what it held when `content` looked."""
+    if not np.array_equal(content(batch), seen, equal_nan=True):
+        raise ValueError(_CHANGED)
+
+
+def _own_parameters(loss: Tensor, names: dict[int, str]) -> str | None:
+    """The name of a parameter of these that the loss's graph ends in, or None."""
+    waiting: list[Any] = [loss.grad_fn]
+    met: set[Any] = set()
+    while waiting:
+        node = waiting.pop()
+        if node is None or node in met:
+            continue
+        met.add(node)
+        if id(getattr(node, "variable", None)) in names:
+            return names[id(node.variable)]
+        waiting.extend(previous for previous, _ in node.next_functions)
+    return None
+
+
+def _tensors(batch: Any) -> Iterator[Tensor]:
+    if isinstance(batch, Tensor):
+        yield batch
+    elif isinstance(batch, np.ndarray) and batch.dtype.kind in "biuf":
+        yield torch.from_numpy(batch)
+    elif isinstance(batch, Mapping):
+        for value in batch.values():
+            yield from _tensors(value)
+    elif isinstance(batch, list | tuple):
+        for value in batch:
+            yield from _tensors(value)
+    elif dataclasses.is_dataclass(batch):
+        yield from _tensors(vars(batch))

@@ -1,0 +1,203 @@
+"""The processes that train a model together, and what they have to tell each other while they measure it.
+
+Every process evaluates the loss on its own batch. What training minimises is the mean over processes, so that is what
+is measured: losses are averaged here, and gradients too where no wrapper has done so. Each process comes to the same
+numbers, bit for bit, and so to the same decisions: one that went on alone would leave the others waiting.
+"""
+
+import contextlib
+import gc
+import math
+import weakref
+from collections.abc import Generator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn.parallel import DistributedDataParallel
+
+from clinometer.objective.dtensor import Groups, gathered, is_dtensor, mesh_of
+from clinometer.objective.params import Point, joined
+
+
+class OtherRankError(RuntimeError):
+    """Another process failed while this one measured."""
+
+
+@dataclass(frozen=True)
+class ProcessGroup:
+    """The processes that train one model, by the groups whose product they are; this one alone without any.
+
+    Example:
+        >>> alone = ProcessGroup()
+        >>> alone.size, alone.is_first, alone.agreed(7)
+        (1, True, 7)
+    """
+
+    groups: Groups = ()
+    size: int = 1  # how many they are
+    index: int = 0  # this one's number among them
+    tells: bool = True  # a failure can be told to the others: they wait here, and in no exchange of a wrapper's own
+    around: tuple[weakref.ref[nn.Module], ...] = ()  # wrappers around the model; one that has served is to go
+
+    @classmethod
+    def of(cls, groups: Groups, *, tells: bool, wrappers: Sequence[nn.Module] = ()) -> "ProcessGroup":
+        """Those of these process groups' product."""
+        sizes = [torch.distributed.get_world_size(group) for group in groups]
+        index = 0
+        for group, size in zip(groups, sizes, strict=True):
+            index = index * size + torch.distributed.get_rank(group)
+        return cls(groups, math.prod(sizes), index, tells, tuple(map(weakref.ref, wrappers)))
+
+    @property
+    def wrappers(self) -> list[nn.Module]:
+        """Those around the model that are still in use."""
+        return [wrapper for reference in self.around if (wrapper := reference()) is not None]
+
+    @property
+    def is_first(self) -> bool:
+        """Whether this is the one that writes."""
+        return self.index == 0
+
+    def numbers(self, mine: float) -> list[float]:
+        """Each process's number, in their order. Waits for all of them.
+
+        Raises:
+            OtherRankError: if one of them had an error instead.
+        """
+        if not self.groups:
+            return [mine]
+        told = self._exchange(0.0, mine)
+        failed = [i for i, (failure, _) in enumerate(told) if failure]
+        if failed:
+            raise OtherRankError(
+                f"rank {failed[0]} failed while this rank, {self.index}, measured; its own error says why. "
+                "Nothing of this step is kept on any rank."
+            )
+        return [number for _, number in told]
+
+    def agreed(self, mine: int) -> int:
+        """The first process's number; exact up to 2⁵³."""
+        return int(self.numbers(mine)[0]) if self.groups else mine
+
+    def mean(self, mine: float) -> float:
+        """The mean of their numbers."""
+        return sum(self.numbers(mine)) / self.size
+
+    def average(self, loss: Tensor, gradient: Point) -> tuple[Tensor, dict[str, Tensor]]:
+        """The mean of their losses, and of their gradients but for pieces, which `fully_shard` has averaged already.
+
+        A gradient is taken in as many exchanges as it has large parameters; it may be changed in place.
+        """
+        if not self.groups:
+            return loss, dict(gradient)
+        mean = torch.tensor(self.mean(float(loss)), dtype=torch.promote_types(loss.dtype, torch.float32))
+        whole = {name: value for name, value in gradient.items() if not is_dtensor(value)}
+        for names in joined(whole):
+            flat = torch.cat([whole[name].reshape(-1) for name in names]).mul_(1 / self.size)
+            for group in self.groups:
+                torch.distributed.all_reduce(flat, group=group)
+            parts = flat.split([whole[name].numel() for name in names])
+            whole |= {name: part.view_as(whole[name]) for name, part in zip(names, parts, strict=True)}
+        return mean.to(loss.device), {name: whole.get(name, value) for name, value in gradient.items()}
+
+    @contextlib.contextmanager
+    def together(self) -> Generator[None]:
+        """A block that all processes leave the same way: with an error if one of them has one.
+
+        Where a wrapper exchanges parameters, others may wait for those, and only hear of it when this process ends.
+        """
+        try:
+            yield
+        except OtherRankError:
+            raise  # all know
+        except Exception:
+            if self.groups and self.tells:
+                with contextlib.suppress(Exception):  # a dead connection: the first error is the one to see
+                    self._exchange(1.0, 0.0)
+            raise
+        self.numbers(0.0)
+
+    def _exchange(self, failure: float, number: float) -> list[list[float]]:
+        # All exchanges of numbers look alike, so that a failure is heard whatever the others are waiting for.
+        return gathered(torch.tensor([[failure, number]], dtype=torch.float64), self.groups).tolist()
+
+
+def ranks_of(
+    modules: Sequence[nn.Module], live: Mapping[str, Tensor], wrappers: Sequence[nn.Module] = ()
+) -> ProcessGroup:
+    """The processes that train the parameters `live`, as the wrappers among `modules` tell, or those around them.
+
+    Raises:
+        ValueError: for wrappers whose parameters cannot be moved from outside.
+    """
+    ours = {id(p) for p in live.values()}
+    meshes = [mesh_of(p) for p in live.values() if is_dtensor(p)]
+    found = ProcessGroup()
+    for module in (*modules, *wrappers):
+        if type(module).__name__ == "FullyShardedDataParallel":
+            raise ValueError(
+                "FullyShardedDataParallel keeps parameters in flat pieces that have no names of their own; expected "
+                "torch.distributed.fsdp.fully_shard, which replaces it."
+            )
+        if isinstance(module, DistributedDataParallel) and any(id(p) in ours for p in module.parameters()):
+            if module.mixed_precision is not None:
+                raise ValueError(
+                    "DistributedDataParallel(mixed_precision=...) swaps weights behind the model's back, which cannot "
+                    "be measured; use torch.autocast in loss_fn instead."
+                )
+            found = ProcessGroup.of((module.process_group,), tells=True, wrappers=wrappers)
+    if meshes and not any(hasattr(module, "_get_fsdp_state") for module in modules):
+        raise ValueError(
+            "the model's parameters are DTensors, but not by fully_shard; of the ways to spread a model over processes "
+            "only DistributedDataParallel and fully_shard can be measured."
+        )
+    if meshes:
+        largest = max(meshes, key=lambda mesh: mesh.size())
+        found = ProcessGroup.of(tuple(largest.get_group(i) for i in range(largest.ndim)), tells=False)
+    return found
+
+
+def wrappers_around(model: nn.Module) -> list[nn.Module]:
+    """The `DistributedDataParallel` that hold `model`, where it was handed over bare: torch keeps no list of them."""
+    distributed = torch.distributed
+    if not (distributed.is_available() and distributed.is_initialized() and distributed.get_world_size() > 1):
+        return []
+    gc.collect()  # a wrapper of an earlier run that is left on one rank alone would exchange buffers with nobody
+    wrappers = [each for each in gc.get_objects() if issubclass(type(each), DistributedDataParallel)]
+    return [wrapper for wrapper in wrappers if any(module is model for module in wrapper.modules())]
+
+
+def standing_in(module: nn.Module) -> dict[str, Any]:
+    """What a module is made of while it is measured: its attributes, and for a DDP wrapper a quiet forward pass.
+
+    The wrapper's own would make ready to reduce gradients that never come, and send buffers to the other processes.
+    """
+    if not isinstance(module, DistributedDataParallel):
+        return vars(module)
+
+    def forward(*args: Any, **kwargs: Any) -> Any:
+        if module.device_ids:
+            from torch.distributed.utils import _to_kwargs  # pyright: ignore[reportPrivateUsage]
+
+            device = torch.device(str(module.device_type), module.device_ids[0])
+            moved: Any = _to_kwargs(args, kwargs, device, False)
+            (args,), (kwargs,) = moved
+        return module.module(*args, **kwargs)
+
+    return vars(module) | {"forward": forward}
+
+
+def receive_buffers(module: nn.Module, copies: Mapping[int, Tensor]) -> None:
+    """Make `copies`, by the identities of buffers, what the wrapper's next forward pass will make of the buffers.
+
+    DDP sends the first process's to all before each forward pass but those under `no_sync`.
+    """
+    if not isinstance(module, DistributedDataParallel) or not module.will_sync_module_buffers():
+        return
+    group: Any = module.process_group
+    first = torch.distributed.get_global_rank(group, 0)
+    for name, buffer in module.module.named_buffers():
+        if name not in module.parameters_to_ignore:
+            torch.distributed.broadcast(copies[id(buffer)], first, group=group)

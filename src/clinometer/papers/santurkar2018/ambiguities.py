@@ -1,0 +1,67 @@
+"""What changes if one decides otherwise where the paper is silent: the Lp statistic, the DLN's loss, its last norm."""
+
+from dataclasses import replace
+
+from clinometer.analysis.learning_progress import smooth
+from clinometer.papers.santurkar2018.panels import band, curve
+from clinometer.papers.santurkar2018.variants import LPS
+from clinometer.results.runs import Runs
+from clinometer.studies.figure import Figure, Panel, Series
+from clinometer.training.config import Bases, Config, grid
+
+TITLE = "Decisions where the paper is silent"
+READINGS = {
+    "": "average p-norm over the batch",
+    "_literal": "p-norm divided by m",
+    "_sample": "average p-norm of each sample",
+}
+DLNS = {
+    "dln": "sum loss, norm after the last layer",
+    "dln_mean": "mean loss",
+    "dln_bare": "no norm after the last layer",
+}
+
+
+def arms(bases: Bases) -> list[Config]:
+    """The Lp norms under three readings, on digits; the deep linear network under three."""
+    return [arm for row in (*lp_rows(bases), *dln_rows(bases)) for arm in row]
+
+
+def draw(runs: Runs, bases: Bases) -> Figure:
+    """Training accuracy by Lp reading, and the deep linear network's loss over its start."""
+    lps = [
+        Panel(f"Lp: {title}", "step", "accuracy (%)", tuple(_accuracy(runs, arm) for arm in row), ylim=(0, 102))
+        for title, row in zip(READINGS.values(), lp_rows(bases), strict=True)
+    ]
+    dlns = [
+        Panel(f"DLN: {title}", "step", "loss / first loss", tuple(_relative(runs, arm) for arm in row), yscale="log")
+        for title, row in zip(DLNS.values(), dln_rows(bases), strict=True)
+    ]
+    return Figure(
+        TITLE,
+        "Above: training accuracy on digits, the Lp statistic read in three ways; ours is the first. Below: training "
+        f"loss of the deep linear network over its first value; ours is the first. {band(runs, *arms(bases))}",
+        (*lps, *dlns),
+    )
+
+
+def lp_rows(bases: Bases) -> list[list[Config]]:
+    """L1, L2 and L∞ under our reading, the literal one, and that of each sample."""
+    base = bases["digits"]
+    # A p-norm over m is the average for p = 1: one arm serves both readings.
+    rows = [["l1" if (p, end) == ("l1", "_literal") else p + end for p in LPS] for end in READINGS]
+    return [grid(base, norm=norms) for norms in rows]
+
+
+def dln_rows(bases: Bases) -> list[list[Config]]:
+    """The standard and the BatchNorm network under our reading, with the mean loss, and without the last norm."""
+    return [grid(bases["dln"], model=[model], norm=["none", "batch"]) for model in DLNS]
+
+
+def _accuracy(runs: Runs, arm: Config) -> Series:
+    line = curve(runs, arm, "train", "accuracy", lambda v: 100 * smooth(v))
+    return replace(line, role=arm.norm.split("_")[0])  # one colour per p, whatever the reading
+
+
+def _relative(runs: Runs, arm: Config) -> Series:
+    return curve(runs, arm, "train", "loss", lambda v: v / v[:, :1])

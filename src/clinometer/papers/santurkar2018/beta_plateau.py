@@ -1,0 +1,40 @@
+"""What the paper does not say: β settles near 2/lr with BatchNorm and without."""
+
+import numpy as np
+
+from clinometer.papers.santurkar2018.panels import band, curve
+from clinometer.papers.santurkar2018.variants import dln, vgg
+from clinometer.results.runs import Runs
+from clinometer.studies.figure import Figure, Panel, Series
+from clinometer.training.config import Bases, Config
+
+TITLE = "The plateau of β near 2/lr"
+NORMS = ("none", "batch")
+VGG_LRS = (0.1, 0.5, 0.01)
+
+
+def arms(bases: Bases) -> list[Config]:
+    """Both kinds of network with and without BatchNorm, the convolutional one at three learning rates."""
+    return [arm for _, row in _rows(bases) for arm in row]
+
+
+def draw(runs: Runs, bases: Bases) -> Figure:
+    """One panel per network and learning rate: β · lr / 2, whose value 1 is the edge of stability."""
+    return Figure(
+        TITLE,
+        "β · lr / 2 along the gradient. Gradient descent on a quadratic is stable below 1 (dotted) and no further: a "
+        f"network that hovers there walks where its step is just small enough. {band(runs, *arms(bases))}",
+        tuple(_panel(runs, title, row) for title, row in _rows(bases)),
+        columns=2,
+    )
+
+
+def _rows(bases: Bases) -> list[tuple[str, list[Config]]]:
+    rows = [(f"VGG, lr {lr:g}", vgg(bases, NORMS, lr)) for lr in VGG_LRS]
+    return [*rows, (f"DLN, lr {bases['dln'].lr:g}", dln(bases, NORMS))]
+
+
+def _panel(runs: Runs, title: str, row: list[Config]) -> Panel:
+    lines = [curve(runs, arm, "landscape", "beta_lr_half") for arm in row]
+    edge = Series("β = 2/lr", "reference", lines[0].x, np.ones(len(lines[0].x)), dashed=True)
+    return Panel(title, "step", "β · lr / 2", (*lines, edge), yscale="log")

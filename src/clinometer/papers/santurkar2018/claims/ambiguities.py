@@ -1,0 +1,88 @@
+"""D1 to D3: what our decisions change where the paper is silent. Ours, not the paper's."""
+
+import numpy as np
+
+from clinometer.analysis.learning_progress import loss_fell
+from clinometer.papers.santurkar2018.ambiguities import dln_rows, lp_rows
+from clinometer.papers.santurkar2018.progress import speed, trained
+from clinometer.papers.santurkar2018.variants import label
+from clinometer.results.runs import Floats, Runs
+from clinometer.studies.claims import Claim, Finding, above, below
+from clinometer.training.config import Bases, Config
+
+
+def lp_reading(runs: Runs, bases: Bases) -> Finding:
+    """D1."""
+    ours, literal, sample = lp_rows(bases)
+    seeds = runs.common(*ours, *literal, *sample)
+
+    def slower(arm: Config, own: Config) -> Floats:
+        return speed(runs, arm, seeds) - speed(runs, own, seeds)
+
+    literals = [(arm, own) for arm, own in zip(literal, ours, strict=True) if arm != own]
+    return Finding(
+        tuple(below(f"mean training accuracy, {label(a)}: ‖y‖ₚ/m − ours", slower(a, own)) for a, own in literals),
+        trained(runs, *literal),
+        beside=tuple(
+            below(f"mean training accuracy, {label(a)}: of each sample − ours", slower(a, own))
+            for a, own in zip(sample, ours, strict=True)
+        ),
+    )
+
+
+def loss_reading(runs: Runs, bases: Bases) -> Finding:
+    """D2."""
+    ours, mean, _ = dln_rows(bases)
+    return _against_ours(runs, ours, mean, "mean loss − sum", more=True)
+
+
+def last_norm(runs: Runs, bases: Bases) -> Finding:
+    """D3."""
+    ours, _, bare = dln_rows(bases)
+    return _against_ours(runs, ours[1:], bare[1:], "no norm at the end − norm", more=False)
+
+
+def _against_ours(runs: Runs, ours: list[Config], other: list[Config], said: str, *, more: bool) -> Finding:
+    seeds = runs.common(*ours, *other)
+    claim = above if more else below
+    return Finding(
+        tuple(
+            claim(
+                f"DLN, {label(own)}: log10 of last over first loss, {said}",
+                np.log10(loss_fell(runs, arm, seeds)) - np.log10(loss_fell(runs, own, seeds)),
+            )
+            for own, arm in zip(ours, other, strict=True)
+        ),
+        trained(runs, *other),
+    )
+
+
+CLAIMS = (
+    Claim(
+        "D1",
+        "our decision, not the paper's claim: read literally, as a p-norm divided by m, the L2 and L∞ statistic breaks "
+        "training",
+        "Section 3.3",
+        "For L2 and L∞ on digits: mean training accuracy over the run is lower than with the average p-norm, which is "
+        "our reading. Beside it, and not counted: a norm of each sample.",
+        ("ambiguities",),
+        lp_reading,
+    ),
+    Claim(
+        "D2",
+        "our decision, not the paper's claim: with the mean for the sum as loss, the deep linear network trains less",
+        "Appendix A",
+        "Last over first loss after the same steps at the same learning rate is larger with the mean, both with "
+        "BatchNorm and without.",
+        ("ambiguities",),
+        loss_reading,
+    ),
+    Claim(
+        "D3",
+        "our decision, not the paper's claim: without a norm after its last layer the BatchNorm DLN gets further",
+        "Appendix A",
+        "Last over first loss is smaller without BatchNorm after the last layer.",
+        ("ambiguities",),
+        last_norm,
+    ),
+)

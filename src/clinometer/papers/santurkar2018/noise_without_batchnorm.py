@@ -1,0 +1,25 @@
+"""Section 2.1: the noise of Algorithm 1 on the standard network, without BatchNorm."""
+
+from clinometer.papers.santurkar2018.panels import accuracy_panel, band
+from clinometer.papers.santurkar2018.variants import vgg
+from clinometer.results.runs import Runs
+from clinometer.studies.figure import Figure
+from clinometer.training.config import Bases, Config
+
+TITLE = "Noise without BatchNorm"
+
+
+def arms(bases: Bases) -> list[Config]:
+    """The standard network without and with noise, and BatchNorm with it."""
+    return vgg(bases, ["none", "noise", "noisy_batch"])
+
+
+def draw(runs: Runs, bases: Bases) -> Figure:
+    """One panel: training accuracy."""
+    shown = arms(bases)
+    return Figure(
+        TITLE,
+        f"Minibatch training accuracy, averaged over 9 steps. {band(runs, *shown)}",
+        (accuracy_panel(runs, "training accuracy", "train", shown),),
+        columns=1,
+    )

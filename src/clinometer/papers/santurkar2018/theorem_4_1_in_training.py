@@ -1,0 +1,67 @@
+"""Theorem 4.1 on a network that trains: what each BatchNorm layer takes from the gradient, and by which term."""
+
+import numpy as np
+
+from clinometer.papers.santurkar2018.drift import mean_over_units
+from clinometer.papers.santurkar2018.variants import vgg
+from clinometer.results.runs import Floats, Runs
+from clinometer.studies.figure import Figure, Panel, Series
+from clinometer.training.config import Bases, Config
+
+TITLE = "Theorem 4.1 on a living network"
+
+
+def arms(bases: Bases) -> list[Config]:
+    """The convolutional network with BatchNorm."""
+    return vgg(bases, ["batch"])
+
+
+def shares(runs: Runs, arm: Config) -> dict[str, Floats]:
+    """What the terms do to a layer's gradient, all its units together: each of shape (seeds, steps, layers).
+
+    The factor is γ²/σ² averaged over units, each with the weight of what is left of its gradient.
+    """
+    terms = {
+        name: mean_over_units(runs.values(arm, "batchnorm_terms", name))
+        for name in ("gradient", "mean", "correlation", "passed")
+    }
+    kept = terms["gradient"] - terms["mean"] - terms["correlation"]
+    return {
+        "scale": terms["passed"] / kept,
+        "mean": terms["mean"] / terms["gradient"],
+        "correlation": terms["correlation"] / terms["gradient"],
+        "passed": terms["passed"] / terms["gradient"],
+    }
+
+
+def draw(runs: Runs, bases: Bases) -> Figure:
+    """Panels: the factor γ²/σ², the shares of the mean and the correlation term, and what passes in all."""
+    (arm,) = arms(bases)
+    found = shares(runs, arm)
+    titles = {
+        "scale": "(a) factor γ²/σ², as gradients weigh it",
+        "mean": "(b) mean term, ⟨1, g⟩²/m over ‖g‖²",
+        "correlation": "(c) correlation term, (2 − r)⟨g, ŷ⟩²/m over ‖g‖²",
+        "passed": "(d) in all, ‖∇y L‖² over ‖g‖²",
+    }
+    return Figure(
+        TITLE,
+        "‖∇y L‖² = (γ²/σ²)(‖g‖² − ⟨1, g⟩²/m − (2 − r)⟨g, ŷ⟩²/m) at every BatchNorm layer, summed over its units: how "
+        "much of the squared gradient passes from a layer's output g to its input, and which term takes the rest. One "
+        f"line per layer, light (first) to dark (last); geometric mean over {len(runs.seeds(arm))} seeds. Above 1 in "
+        "(d) the layer enlarges the gradient.",
+        tuple(_panel(title, found[name], runs.steps(arm, "batchnorm_terms")) for name, title in titles.items()),
+        columns=2,
+    )
+
+
+def _panel(title: str, values: Floats, steps: Floats) -> Panel:
+    layers = values.shape[2]
+    lines = np.exp(np.log(values).mean(0))  # (steps, layers)
+    series = tuple(
+        Series(
+            f"layer {i + 1}" if i in (0, layers - 1) else "", "batch", steps, lines[:, i], shade=i / max(layers - 1, 1)
+        )
+        for i in range(layers)
+    )
+    return Panel(title, "step", "", series, yscale="log")

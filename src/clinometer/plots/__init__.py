@@ -1,0 +1,1 @@
+"""Figures as data, made into pictures."""

@@ -1,0 +1,211 @@
+"""Figures drawn with matplotlib: one colour per role in every figure, and colours that the colour-blind tell apart."""
+
+import io
+import math
+import warnings
+from pathlib import Path
+from typing import Any
+
+import matplotlib as mpl
+import numpy as np
+from PIL import Image
+
+from clinometer.report.sanitize import plain
+from clinometer.studies.figure import Diagram, Figure, Panel, Ridges, Series
+from clinometer.training.files import write_bytes
+
+# Okabe and Ito's palette; roles that later figures add take the next free colour.
+COLOURS = {
+    "none": "#D55E00",
+    "batch": "#0072B2",
+    "noisy_batch": "#009E73",
+    "noise": "#CC79A7",
+    "l1": "#E69F00",
+    "l2": "#56B4E9",
+    "linf": "#882255",
+    "reference": "#555555",
+    "plain": "#BBBBBB",
+}
+_SPARE = ("#CC79A7", "#E69F00", "#56B4E9", "#000000")
+_SHOWN_RIDGES = 15
+_SHOWN_POINTS = 400  # more than a panel has pixels across would only make the file large
+_SHOWN_LETTERS = 80  # of a name, which may be as long as whoever named it liked
+_STYLE: Any = {
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.grid": True,
+    "axes.titlesize": "medium",
+    "font.size": 9,
+    "grid.alpha": 0.25,
+    "legend.frameon": False,
+    "legend.fontsize": "small",
+    "svg.hashsalt": "clinometer",  # the same figure is the same file
+}
+
+
+def save(figure: Figure, stem: Path) -> None:
+    """Write `stem`.svg and `stem`.png.
+
+    Args:
+        figure: What to draw.
+        stem: The path without its ending; its folder is made.
+    """
+    stem.parent.mkdir(parents=True, exist_ok=True)
+    drawn = draw(figure)
+    with mpl.rc_context(_STYLE), warnings.catch_warnings():
+        # A name may be in a script that the font has not; its characters are drawn as boxes, and tables have them.
+        warnings.filterwarnings("ignore", "Glyph .* missing from font")
+        lines = io.BytesIO()
+        drawn.savefig(lines, format="svg", metadata={"Date": None})
+        pixels = io.BytesIO()
+        drawn.savefig(pixels, format="png", dpi=130)
+    # 256 colours are enough for bands over bands, and a third of the size: a page holds all figures of a paper.
+    Image.open(pixels).convert("RGB").quantize(256).save(packed := io.BytesIO(), "PNG", optimize=True)
+    write_bytes(stem.with_suffix(".svg"), lines.getvalue())
+    write_bytes(stem.with_suffix(".png"), packed.getvalue())
+
+
+def draw(figure: Figure) -> Any:
+    """The figure as a `matplotlib.figure.Figure`; no window is opened and no backend is chosen."""
+    from matplotlib.figure import Figure as Canvas
+
+    columns = min(figure.columns, len(figure.panels))
+    rows = math.ceil(len(figure.panels) / columns)
+    with mpl.rc_context(_STYLE):
+        wide, high = (7.5, 1.3) if all(panel.diagram for panel in figure.panels) else (3.1, 2.5)
+        canvas: Any = Canvas(figsize=(wide * columns + 0.6, high * rows + 0.5), layout="constrained")
+        grid = canvas.subplots(rows, columns, squeeze=False).flatten()
+        for axes, panel in zip(grid, figure.panels, strict=False):
+            _draw_panel(axes, panel)
+        for axes in grid[len(figure.panels) :]:
+            axes.set_axis_off()
+        canvas.suptitle(label(figure.title), fontsize="large")
+        _draw_legend(canvas)
+    return canvas
+
+
+def colour(role: str) -> str:
+    """The colour of a role; one that has none of its own always gets the same spare one."""
+    return COLOURS.get(role) or _SPARE[sum(role.encode(errors="surrogatepass")) % len(_SPARE)]
+
+
+def label(text: str) -> str:
+    r"""Text as matplotlib shall show it: a dollar is a dollar, what begins with _ is not left out, and it has an end.
+
+    Example:
+        >>> label("_module.x^{2}$"), len(label("x" * 1000))
+        (' _module.x^{2}\\$', 80)
+    """
+    short = text if len(text) <= _SHOWN_LETTERS else f"{text[: _SHOWN_LETTERS - 1]}…"
+    return plain(" " * short.startswith("_") + short).replace("$", r"\$")
+
+
+def _draw_panel(axes: Any, panel: Panel) -> None:
+    axes.set_title(label(panel.title))
+    axes.set_xlabel(label(panel.xlabel))
+    axes.set_ylabel(label(panel.ylabel))
+    if panel.ridges is not None:
+        _draw_ridges(axes, panel.ridges)
+        return
+    if panel.diagram is not None:
+        _draw_diagram(axes, panel.diagram)
+        return
+    axes.set_xscale(panel.xscale)
+    axes.set_yscale(panel.yscale if _fits_logarithm(panel) else "linear")
+    for series in panel.series:
+        _draw_series(axes, series)
+    _set_xticks(axes, panel)
+    if panel.ylim:
+        axes.set_ylim(*panel.ylim)
+
+
+def _set_xticks(axes: Any, panel: Panel) -> None:
+    """The panel's own, or a few: within a decade or so, matplotlib's on a logarithmic axis run into each other."""
+    low, high = axes.get_xlim()
+    ticks = panel.xticks
+    if not ticks and panel.xscale == "log" and high < 30 * low:
+        ticks = tuple(float(f"{tick:.2g}") for tick in np.geomspace(low, high, 6)[1:-1])
+    if ticks:
+        axes.set_xticks(ticks, [f"{tick:g}" for tick in ticks], rotation=30)
+        axes.set_xticks([], minor=True)
+
+
+def _fits_logarithm(panel: Panel) -> bool:
+    """Whether a logarithmic axis would show everything: a loss may be negative, a log-likelihood's or a policy's."""
+    shown = [values for s in panel.series for values in (s.y, s.high) if values is not None]
+    return any(bool((values > 0).any()) for values in shown) and not any(bool((values < 0).any()) for values in shown)
+
+
+def _draw_legend(canvas: Any) -> None:
+    """One legend for the whole figure: panels that share a series share its entry."""
+    entries: dict[str, Any] = {}
+    for axes in canvas.axes:
+        for handle, name in zip(*axes.get_legend_handles_labels(), strict=True):
+            entries.setdefault(name, handle)
+    if entries:
+        fitting = int(canvas.get_figwidth() * 72 / (35 + 4.5 * max(map(len, entries))))  # of names as long as that
+        columns = max(1, min(len(entries), 4, fitting))
+        canvas.legend(entries.values(), entries.keys(), loc="outside lower center", ncols=columns)
+
+
+def _draw_series(axes: Any, series: Series) -> None:
+    tint = colour(series.role)
+    alpha = 0.15 + 0.85 * series.shade
+    shown = slice(None, None, math.ceil(len(series.x) / _SHOWN_POINTS))
+    x = series.x[shown]
+    if series.low is not None and series.high is not None:
+        name = label(series.label) if series.y is None else None
+        low, high = series.low[shown], series.high[shown]
+        axes.fill_between(x, low, high, color=tint, alpha=0.3 * alpha, linewidth=0, label=name)
+    if series.y is not None:
+        style = ":" if series.role == "reference" else "--" if series.dashed else "-"
+        axes.plot(x, series.y[shown], style, color=tint, alpha=alpha, linewidth=1.3, label=label(series.label) or None)
+
+
+def _draw_diagram(axes: Any, diagram: Diagram) -> None:
+    axes.set_axis_off()
+    axes.set_xlim(-0.9, max(box.x for box in diagram.boxes) + 0.9)
+    axes.set_ylim(-1, 1)
+    drawn = [
+        axes.text(
+            box.x,
+            box.y,
+            label(box.text),
+            ha="center",
+            va="center",
+            bbox={"boxstyle": "round,pad=0.6", "facecolor": colour(box.role), "alpha": 0.25, "edgecolor": "#333333"},
+        )
+        for box in diagram.boxes
+    ]
+    for start, end, name in diagram.arrows:
+        axes.annotate(
+            "",
+            xy=(diagram.boxes[end].x, diagram.boxes[end].y),
+            xytext=(diagram.boxes[start].x, diagram.boxes[start].y),
+            arrowprops={
+                "arrowstyle": "-|>",
+                "color": "#333333",
+                "patchA": drawn[start].get_bbox_patch(),
+                "patchB": drawn[end].get_bbox_patch(),
+                "shrinkA": 2,
+                "shrinkB": 2,
+            },
+        )
+        middle = (diagram.boxes[start].x + diagram.boxes[end].x) / 2
+        axes.text(middle, 0.12, label(name), ha="center")
+
+
+def _draw_ridges(axes: Any, ridges: Ridges) -> None:
+    """Histograms from the first step at the back to the last in front, each scaled to its own peak."""
+    tint = colour(ridges.role)
+    chosen = np.unique(np.linspace(0, len(ridges.steps) - 1, min(_SHOWN_RIDGES, len(ridges.steps))).astype(int))
+    gap = (ridges.steps[-1] - ridges.steps[0]) / max(len(chosen) - 1, 1) or 1
+    for depth, index in enumerate(reversed(chosen)):
+        edges, counts, step = ridges.edges[index], ridges.counts[index], ridges.steps[index]
+        density = counts / np.maximum(np.diff(edges), 1e-12)
+        height = 2.2 * gap * density / max(density.max(), 1e-12)
+        axes.fill_between(
+            (edges[1:] + edges[:-1]) / 2, step, step + height, color=tint, alpha=0.55, linewidth=0, zorder=depth + 2
+        )
+        axes.plot((edges[1:] + edges[:-1]) / 2, step + height, color="white", linewidth=0.6, zorder=depth + 2)
+    axes.grid(visible=False)

@@ -1,0 +1,200 @@
+"""Probes that go along a line: the landscape, the headroom and the noise floor, of the whole network or per block."""
+
+from collections.abc import Callable, Sequence
+from typing import Any, Literal, get_args
+
+import torch
+from torch import Tensor, nn
+from torch.optim import Optimizer
+
+from clinometer.measures import headroom as room
+from clinometer.measures import noise_floor as noise
+from clinometer.measures.layers import Blocks, blocks_of, within
+from clinometer.measures.line import Line, check_sizes, effective_smoothness, gradient_predictiveness, loss_range, walk
+from clinometer.objective.dtensor import local, shard_index, with_local
+from clinometer.objective.params import Point, norm, scale, sub
+from clinometer.probes.probes import made
+from clinometer.recorder.pending_step import Probe, Step
+from clinometer.store import Row
+
+Direction = Literal["gradient", "update", "random"]
+
+
+def landscape(
+    sizes: Sequence[float] | None = None,
+    *,
+    relative: bool = True,
+    direction: Direction = "gradient",
+    blocks: Blocks | None = None,
+) -> Probe:
+    """The landscape along a line: loss variation, gradient predictiveness, effective smoothness.
+
+    Fields: `sizes`, `distances`, `losses`, `grad_gaps`, `cosines` (s,) as in `Line`; `loss`, `grad_norm`;
+    `loss_min`, `loss_max` (loss variation); `gap_min`, `gap_max` (predictiveness); `beta` (effective
+    smoothness) and the scale-free `beta_lr_half` = β · lr / 2. Cost: s + 1 forward-backward passes.
+
+    With `blocks`, each block of the network walks alone, the others standing still, and gradients are those by its
+    parameters: all fields but `sizes` get a leading dimension (blocks,), `block` has the names, and `update_ratio`
+    says how long the step was beside the block's weights. Rows are named `landscape_blocks`. Cost: s passes a block,
+    of which the backward half ends at the block.
+
+    Args:
+        sizes: The steps, in multiples of the learning rate; by default the paper's for a VGG, (0.5, 1, 2, 4), and for
+            blocks (1,).
+        relative: False takes `sizes` as they are, for a run without a learning rate.
+        direction: `gradient` walks along minus the gradient; `update` along what the optimizer really did, in
+            multiples of that, with momentum, preconditioner, clipping and all; `random` along a Gaussian direction
+            of the gradient's length, another at each step, so that equal sizes go equally far. Rows are named
+            `landscape_update` and `landscape_random`.
+        blocks: `layers`, patterns of parameter names, or a mapping from block name to patterns; see `blocks_of`.
+
+    Raises:
+        ValueError: if a size is not finite or all are zero, or there is no such direction; and, from the recorder,
+            if it has no learning rate, or there is no such block.
+    Source: Santurkar et al. (2018), §3.1 and §3.2, Figure 4.
+    """
+    multiples = check_sizes(((0.5, 1.0, 2.0, 4.0) if blocks is None else (1.0,)) if sizes is None else sizes)
+    if not any(multiples):
+        raise ValueError(f"`sizes` must contain a nonzero step; found {multiples}. Pass e.g. sizes=[0.5, 1, 2, 4].")
+    if direction not in get_args(Direction):
+        raise ValueError(f"direction must be one of {', '.join(get_args(Direction))}; found {direction!r}.")
+
+    def check(model: nn.Module, optimizer: Optimizer | None) -> None:
+        if relative and direction != "update" and optimizer is None:
+            raise ValueError(
+                "landscape() walks in multiples of the learning rate, and the recorder has none: pass optimizer= "
+                "to Recorder, or landscape(sizes=[...], relative=False)."
+            )
+        _check_blocks(blocks, model)
+
+    def probe(step: Step) -> Row:
+        lr = torch.nan if step.lr is None else step.lr
+        taken = [size * lr if relative and direction != "update" else size for size in multiples]
+        along = _along(step, direction)
+
+        def walked(names: Sequence[str] | None) -> Row:
+            part = along if names is None else within(along, names)
+            return _line_row(walk(step.objective, step.before, part, taken, only=names, start=step.start), lr)
+
+        return walked(None) if blocks is None else _per_block(step, blocks, walked)
+
+    return made(_name("landscape", direction, blocks), probe, len(multiples) * _count(blocks), check)
+
+
+def headroom(*, precision: float = 0.1, blocks: Blocks | None = None) -> Probe:
+    """How many times the step that the optimizer took one could go: until the loss rises, until the gradient turns.
+
+    Fields: `loss`, `angle`: the largest multiples of the update at which the loss still lies below its start, and at
+    which the gradient still points within 90° of where it pointed; `evaluations` spent. Below 1 the step was too long.
+    Cost: about 6 to 26 forward-backward passes, and the gradient at the start, which the step's other probes share.
+
+    With `blocks`, each takes its part of the update alone: fields (blocks,), `block` and `update_ratio` as for
+    `landscape`, rows named `headroom_blocks`, and the cost that of each block.
+
+    Args:
+        precision: The relative precision of both.
+        blocks: As for `landscape`.
+
+    Raises:
+        ValueError: if `precision` does not lie in (0, 1); and, from the recorder, if there is no such block.
+    """
+    if not 0 < precision < 1:
+        raise ValueError(f"`precision` must lie in (0, 1); found {precision}. Pass e.g. 0.1.")
+
+    def probe(step: Step) -> Row:
+        update = _along(step, "update")
+
+        def found(names: Sequence[str] | None) -> Row:
+            part = update if names is None else within(update, names)
+            room_of = room.headroom(
+                step.objective, step.before, part, precision=precision, only=names, start=step.start
+            )
+            return vars(room_of)
+
+        return found(None) if blocks is None else _per_block(step, blocks, found)
+
+    return made(
+        _name("headroom", "gradient", blocks),
+        probe,
+        11.0 * _count(blocks),
+        lambda model, _: _check_blocks(blocks, model),
+    )
+
+
+def noise_floor() -> Probe:
+    """What rounding alone does to loss and gradient: differences that are no larger say nothing.
+
+    Fields: `loss`, `grad_gap` and `distance` as in `Noise`. Cost: one forward-backward pass.
+    """
+    return made("noise_floor", lambda step: vars(noise.noise_floor(step.objective, step.before, start=step.start)), 1.0)
+
+
+def _along(step: Step, direction: Direction) -> Point:
+    """The direction of a walk, of which the size is a multiple."""
+    if direction == "update":
+        return sub(step.after, step.before)
+    return scale(step.gradient, -1.0) if direction == "gradient" else _random_direction(step)
+
+
+def _random_direction(step: Step) -> Point:
+    """A Gaussian direction as long as the gradient, from the program's seed and the step's index.
+
+    A generator of its own: a run that draws nothing would otherwise meet the same direction at every step. Processes
+    that repeat a parameter draw the same for it, and those that share it each their piece.
+    """
+    seed = step.objective.ranks.agreed((1_000_003 * torch.initial_seed() + step.index) % 2**53)
+    generators: dict[int, torch.Generator] = {}
+    drawn: dict[str, Tensor] = {}
+    for name, value in step.gradient.items():
+        piece = shard_index(value)
+        generator = generators.setdefault(piece, torch.Generator().manual_seed((seed + 7_368_787 * piece) % 2**63))
+        part = torch.randn(local(value).shape, generator=generator, dtype=value.dtype).to(value.device)
+        drawn[name] = with_local(value, part)
+    return scale(drawn, norm(step.gradient) / norm(drawn))
+
+
+def _per_block(step: Step, blocks: Blocks, measured: Callable[[Sequence[str]], Row]) -> Row:
+    """One row of rows: each block's, stacked along the first dimension."""
+    chosen = blocks_of(step.objective.model, blocks, step.before)
+    update = sub(step.after, step.before)
+    rows = [measured(names) for names in chosen.values()]
+    ratios = [float(norm(within(update, n)) / norm(within(step.before, n))) for n in chosen.values()]
+    fields = {field: _stacked([row[field] for row in rows]) for field in rows[0] if field != "sizes"}
+    shared = {"sizes": rows[0]["sizes"]} if "sizes" in rows[0] else {}
+    names = [block.replace("_orig_mod.", "") for block in chosen]  # which torch.compile puts before them
+    return {"block": names, "update_ratio": torch.tensor(ratios)} | shared | fields
+
+
+def _stacked(values: Sequence[Any]) -> Tensor:
+    return torch.stack([torch.as_tensor(value).cpu() for value in values])
+
+
+def _check_blocks(blocks: Blocks | None, model: nn.Module) -> None:
+    if blocks is not None:
+        blocks_of(model, blocks, [name for name, p in model.named_parameters() if p.requires_grad])
+
+
+def _count(blocks: Blocks | None) -> int:
+    """How many blocks, as far as is known before the model: the cost is learned from the first measurement on."""
+    return 1 if blocks is None else 8 if blocks == "layers" else len(blocks)
+
+
+def _name(probe: str, direction: Direction, blocks: Blocks | None) -> str:
+    return probe + ("" if direction == "gradient" else f"_{direction}") + ("" if blocks is None else "_blocks")
+
+
+def _line_row(line: Line, lr: float) -> Row:
+    # A warm-up may start at learning rate 0: nothing moves, and there is nothing to say of the landscape.
+    still = not bool(line.sizes.any())
+    nothing = (torch.nan, torch.nan)
+    loss_min, loss_max = nothing if still else loss_range(line)
+    gap_min, gap_max = nothing if still else gradient_predictiveness(line)
+    beta = torch.nan if still else effective_smoothness(line)
+    return vars(line) | {
+        "loss_min": loss_min,
+        "loss_max": loss_max,
+        "gap_min": gap_min,
+        "gap_max": gap_max,
+        "beta": beta,
+        "beta_lr_half": beta * lr / 2,
+    }

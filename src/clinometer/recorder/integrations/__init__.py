@@ -1,0 +1,1 @@
+"""Adapters to training libraries. Each imports its library inside."""

@@ -1,0 +1,152 @@
+"""Lightning: the recorder as a callback of its `Trainer`.
+
+Lightning runs `training_step` from inside the optimizer's step, by way of its strategy. There a step of the recorder
+begins, with the arguments and random streams that `training_step` is about to see; it ends in the optimizer's own hook,
+before Lightning counts the step. The module is then called again, on throw-away attributes, where `log` does nothing.
+"""
+
+import inspect
+import sys
+from collections.abc import Mapping, Sequence
+from functools import partial
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+from torch import Tensor, nn
+from torch.nn.parallel import DistributedDataParallel
+
+from clinometer.extras import need
+from clinometer.objective.precision import Precision, check_precision
+from clinometer.recorder.around import Around
+from clinometer.recorder.fresh import fresh
+from clinometer.recorder.recorder import Probe, Recorder, Sink
+from clinometer.recorder.schedules import Schedule
+from clinometer.recorder.validation import named, schedules_of
+from clinometer.store import Table
+
+# One library under two names: importing the second beside the first would take seconds.
+_OLD = "pytorch_lightning" in sys.modules or bool(find_spec("pytorch_lightning") and not find_spec("lightning"))
+_NAME = "pytorch_lightning" if _OLD else "lightning.pytorch"
+_Callback: Any = need(_NAME, "trainers").Callback
+_SilentLogger: Any = need(f"{_NAME}.loggers.logger", "trainers").DummyLogger
+
+
+class LandscapeCallback(_Callback):
+    """Measures a Lightning run as it goes, and leaves it bit-identical; see `Recorder`.
+
+    Steps are those of the optimizer, numbered as `trainer.global_step` when they begin, also after a resume. The loss
+    is what Lightning calls `.backward()` on: with `accumulate_grad_batches=n`, a step's losses over n, added up.
+    Neither what `training_step` logs nor what it keeps on the module is doubled. Under `strategy="ddp"` the loss is the
+    mean over processes, and rank 0 keeps the rows.
+
+    Args:
+        probes, when, to, precision, sinks: As for `Recorder`.
+
+    Raises:
+        ValueError: when training starts, with manual optimization, several optimizers, several processes but by DDP,
+            or a `training_step` that fetches its batches itself.
+
+    Example:
+        >>> from clinometer import every, landscape
+        >>> callback = LandscapeCallback([landscape()], every(100), to="runs/mine")  # Trainer(callbacks=[callback])
+    """
+
+    def __init__(
+        self,
+        probes: Sequence[Probe] | Mapping[str, Probe],
+        when: Schedule | Mapping[str, Schedule] | None = None,
+        *,
+        to: str | Path | None = None,
+        precision: Precision = "float32",
+        sinks: Sequence[Sink] = (),
+    ) -> None:
+        super().__init__()
+        schedules_of(named(probes), when)  # a mistake is told before data are prepared
+        check_precision(precision)
+        options: Any = {"probes": probes, "when": when, "to": to, "precision": precision, "sinks": sinks}
+        self._make = partial(Recorder, loss_fn=_loss, **options)
+        self.recorder: Recorder | None = None
+        self._begins = False  # a batch is about to be trained on for the first time
+        self._skipped: int | None = None  # the step of which a batch had no loss
+        self._around: Around | None = None
+
+    def read(self, probe: str) -> Table:
+        """The rows of one probe so far; see `Recorder.read`."""
+        if self.recorder is None:
+            raise ValueError(
+                "there are no rows in this process: call trainer.fit with this callback first. Under ddp_fork they end "
+                'with the processes that trained: pass to="folder" and read Store("folder/rows.sqlite").'
+            )
+        return self.recorder.read(probe)
+
+    def on_train_start(self, trainer: Any, pl_module: Any) -> None:
+        _check(trainer, pl_module)
+        self.recorder = self._make(pl_module, optimizer=trainer.optimizers[0], start=trainer.global_step)
+        self._around, self._skipped = Around(trainer.strategy, "training_step", partial(self._step, trainer)), None
+
+    def on_train_batch_start(self, *_call: Any) -> None:
+        self._begins = True
+
+    def _step(self, trainer: Any, training_step: Any, *arguments: Any) -> Any:
+        """The strategy's own, with a step of the recorder begun before it."""
+        # False where measurements call, and LBFGS for the second time.
+        begins, self._begins = self._begins and trainer.global_step != self._skipped, False
+        if begins and self.recorder:
+            self.recorder.step(fresh(arguments))
+        output = training_step(*arguments)
+        if begins and self.recorder and _loss_in(output) is None:  # Lightning steps nevertheless, and counts it
+            self._skipped = trainer.global_step
+            self.recorder.drop()
+        return output
+
+    def on_train_batch_end(self, trainer: Any, *_call: Any) -> None:
+        if self.recorder and trainer.global_step == self.recorder.index:
+            self.recorder.drop()  # counted, but not taken: a scaler found infinite gradients
+
+    def on_train_end(self, *_call: Any) -> None:
+        if self.recorder and self._around:
+            self._around.remove()
+            self.recorder.drop()
+
+    def on_exception(self, *_call: Any) -> None:
+        self.on_train_end()
+
+
+def _loss(module: nn.Module, arguments: Any) -> Tensor:
+    """What Lightning calls `.backward()` on, with nothing logged."""
+    for part in module.modules():
+        if hasattr(type(part), "log_dict"):  # a LightningModule; what its attributes hold now is thrown away afterwards
+            vars(part).update(log=_nothing, log_dict=_nothing, print=_nothing)
+    trainer: Any = module.trainer
+    loggers, trainer.loggers = trainer.loggers, [_SilentLogger() for _ in trainer.loggers]
+    try:
+        loss = _loss_in(trainer.strategy.training_step(*fresh(arguments)))
+    finally:
+        trainer.loggers = loggers
+    return loss / trainer.accumulate_grad_batches
+
+
+def _loss_in(output: Any) -> Any:
+    return output.get("loss") if isinstance(output, Mapping) else output
+
+
+def _nothing(*_args: object, **_kwargs: object) -> None:
+    pass
+
+
+def _check(trainer: Any, module: Any) -> None:
+    """ValueError where calling `training_step` again would not tell what training minimised, or do harm."""
+    refused = "LandscapeCallback calls training_step again to measure"
+    instead = "Use a Recorder inside training_step: self.recorder.step(batch) as a line before the forward pass."
+    if not module.automatic_optimization:
+        raise ValueError(f"{refused}; with automatic_optimization=False that would step your optimizers. {instead}")
+    if len(trainer.optimizers) != 1:
+        raise ValueError(f"{refused} and needs one optimizer; found {len(trainer.optimizers)}. {instead}")
+    if "dataloader_iter" in inspect.signature(module.training_step).parameters:
+        raise ValueError(f"{refused}; with dataloader_iter it would fetch other batches. {instead}")
+    if trainer.world_size != 1 and not isinstance(trainer.strategy.model, DistributedDataParallel):
+        raise ValueError(
+            f"{refused}, and of several processes it measures those of DistributedDataParallel; found "
+            f"{trainer.world_size} of {type(trainer.strategy).__name__}. Train with strategy='ddp', or with devices=1."
+        )

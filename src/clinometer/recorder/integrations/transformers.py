@@ -1,0 +1,150 @@
+"""transformers: the recorder on a `Trainer`, whose callbacks see neither batch nor loss.
+
+So this trainer's `training_step` is where a step of the recorder begins. To measure, it is called again, on throw-away
+attributes, as far as the loss that it would call `.backward()` on: that way the loss is training's own, with labels
+smoothed and tokens counted over all batches of the step.
+"""
+
+from collections.abc import Mapping, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from torch import Tensor, nn
+from torch.nn.parallel import DistributedDataParallel
+
+from clinometer.extras import need
+from clinometer.objective.precision import Precision, check_precision
+from clinometer.recorder.around import Around
+from clinometer.recorder.aside import aside
+from clinometer.recorder.recorder import Probe, Recorder, Sink
+from clinometer.recorder.schedules import Schedule
+from clinometer.recorder.validation import named, schedules_of
+from clinometer.store import Table
+
+_TrainerCallback: Any = need("transformers", "trainers").TrainerCallback
+
+_DATA = ("train_dataset", "eval_dataset")
+
+
+class LandscapeCallback(_TrainerCallback):
+    """What `attach` adds to a trainer's callbacks: from `on_train_begin` to `on_train_end` it measures."""
+
+    def __init__(self, trainer: Any, make: Any) -> None:
+        self.recorder: Recorder | None = None
+        self._trainer, self._make = trainer, make
+        self._around: Around | None = None
+
+    def read(self, probe: str) -> Table:
+        """The rows of one probe so far; see `Recorder.read`."""
+        if self.recorder is None:
+            raise ValueError("there are no rows before the training starts: call trainer.train() first.")
+        return self.recorder.read(probe)
+
+    def on_train_begin(self, _args: Any, state: Any, *_call: Any, **_kwargs: Any) -> None:
+        self.on_train_end()  # of a training that an error ended
+        trainer = self._trainer
+        _check(trainer)
+        loss_fn = partial(_loss, trainer)
+        self.recorder = self._make(trainer.model, loss_fn, optimizer=trainer.optimizer, start=state.global_step)
+        self._around = Around(trainer, "training_step", self._step)
+
+    def _step(self, training_step: Any, model: nn.Module, *arguments: Any, **named_arguments: Any) -> Tensor:
+        if self.recorder and not isinstance(self._trainer.accelerator, _Measuring):
+            self.recorder.step((arguments, named_arguments))
+        return training_step(model, *arguments, **named_arguments)
+
+    def on_step_end(self, *_call: Any, **_kwargs: Any) -> None:
+        if self.recorder:
+            self.recorder.drop()  # counted, but not taken: a scaler found infinite gradients
+
+    def on_train_end(self, *_call: Any, **_kwargs: Any) -> None:
+        if self.recorder and self._around:
+            self._around.remove()
+            self.recorder.drop()
+
+
+def attach(
+    trainer: Any,
+    probes: Sequence[Probe] | Mapping[str, Probe],
+    when: Schedule | Mapping[str, Schedule] | None = None,
+    *,
+    to: str | Path | None = None,
+    precision: Precision = "float32",
+    sinks: Sequence[Sink] = (),
+) -> LandscapeCallback:
+    """Measure the runs of a transformers `Trainer` as they go, and leave them bit-identical; see `Recorder`.
+
+    Steps are those of the optimizer, numbered as `trainer.state.global_step` when they begin, also after a resume. The
+    loss is what the trainer calls `.backward()` on, added up over the batches of a step. Neither what the loss logs
+    nor what it keeps on the trainer is doubled. Under torchrun the loss is the mean over processes, and rank 0 keeps
+    the rows.
+
+    Args:
+        trainer: The trainer, before `trainer.train()`.
+        probes: As for `Recorder`, and so are the others.
+        when: A schedule, or one for each probe.
+        to: A folder for `rows.sqlite`; memory by default.
+        precision: `float32`, or `training`.
+        sinks: Where else the rows go.
+
+    Returns:
+        A callback, added to the trainer's, whose `read(probe)` gives the rows.
+
+    Raises:
+        ValueError: when training starts, with several devices in one process, or several processes but by DDP.
+
+    Example:
+        >>> from clinometer import every, landscape
+        >>> rows = attach(trainer, [landscape()], every(100), to="runs/mine")  # doctest: +SKIP
+    """
+    schedules_of(named(probes), when)  # a mistake is told before a model is loaded
+    check_precision(precision)
+    options: Any = {"probes": probes, "when": when, "to": to, "precision": precision, "sinks": sinks}
+    callback = LandscapeCallback(trainer, partial(Recorder, **options))
+    trainer.add_callback(callback)
+    return callback
+
+
+class _Measuring:
+    """The trainer's accelerator, but for `backward`, which keeps the loss and goes no further."""
+
+    def __init__(self, accelerator: Any) -> None:
+        self._accelerator = accelerator
+        self.loss: Any = None
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._accelerator, name)
+
+    def backward(self, loss: Tensor, **_kwargs: Any) -> None:
+        self.loss = loss / self._accelerator.gradient_accumulation_steps
+
+
+def _loss(trainer: Any, model: nn.Module, call: Any) -> Tensor:
+    """What the trainer calls `.backward()` on, with nothing logged."""
+    arguments, named_arguments = call
+    accelerator = _Measuring(trainer.accelerator)
+    if _is_wrapped(trainer):  # as training calls it: a loss may ask for `model.module`
+        model = trainer.model_wrapped
+    with aside(trainer, _DATA, accelerator=accelerator, log=_nothing):
+        trainer.training_step(model, *arguments, **named_arguments)
+    return accelerator.loss
+
+
+def _nothing(*_args: object, **_kwargs: object) -> None:
+    pass
+
+
+def _check(trainer: Any) -> None:
+    """ValueError where calling `training_step` again would not tell what training minimised."""
+    kind, devices = trainer.accelerator.distributed_type, trainer.args.n_gpu
+    if devices > 1 or (kind != "NO" and not _is_wrapped(trainer)):
+        raise ValueError(
+            "attach() measures one device, or several processes by DistributedDataParallel with one device each; found "
+            f"{kind} and {devices} GPUs in this process. Launch with torchrun, without DeepSpeed and FSDP, or train on "
+            "one device, for instance with CUDA_VISIBLE_DEVICES=0."
+        )
+
+
+def _is_wrapped(trainer: Any) -> bool:
+    return isinstance(trainer.model_wrapped, DistributedDataParallel)

@@ -1,0 +1,161 @@
+"""A study's results, from its folder: `claims.json`, `theorems.json`, the figures and `report.html`."""
+
+import dataclasses
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from clinometer.analysis.learning_progress import final_accuracy, left_chance
+from clinometer.plots.matplotlib import save
+from clinometer.report import page
+from clinometer.report.final_values import finals
+from clinometer.results.runs import Runs
+from clinometer.runner.scheduler import Failure
+from clinometer.studies.claims import decided
+from clinometer.studies.study import FigureSpec, Plan
+from clinometer.studies.theorems import check, rows
+from clinometer.training.config import Config, RunConfig
+from clinometer.training.environment import environment
+from clinometer.training.files import read_json, write_json
+from clinometer.training.run import run_folder
+
+
+@dataclass(frozen=True)
+class Results:
+    """The rows of `claims.json` and `theorems.json`, and what must be known beside."""
+
+    claims: list[dict[str, Any]]
+    theorems: list[dict[str, Any]]
+    remarks: list[str] = dataclasses.field(default_factory=list[str])  # what must be known of the runs they rest on
+
+
+def report(plan: Plan, folder: Path, command: str, failures: list[Failure] | None = None) -> Results:
+    """Decide the claims, check the theorems, draw the figures and write the page, from the runs that are done.
+
+    Args:
+        plan: What was planned.
+        folder: The study's folder.
+        command: What makes it again.
+        failures: Runs that failed, to be named on the page.
+    """
+    runs = Runs.finished(folder, plan.configs)
+    claims = decided(plan.claims, runs, plan.bases)
+    write_json(folder / "claims.json", claims)
+    theorems = rows({name: check(theorem) for name, theorem in plan.theorems.items()})
+    write_json(folder / "theorems.json", theorems)
+    exhibits = {name: plan.study.exhibits[name] for name in plan.exhibits}
+    with np.errstate(divide="ignore", invalid="ignore"):  # what diverged leaves gaps
+        figures = {
+            name: exhibit.draw(runs, plan.bases) for name, exhibit in exhibits.items() if _fit(runs, exhibit, plan)
+        }
+    for name, figure in figures.items():
+        save(figure, folder / "figures" / name)
+    remarks = [*_unfinished(len(runs.configs), len(plan.configs)), *_mixed(runs)]
+    remarks += [f"Left out: {damage}" for damage in runs.damaged]
+    missing = remarks + [
+        f"{name} is not drawn: an arm of it has no finished run." for name in exhibits if name not in figures
+    ]
+    missing += [f"A run failed ({plan.name_of(f.config)}, seed {f.config.seed}): {f.reason}" for f in failures or []]
+    page.write(
+        page.Page(
+            title=plan.study.title,
+            source=plan.study.source,
+            about=f"{plan.about}.",
+            command=command,
+            claims=claims,
+            theorems=theorems,
+            arms=[_arm(runs, arm, plan) for arm in runs.arms],
+            figures=figures,
+            finals=finals(runs, plan, plan.study.recorded),
+            settings={name: _settings(plan, name) for name in plan.used},
+            environment=_environment(runs),
+            missing=missing,
+        ),
+        folder,
+    )
+    return Results(claims, theorems, remarks)
+
+
+def _fit(runs: Runs, exhibit: FigureSpec, plan: Plan) -> bool:
+    """Whether the arms on each data set have a seed in common, to be compared by; or any has one, if that will do."""
+    arms = exhibit.arms(plan.bases)
+    if not exhibit.whole:
+        return any(runs.seeds(arm) for arm in arms)
+    return all(runs.seeds(*(arm for arm in arms if arm.data == data)) for data in {arm.data for arm in arms})
+
+
+def _unfinished(done: int, planned: int) -> list[str]:
+    """What a page says first of a study that is not whole."""
+    if done == planned:
+        return []
+    return [
+        f"Partial: {done} of {planned} runs are finished, and all below rests on these." if done else "Not yet run."
+    ]
+
+
+def _settings(plan: Plan, name: str) -> dict[str, Any]:
+    return {fact: value for fact, value in plan.bases[name].facts().items() if fact not in (*plan.study.told, "seed")}
+
+
+def _arm(runs: Runs, arm: RunConfig, plan: Plan) -> page.Arm:
+    losses = runs.values(arm, "train", "loss")[:, [0, -1]]
+    told = page.Arm(
+        name=plan.name_of(arm),
+        seeds=len(losses),
+        diverged=runs.diverged(arm),
+        loss=f"{np.mean(losses[:, 0]):.3g} → {np.mean(losses[:, 1]):.3g}",
+    )
+    if "accuracy" not in runs.row(arm, "train"):
+        return told
+    told = dataclasses.replace(told, accuracy=_percent(final_accuracy(runs, arm)))
+    if "accuracy" in runs.row(arm, "test"):
+        told = dataclasses.replace(told, test=_percent(np.nan_to_num(runs.values(arm, "test", "accuracy")[:, -1])))
+    if not isinstance(arm, Config):  # how many classes there are is not known
+        return told
+    left = left_chance(runs, arm)
+    words = ", ".join("never: dead" if np.isinf(step) else f"{step:.0f}" for step in left)
+    return dataclasses.replace(told, left_chance=words)
+
+
+def _percent(values: Any) -> str:
+    return f"{100 * values.mean():.1f}% ({100 * values.min():.1f} to {100 * values.max():.1f})"
+
+
+def _environment(runs: Runs) -> Mapping[str, Any]:
+    """Where the first run was made, and in how many other places the rest were."""
+    if not runs.configs:
+        return environment()
+    found = [{name: fact for name, fact in made.items() if name != "fingerprint"} for made in _made(runs)]
+    others = len({json.dumps(facts, sort_keys=True) for facts in found}) - 1
+    return found[0] | ({"note": f"{others} other environments also made runs of this study"} if others else {})
+
+
+def _mixed(runs: Runs) -> list[str]:
+    """What a page says of runs that were made by different code, data or versions."""
+    first: dict[tuple[str, str], Any] = {}
+    what: dict[str, None] = {}
+    for made in _made(runs):  # arms may have other modules and data: what has one name must be one thing
+        for name, value in _named(made.get("fingerprint")).items():
+            if first.setdefault(name, value) != value:
+                what[": ".join(filter(None, name))] = None
+    return [f"Mixed: its runs were not all made with the same ({'; '.join(what)})."] if what else []
+
+
+def _named(fingerprint: Any) -> dict[tuple[str, str], Any]:
+    """The parts of a fingerprint, module by module and data set by data set."""
+    if not isinstance(fingerprint, Mapping):
+        return {("fingerprint", ""): fingerprint}
+    named: dict[tuple[str, str], Any] = {("fingerprint", ""): "there"}
+    for part, held in fingerprint.items():
+        each = held if isinstance(held, Mapping) else {"": held}
+        named |= {(str(part), str(name)): value for name, value in each.items()}
+    return named
+
+
+def _made(runs: Runs) -> list[dict[str, Any]]:
+    """What each run says of where and with what it was made."""
+    return [read_json(run_folder(runs.study, config) / "environment.json") for config in runs.configs]

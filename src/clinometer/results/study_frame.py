@@ -1,0 +1,169 @@
+"""A study's finished runs as one labelled data set, whose numbers are read when they are used; or as a frame."""
+
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+
+from clinometer.extras import need
+from clinometer.results import factors, run_frame
+from clinometer.results.columns import Column, Coordinates, columns, coordinates, labelled
+from clinometer.results.factors import Finished, finished, reading
+from clinometer.results.layouts import Numbers
+from clinometer.store import Store
+
+_SPARSE = 4  # combinations of factors per run, above which runs get an axis of their own
+
+
+@dataclass(frozen=True)
+class Frame:
+    """Where runs stand along the axes before a run's own."""
+
+    axes: dict[str, Numbers]  # axis to its labels
+    places: dict[tuple[int, ...], int]  # position along these axes to the number of the run
+    beside: dict[str, Numbers]  # what else is known of each run, in the order of the runs
+
+    @property
+    def lengths(self) -> tuple[int, ...]:
+        """How many labels each axis has."""
+        return tuple(len(labels) for labels in self.axes.values())
+
+
+@dataclass(frozen=True)
+class Variable:
+    """One field over all runs, on disk."""
+
+    folders: tuple[Path, ...]  # of the runs
+    frame: Frame
+    column: Column
+    coordinates: Coordinates
+    fill: Numbers
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Of the whole, which is never held."""
+        return (*self.frame.lengths, *self.column.lengths(self.coordinates))
+
+    def read(self, key: tuple[int | slice | Numbers, ...]) -> Numbers:
+        """What stands at `key`, which has for each axis a position, a slice, or positions; other runs are not read."""
+        picked = [np.arange(length)[along] for length, along in zip(self.shape, key, strict=True)]
+        flat = [np.atleast_1d(positions) for positions in picked]
+        outer, inner = flat[: len(self.frame.axes)], flat[len(self.frame.axes) :]
+        found = np.full([len(positions) for positions in flat], self.fill, self.fill.dtype)
+        for at in np.ndindex(*(len(positions) for positions in outer)):
+            number = self.frame.places.get(tuple(int(p[i]) for p, i in zip(outer, at, strict=True)))
+            if number in self.column.pieces:
+                found[at] = self._run(number)[np.ix_(*inner)]
+        return found.reshape([len(positions) for positions in picked if positions.ndim])
+
+    def _run(self, number: int) -> Numbers:
+        with reading(self.folders[number]):
+            store = Store(self.folders[number] / "rows.sqlite", read_only=True)
+            rows = store.rows(self.column.probe, self.column.field)[self.column.probe]
+            store.close()
+            arrays = {step: row[self.column.field] for step, row in rows.items()}
+            return self.column.placed(number, arrays, self.coordinates, self.fill)
+
+
+def dataset(xarray: Any, path: Path, by: Literal["factors", "runs"] | None) -> Any:
+    """A study as an `xarray.Dataset`; `clinometer.load` says how."""
+    runs = finished(path)
+    found = columns([run.layouts for run in runs])
+    entries = coordinates(found)
+    taken = {"run", "diverged_at", *entries, *found}
+    values = {f"config_{n}" if n in taken else n: v for n, v in factors.fields([run.config for run in runs]).items()}
+    frame = _frame(runs, values, by)
+    folders = tuple(run.folder for run in runs)
+    cells = math.prod(frame.lengths)
+    variables = {
+        name: (
+            (*frame.axes, *column.axes),
+            lazy(Variable(folders, frame, column, entries, column.fill(entries, cells))),
+        )
+        for name, column in found.items()
+    }
+    beside = {name: (tuple(frame.axes), _spread(frame, known)) for name, known in frame.beside.items()}
+    constant = {name: of[0] for name, of in values.items() if len(set(map(repr, of))) == 1}
+    return xarray.Dataset(
+        variables, coords={**frame.axes, **labelled(entries), **beside}, attrs=constant | _facts(path, len(runs))
+    )
+
+
+def frame(pandas: Any, path: Path) -> Any:
+    """A study as a tidy `pandas.DataFrame`; `clinometer.load` says how."""
+    runs = finished(path)
+    values = {n: v for n, v in factors.fields([run.config for run in runs]).items() if len(set(map(repr, v))) > 1}
+    parts: list[Any] = []
+    for number, each in enumerate(runs):
+        with reading(each.folder):
+            store = Store(each.folder / "rows.sqlite", read_only=True)
+            part = run_frame.frame(pandas, store.rows()).reset_index()
+            store.close()
+        known = {"run": each.folder.name} | {name: of[number] for name, of in values.items()}
+        parts.append(pandas.concat([pandas.DataFrame(known, index=part.index), part], axis=1))
+    return pandas.concat(parts, ignore_index=True) if parts else pandas.DataFrame()
+
+
+def lazy(variable: Variable) -> Any:
+    """The variable as xarray takes those of a file: read when it is used, then kept; writing to it leaves the disk."""
+    indexing = need("xarray.core.indexing", "export")
+    return indexing.MemoryCachedArray(indexing.CopyOnWriteArray(indexing.LazilyIndexedArray(on_disk(variable))))
+
+
+def on_disk(variable: Variable) -> Any:
+    """The variable as an array that xarray indexes."""
+    xarray = need("xarray", "export")
+    indexing = xarray.core.indexing
+
+    class OnDisk(xarray.backends.BackendArray):
+        shape = variable.shape
+        dtype = variable.fill.dtype
+
+        def __getitem__(self, key: Any) -> Any:
+            return indexing.explicit_indexing_adapter(key, self.shape, indexing.IndexingSupport.OUTER, variable.read)
+
+        def __reduce__(self) -> Any:  # pickled for another process, which finds the files where they are
+            return on_disk, (variable,)
+
+    return OnDisk()
+
+
+def _frame(runs: list[Finished], values: Mapping[str, list[Any]], by: Literal["factors", "runs"] | None) -> Frame:
+    keys = np.array([run.folder.name for run in runs])
+    diverged = np.array([np.nan if run.diverged_at is None else run.diverged_at for run in runs], dtype=float)
+    varying = {name: factors.array(of) for name, of in values.items() if len(set(map(repr, of))) > 1}
+    sorted_out = {name: np.unique(of, return_inverse=True) for name, of in varying.items()}
+    cells = math.prod(len(labels) for labels, _ in sorted_out.values())
+    positions = np.array([of for _, of in sorted_out.values()], dtype=int).T.reshape(len(runs), len(varying))
+    places = {tuple(map(int, position)): number for number, position in enumerate(positions)}
+    apart = len(places) == len(runs)
+    if by == "factors" and not apart:
+        raise ValueError(f"{len(runs)} runs have {len(places)} configs; pass by='runs' to have each at its own place.")
+    if by == "factors" or (by is None and apart and cells <= _SPARSE * len(runs)):
+        axes = {name: labels for name, (labels, _) in sorted_out.items()}
+        return Frame(axes, places, {"run": keys, "diverged_at": diverged})
+    each = {(number,): number for number in range(len(runs))}
+    return Frame({"run": keys}, each, {**varying, "diverged_at": diverged})
+
+
+def _spread(frame: Frame, known: Numbers) -> Numbers:
+    """What is known of each run, where the runs stand."""
+    empty: Any = {"U": "", "f": np.nan}.get(known.dtype.kind, 0)  # others are known of all runs, along one axis
+    whole = np.full(frame.lengths, empty, known.dtype)
+    for place, number in frame.places.items():
+        whole[place] = known[number]
+    return whole
+
+
+def _facts(path: Path, runs: int) -> dict[str, Any]:
+    """What the study is, as far as it says, and how complete."""
+    try:
+        said = json.loads((path / "study.json").read_bytes())
+        named = {name: said[name] for name in ("study", "scale") if isinstance(said.get(name), str)}
+    except (OSError, ValueError, AttributeError, RecursionError):
+        named = {}
+    return {**named, "runs": runs, "unfinished": len(factors.folders(path)) - runs}

@@ -1,0 +1,109 @@
+"""The way to a Ray cluster, and this package to its nodes: they run the code that is here, not what they have."""
+
+import contextlib
+import io
+import logging
+import os
+import socket
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+from zipfile import ZipFile
+
+import clinometer
+from clinometer.extras import need
+
+_CODE = 10 * 2**20  # bytes of a user's modules
+_PATIENCE = 5.0  # seconds for somebody to answer at the address
+
+
+class ClusterError(ValueError):
+    """There is no cluster, or none that can make these runs."""
+
+
+def check(address: str, cpus: float, gpus: float) -> None:
+    """ClusterError if runs cannot be asked for so; nothing is looked for yet.
+
+    Example:
+        >>> check("ray", cpus=1.0, gpus=0.25)
+        >>> check("rya", cpus=1.0, gpus=0.0)  # doctest: +ELLIPSIS
+        Traceback (most recent call last):
+        ...
+        clinometer.runner.ray.connect.ClusterError: --on must be ray, or ray://head:10001 ...; found rya.
+    """
+    if address != "ray" and not _address(address):
+        raise ClusterError(f"--on must be ray, or ray://head:10001 for a cluster elsewhere; found {address}.")
+    for name, share in (("cpus", cpus), ("gpus", gpus)):
+        if not (0 <= share <= 1 or share == int(share)):
+            raise ClusterError(f"--{name}-per-run must be a part of one, or a whole number; found {share:g}.")
+    if not cpus and not gpus:
+        raise ClusterError("a run needs some of a CPU, or of a GPU: --cpus-per-run and --gpus-per-run are both 0.")
+
+
+def connect(address: str, cpus: float, gpus: float) -> tuple[Any, Callable[[], None]]:
+    """Ray, connected to the cluster at an address, and how to leave it.
+
+    A program that has connected already stays connected, and its nodes are to have clinometer.
+    """
+    check(address, cpus, gpus)
+    ray = need("ray", "ray")
+    if ray.is_initialized():
+        return ray, lambda: None
+    package = Path(clinometer.__file__).parent
+    shipped = {"runtime_env": {"py_modules": [str(package)], "excludes": ["__pycache__"]}}
+    quiet = {"logging_level": logging.ERROR, "log_to_driver": False}
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # a cluster that is started here tells nobody
+    if address != "ray":
+        _knock(address)
+        try:
+            ray.init(address, **shipped, **quiet)
+        except (ConnectionError, RuntimeError) as error:  # such as other versions of Ray or Python
+            raise ClusterError(f"no cluster can be used at {address}: {error}") from error
+    else:
+        try:
+            ray.init("auto", **shipped, **quiet)
+        except ConnectionError:
+            ray.init(include_dashboard=False, **shipped, **quiet)
+    return ray, ray.shutdown
+
+
+def modules() -> bytes | None:
+    """The user's own modules, if a study has some: all Python files beneath CLINOMETER_MODULES, zipped."""
+    given = os.environ.get("CLINOMETER_MODULES")
+    if not given:
+        return None
+    packed = io.BytesIO()
+    with ZipFile(packed, "w") as archive:
+        for file in sorted(Path(given).rglob("*.py")):
+            within = file.relative_to(given)
+            if not any(part.startswith(".") or part in ("site-packages", "__pycache__") for part in within.parts):
+                archive.write(file, str(within))
+            if packed.tell() > _CODE:
+                raise ClusterError(
+                    f"the Python files in {given} take more than {_CODE:,} bytes, all of which would go to every node. "
+                    "Keep the study's modules in a folder of their own."
+                )
+    return packed.getvalue()
+
+
+def _address(address: str) -> tuple[str, int] | None:
+    """Host and port of a cluster elsewhere."""
+    parts = urlsplit(address)
+    with contextlib.suppress(ValueError):  # a port that is no number
+        if parts.scheme == "ray" and parts.hostname:
+            return parts.hostname, parts.port or 10001
+    return None
+
+
+def _knock(address: str) -> None:
+    """See that somebody is there: Ray itself would try for half a minute."""
+    place = _address(address)
+    assert place, "check has seen to it"
+    try:
+        socket.create_connection(place, _PATIENCE).close()
+    except OSError as error:
+        raise ClusterError(
+            f"nobody answers at {address}: {error}. Expected the head of a Ray cluster, with its client port, which is "
+            "10001 unless `ray start --head --ray-client-server-port` said otherwise."
+        ) from error

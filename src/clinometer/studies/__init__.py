@@ -1,0 +1,1 @@
+"""What a study is: factors, figures, claims, theorems and the statistics that decide them."""

@@ -1,0 +1,255 @@
+"""A study of one's own: what a file of twenty lines says, checked word by word, and what it means."""
+
+import dataclasses
+import itertools
+import math
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from clinometer.studies.claims import Claim
+from clinometer.studies.declared.claims import Comparison, comparison
+from clinometer.studies.declared.figures import figure
+from clinometer.studies.declared.quantities import Fields
+from clinometer.studies.declared.saved_claims import claim_kept, kept, on_arms
+from clinometer.studies.study import FigureSpec, Scale, Study
+from clinometer.training.config import said
+from clinometer.training.errors import SpecError, known
+from clinometer.training.from_config import names_of
+from clinometer.training.imports import path_of
+from clinometer.training.recipe import LOSS, OPTIMIZER, Measured, Recipe, check_count
+from clinometer.training.settings import Settings, Value, frozen
+
+FIELDS = ("model", "data", "loss", "optimizer", "batch_size", "steps")  # of a recipe, which a factor may vary as well
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
+_MOST = 10_000  # arms, or seeds: more is a slip
+
+
+@dataclass(frozen=True)
+class OwnStudy:
+    """What varies, what is measured and what is claimed. Nothing is imported until it is tried or trained.
+
+    Example:
+        >>> study = OwnStudy(name="rates", model="nets:mlp", factors={"lr": [0.1, 1, 1.0]})
+        Traceback (most recent call last):
+        ...
+        clinometer.training.errors.SpecError: factors.lr: 1.0 is there twice, as 1 and as 1.0.
+        >>> study = OwnStudy(name="rates", model="nets:mlp", factors={"lr": [0.1, 1], "width": 32})
+        >>> [study.name_of(arm) for arm in study.arms]
+        ['lr 0.1', 'lr 1']
+    """
+
+    name: str  # of its folder, runs/NAME
+    model: Any = ""  # import path of a function or class, or that itself; so are the next three
+    data: Any = "digits"  # or a bundled name
+    question: str = ""
+    loss: Any = LOSS  # of (outputs, targets)
+    optimizer: Any = OPTIMIZER  # of (parameters)
+    factors: Mapping[str, Any] = field(default_factory=dict[str, Any])  # name to its values, or to the one that it has
+    seeds: int = 3  # per arm
+    steps: int = 300
+    batch_size: int = 64
+    probes: Sequence[Any] = ("landscape",)  # names, import paths, or either with arguments
+    every: int = 10  # steps between measurements
+    test_every: int | None = None  # steps between passes over the test set; as `every` by default
+    claims: Sequence[Any] = ()  # mappings as in a file, or `clinometer.studies.claims.Claim`
+
+    def __post_init__(self) -> None:
+        if not _NAME.fullmatch(_text("name", self.name)):
+            raise SpecError(
+                "name", f"expected up to 64 letters, digits, _, . and -, as its folder has it; found {self.name!r}."
+            )
+        _text("question", self.question)
+        for name in ("seeds", "every", "test_every"):
+            check_count(name, self.every if getattr(self, name) is None else getattr(self, name), 1)
+        if self.seeds > _MOST:
+            raise SpecError("seeds", f"expected at most {_MOST}; found {self.seeds}.")
+        self._set(factors=_factors(self.factors))
+        for name in ("model", "data", "loss", "optimizer"):
+            self._set(**{name: path_of(name, getattr(self, name))})
+        if not self.model and "model" not in self.factors:
+            raise SpecError("model", "expected the import path of what returns an nn.Module; found nothing.")
+        if not isinstance(self.probes, list | tuple) or not self.probes:
+            raise SpecError("probes", f"expected a list such as [landscape, headroom]; found {self.probes!r}.")
+        self._set(probes=tuple(_probe(f"probes[{index}]", each) for index, each in enumerate(self.probes)))
+        if not isinstance(self.claims, list | tuple):
+            raise SpecError("claims", f"expected a list of claims; found {self.claims!r}.")
+        self._set(claims=tuple(self._claim(f"claims[{index}]", each) for index, each in enumerate(self.claims)))
+        ids = [claim.id for claim in self.claims]
+        if twice := [each for index, each in enumerate(ids) if each in ids[:index]]:
+            raise SpecError(f"claims[{ids.index(twice[0])}].id", f"two claims are called {twice[0]!r}.")
+        names_of(self.arms[0])  # and all that a recipe refuses
+
+    @property
+    def arms(self) -> list[Recipe]:
+        """Every combination of the factors' values, the last factor varying fastest."""
+        combinations = itertools.product(*self.factors.values())
+        return [self._arm(dict(zip(self.factors, values, strict=True))) for values in combinations]
+
+    @property
+    def varied(self) -> list[str]:
+        """The factors that have more than one value; all, if none has."""
+        return [name for name, values in self.factors.items() if len(values) > 1] or list(self.factors)
+
+    def name_of(self, arm: Any) -> str:
+        """What sets an arm apart."""
+        facts = arm.facts()
+        return ", ".join(f"{name} {said(facts[name])}" for name in self.varied) or self.name
+
+    def replaced(self, factors: Mapping[str, Sequence[Value]], seeds: int | None = None) -> "OwnStudy":
+        """The same study with other values of some factors, or more."""
+        return dataclasses.replace(
+            self, factors={**self.factors, **factors}, seeds=self.seeds if seeds is None else seeds
+        )
+
+    def check_claims(self, rows: Mapping[str, Fields]) -> None:
+        """SpecError unless what the claims ask for is in rows such as these."""
+        for index, claim in enumerate(self.claims):
+            if isinstance(claim, Comparison):
+                claim.quantity.check(f"claims[{index}].quantity", rows)
+
+    def study(self) -> Study:
+        """As the rest of the package has studies."""
+        arms = self.arms
+        about = f"{arms[0].model} on {arms[0].data}, {len(arms)} arms, {arms[0].steps} steps"
+        return Study(
+            name=self.name,
+            title=self.question or self.name,
+            source=f"{self.name}, a study of one's own",
+            scales={"own": Scale({"own": arms[0]}, {"own": self.seeds}, about)},
+            exhibits={name: self._exhibit(name, probes, arms) for name, probes in self._figures().items()},
+            claims=tuple(self._as_claim(claim, arms) for claim in self.claims),
+            told=tuple(self.varied),
+            recorded=("train", "test", *names_of(arms[0])),
+            declared=self.declared(),
+        )
+
+    def declared(self) -> dict[str, Any]:
+        """Itself as JSON, from which `declared` below makes it again."""
+        plain = {each.name: getattr(self, each.name) for each in dataclasses.fields(self)}
+        claims = [claim.given if isinstance(claim, Comparison) else kept(claim) for claim in self.claims]
+        return {**plain, "probes": [[path, given] for path, given in self.probes], "claims": claims}
+
+    def _figures(self) -> dict[str, list[str]]:
+        return {"training": ["train", "test"], **{name: [name] for name in names_of(self.arms[0])}}
+
+    def _as_claim(self, claim: Comparison | Claim, arms: Sequence[Recipe]) -> Claim:
+        if isinstance(claim, Comparison):
+            return claim.claim(arms)
+        return on_arms(claim, {self.name_of(arm): arm for arm in arms})
+
+    def _exhibit(self, name: str, probes: Sequence[str], arms: Sequence[Recipe]) -> FigureSpec:
+        return FigureSpec(
+            name, lambda _: list(arms), lambda runs, _: figure(runs, name, probes, arms, self.name_of), whole=False
+        )
+
+    def _arm(self, values: Mapping[str, Value]) -> Recipe:
+        fields = {name: values.get(name, getattr(self, name)) for name in FIELDS}
+        settings = Settings({name: value for name, value in values.items() if name not in FIELDS})
+        test_every = self.every if self.test_every is None else self.test_every
+        probes: tuple[Measured, ...] = tuple(self.probes)
+        return Recipe(**fields, settings=settings, probes=probes, measure_every=self.every, test_every=test_every)
+
+    def _claim(self, key: str, given: Any) -> Comparison | Claim:
+        if isinstance(given, Comparison | Claim):
+            return given
+        if isinstance(given, Mapping) and "function" in given:
+            return claim_kept(key, given)
+        return comparison(key, given, [*self.factors, *FIELDS])
+
+    def _set(self, **values: Any) -> None:
+        for name, value in values.items():
+            object.__setattr__(self, name, value)
+
+
+def declared(given: Mapping[str, Any]) -> OwnStudy:
+    """A study from its keys.
+
+    Raises:
+        SpecError: if one is unknown, or has a value that it cannot have.
+
+    Example:
+        >>> declared({"name": "rates", "model": "nets:mlp", "factor": {}})
+        Traceback (most recent call last):
+        ...
+        clinometer.training.errors.SpecError: factor: no key called 'factor'; there are name, model, data, question, \
+loss, optimizer, factors, seeds, steps, batch_size, probes, every, test_every, claims. Did you mean 'factors'?
+    """
+    keys = [each.name for each in dataclasses.fields(OwnStudy)]
+    for name in given:
+        known(str(name), "key called", str(name), keys)
+    if "name" not in given:
+        raise SpecError("name", "expected a name for the study and its folder; found none.")
+    return OwnStudy(**given)
+
+
+def restored(facts: Mapping[str, Any], rows: Any) -> OwnStudy:
+    """A study from what its folder keeps; nothing is imported.
+
+    Args:
+        facts: Its `study.json`.
+        rows: Its `claims.json`: what functions decided stands there.
+    """
+    given = facts.get("declared")
+    if not isinstance(given, Mapping) or given.get("name") != facts.get("study"):
+        raise SpecError("declared", f"expected the study that the folder holds; found {type(given).__name__}.")
+    found = {row.get("id"): row for row in rows if isinstance(row, Mapping)} if isinstance(rows, list) else {}
+
+    def with_row(claim: Any) -> Any:
+        by_function = isinstance(claim, Mapping) and "function" in claim
+        return {**claim, "row": found.get(claim.get("id"))} if by_function else claim
+
+    claims = given.get("claims")
+    return declared({**given, "claims": [with_row(each) for each in claims] if isinstance(claims, list) else claims})
+
+
+def _text(key: str, given: Any) -> str:
+    if not isinstance(given, str):
+        raise SpecError(key, f"expected text; found {given!r}.")
+    return given
+
+
+def _factors(given: Any) -> Settings:
+    if not isinstance(given, Mapping):
+        raise SpecError("factors", f"expected names with their values, such as {{lr: [0.1, 0.2]}}; found {given!r}.")
+    found = Settings({name: _values(f"factors.{name}", str(name), value) for name, value in given.items()})
+    if (count := math.prod(len(values) for values in found.values())) > _MOST:
+        raise SpecError("factors", f"expected at most {_MOST} combinations; found {count}.")
+    return found
+
+
+def _values(key: str, name: str, given: Any) -> tuple[Value, ...]:
+    if name == "seed" or not name.isidentifier():
+        raise SpecError(key, "a factor is named as a parameter is; how many seeds there are is said by `seeds`.")
+    listed: list[Any] = list(given) if isinstance(given, list | tuple) else [given]
+    paths = name in ("model", "data", "loss", "optimizer")
+    values: tuple[Value, ...] = frozen(key, [path_of(key, value) for value in listed] if paths else listed)
+    if not values:
+        raise SpecError(key, "expected at least one value; found none.")
+    for index, value in enumerate(values):
+        if value in values[:index]:
+            first = values[values.index(value)]
+            raise SpecError(key, f"{value!r} is there twice, as {first!r} and as {value!r}.")
+    return values
+
+
+def _probe(key: str, given: Any) -> tuple[str, Settings | None]:
+    """A name, an import path, or either with the arguments that it is made with."""
+    if isinstance(given, list | tuple) and len(given) == 2:  # as `declared` keeps it
+        return (str(given[0]), None if given[1] is None else _arguments(key, given[1]))
+    if isinstance(given, Mapping):
+        if len(given) != 1:
+            raise SpecError(
+                key, f"expected one probe with its arguments, such as {{landscape: {{sizes: [1]}}}}; found {given!r}."
+            )
+        ((path, arguments),) = given.items()
+        return (path_of(key, path), _arguments(key, arguments))
+    path = path_of(key, given)
+    return (path, None if ":" in path else Settings())
+
+
+def _arguments(key: str, given: Any) -> Settings:
+    if given is not None and not isinstance(given, Mapping):
+        raise SpecError(key, f"expected arguments by name, such as {{sizes: [0.5, 1]}}; found {given!r}.")
+    return frozen(key, given or {})

@@ -1,0 +1,65 @@
+"""Intervals over few seeds: Student's t on paired differences.
+
+With three seeds a 95% Student interval covers 94.5%, where percentile and BCa bootstrap cover 77% and 71%.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+
+@dataclass(frozen=True)
+class Interval:
+    """A mean with its confidence interval; infinite with fewer than two samples, NaN if a sample is not finite."""
+
+    value: float
+    low: float
+    high: float
+    n: int
+
+
+def interval(samples: ArrayLike, level: float = 0.95) -> Interval:
+    """The mean of independent samples and its Student-t interval, mean ± t · s/√n.
+
+    Args:
+        samples: One per seed, shape (n,); for a comparison, the paired differences.
+        level: Its nominal coverage.
+    Source: Student (1908); coverage at small n measured in `tests/studies/test_statistics.py`.
+
+    Example:
+        >>> found = interval([1.0, 2.0, 3.0])
+        >>> f"{found.value} [{found.low:.3f}, {found.high:.3f}], n = {found.n}"
+        '2.0 [-0.484, 4.484], n = 3'
+    """
+    from scipy import stats
+
+    values = np.asarray(samples, dtype=float)
+    if values.ndim != 1 or len(values) == 0:
+        raise ValueError(f"expected one sample per seed, shape (n,); found shape {values.shape}.")
+    if not np.isfinite(values).all():
+        return Interval(np.nan, np.nan, np.nan, len(values))
+    mean = float(values.mean())
+    if len(values) == 1:
+        return Interval(mean, -np.inf, np.inf, 1)
+    margin = float(stats.t.ppf((1 + level) / 2, len(values) - 1)) * float(values.std(ddof=1)) / len(values) ** 0.5
+    return Interval(mean, mean - margin, mean + margin, len(values))
+
+
+def sign_flip_p(differences: Sequence[float]) -> float:
+    """The two-sided p-value of the exact sign-flip test that paired differences centre on zero.
+
+    It assumes symmetry only. Its floor is 2/2ⁿ: 0.25 with three seeds, 0.0625 with five, so it is reported
+    beside the interval and never decides alone. Cost: 2ⁿ sums; exact up to n = 16.
+
+    Example:
+        >>> sign_flip_p([1.0, 2.0, 3.0])
+        0.25
+    """
+    values = np.asarray(differences, dtype=float)
+    if not 1 <= len(values) <= 16:
+        raise ValueError(f"expected 1 to 16 differences; found {len(values)}.")
+    signs = 1 - 2 * ((np.arange(2 ** len(values))[:, None] >> np.arange(len(values))) & 1)
+    sums = np.abs(signs @ values)
+    return float((sums >= abs(values.sum()) * (1 - 1e-12)).mean())

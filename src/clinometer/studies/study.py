@@ -1,0 +1,172 @@
+"""A study: what varies, what is drawn, what is checked, and at which scales."""
+
+import dataclasses
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, cast
+
+from clinometer.results.runs import Runs
+from clinometer.store import DamagedError
+from clinometer.studies.claims import Claim
+from clinometer.studies.figure import Figure
+from clinometer.studies.theorems import Theorem, named
+from clinometer.training.config import Bases, RunConfig, one_of, said
+from clinometer.training.files import read_sealed, write_sealed
+
+
+@dataclass(frozen=True)
+class Scale:
+    """How large a study is made."""
+
+    bases: Mapping[
+        str, RunConfig
+    ]  # under the names that figures and claims ask for; an arm is told by the first with its data
+    seeds: Mapping[str, int]  # per arm of each base, unless the caller says otherwise
+    about: str  # data, networks and how long it takes
+
+
+@dataclass(frozen=True)
+class FigureSpec:
+    """A figure: the arms it needs, and what it shows of them."""
+
+    title: str
+    arms: Callable[[Bases], Sequence[RunConfig]]
+    draw: Callable[[Runs, Bases], Figure]
+    whole: bool = True  # whether it is drawn only if all its arms have a finished run
+
+
+@dataclass(frozen=True)
+class Study:
+    """A paper, or a question of one's own."""
+
+    name: str
+    title: str
+    source: str
+    scales: Mapping[str, Scale]
+    exhibits: Mapping[str, FigureSpec]
+    claims: tuple[Claim, ...]
+    theorems: Mapping[str, Theorem] = field(default_factory=dict[str, Theorem])
+    told: tuple[str, ...] = (
+        "norm",
+        "lr",
+    )  # what is always said of an arm, beside that in which it differs from its base
+    recorded: tuple[str, ...] = ()  # probes whose last numbers make a table
+    declared: Mapping[str, Any] | None = None  # what a study of one's own is made of, as JSON
+
+
+@dataclass(frozen=True)
+class Plan:
+    """One study at one scale: what will be run, drawn and decided, checked before any work is spent."""
+
+    study: Study
+    scale: str
+    seeds: Mapping[str, int]  # per arm of each base
+    exhibits: tuple[str, ...]
+    claims: tuple[Claim, ...]
+    theorems: Mapping[str, Theorem]
+
+    @property
+    def bases(self) -> Bases:
+        """What runs share, by base."""
+        return cast("Bases", self.study.scales[self.scale].bases)  # a paper's are Configs, and nobody else reads them
+
+    @property
+    def about(self) -> str:
+        """The scale, data and networks, and how many seeds."""
+        scale = f"Scale {self.scale}: " if len(self.study.scales) > 1 else ""
+        each = ", ".join(f"{self.seeds[name]} seeds" + f" ({name})" * (len(self.bases) > 1) for name in self.used)
+        return f"{scale}{self.study.scales[self.scale].about}; {each or 'nothing to run'}"
+
+    @property
+    def configs(self) -> list[RunConfig]:
+        """Every run that the exhibits need, once, seed by seed so that early results are whole."""
+        arms = [arm for name in self.exhibits for arm in self.study.exhibits[name].arms(self.bases)]
+        seeds = [(seed, arm) for arm in arms for seed in range(self.seeds[self.base_of(arm)])]
+        ordered = sorted(seeds, key=lambda pair: pair[0])
+        return list(dict.fromkeys(dataclasses.replace(arm, seed=seed) for seed, arm in ordered))
+
+    def base_of(self, arm: RunConfig) -> str:
+        """The name of the base that an arm varies: the first with its data."""
+        if len(self.bases) == 1:
+            return next(iter(self.bases))
+        return next(name for name, base in self.bases.items() if base.data == arm.data)
+
+    def name_of(self, arm: RunConfig) -> str:
+        """What sets an arm apart: its base, what the study always tells, and whatever else differs from the base."""
+        name = self.base_of(arm)
+        facts, base = arm.facts(), self.bases[name].facts()
+        told = [f for f in facts if f != "seed" and (f in self.study.told or facts[f] != base.get(f))]
+        words = [f"{f} {said(facts[f])}" for f in told]
+        return ", ".join([name, *words] if len(self.bases) > 1 else words or [self.study.name])
+
+    @property
+    def used(self) -> list[str]:
+        """The bases that have an arm in this plan."""
+        return list(dict.fromkeys(self.base_of(config) for config in self.configs))
+
+
+def plan(study: Study, scale: str, only: Iterable[str] = (), seeds: int | None = None) -> Plan:
+    """What to do for a study at a scale.
+
+    Args:
+        study: The study.
+        scale: A row of its scales.
+        only: Figures, claims or theorems, by name; all by default. A claim is decided where its figures' runs are made.
+        seeds: Seeds per arm; the scale's own number by default.
+
+    Raises:
+        ValueError: if a name is unknown, or there is less than one seed.
+    """
+    one_of("scale", scale, study.scales)
+    claims = {claim.id: claim for claim in study.claims}
+    known = [*study.exhibits, *claims, *study.theorems]
+    chosen = [each for name in only for each in named(known, name) or [one_of("figure, claim or theorem", name, known)]]
+    if seeds is not None and seeds < 1:
+        raise ValueError(f"--seeds must be at least 1; found {seeds}. Intervals need at least 2.")
+    needed = {e for name in chosen for e in (claims[name].exhibits if name in claims else (name,))}
+    exhibits = tuple(name for name in study.exhibits if name in needed or not chosen)
+    decidable = tuple(claim for claim in study.claims if set(claim.exhibits) <= set(exhibits))
+    theorems = {name: theorem for name, theorem in study.theorems.items() if name in chosen or not chosen}
+    each = {name: seeds or own for name, own in study.scales[scale].seeds.items()}
+    return Plan(study, scale, each, exhibits, decidable, theorems)
+
+
+def open_study_folder(folder: Path, planned: Plan, request: Mapping[str, Any]) -> None:
+    """Make `folder` this study's and note what was asked for; ValueError if it holds anything else, left as it is."""
+    bases = {name: dataclasses.asdict(base) for name, base in planned.bases.items()}
+    ours: dict[str, Any] = {"study": planned.study.name, "scale": planned.scale, "bases": bases}
+    if planned.study.declared is not None:  # its factors may grow: the runs are told apart by their configs
+        ours = {"study": planned.study.name, "scale": planned.scale}
+        request = {**request, "declared": planned.study.declared}
+    marker = folder / "study.json"
+    if marker.is_file():
+        held = study_facts(folder)
+        if {name: held.get(name) for name in ours} != ours:
+            raise ValueError(
+                f"{folder} holds another study ({held.get('study')} at scale {held.get('scale')}, or one with other "
+                f"settings); expected {planned.study.name} at scale {planned.scale}. Choose another folder with --to."
+            )
+    elif folder.exists() and not _may_become_study(folder):
+        raise ValueError(f"{folder} is there already and is no clinometer study. Choose a new folder with --to.")
+    folder.mkdir(parents=True, exist_ok=True)
+    write_sealed(marker, {**request, **ours})
+
+
+def _may_become_study(folder: Path) -> bool:
+    """Whether it is empty, or a study's whose study.json was damaged and taken away."""
+    return folder.is_dir() and (not any(folder.iterdir()) or (folder / "study.lock").is_file())
+
+
+def study_facts(folder: Path) -> dict[str, Any]:
+    """Which study a folder holds, and at which scale; ValueError if it holds none, or its study.json is damaged."""
+    try:
+        return read_sealed(folder / "study.json")
+    except DamagedError as error:
+        raise DamagedError(
+            f"{error} If you delete it, the command that made the study writes it anew; the runs are kept."
+        ) from error
+    except (OSError, ValueError) as error:
+        raise ValueError(
+            f"{folder} holds no clinometer study: {error}. Make one with `clinometer reproduce`."
+        ) from error

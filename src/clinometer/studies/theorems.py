@@ -1,0 +1,167 @@
+"""Theorems, and how they are checked: on random cases in float64, beside what happens where a hypothesis is broken.
+
+A theorem is shown as printed and as it is numerically true. The one statement that is true everywhere it was tried
+is worth little without the inputs on which the print, or the statement less one hypothesis, is false: `breaks`.
+"""
+
+import math
+import statistics
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import torch
+from torch import Generator, Tensor
+
+from clinometer.training.config import one_of
+from clinometer.training.files import finite
+
+Case = Callable[[Generator], float]  # draws one input and returns the relative error of a statement there
+
+
+@dataclass(frozen=True)
+class Theorem:
+    """A statement of a paper, and how far it is from true on random inputs.
+
+    The error of an equality is ‖left − right‖ over the size of the terms that are summed; that of an inequality is the
+    amount by which it is violated over the same size, 0 where it holds.
+    """
+
+    title: str
+    source: str
+    hypothesis: str
+    printed: str  # as the paper prints it
+    true: str  # as it is true, and as `case` checks it
+    case: Case
+    breaks: Mapping[str, Case]  # what is dropped or misread -> the error of what is then false
+    # Float64 rounds to 1e-16. Sums of some tens of terms, statistics whose mean is up to a hundred times their
+    # deviation, and their cubes in a Hessian cost up to five digits; a wrong factor costs all of them.
+    tolerance: float = 1e-10
+
+
+@dataclass(frozen=True)
+class Broken:
+    """What became of a statement that is not always true."""
+
+    name: str
+    false: float  # the share of the cases in which it is false
+    error: float  # the median relative error of these; NaN if there are none
+
+
+@dataclass(frozen=True)
+class Checked:
+    """What a check found."""
+
+    theorem: Theorem
+    cases: int
+    seed: int
+    worst: float  # the largest relative error
+    breaks: tuple[Broken, ...]
+
+    @property
+    def verdict(self) -> Literal["verified", "failed"]:
+        """Whether the true statement held in every case."""
+        return "verified" if self.worst <= self.theorem.tolerance else "failed"
+
+
+def check(theorem: Theorem, cases: int = 200, seed: int = 0) -> Checked:
+    """Try a theorem, and each of its breaks, on random cases.
+
+    Args:
+        theorem: What to try.
+        cases: How many inputs; each break gets as many.
+        seed: Of the inputs.
+
+    Raises:
+        ValueError: if there is less than one case, or the seed is negative or beyond 64 bits.
+
+    Example:
+        >>> def parity(generator):
+        ...     return float(torch.randint(2, (), generator=generator))
+        >>> theorem = Theorem("t", "s", "h", "p", "0 = 0", lambda _: 0.0, {"heads = tails": parity})
+        >>> found = check(theorem, cases=1000)
+        >>> found.verdict, found.worst, round(found.breaks[0].false, 1)
+        ('verified', 0.0, 0.5)
+    """
+    if cases < 1:
+        raise ValueError(f"--cases must be at least 1; found {cases}.")
+    if not 0 <= seed < 2**63:
+        raise ValueError(f"--seed must lie in [0, 2⁶³); found {seed}.")
+    return Checked(
+        theorem,
+        cases,
+        seed,
+        max(_errors(theorem.case, cases, seed)),
+        tuple(_broken(name, _errors(case, cases, seed), theorem.tolerance) for name, case in theorem.breaks.items()),
+    )
+
+
+def named(known: Iterable[str], name: str) -> list[str]:
+    """Those that a name stands for: itself, or each of its parts.
+
+    Example:
+        >>> named(["theorem_1", "theorem_2_part_1", "theorem_2_part_2"], "theorem_2")
+        ['theorem_2_part_1', 'theorem_2_part_2']
+    """
+    return [each for each in known if name in (each, each.partition("_part_")[0])]
+
+
+def select(theorems: Iterable[str], names: Iterable[str]) -> tuple[str, ...]:
+    """The theorems that some names stand for, all by default; ValueError if a name is unknown.
+
+    Example:
+        >>> select(["theorem_1", "theorem_2"], ["theorem_2"]), select(["theorem_1", "theorem_2"], [])
+        (('theorem_2',), ('theorem_1', 'theorem_2'))
+    """
+    known = list(theorems)
+    chosen = {each for name in names for each in named(known, name) or [one_of("theorem", name, known)]}
+    return tuple(name for name in known if name in chosen or not chosen)
+
+
+def relative_error(left: Tensor, right: Tensor, size: Tensor | float) -> float:
+    """‖left − right‖ / size, infinite where it is not a number.
+
+    Example:
+        >>> relative_error(torch.tensor([1.0, 2.0]), torch.tensor([1.0, 1.5]), 2.0)
+        0.25
+    """
+    error = float(torch.linalg.vector_norm(left - right) / size)
+    return math.inf if math.isnan(error) else error
+
+
+def excess(left: Tensor, right: Tensor, size: Tensor | float) -> float:
+    """By how much left ≤ right is violated, over `size`: max(0, left − right) / size, infinite where it is no number.
+
+    Example:
+        >>> excess(torch.tensor(1.0), torch.tensor(2.0), 1.0), excess(torch.tensor(3.0), torch.tensor(2.0), 1.0)
+        (0.0, 1.0)
+    """
+    error = float((left - right) / size)
+    return math.inf if math.isnan(error) else max(0.0, error)
+
+
+def rows(found: Mapping[str, Checked]) -> list[dict[str, Any]]:
+    """The theorems table: one object per theorem, ready for JSON (numbers that are not finite become null)."""
+    return [
+        {
+            "id": name,
+            **{field: getattr(of.theorem, field) for field in ("title", "source", "hypothesis", "printed", "true")},
+            "verdict": of.verdict,
+            "cases": of.cases,
+            "seed": of.seed,
+            "worst": finite(of.worst),
+            "tolerance": of.theorem.tolerance,
+            "breaks": [{"name": b.name, "false": b.false, "error": finite(b.error)} for b in of.breaks],
+        }
+        for name, of in found.items()
+    ]
+
+
+def _errors(case: Case, cases: int, seed: int) -> list[float]:
+    generator = Generator().manual_seed(seed)
+    return [case(generator) for _ in range(cases)]
+
+
+def _broken(name: str, errors: list[float], tolerance: float) -> Broken:
+    false = [error for error in errors if error > tolerance]
+    return Broken(name, len(false) / len(errors), statistics.median(false) if false else math.nan)

@@ -1,0 +1,1 @@
+"""Data sets as tensors: those that are bundled, and those read from local files."""

@@ -1,0 +1,115 @@
+"""What a run consists of, whatever its config says of it: built per kind of config, trained by one loop."""
+
+import random
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.optim import Optimizer
+
+from clinometer.recorder.recorder import Probe
+from clinometer.store import Row
+
+Batch = tuple[Tensor, Tensor]
+
+
+@dataclass(frozen=True)
+class Samples:
+    """Inputs and targets, and what a batch of inputs goes through before the network sees it."""
+
+    inputs: Tensor  # (n, ...)
+    targets: Tensor  # (n, ...)
+    prepared: Callable[[Tensor], Tensor] = lambda inputs: inputs
+
+
+@dataclass(frozen=True)
+class Training:
+    """One run's network, optimizer, loss, data and probes, on their device and ready for the first step."""
+
+    model: nn.Module
+    optimizer: Optimizer
+    criterion: Callable[[Tensor, Tensor], Tensor]  # (outputs, targets) -> the loss
+    batches: Callable[[int], Iterator[Batch]]  # those from a step on; a function of the config's seed and of the step
+    probes: Mapping[str, Probe]
+    test: Callable[[], Row] | None = None  # loss, and accuracy, over the test set, if there is one
+
+    def loss_fn(self, model: nn.Module, batch: Batch) -> Tensor:
+        """The loss of a batch (inputs, targets), as the loop computes it."""
+        return self.criterion(model(batch[0]), batch[1])
+
+
+def samples_of(count: int, batch_size: int, steps: int, seed: int, start: int = 0) -> Iterator[Tensor]:
+    """Which samples each step sees: epochs in an order drawn from the seed, the incomplete last batch of each left out.
+
+    Args:
+        count: How many samples there are.
+        batch_size: How many a step sees; all of them, if there are fewer.
+        steps: How many steps the run has.
+        seed: Of the orders.
+        start: The first step to yield; those before it are drawn and passed over.
+
+    Example:
+        >>> [batch.tolist() for batch in samples_of(5, batch_size=2, steps=3, seed=0)]
+        [[4, 0], [1, 3], [3, 4]]
+        >>> [batch.tolist() for batch in samples_of(5, batch_size=2, steps=3, seed=0, start=2)]
+        [[3, 4]]
+    """
+    generator = torch.Generator().manual_seed(seed)
+    done = 0
+    while done < steps:
+        order = torch.randperm(count, generator=generator)
+        for chosen in order.split(batch_size):
+            if done == steps:
+                return
+            if len(chosen) == min(batch_size, count):
+                done += 1
+                if done > start:
+                    yield chosen
+
+
+def bytes_of(tensor: Tensor) -> memoryview:
+    """What a tensor of any dtype holds, for a digest.
+
+    Example:
+        >>> bytes_of(torch.tensor(1.0, dtype=torch.bfloat16)).hex()
+        '803f'
+    """
+    return tensor.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy().data
+
+
+def seed_all(seed: int) -> None:
+    """Begin the streams of Python, NumPy and torch anew."""
+    random.seed(seed)
+    np.random.seed(seed)  # a network of somebody else's may draw from it
+    torch.manual_seed(seed)
+
+
+def scores(outputs: Tensor, targets: Tensor, loss: Tensor) -> dict[str, Tensor]:
+    """The loss, and the accuracy where targets are classes: whole numbers, and outputs with one more axis, the second.
+
+    Example:
+        >>> scores(torch.tensor([[0.0, 1.0], [2.0, 1.0]]), torch.tensor([1, 1]), torch.tensor(0.5))
+        {'loss': tensor(0.5000), 'accuracy': tensor(0.5000, dtype=torch.float64)}
+        >>> scores(torch.zeros(2, 1), torch.zeros(2, 1), torch.tensor(0.5))
+        {'loss': tensor(0.5000)}
+    """
+    if targets.dtype.is_floating_point or targets.dtype.is_complex or outputs.ndim != targets.ndim + 1:
+        return {"loss": loss}
+    return {"loss": loss, "accuracy": (outputs.argmax(1) == targets).double().mean()}
+
+
+@torch.no_grad()
+def tested_on(
+    model: nn.Module, criterion: Callable[[Tensor, Tensor], Tensor], samples: Samples, device: str
+) -> dict[str, Tensor]:
+    """Loss and accuracy over all samples, in evaluation mode; its modules' modes are afterwards what they were."""
+    modes = {module: module.training for module in model.modules()}  # some may be frozen
+    model.eval()
+    pairs = zip(samples.inputs.split(500), samples.targets.split(500), strict=True)
+    outputs = [(model(samples.prepared(inputs.to(device))), targets.to(device)) for inputs, targets in pairs]
+    for module, training in modes.items():
+        module.training = training
+    joined, targets = torch.cat([o[0] for o in outputs]), torch.cat([o[1] for o in outputs])
+    return scores(joined, targets, criterion(joined, targets))

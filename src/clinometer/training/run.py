@@ -1,0 +1,157 @@
+"""One run as a folder: made once, whole, going on where it was interrupted. Runs that train together share a process.
+
+A folder is named by the hash of its config and holds `config.json`, `environment.json` and `rows.sqlite`, and while the
+run lasts `checkpoint/`. `done.json` is written last, with the digests of the other files: with it the run is done.
+"""
+
+import dataclasses
+import json
+import shutil
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from clinometer.nn.deep_linear import READINGS
+from clinometer.store import DamagedError
+from clinometer.training.checkpoint import Keeper
+from clinometer.training.config import Config, RunConfig
+from clinometer.training.environment import environment
+from clinometer.training.files import digest, read_json, read_sealed, settle, write_json, write_sealed
+from clinometer.training.from_config import cooked
+from clinometer.training.linear import stacks, train_together
+from clinometer.training.loop import train, training_of
+from clinometer.training.parts import Training
+from clinometer.training.recipe import Recipe
+
+Group = tuple[RunConfig, ...]  # runs that one process makes
+
+FILES = ("config.json", "environment.json", "rows.sqlite")  # what a run leaves behind
+SECONDS = 60.0  # from one checkpoint to the next
+
+
+def run_folder(study: Path, config: RunConfig) -> Path:
+    """Where a config's run lies in a study's folder."""
+    return study / "runs" / config.key
+
+
+def is_done(folder: Path) -> bool:
+    """Whether the run in `folder` came to its end, by finishing or by diverging; `verify` tells if it is whole."""
+    return (folder / "done.json").is_file()
+
+
+def verify(folder: Path) -> None:
+    """Compare the files of a run that is done with what they were.
+
+    Raises:
+        DamagedError: if one is damaged or lost; the message says which.
+    """
+    try:
+        kept = read_sealed(folder / "done.json")["files"]
+        damaged = [name for name in FILES if not (folder / name).is_file() or digest(folder / name) != kept[name]]
+    except (OSError, ValueError, LookupError, TypeError, RecursionError):
+        damaged = ["done.json"]
+    if damaged:
+        raise DamagedError(f"the run in {folder} is damaged: {', '.join(damaged)} is not what was written.")
+
+
+def groups(configs: Iterable[RunConfig]) -> list[Group]:
+    """The configs by the process that makes them: seeds that train stacked together, every other run alone.
+
+    Example:
+        >>> [[c.seed for c in group] for group in groups([Config(seed=0), Config(seed=1)])]
+        [[0], [1]]
+    """
+    found: dict[RunConfig, list[RunConfig]] = {}
+    for config in configs:
+        together = isinstance(config, Config) and stacks(config)
+        found.setdefault(dataclasses.replace(config, seed=0) if together else config, []).append(config)
+    return [tuple(group) for group in found.values()]
+
+
+def run(config: RunConfig, folder: Path, device: str = "cpu") -> None:
+    """Make the run of `config` in `folder`, on one thread; nothing happens if it is done already."""
+    run_group({config: folder}, device)
+
+
+def run_group(
+    folders: Mapping[RunConfig, Path],
+    device: str = "cpu",
+    every: float = SECONDS,
+    facts: Mapping[str, Any] | None = None,
+) -> None:
+    """Make the runs of one of `groups`, each in its folder, on one thread; those done already are left out.
+
+    Args:
+        folders: Where each config's run lies. Nobody else may write there: see `making/lease.py`.
+        device: Where to train.
+        every: Seconds from one checkpoint to the next.
+        facts: What to note of where each is made, by its key; what `environment` says by default.
+    """
+    waiting = {config: folder for config, folder in folders.items() if not is_done(folder)}
+    if not waiting:
+        return
+    keepers = {config: Keeper(folder, every) for config, folder in waiting.items()}
+    for config, folder in waiting.items():
+        _prepare(config, folder, (facts or {}).get(config.key) or environment(device), keepers[config])
+    torch.set_num_threads(1)  # one single-threaded process per core beats one process with many threads
+    linear = {c: folder for c, folder in waiting.items() if isinstance(c, Config) and c.model in READINGS}
+    if linear:
+        train_together(linear, device, {config: keepers[config] for config in linear})
+    for config, folder in waiting.items():
+        if config not in linear:
+            train(config, _training(config, device), folder, keepers[config])
+    for folder in waiting.values():
+        finish(folder)
+
+
+def _training(config: RunConfig, device: str) -> Training:
+    """What the run of a config consists of, by its kind."""
+    if isinstance(config, Recipe):
+        return cooked(config, device)
+    if isinstance(config, Config):
+        return training_of(config, device)
+    raise TypeError(f"no way to train a {type(config).__name__}; expected a Config or a Recipe.")
+
+
+def _prepare(config: RunConfig, folder: Path, facts: Mapping[str, Any], keeper: Keeper) -> None:
+    """Leave in `folder` what the run can go on from, and nothing else.
+
+    What the same code made of the same data goes on, on another machine too: then both are noted, this one and those
+    `before`.
+    """
+    plan, now = _plain(dataclasses.asdict(config)), _plain(facts)
+    held = _held(folder / "environment.json")
+    before = held.pop("before", [])
+    alike = held == now if "fingerprint" not in now else held.get("fingerprint") == now["fingerprint"]
+    if not (alike and _held(folder / "config.json") == plan and keeper.find()):
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir(parents=True)
+        write_json(folder / "config.json", plan)
+        write_json(folder / "environment.json", now)
+    elif held != now:
+        write_json(folder / "environment.json", {**now, "before": [*before, held]})
+
+
+def _plain(value: object) -> Any:
+    """A value as JSON gives it back."""
+    return json.loads(json.dumps(value))
+
+
+def _held(file: Path) -> dict[str, Any]:
+    """What a JSON file says; nothing if it is not there, or damaged."""
+    try:
+        return read_json(file)
+    except (OSError, DamagedError):
+        return {}
+
+
+def finish(folder: Path) -> None:
+    """Declare the run in `folder` done; what it holds outlasts a power cut, and `verify` tells if it is damaged."""
+    shutil.rmtree(folder / "checkpoint", ignore_errors=True)
+    for stray in folder.glob("*.partial"):  # of a process that was killed in the midst of writing
+        stray.unlink(missing_ok=True)
+    for name in FILES:
+        settle(folder / name)
+    write_sealed(folder / "done.json", {"files": {name: digest(folder / name) for name in FILES}})

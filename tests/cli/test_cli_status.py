@@ -1,0 +1,105 @@
+"""`clinometer status`: what it says of a study is what was done to it."""
+
+import os
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from stored import keep
+
+from clinometer import Store
+from clinometer.cli import main
+from clinometer.runner.ledger import Ledger
+from clinometer.runner.status import RunStatus, status
+from clinometer.training.files import write_json, write_whole
+
+HOLD = (
+    "import sys; from pathlib import Path; from clinometer.runner.locks import RunLocks; "
+    "print(RunLocks(Path(sys.argv[1])).take(sys.argv[2]), flush=True); sys.stdin.read()"
+)
+TRACEBACK = "Traceback (most recent call last):\n  ...\nValueError: no [such] data\n"
+
+
+@pytest.fixture
+def study(tmp_path: Path) -> Path:
+    """One run in each state but running; the one that is left behind was in work here, and has rows of 31 steps."""
+    study = tmp_path / "study"
+    fields = {16 * str(seed): {"lr": 0.1, "seed": seed, "steps": 90} for seed in range(5)}
+    done = keep(study, {"lr": 0.1, "seed": 5, "steps": 90}, {0: {"p": {"x": 1.0}}}).name
+    ledger = Ledger(study)
+    ledger.enter(fields, done=[])
+    failed, left, away, here, _ = fields
+    ledger.began([failed], "here:1")
+    ledger.failed([failed], TRACEBACK)
+    write_whole(study / "runs" / f"{failed}.error.txt", TRACEBACK)
+    ledger.began([left, here], f"{socket.gethostname()}:2")
+    ledger.began([left], f"{socket.gethostname()}:3")
+    ledger.began([away], "elsewhere:4")
+    for key in (left, here):
+        with_rows = Store(study / "runs" / key / "rows.sqlite")
+        with_rows.append(30, {"train": {"loss": 1.0}})
+        with_rows.close()
+    write_json(study / "runs" / left / "config.json", fields[left])
+    ledger.close()
+    assert done not in fields
+    return study
+
+
+def states(study: Path) -> dict[int, RunStatus]:
+    runs, wrong = status(study)
+    assert not wrong
+    return {run.config.get("seed", 5): run for run in runs}
+
+
+def test_every_state_is_told_and_only_a_living_process_runs(study: Path) -> None:
+    """A process holds the fourth run's lease, is seen, and is killed: whatever was noted, the run is interrupted."""
+    words = [sys.executable, "-c", HOLD, study, 16 * "3"]
+    with subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as holder:
+        assert holder.stdout
+        assert holder.stdout.readline() == b"True\n"
+        found = states(study)
+        holder.kill()
+    told = ["failed", "interrupted", "running", "running", "waiting", "done"]
+    assert [found[seed].state for seed in range(6)] == told
+    assert states(study)[3].state == "interrupted"
+    assert [found[seed].starts for seed in range(5)] == [1, 2, 1, 1, 0]
+    assert (found[1].step, found[4].step, found[2].worker) == (30, None, "elsewhere:4")
+    assert found[0].reason == "ValueError: no [such] data"
+
+
+def test_the_command_says_it_and_writes_nothing(study: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Counts, where what is made, the last line of the traceback and the log's path; every file stays as it was."""
+    before = {path: path.read_bytes() for path in study.rglob("*") if path.is_file()}
+    with pytest.raises(SystemExit, match="0"):
+        main(["status", str(study)])
+    said = capsys.readouterr().out
+    assert "6 runs: 1 failed, 2 interrupted, 1 running, 1 waiting, 1 done; begun 5 times" in said.replace("\n", " ")
+    assert "elsewhere:4" in said
+    assert "31 of 90" in said
+    log = study / "runs" / "0000000000000000.error.txt"
+    assert f"seed 0: ValueError: no [such] data (see {log})" in said
+    assert {path: path.read_bytes() for path in before} == before
+    assert {path.name.rpartition("-")[2] for path in study.rglob("*") if path.is_file() and path not in before} <= {
+        "wal",
+        "shm",
+    }, "which SQLite needs beside a store that is in use"
+
+
+def test_a_damaged_or_lost_table_is_named_and_the_folders_tell_the_rest(study: Path) -> None:
+    """Of runs that have begun the states are as before; what has not begun is not known."""
+    file = study / "study.sqlite"
+    os.truncate(file, 5000)
+    runs, wrong = status(study)
+    assert f"{file} is damaged" in wrong
+    assert sorted(run.state for run in runs) == ["done", "interrupted", "interrupted"]
+    file.unlink()
+    assert status(study)[1].startswith(f"no file {file}")
+
+
+def test_what_is_no_study_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Status 2."""
+    with pytest.raises(SystemExit, match="2"):
+        main(["status", str(tmp_path)])
+    assert "holds no runs" in capsys.readouterr().err

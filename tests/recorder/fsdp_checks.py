@@ -1,0 +1,231 @@
+"""Run by test_ranks.py on two processes: what a recorder sees of a model that `fully_shard` has cut up."""
+
+import gc
+import warnings
+from collections import Counter
+from typing import Any
+
+import torch
+from models import Everything
+from ranks import RANK, batches, bits, cross_entropy, from_all, half, network, recorded, rows, run, sgd
+from torch import Tensor, nn
+from torch.distributed.device_mesh import init_device_mesh
+from torch.distributed.fsdp import fully_shard
+from torch.distributed.tensor import DTensor, distribute_tensor
+
+from clinometer import Objective, Recorder, batchnorm_terms, every, headroom, internal_shift, landscape, noise_floor
+from clinometer.objective.dtensor import local
+from clinometer.probes import lines
+
+PROBES = [landscape(), headroom(), internal_shift(), noise_floor()]
+
+
+def sharded(model: nn.Sequential, **options: Any) -> nn.Sequential:
+    """Block by block, and the rest with the root."""
+    for block in (model[0], model[3]):
+        fully_shard(block, **options)
+    return fully_shard(model, **options)
+
+
+def walk_on_both_halves() -> Any:
+    """Cut into two, cut into two and never freed after the forward pass, and repeated on both."""
+    data = [half(batch) for batch in batches()]
+    twice = init_device_mesh("cpu", (2, 1), mesh_dim_names=("replicate", "shard"))
+    return {
+        "one": rows(recorded(network(), batches(), PROBES)),
+        "cut": rows(recorded(sharded(network()), data, PROBES)),
+        "kept": rows(recorded(sharded(network(), reshard_after_forward=False), data, PROBES)),
+        "repeated": rows(recorded(sharded(network(), mesh=twice), data, PROBES)),
+    }
+
+
+def random_directions() -> Any:
+    """As long as the gradient, and not the same on each piece."""
+    drawn: list[Any] = []
+
+    def probe(step: Any) -> Any:
+        drawn.append({name: local(value) for name, value in lines._along(step, "random").items()})
+        return {"loss": step.loss}
+
+    recorder = recorded(
+        sharded(network()), [half(batches()[0])], {"probe": probe, "landscape": landscape(direction="random")}
+    )
+    squares = sum(float(part.square().sum()) for part in drawn[0].values())
+    return {
+        "pieces": from_all(drawn[0]["3.weight"].flatten().tolist()),
+        "squares": from_all(squares),
+        "landscape": rows(recorder),
+    }
+
+
+def no_trace() -> Any:
+    """The bits of a run at its end; and with gradients that accumulate whole, and parameters that stay gathered.
+
+    A recorder that knows no optimizer takes each batch for a step, and measures when the next one begins: then FSDP is
+    told already not to reduce, and holds gradients of the batch before.
+    """
+    names = ("default", "accumulation", "unknown accumulation")
+    return {name: [_trained(name, measured) for measured in (False, True)] for name in names}
+
+
+def _trained(name: str, measured: bool) -> Any:
+    torch.manual_seed(3)
+    model = Everything()
+    for block in (model.first, model.head):
+        fully_shard(block)
+    fully_shard(model, ignored_params={model.table})
+    torch.manual_seed(5 + RANK)
+    optimizer = sgd(model)
+    known = name != "unknown accumulation"
+    when, probes = (every(2), [landscape(), headroom()]) if known else (every(1), [landscape([0.1], relative=False)])
+    recorder = Recorder(model, cross_entropy, probes, when, optimizer=optimizer if known else None)
+    parts = 1 if name == "default" else 2
+    for index, batch in enumerate(batches(4 * parts)):
+        last = (index + 1) % parts == 0
+        model.set_requires_gradient_sync(last)
+        model.set_reshard_after_backward(last)
+        if measured:
+            recorder.step(half(batch))
+        (cross_entropy(model, half(batch)) / (parts if known else 1)).backward()
+        if last:
+            optimizer.step()
+            if index + 1 < 4 * parts:
+                optimizer.zero_grad()
+        with torch.no_grad():
+            model.eval()(half(batch)[0])  # leaves the root gathered
+            model.train()
+    model.reshard()
+    return {"bits": bits(model, optimizer), "rows": rows(recorder) if measured else {}}
+
+
+def memory() -> Any:
+    """What lies on a process: of points, of whole parameters while it trains and measures, and of those afterwards."""
+    gc.collect()
+    model = sharded(network())
+    most = {"training": 0, "measuring": 0}
+    doing = "training"
+
+    def look(*_: Any) -> None:
+        most[doing] = max(most[doing], sum(_whole()))
+
+    for block in (model[0], model[3]):  # amid the forward pass, when the block's own weight is gathered
+        block.register_forward_pre_hook(look)
+
+    def probe(step: Any) -> Any:
+        points = {"before": step.before, "after": step.after, "gradient": step.gradient}
+        return {name: sum(local(value).numel() for value in point.values()) for name, point in points.items()}
+
+    optimizer = sgd(model)
+    recorder = Recorder(model, cross_entropy, {"sizes": probe, "landscape": landscape()}, optimizer=optimizer)
+    with recorder.step(half(batches()[0])):
+        cross_entropy(model, half(batches()[0])).backward()
+        optimizer.step()
+        optimizer.zero_grad()
+        doing = "measuring"
+    gc.collect()
+    total = sum(p.numel() for p in model.parameters())
+    mine = sum(local(p).numel() for p in model.parameters())
+    points = {name: int(n[0]) for name, n in recorder.store.read("sizes").items()} if RANK == 0 else {}
+    return {"total": total, "mine": mine, "points": points, "most": most, "left": _whole()}
+
+
+def _whole() -> list[int]:
+    """The sizes of the two whole weights, 54 and 81 as nothing else here has, that are in memory now."""
+    tensors = [t for t in gc.get_objects() if issubclass(type(t), Tensor) and not issubclass(type(t), DTensor)]
+    stored = {t.untyped_storage()._cdata: t.numel() for t in tensors if t.untyped_storage().size()}
+    return [size for size in stored.values() if size in (54, 81)]
+
+
+def an_error_amid_a_pass() -> Any:
+    """From loss_fn, and from the backward pass of a block; the run then goes on as if nothing had been measured."""
+    found = []
+    for place in ("forward", "backward", "nowhere"):
+        model = sharded(network())
+        optimizer = sgd(model)
+        calls = Counter[str]()
+
+        def unwell(_module: Any, _inputs: Any, output: Tensor, place: str = place, calls: Any = calls) -> None:
+            calls["forward"] += 1
+            if place == "forward" and calls["forward"] == 3:
+                raise ArithmeticError("unwell")
+            if place == "backward" and calls["forward"] == 3:
+                output.register_hook(_raise)
+
+        hook = model[4].register_forward_hook(unwell)
+        recorder = Recorder(model, cross_entropy, [landscape()], every(1), optimizer=optimizer)
+        said = None
+        try:
+            with recorder.step(half(batches()[0])):
+                cross_entropy(model, half(batches()[0])).backward()
+                optimizer.step()
+        except ArithmeticError as error:
+            said = str(error)
+        hook.remove()
+        optimizer.zero_grad()
+        cross_entropy(model, half(batches()[1])).backward()
+        found.append({"said": said, "bits": bits(model, optimizer)})
+    return found
+
+
+def _raise(_gradient: Tensor) -> None:
+    raise ArithmeticError("unwell")
+
+
+def doubt() -> Any:
+    """What is said where loss_fn is twice the loss that is trained."""
+    model = sharded(network())
+    optimizer = sgd(model)
+    recorder = Recorder(model, lambda m, b: 2 * cross_entropy(m, b), [landscape()], every(1), optimizer=optimizer)
+    with warnings.catch_warnings(record=True) as said:
+        warnings.simplefilter("always")
+        with recorder.step(half(batches()[0])):
+            cross_entropy(model, half(batches()[0])).backward()
+            optimizer.step()
+    return [str(warning.message) for warning in said]
+
+
+def refusals() -> Any:
+    """What cannot be measured says so."""
+    objective = Objective(sharded(network()), cross_entropy, half(batches()[0]))
+    here = objective.here()
+    model = nn.Linear(4, 4)
+    model.weight = nn.Parameter(distribute_tensor(model.weight.detach(), init_device_mesh("cpu", (2,))))
+    said = []
+    for attempt in (lambda: objective.hvp(here, here), lambda: Objective(model, cross_entropy, None)):
+        try:
+            attempt()
+        except ValueError as error:
+            said.append(str(error))
+    return said
+
+
+def batchnorm() -> Any:
+    """The one process runs the halves one after the other, each with its own statistics, and takes the mean."""
+
+    def in_halves(model: nn.Module, batch: Any) -> Tensor:
+        return (cross_entropy(model, half(batch, 0)) + cross_entropy(model, half(batch, 1))) / 2
+
+    data = [half(batch) for batch in batches()]
+    two = recorded(sharded(network(nn.BatchNorm1d)), data, [landscape(), batchnorm_terms()])
+    alone = recorded(network(nn.BatchNorm1d), [half(batches()[0])], [batchnorm_terms()])
+    return {
+        "two": rows(two),
+        "one": rows(recorded(network(nn.BatchNorm1d), batches(), [landscape()], in_halves)),
+        "terms": rows(alone),
+    }
+
+
+if __name__ == "__main__":
+    run(
+        [
+            walk_on_both_halves,
+            random_directions,
+            no_trace,
+            memory,
+            an_error_amid_a_pass,
+            doubt,
+            refusals,
+            batchnorm,
+        ],
+        sharded,
+    )

@@ -1,0 +1,172 @@
+"""Which steps are heard: those of the optimizers that were given, of others, and of none."""
+
+import contextlib
+import copy
+import gc
+import weakref
+from typing import Any
+
+import pytest
+import torch
+from loops import FORMS, begun
+from models import batch, cross_entropy
+from properties import assert_same
+from torch import nn
+from torch.optim.optimizer import _global_optimizer_post_hooks
+
+from clinometer import Recorder, every, landscape
+from clinometer.recorder.optimizer_steps import OptimizerSteps
+
+
+def pair() -> tuple[nn.Sequential, torch.optim.Optimizer]:
+    torch.manual_seed(0)
+    model = nn.Sequential(nn.Linear(6, 8), nn.Tanh(), nn.Linear(8, 4))
+    return model, torch.optim.SGD(model.parameters(), lr=0.1)
+
+
+def train(recorder: Recorder, optimizer: Any, form: str, steps: int, accumulate: int = 1) -> None:
+    for index in range(steps * accumulate):
+        with begun(recorder, batch(index), form):
+            cross_entropy(recorder.model, batch(index)).backward()
+            if index % accumulate == accumulate - 1:
+                optimizer.step()
+                optimizer.zero_grad()
+
+
+def copied(model: nn.Module, optimizer: torch.optim.Optimizer) -> torch.optim.Optimizer:
+    return copy.deepcopy(optimizer, {id(p): p for p in model.parameters()})
+
+
+def made_again(model: nn.Module, _optimizer: torch.optim.Optimizer) -> torch.optim.Optimizer:
+    return torch.optim.AdamW(model.parameters(), lr=0.01)
+
+
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("accumulate", [1, 3])
+@pytest.mark.parametrize("other", [copied, made_again])
+def test_the_steps_of_another_optimizer_count_and_are_told(other: Any, form: str, accumulate: int) -> None:
+    """deepcopy drops an optimizer's hooks, and a second phase makes a new one: steps must not turn into batches."""
+    model, optimizer = pair()
+    recorder = Recorder(model, cross_entropy, [landscape()], every(2), optimizer=optimizer)
+    train(recorder, optimizer, form, 2, accumulate)
+    optimizer = other(model, optimizer)
+    with pytest.warns(UserWarning, match=f"moved by a {type(optimizer).__name__} that the recorder was not given"):
+        train(recorder, optimizer, form, 5, accumulate)
+    assert recorder.read("landscape")["step"].tolist() == [0, 2, 4, 6]
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_optimizers_of_other_parameters_are_not_ours(form: str) -> None:
+    """Another network's optimizer steps between ours: nothing is told, and no step is counted for it."""
+    model, optimizer = pair()
+    _, theirs = pair()
+    recorder = Recorder(model, cross_entropy, [landscape()], every(1), optimizer=optimizer)
+    for _ in range(3):
+        theirs.step()
+        train(recorder, optimizer, form, 1)
+        theirs.step()
+    assert recorder.read("landscape")["step"].tolist() == [0, 1, 2]
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_a_step_by_hand_is_told_and_counted(form: str) -> None:
+    """No optimizer tells of it; without an end to the step its batches would be held for ever."""
+
+    class ByHand:
+        def step(self) -> None:
+            for p in model.parameters():
+                p.data -= 0.1 * p.grad
+
+        def zero_grad(self) -> None:
+            model.zero_grad()
+
+    model, optimizer = pair()
+    recorder = Recorder(model, cross_entropy, [landscape()], every(1), optimizer=optimizer)
+    with pytest.warns(UserWarning, match=r"took no step, but training went on.*Pass the optimizer that trains") as told:
+        train(recorder, ByHand(), form, 4)
+    assert len(told) == 1, "once"
+    assert recorder.read("landscape")["step"].tolist() == [0, 1, 2, 3]
+
+
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("when", [1, 10_000])
+def test_an_optimizer_that_never_steps_is_told_at_last(when: int, form: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The other half of the model is trained: gradients of ours pile up as if they accumulated, for ever."""
+    monkeypatch.setattr("clinometer.recorder.optimizer_steps._MANY", 20)
+    model, _ = pair()
+    ours, theirs = (torch.optim.SGD(part.parameters(), lr=0.1) for part in (model[0], model[2]))
+    recorder = Recorder(model, cross_entropy, [landscape()], every(when), optimizer=ours)
+    train(recorder, theirs, form, 20)
+    with pytest.warns(UserWarning, match="took no step, but training went on"):
+        train(recorder, theirs, form, 1)
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_a_block_that_fails_is_no_step(form: str) -> None:
+    """Out of memory, say, and the loop goes on with the next batch: the index is that of steps that were taken."""
+    model, optimizer = pair()
+    recorder = Recorder(model, cross_entropy, [landscape()], every(1), optimizer=optimizer)
+    with pytest.raises(MemoryError), recorder.step(batch(7)):
+        raise MemoryError
+    train(recorder, optimizer, form, 2)
+    assert recorder.read("landscape")["step"].tolist() == [0, 1]
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_without_an_optimizer_each_batch_is_a_step(form: str) -> None:
+    """Nobody tells: a line's step is over when the next begins, and the last one when its rows are asked for."""
+    model, optimizer = pair()
+    recorder = Recorder(model, cross_entropy, [landscape([0.1], relative=False)], every(2))
+    train(recorder, optimizer, form, 5)
+    assert recorder.read("landscape")["step"].tolist() == [0, 2, 4]
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_two_recorders_hear_the_same_steps(form: str) -> None:
+    """One measures seldom and much, another often and little; the truth is each by itself."""
+
+    def rows(*when: int) -> list[Any]:
+        model, optimizer = pair()
+        recorders = [Recorder(model, cross_entropy, [landscape()], every(n), optimizer=optimizer) for n in when]
+        for index in range(6):
+            with contextlib.ExitStack() as steps:
+                [steps.enter_context(begun(recorder, batch(index), form)) for recorder in recorders]
+                cross_entropy(model, batch(index)).backward()
+                optimizer.step()
+                optimizer.zero_grad()
+        return [dict(recorder.read("landscape")) for recorder in recorders]
+
+    assert_same(rows(1, 3), rows(1) + rows(3))
+
+
+def test_two_optimizers_are_waited_for() -> None:
+    """A line's step ends with the second; were it measured at the first, half of the update would be missing."""
+    told: list[int] = []
+
+    class Told:
+        def then(self) -> None:
+            told.append(1)
+
+    model, _ = pair()
+    both = [torch.optim.SGD(part.parameters(), lr=0.1) for part in (model[0], model[2])]
+    listener = Told()
+    footsteps = OptimizerSteps(both, listener.then)
+    footsteps.begin(telling=True)
+    both[0].step()
+    assert footsteps.taken
+    both[0].step()
+    assert not told
+    both[1].step()
+    assert told == [1]
+
+
+def test_one_hook_hears_for_all_recorders_and_keeps_none_alive() -> None:
+    """Counted in torch's own table. They are collected while an optimizer steps, when torch refuses to lose a hook."""
+    model, optimizer = pair()
+    recorders = [Recorder(model, cross_entropy, [landscape()], every(1), optimizer=optimizer) for _ in range(3)]
+    known = [weakref.ref(recorder) for recorder in recorders]
+    train(recorders[0], optimizer, "line", 2)
+    assert len(_global_optimizer_post_hooks) == 1
+    optimizer.register_step_post_hook(lambda *_: (recorders.clear(), gc.collect())[0])
+    optimizer.step()
+    assert [reference() for reference in known] == [None] * 3

@@ -1,0 +1,79 @@
+"""The page of one run, and the ranking of its blocks."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from clinometer import Store
+from clinometer.cli import main
+from clinometer.plots.matplotlib import draw
+from clinometer.report.blocks import ranked
+from clinometer.report.run_page import report_run
+from clinometer.studies.figure import Figure, Panel, Series
+
+STEPS = np.arange(0, 50, 10)
+NAMES = np.array([["calm", "late", "<b>early"]] * 5)
+
+
+def test_the_block_that_breaks_first_comes_first() -> None:
+    """A run whose answer we chose: one block crosses 1 at step 20, one higher but later, one never."""
+    beta = np.array([[0.1, 0.1, 0.5], [0.1, 0.2, 0.9], [0.3, 0.4, 1.1], [0.2, 5.0, 1.2], [0.1, 9.0, 0.8]])
+    ranks = ranked({"landscape_blocks": {"step": STEPS, "block": NAMES, "beta_lr_half": beta}})["landscape_blocks"]
+    assert [(r.block, r.beyond, r.highest, r.step) for r in ranks] == [
+        ("<b>early", 20, 1.2, 30),
+        ("late", 30, 9.0, 40),
+        ("calm", None, 0.3, 20),
+    ]
+
+
+def test_headroom_is_ranked_by_what_it_leaves() -> None:
+    """Headroom ½ is a share of 2, infinite headroom one of 0, and a step of no length (NaN) is no danger."""
+    room = np.array(
+        [[np.inf, 4.0, 2.0], [np.inf, 2.0, 1.5], [np.nan, 1.0, 0.5], [np.nan, 2.0, 4.0], [8.0, 2.0, np.nan]]
+    )
+    ranks = ranked({"headroom_blocks": {"step": STEPS, "block": NAMES, "loss": room}})["headroom_blocks"]
+    assert [(r.block, r.beyond, r.highest) for r in ranks] == [
+        ("<b>early", 20, 2.0),
+        ("late", None, 1.0),
+        ("calm", None, 0.125),
+    ]
+
+
+def test_a_recorders_folder_gives_a_page(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Through the command: both figures, the ranking, and names that look like markup kept as text."""
+    store = Store(tmp_path / "rows.sqlite")
+    for step in STEPS:
+        store.append(
+            int(step),
+            {
+                "landscape_blocks": {"block": NAMES[0], "beta_lr_half": [0.1, 0.2, 0.02 * step]},
+                "headroom": {"loss": 3.0, "angle": 1.5, "evaluations": 7},
+            },
+        )
+    store.close()
+    with pytest.raises(SystemExit) as ended:
+        main(["report", str(tmp_path)])
+    assert ended.value.code == 0
+    page = (tmp_path / "report.html").read_text()
+    assert "&lt;b&gt;early" in page
+    assert "<b>early" not in page
+    assert page.count("data:image/png;base64") == 2
+    assert "early" in capsys.readouterr().out
+    assert [rank.block for rank in report_run(tmp_path)["landscape_blocks"]] == ["<b>early", "late", "calm"]
+
+
+def test_a_negative_loss_is_drawn_whole() -> None:
+    """Log-likelihoods and policies have negative losses, which a logarithmic axis would leave out: the limits tell."""
+    loss = Series("loss", "batch", STEPS, np.array([100.0, -5.0, -50.0, -80.0, -90.0]))
+    axes = draw(Figure("f", "", (Panel("p", "step", "loss", (loss,), yscale="log"),))).axes[0]
+    assert axes.get_ylim()[0] < -90
+
+
+def test_long_names_fit_into_the_legend() -> None:
+    """The names are what a figure of blocks is for: the legend must lie within the canvas, as it is drawn."""
+    lines = tuple(Series(f"blocks.{i}.attention.heads.0.value", "batch", STEPS, STEPS + 1.0) for i in range(6))
+    canvas = draw(Figure("f", "", (Panel("p", "step", "β", lines, yscale="log"),)))
+    canvas.draw_without_rendering()
+    box = canvas.legends[0].get_window_extent()
+    assert 0 <= box.x0 < box.x1 <= canvas.bbox.x1

@@ -1,0 +1,97 @@
+import json
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+from stored import STUDY, study
+
+from clinometer.report.study_page import report
+from clinometer.runner.scheduler import Failure
+from clinometer.studies.study import plan
+from clinometer.training.run import finish, run_folder
+
+
+class Links(HTMLParser):
+    """Everything that a page would fetch, and the tags that are left open."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.sources: list[str] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        assert tag != "script"
+        self.sources += [value or "" for name, value in attrs if name in ("src", "href")]
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("study")
+    planned = plan(STUDY, "smoke", ["figure_04", "figure_01"])
+    runs = study(folder, [arm for name in planned.exhibits for arm in STUDY.exhibits[name].arms(planned.bases)])
+    for config in runs.configs:
+        (run_folder(folder, config) / "environment.json").write_text(json.dumps({"torch": "9.9 <b>"}))
+        finish(run_folder(folder, config))
+    failure = Failure(runs.configs[0], "ValueError: <script>alert(1)</script>", Path("log"))
+    report(planned, folder, "clinometer reproduce <x>", [failure])
+    return folder
+
+
+def test_the_page_is_one_file(folder: Path) -> None:
+    """Nothing is fetched: every source is inside."""
+    links = Links()
+    links.feed((folder / "report.html").read_text())
+    assert len(links.sources) == 2
+    assert all(source.startswith("data:image/png;base64,") for source in links.sources)
+
+
+def test_the_page_tells_what_a_reader_must_know(folder: Path) -> None:
+    """Claims and rules, how far each arm had trained, settings, versions, the command, and what failed."""
+    page = (folder / "report.html").read_text()
+    for expected in (
+        "C3",
+        "undecided",
+        "norm none, lr 0.5",
+        "left chance at step",
+        "measure_every",
+        "torch",
+        "clinometer reproduce &lt;x&gt;",
+        "&lt;script&gt;alert(1)",
+        "95% interval",
+        "sign-flip p = 1 (floor 0.25)",
+    ):
+        assert expected in page
+    assert "<script" not in page
+    assert "9.9 <b>" not in page
+
+
+def test_claims_json_is_a_list_of_the_promised_objects(folder: Path) -> None:
+    """Strict JSON: infinities and NaN would not be."""
+
+    def refuse(name: str) -> None:
+        raise AssertionError(f"{name} is not JSON")
+
+    rows = json.loads((folder / "claims.json").read_text(), parse_constant=refuse)
+    assert [row["id"] for row in rows] == ["C1", "C2", "C3"]
+    for row in rows:
+        assert {"id", "statement", "source", "rule", "verdict", "value", "low", "high", "n"} <= set(row)
+        assert row["verdict"] in {"holds", "fails", "undecided"}
+
+
+def test_a_figure_without_its_runs_is_named_not_drawn(tmp_path: Path) -> None:
+    """Half a study is reported as half a study."""
+    planned = plan(STUDY, "smoke", ["figure_04", "figure_02"])
+    study(tmp_path, STUDY.exhibits["figure_04"].arms(planned.bases))
+    report(planned, tmp_path, "x")
+    assert (tmp_path / "figures" / "figure_04.svg").is_file()
+    assert not (tmp_path / "figures" / "figure_02.svg").exists()
+    page = (tmp_path / "report.html").read_text()
+    assert "figure_02 is not drawn" in page
+    assert "Partial: 6 of 9 runs are finished" in page
+
+
+def test_a_study_without_runs_says_so(tmp_path: Path) -> None:
+    """Every claim is undecided, figure 7 is drawn, and the page does not pretend."""
+    found = report(plan(STUDY, "paper", ["figure_07", "C1"]), tmp_path, "x")
+    assert {row["verdict"] for row in found.claims} == {"undecided"}
+    assert "Not yet run." in (tmp_path / "report.html").read_text()
+    assert (tmp_path / "figures" / "figure_07.png").is_file()

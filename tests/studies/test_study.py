@@ -1,0 +1,62 @@
+"""Plans: what a study would run, before any of it runs."""
+
+from collections import Counter
+
+import pytest
+
+from clinometer.papers import PAPERS
+from clinometer.studies.study import plan
+
+STUDY = PAPERS["santurkar2018"]()
+
+
+def test_each_base_has_its_own_number_of_seeds() -> None:
+    """By hand: at laptop scale 3 per convolutional arm, 5 per deep linear one."""
+    configs = plan(STUDY, "laptop", ["figure_05"]).configs
+    seeds = Counter((config.data, config.norm) for config in configs)
+    assert set(seeds.values()) == {3, 5}
+    assert all(count == (5 if data == "gaussian" else 3) for (data, _), count in seeds.items())
+    assert len({config.seed for config in configs}) == 5
+
+
+def test_a_number_of_seeds_is_for_all() -> None:
+    """As the option says: seeds per arm."""
+    configs = plan(STUDY, "laptop", ["figure_05"], seeds=2).configs
+    assert set(Counter((config.data, config.norm) for config in configs).values()) == {2}
+
+
+def test_nothing_is_planned_twice() -> None:
+    """All figures together need fewer runs than one by one, since they share them."""
+    whole = plan(STUDY, "smoke").configs
+    apart = [config for name in STUDY.exhibits for config in plan(STUDY, "smoke", [name]).configs]
+    assert len(set(whole)) == len(whole) < len(apart)
+    assert set(whole) == set(apart)
+
+
+def test_early_runs_are_whole_seeds() -> None:
+    """Every arm has its first seed before any has its second."""
+    seeds = [config.seed for config in plan(STUDY, "smoke").configs]
+    assert seeds == sorted(seeds)
+
+
+def test_a_claim_brings_its_figures_and_no_others() -> None:
+    """C7 is asked of both kinds of network, in figures 4 and 10."""
+    planned = plan(STUDY, "smoke", ["C7"])
+    assert planned.exhibits == ("figure_04", "figure_10")
+    assert {"C7", "C8", "C9"} == {claim.id for claim in planned.claims}
+    assert planned.used == ["vgg", "dln"]
+
+
+def test_a_diagram_needs_no_run() -> None:
+    """Figure 7 alone: nothing to train, nothing to read."""
+    planned = plan(STUDY, "smoke", ["figure_07"])
+    assert planned.configs == []
+    assert planned.used == []
+
+
+@pytest.mark.parametrize("scale", STUDY.scales)
+def test_all_thirteen_figures_are_there_at_every_scale(scale: str) -> None:
+    """The paper has 13, and 12 claims are made of it."""
+    planned = plan(STUDY, scale)
+    assert [f"figure_{n:02}" for n in range(1, 14)] == [name for name in planned.exhibits if name.startswith("figure")]
+    assert {f"C{n}" for n in range(1, 13)} <= {claim.id for claim in planned.claims}
