@@ -11,10 +11,11 @@ from clinometer.nn.norms import NORMS
 from clinometer.objective.objective import Batch, LossFn, Objective
 from clinometer.objective.params import Point
 from clinometer.objective.rng import RngState
+from clinometer.probes.base import Probe, Step
 from clinometer.probes.lines import headroom, landscape, noise_floor
 from clinometer.probes.probes import activations, batchnorm_terms, internal_shift
 from clinometer.recorder.budget import within_budget
-from clinometer.recorder.recorder import Probe, Recorder, Step
+from clinometer.recorder.recorder import Recorder
 from clinometer.recorder.schedules import at, every, log_spaced
 from clinometer.results.load import load
 from clinometer.store import Store

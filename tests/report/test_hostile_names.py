@@ -16,11 +16,12 @@ from clinometer import Store
 from clinometer.cli.common import bad_input
 from clinometer.plots.matplotlib import draw, save
 from clinometer.report.blocks import ranks_table
+from clinometer.report.console import PlainConsole
 from clinometer.report.page import Arm, Page, write
 from clinometer.report.run_page import report_run
-from clinometer.report.sanitize import PlainConsole, plain
 from clinometer.report.terminal import claims_table, progress, theorems_table
 from clinometer.report.watch import watch
+from clinometer.results.sanitize import plain
 from clinometer.runner.scheduler import Progress
 from clinometer.studies.figure import Box, Diagram, Figure, Panel, Series
 from clinometer.training.config import Config

@@ -13,7 +13,7 @@ from stored import keep
 
 from clinometer.report.comparison_table import shown
 from clinometer.results.compare import compare
-from clinometer.studies.statistics import interval
+from clinometer.results.statistics import interval
 
 
 def rows(beta: float, loss: float = 1.0, steps: int = 4) -> dict[int, dict[str, dict[str, Any]]]:

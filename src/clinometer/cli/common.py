@@ -9,7 +9,7 @@ from typing import Any, NoReturn
 
 from rich.text import Text
 
-from clinometer.report.sanitize import PlainConsole
+from clinometer.report.console import PlainConsole
 from clinometer.report.study_page import Results
 from clinometer.report.terminal import claims_table, theorems_table
 

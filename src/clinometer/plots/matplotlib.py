@@ -10,7 +10,7 @@ import matplotlib as mpl
 import numpy as np
 from PIL import Image
 
-from clinometer.report.sanitize import plain
+from clinometer.results.sanitize import plain
 from clinometer.studies.figure import Diagram, Figure, Panel, Ridges, Series
 from clinometer.training.files import write_bytes
 

@@ -13,8 +13,8 @@ from clinometer.measures.layers import Blocks, blocks_of, within
 from clinometer.measures.line import Line, check_sizes, effective_smoothness, gradient_predictiveness, loss_range, walk
 from clinometer.objective.dtensor import local, shard_index, with_local
 from clinometer.objective.params import Point, norm, scale, sub
+from clinometer.probes.base import Probe, Step
 from clinometer.probes.probes import made
-from clinometer.recorder.pending_step import Probe, Step
 from clinometer.store import Row
 
 Direction = Literal["gradient", "update", "random"]

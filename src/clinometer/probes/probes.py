@@ -16,7 +16,7 @@ from clinometer.measures.batchnorm import batchnorms_of, gradient_terms
 from clinometer.measures.covariate_shift import Layers, check_layers, covariate_shift, layers_of
 from clinometer.objective.dtensor import whole
 from clinometer.objective.hooks import submodule
-from clinometer.recorder.pending_step import Probe, Step
+from clinometer.probes.base import Probe, Step
 from clinometer.store import Row
 
 Check = Callable[[nn.Module, Optimizer | None], None]

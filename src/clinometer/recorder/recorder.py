@@ -15,9 +15,10 @@ from torch.optim import Optimizer
 from clinometer.objective.objective import Batch, LossFn
 from clinometer.objective.precision import Precision, check_precision
 from clinometer.objective.rng import RngState
+from clinometer.probes.base import Probe, Step, cost_of
 from clinometer.recorder.budget import Budget, timed
 from clinometer.recorder.optimizer_steps import OptimizerSteps
-from clinometer.recorder.pending_step import PendingStep, Probe, Step, cost_of, warn
+from clinometer.recorder.pending_step import PendingStep, warn
 from clinometer.recorder.schedules import Schedule
 from clinometer.recorder.sinks import Sinks, store_for
 from clinometer.recorder.summary import summary

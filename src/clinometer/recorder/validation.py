@@ -12,7 +12,8 @@ from clinometer.objective.distributed import ProcessGroup, ranks_of, wrappers_ar
 from clinometer.objective.fsdp import Fsdp
 from clinometer.objective.module_state import modules_of
 from clinometer.objective.objective import LossFn
-from clinometer.recorder.pending_step import Probe, held_by
+from clinometer.probes.base import Probe
+from clinometer.recorder.pending_step import held_by
 from clinometer.recorder.schedules import Schedule, every
 from clinometer.store import Row
 

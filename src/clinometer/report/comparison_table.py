@@ -10,7 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from clinometer.results.compare import Comparison, Difference
-from clinometer.studies.statistics import Interval
+from clinometer.results.statistics import Interval
 
 
 def shown(found: Comparison, one: Path, other: Path) -> Iterator[RenderableType]:

@@ -4,8 +4,8 @@ from collections.abc import Sequence
 
 from clinometer.report.terminal import interval_text
 from clinometer.results.runs import Runs
+from clinometer.results.statistics import interval
 from clinometer.studies.declared.quantities import Quantity, drawn
-from clinometer.studies.statistics import interval
 from clinometer.studies.study import Plan
 from clinometer.training.config import RunConfig
 

@@ -13,8 +13,8 @@ import numpy as np
 
 from clinometer.results.factors import Finished, fields, finished, is_study, reading
 from clinometer.results.quantity import Quantity
+from clinometer.results.statistics import Interval, interval
 from clinometer.store import Store, Table
-from clinometer.studies.statistics import Interval, interval
 from clinometer.training.files import read_json
 
 DEFAULT = ("train.loss:last", "test.accuracy:last", "landscape.beta", "headroom.loss")

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from clinometer.results.runs import MissingRunsError, Runs
-from clinometer.studies.statistics import Interval, interval, sign_flip_p
+from clinometer.results.statistics import Interval, interval, sign_flip_p
 from clinometer.training.config import Bases
 from clinometer.training.files import finite
 

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from clinometer.objective.rng import RngState
 from clinometer.probes import lines, probes
-from clinometer.recorder.recorder import Probe
+from clinometer.probes.base import Probe
 from clinometer.store import Row
 from clinometer.training.data.datasets import DATASETS
 from clinometer.training.errors import SpecError, known

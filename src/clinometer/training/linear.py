@@ -23,7 +23,8 @@ from clinometer.nn.deep_linear import READINGS, DeepLinear, squared_error
 from clinometer.nn.vgg import glorot_
 from clinometer.objective.objective import LossFn, Objective
 from clinometer.objective.params import Point
-from clinometer.recorder.recorder import Probe, Recorder, Step
+from clinometer.probes.base import Probe, Step
+from clinometer.recorder.recorder import Recorder
 from clinometer.recorder.schedules import at
 from clinometer.store import Row
 from clinometer.training.checkpoint import Checkpoint, Keeper

@@ -13,9 +13,10 @@ from torch.nn import functional as F
 
 from clinometer.measures.batchnorm import batchnorms_of
 from clinometer.nn.vgg import PLANS, VGG, glorot_
+from clinometer.probes.base import Probe
 from clinometer.probes.lines import landscape
 from clinometer.probes.probes import activations, batchnorm_terms, internal_shift
-from clinometer.recorder.recorder import Probe, Recorder
+from clinometer.recorder.recorder import Recorder
 from clinometer.recorder.schedules import at
 from clinometer.store import Row
 from clinometer.training.checkpoint import Checkpoint, Keeper

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from clinometer.recorder.recorder import Probe
+from clinometer.probes.base import Probe
 from clinometer.store import Row
 
 Batch = tuple[Tensor, Tensor]

@@ -15,9 +15,10 @@ from torch.nn.parallel import DistributedDataParallel
 
 from clinometer.extras import need
 from clinometer.objective.precision import Precision, check_precision
+from clinometer.probes.base import Probe
 from clinometer.recorder.around import Around
 from clinometer.recorder.aside import aside
-from clinometer.recorder.recorder import Probe, Recorder, Sink
+from clinometer.recorder.recorder import Recorder, Sink
 from clinometer.recorder.schedules import Schedule
 from clinometer.recorder.validation import named, schedules_of
 from clinometer.store import Table

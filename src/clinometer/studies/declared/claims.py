@@ -9,9 +9,9 @@ from typing import Any, cast
 import numpy as np
 
 from clinometer.results.runs import Floats, Runs
+from clinometer.results.statistics import Interval
 from clinometer.studies.claims import Claim, Finding, Part, above, below, undecided
 from clinometer.studies.declared.quantities import Quantity, quantity_of
-from clinometer.studies.statistics import Interval
 from clinometer.training.config import said
 from clinometer.training.errors import SpecError, known
 from clinometer.training.recipe import Recipe

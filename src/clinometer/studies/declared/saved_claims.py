@@ -6,8 +6,8 @@ from dataclasses import replace
 from typing import Any, cast, get_args
 
 from clinometer.results.runs import MissingRunsError, Runs
+from clinometer.results.statistics import Interval
 from clinometer.studies.claims import Claim, Finding, Part, Verdict, undecided
-from clinometer.studies.statistics import Interval
 from clinometer.training.config import said
 from clinometer.training.errors import SpecError
 from clinometer.training.recipe import Recipe

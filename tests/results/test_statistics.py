@@ -4,8 +4,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
+from clinometer.results.statistics import interval, sign_flip_p
 from clinometer.studies.claims import above, below
-from clinometer.studies.statistics import interval, sign_flip_p
 
 SAMPLES = st.lists(st.floats(-100, 100), min_size=2, max_size=8)
 

@@ -1,26 +1,12 @@
-"""Text from files, as text: what it says is shown, and what it would do to a terminal or a page is not done."""
+"""A console that prints text from files as text."""
 
-import unicodedata
 from collections.abc import Iterable
 from typing import Any
 
 from rich.console import Console, ConsoleOptions, RenderableType
 from rich.segment import Segment
 
-_KEPT = "\n\t"
-_UNSEEN = {"Cc", "Cf", "Cs", "Zl", "Zp"}  # controls, marks that turn the direction of writing, halves of pairs
-
-
-def plain(text: str) -> str:
-    r"""Text without characters that steer: each is shown as �, so that nothing is hidden or moved.
-
-    Example:
-        >>> plain("conv\x1b[2J1 β")
-        'conv�[2J1 β'
-    """
-    if text.isascii() and text.isprintable():
-        return text
-    return "".join("�" if c not in _KEPT and unicodedata.category(c) in _UNSEEN else c for c in text)
+from clinometer.results.sanitize import plain
 
 
 class PlainConsole(Console):

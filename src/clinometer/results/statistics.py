@@ -26,7 +26,7 @@ def interval(samples: ArrayLike, level: float = 0.95) -> Interval:
     Args:
         samples: One per seed, shape (n,); for a comparison, the paired differences.
         level: Its nominal coverage.
-    Source: Student (1908); coverage at small n measured in `tests/studies/test_statistics.py`.
+    Source: Student (1908); coverage at small n measured in `tests/results/test_statistics.py`.
 
     Example:
         >>> found = interval([1.0, 2.0, 3.0])
