@@ -21,7 +21,7 @@ from clinometer.runner.local import Cores, Pool, cores
 from clinometer.runner.scheduler import Progress, run_all
 from clinometer.training.config import Config, grid
 from clinometer.training.environment import environment
-from clinometer.training.run import run_folder
+from clinometer.training.run_folder import run_folder
 
 TINY = Config(width=1 / 8, steps=60)  # about a second
 LOOP = (

@@ -23,7 +23,7 @@ from clinometer import Store
 from clinometer.runner.ledger import look
 from clinometer.runner.scheduler import run_all
 from clinometer.training.config import Config, grid
-from clinometer.training.run import is_done, run_folder, verify
+from clinometer.training.run_folder import is_done, run_folder, verify
 
 _SMALL = Config(width=1 / 16, steps=60, measure_every=12, test_every=30)
 CONFIGS = [

@@ -19,7 +19,7 @@ from torch import nn
 
 from clinometer import Recorder, Store, landscape
 from clinometer.runner import ledger
-from clinometer.training import checkpoint, run
+from clinometer.training import checkpoint, run_folder
 from clinometer.training.data import datasets as data
 from clinometer.training.data import parquet
 from clinometer.training.files import read_json, read_sealed, write_json, write_sealed
@@ -63,9 +63,9 @@ def make_json(path: Path) -> None:
 
 
 def make_done(path: Path) -> None:
-    for name in run.FILES:
+    for name in run_folder.FILES:
         (path.parent / name).write_text(f"the {name} of a run")
-    run.finish(path.parent)
+    run_folder.finish(path.parent)
 
 
 IMAGES = np.random.default_rng(0).integers(0, 256, (3, 3, 32, 32), dtype=np.uint8)
@@ -139,7 +139,7 @@ LOADERS = {
         "checkpoint/made", make_checkpoint, load_forged, lambda found, _: isinstance(found, checkpoint.Checkpoint)
     ),
     # It names the digests of three files that are whole: changed, it may say so, or be refused.
-    "done": Loader("done.json", make_done, lambda path: run.verify(path.parent), equal),
+    "done": Loader("done.json", make_done, lambda path: run_folder.verify(path.parent), equal),
     # Its reader is called by one that takes any exception for damage, and makes the cache anew.
     "cache": Loader(
         *("cifar10.npz", make_cache, load_arrays(data._cached), equal),

@@ -17,7 +17,7 @@ from clinometer.training.config import Bases, Config, grid
 from clinometer.training.environment import environment
 from clinometer.training.files import write_json
 from clinometer.training.loop import steps_of
-from clinometer.training.run import finish, run_folder
+from clinometer.training.run_folder import finish, run_folder
 
 STUDY = PAPERS["santurkar2018"]()
 _SMOKE = STUDY.scales["smoke"].bases

@@ -12,7 +12,7 @@ import pytest
 import torch
 
 from clinometer.training.files import write_json, write_sealed
-from clinometer.training.run import finish
+from clinometer.training.run_folder import finish
 
 
 def clinometer(*words: str, cwd: Path, **env: str) -> subprocess.CompletedProcess[str]:

@@ -8,7 +8,7 @@ from stored import STUDY, study
 from clinometer.report.study_page import report
 from clinometer.runner.scheduler import Failure
 from clinometer.studies.study import plan
-from clinometer.training.run import finish, run_folder
+from clinometer.training.run_folder import finish, run_folder
 
 
 class Links(HTMLParser):

@@ -16,7 +16,7 @@ from stored import BASES, Runs, keep, study
 
 from clinometer import Store, load
 from clinometer.training.config import grid
-from clinometer.training.run import finish
+from clinometer.training.run_folder import finish
 
 
 @pytest.fixture(scope="module")

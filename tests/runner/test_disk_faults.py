@@ -14,7 +14,7 @@ import pytest
 from disks import Disk, disk
 from faults import read, same
 
-from clinometer.training.run import is_done, verify
+from clinometer.training.run_folder import is_done, verify
 
 # The paper with networks and runs that take no time, and any number of commands, each with its status on a line.
 COMMANDS = """

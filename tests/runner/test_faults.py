@@ -28,7 +28,8 @@ from clinometer.store import DamagedError
 from clinometer.studies.study import open_study_folder, plan, study_facts
 from clinometer.training.checkpoint import Checkpoint, Keeper
 from clinometer.training.config import Config
-from clinometer.training.run import run_folder, run_group, verify
+from clinometer.training.run import run_group
+from clinometer.training.run_folder import run_folder, verify
 
 TINY = Config(width=1 / 16, steps=12, measure_every=4, test_every=6, batch_size=512)
 JUMPING = """

@@ -34,7 +34,8 @@ from clinometer.training import loop as train
 from clinometer.training.checkpoint import Keeper
 from clinometer.training.config import Config, grid
 from clinometer.training.fingerprint import fingerprint
-from clinometer.training.run import run, run_folder, run_group, verify
+from clinometer.training.run import run, run_group
+from clinometer.training.run_folder import run_folder, verify
 
 # Ray's own start of a head leaves its logs to the garbage collector.
 pytestmark = pytest.mark.filterwarnings(

@@ -23,7 +23,8 @@ from clinometer.training.config import Config, grid
 from clinometer.training.data.datasets import digits
 from clinometer.training.loop import batches, build
 from clinometer.training.loop import test as evaluate
-from clinometer.training.run import is_done, run, run_folder
+from clinometer.training.run import run
+from clinometer.training.run_folder import is_done, run_folder
 
 TINY = Config(width=1 / 16, steps=12, measure_every=4, test_every=6, batch_size=32)
 

@@ -17,7 +17,7 @@ from clinometer.cli.app import main
 from clinometer.studies.declared.reader import read
 from clinometer.training.files import read_sealed, write_sealed
 from clinometer.training.imports import FOLDER
-from clinometer.training.run import finish
+from clinometer.training.run_folder import finish
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "own_study" / "study.yaml"
 

@@ -14,7 +14,8 @@ from clinometer.training import linear
 from clinometer.training.config import Config, grid
 from clinometer.training.gaussian import gaussian
 from clinometer.training.linear import build, train_together
-from clinometer.training.run import groups, is_done, run, run_folder, run_group
+from clinometer.training.run import groups, run, run_group
+from clinometer.training.run_folder import is_done, run_folder
 
 DLN = Config(data="gaussian", model="dln", lr=1e-6, batch_size=60, steps=5, measure_every=3)
 

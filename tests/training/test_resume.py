@@ -18,7 +18,8 @@ from clinometer.training import linear
 from clinometer.training import loop as train
 from clinometer.training.checkpoint import Checkpoint, Keeper, load_state, state_of
 from clinometer.training.config import Config, grid
-from clinometer.training.run import is_done, run, run_folder, run_group, verify
+from clinometer.training.run import run, run_group
+from clinometer.training.run_folder import is_done, run_folder, verify
 
 TINY = Config(width=1 / 16, steps=12, measure_every=4, test_every=6, batch_size=512)  # epochs of two batches
 DLN = Config(data="gaussian", model="dln", lr=1e-6, batch_size=60, steps=9, measure_every=3)

@@ -21,7 +21,7 @@ from clinometer.studies.theorems import check, rows
 from clinometer.training.config import Config, RunConfig
 from clinometer.training.environment import environment
 from clinometer.training.files import read_json, write_json
-from clinometer.training.run import run_folder
+from clinometer.training.run_folder import run_folder
 
 
 @dataclass(frozen=True)

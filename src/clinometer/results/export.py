@@ -7,13 +7,14 @@ from pathlib import Path
 from typing import Any, Literal
 from urllib.parse import quote
 
-from clinometer.results.factors import config_of, fields, finished, folders, is_study, reading
+from clinometer.results.factors import config_of, fields, finished, is_study, reading
 from clinometer.results.folders import whole_folder
 from clinometer.results.layouts import Layout, Layouts, layouts
 from clinometer.results.run_frame import store_file
 from clinometer.results.tables import Kinds, Known, csv_rows, csv_runs, parquet_rows, parquet_runs
 from clinometer.store import Store
 from clinometer.training.files import read_json
+from clinometer.training.run_folder import run_folders
 
 _PACKAGES = ("clinometer", "torch", "numpy")
 _PLACES = ("python", "device", "processor", "commit")
@@ -87,7 +88,7 @@ def _of_study(path: Path) -> list[_Source]:
         )
         for run in finished(path)
     ]
-    others = [folder for folder in folders(path) if folder not in {source.folder for source in done}]
+    others = [folder for folder in run_folders(path) if folder not in {source.folder for source in done}]
     return done + [_Source(f, f / "rows.sqlite", _config(f), "unfinished", None, {}) for f in others]
 
 

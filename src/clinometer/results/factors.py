@@ -4,7 +4,6 @@ import collections
 import contextlib
 import hashlib
 import json
-import re
 from collections.abc import Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,8 +13,8 @@ import numpy as np
 
 from clinometer.results.layouts import Layouts, Numbers, layouts
 from clinometer.store import DamagedError, Store
+from clinometer.training.run_folder import run_folders
 
-RUN_NAME = re.compile(r"[0-9a-f]{16}")  # of a run's folder: a hash of its config
 _LONGEST = 2**24  # bytes of a JSON file
 _DEEPEST = 20
 _INTEGERS = range(-(2**63), 2**63)
@@ -35,13 +34,7 @@ def is_study(path: Path) -> bool:
     """Whether `path` is a study's folder, and not one run's; many a folder has a `runs/` that holds something else."""
     if (path / "rows.sqlite").is_file() or not (path / "runs").is_dir():
         return False
-    return (path / "study.json").is_file() or bool(folders(path))
-
-
-def folders(study: Path) -> list[Path]:
-    """The folders of a study's runs, finished or not. What is called otherwise, or is a link elsewhere, is no run."""
-    found = (study / "runs").iterdir()
-    return sorted(path for path in found if RUN_NAME.fullmatch(path.name) and path.is_dir() and not path.is_symlink())
+    return (path / "study.json").is_file() or bool(run_folders(path))
 
 
 def finished(study: Path) -> list[Finished]:
@@ -50,7 +43,7 @@ def finished(study: Path) -> list[Finished]:
     Raises:
         ValueError: if one cannot be read; the message names its folder.
     """
-    found = [run for run in map(_finished, folders(study)) if run]
+    found = [run for run in map(_finished, run_folders(study)) if run]
     ranks = [np.unique(array(of), return_inverse=True)[1] for of in fields([run.config for run in found]).values()]
     return [found[number] for number in np.lexsort(ranks[::-1])] if ranks else found
 

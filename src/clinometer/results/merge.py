@@ -10,11 +10,10 @@ from pathlib import Path
 from typing import Any
 
 from clinometer.results.compare import parts_at, rows_of
-from clinometer.results.factors import RUN_NAME
 from clinometer.results.folders import whole_folder
 from clinometer.store import DamagedError
 from clinometer.training.files import read_json, read_sealed, write_sealed
-from clinometer.training.run import FILES, is_done
+from clinometer.training.run_folder import FILES, RUN_NAME, is_done
 
 _FILES = (*FILES, "done.json")  # all that a finished run has
 _SAME = ("study", "scale", "bases")  # what makes two folders one study

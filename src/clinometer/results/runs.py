@@ -12,7 +12,7 @@ import numpy as np
 from clinometer.store import DamagedError, Store, Table
 from clinometer.training.config import RunConfig
 from clinometer.training.loop import steps_of
-from clinometer.training.run import is_done, run_folder, verify
+from clinometer.training.run_folder import is_done, run_folder, verify
 
 Floats = np.ndarray[Any, np.dtype[np.float64]]
 

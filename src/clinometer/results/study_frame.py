@@ -15,6 +15,7 @@ from clinometer.results.columns import Column, Coordinates, columns, coordinates
 from clinometer.results.factors import Finished, finished, reading
 from clinometer.results.layouts import Numbers
 from clinometer.store import Store
+from clinometer.training.run_folder import run_folders
 
 _SPARSE = 4  # combinations of factors per run, above which runs get an axis of their own
 
@@ -166,4 +167,4 @@ def _facts(path: Path, runs: int) -> dict[str, Any]:
         named = {name: said[name] for name in ("study", "scale") if isinstance(said.get(name), str)}
     except (OSError, ValueError, AttributeError, RecursionError):
         named = {}
-    return {**named, "runs": runs, "unfinished": len(factors.folders(path)) - runs}
+    return {**named, "runs": runs, "unfinished": len(run_folders(path)) - runs}

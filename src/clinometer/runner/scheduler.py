@@ -17,7 +17,8 @@ from clinometer.training.config import RunConfig
 from clinometer.training.environment import environment
 from clinometer.training.files import write_whole
 from clinometer.training.fingerprint import fingerprint
-from clinometer.training.run import SECONDS, Group, groups, is_done, run_folder
+from clinometer.training.run import SECONDS, Group, groups
+from clinometer.training.run_folder import is_done, run_folder
 
 _LOOK = 0.5  # seconds between looks at runs that another process makes
 

@@ -10,7 +10,7 @@ from clinometer.runner.locks import RunLocks
 from clinometer.store import DamagedError
 from clinometer.training.config import RunConfig
 from clinometer.training.fingerprint import differences
-from clinometer.training.run import is_done, run_folder, verify
+from clinometer.training.run_folder import is_done, run_folder, verify
 
 Stale = Literal["refuse", "keep", "remake"]
 Facts = Callable[[RunConfig], dict[str, Any]]  # what stands in the environment.json of a run that is made now

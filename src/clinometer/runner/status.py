@@ -8,12 +8,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from clinometer.results.factors import folders
 from clinometer.runner.ledger import Entry, look
 from clinometer.runner.locks import held
 from clinometer.store import DamagedError, Store
 from clinometer.training.files import read_json
-from clinometer.training.run import is_done
+from clinometer.training.run_folder import is_done, run_folders
 
 State = Literal["done", "running", "interrupted", "failed", "waiting"]
 
@@ -60,7 +59,7 @@ def status(study: Path) -> tuple[list[RunStatus], str]:
         entries = {entry.key: entry for entry in look(study)}
     except (DamagedError, OSError) as error:
         entries, wrong = {}, f"{error} The table is left out; the runs' folders tell the rest."
-    there = {folder.name: folder for folder in (folders(study) if (study / "runs").is_dir() else [])}
+    there = {folder.name: folder for folder in (run_folders(study) if (study / "runs").is_dir() else [])}
     keys = sorted(entries.keys() | there.keys())
     return [_run(study, key, entries.get(key)) for key in keys], wrong
 

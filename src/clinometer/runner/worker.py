@@ -20,7 +20,8 @@ from pathlib import Path
 from typing import Any
 
 from clinometer.runner.locks import RunLocks
-from clinometer.training.run import SECONDS, Group, run_folder, run_group
+from clinometer.training.run import SECONDS, Group, run_group
+from clinometer.training.run_folder import run_folder
 
 _TRIES = 5
 

@@ -8,11 +8,11 @@ import functools
 import json
 import math
 import re
+import sys
 import zlib
 from typing import Any
 
 import numpy as np
-import torch
 
 Array = Any  # a tensor, a NumPy array, a number, or a sequence of numbers or strings
 
@@ -28,12 +28,14 @@ def as_array(probe: str, name: str, value: Array) -> np.ndarray[Any, Any]:
         ValueError: if it is not made of numbers or text, or is larger than 512 MiB.
 
     Example:
+        >>> import torch
         >>> as_array("train", "loss", torch.tensor(2.5))
         array(2.5, dtype=float32)
     """
     if name == "step":
         raise ValueError(f"{probe} has a field named 'step', which is the index of its rows; name it otherwise.")
-    if isinstance(value, torch.Tensor):
+    torch = sys.modules.get("torch")  # without it there are no tensors, and reading rows need not wait for it
+    if torch and isinstance(value, torch.Tensor):
         value = value.detach().cpu()
         value = value.float() if value.dtype in (torch.bfloat16, torch.float16) else value
     array = np.asarray(value)

@@ -1,8 +1,4 @@
-"""One run as a folder: made once, whole, going on where it was interrupted. Runs that train together share a process.
-
-A folder is named by the hash of its config and holds `config.json`, `environment.json` and `rows.sqlite`, and while the
-run lasts `checkpoint/`. `done.json` is written last, with the digests of the other files: with it the run is done.
-"""
+"""Trains the runs of one process, each in its folder, from their last checkpoints where they were interrupted."""
 
 import dataclasses
 import json
@@ -18,42 +14,17 @@ from clinometer.store import DamagedError
 from clinometer.training.checkpoint import Keeper
 from clinometer.training.config import Config, RunConfig
 from clinometer.training.environment import environment
-from clinometer.training.files import digest, read_json, read_sealed, settle, write_json, write_sealed
+from clinometer.training.files import read_json, write_json
 from clinometer.training.from_config import cooked
 from clinometer.training.linear import stacks, train_together
 from clinometer.training.loop import train, training_of
 from clinometer.training.parts import Training
 from clinometer.training.recipe import Recipe
+from clinometer.training.run_folder import finish, is_done
 
 Group = tuple[RunConfig, ...]  # runs that one process makes
 
-FILES = ("config.json", "environment.json", "rows.sqlite")  # what a run leaves behind
 SECONDS = 60.0  # from one checkpoint to the next
-
-
-def run_folder(study: Path, config: RunConfig) -> Path:
-    """Where a config's run lies in a study's folder."""
-    return study / "runs" / config.key
-
-
-def is_done(folder: Path) -> bool:
-    """Whether the run in `folder` came to its end, by finishing or by diverging; `verify` tells if it is whole."""
-    return (folder / "done.json").is_file()
-
-
-def verify(folder: Path) -> None:
-    """Compare the files of a run that is done with what they were.
-
-    Raises:
-        DamagedError: if one is damaged or lost; the message says which.
-    """
-    try:
-        kept = read_sealed(folder / "done.json")["files"]
-        damaged = [name for name in FILES if not (folder / name).is_file() or digest(folder / name) != kept[name]]
-    except (OSError, ValueError, LookupError, TypeError, RecursionError):
-        damaged = ["done.json"]
-    if damaged:
-        raise DamagedError(f"the run in {folder} is damaged: {', '.join(damaged)} is not what was written.")
 
 
 def groups(configs: Iterable[RunConfig]) -> list[Group]:
@@ -84,7 +55,7 @@ def run_group(
     """Make the runs of one of `groups`, each in its folder, on one thread; those done already are left out.
 
     Args:
-        folders: Where each config's run lies. Nobody else may write there: see `making/lease.py`.
+        folders: Where each config's run lies. Nobody else may write there: see `runner/locks.py`.
         device: Where to train.
         every: Seconds from one checkpoint to the next.
         facts: What to note of where each is made, by its key; what `environment` says by default.
@@ -145,13 +116,3 @@ def _held(file: Path) -> dict[str, Any]:
         return read_json(file)
     except (OSError, DamagedError):
         return {}
-
-
-def finish(folder: Path) -> None:
-    """Declare the run in `folder` done; what it holds outlasts a power cut, and `verify` tells if it is damaged."""
-    shutil.rmtree(folder / "checkpoint", ignore_errors=True)
-    for stray in folder.glob("*.partial"):  # of a process that was killed in the midst of writing
-        stray.unlink(missing_ok=True)
-    for name in FILES:
-        settle(folder / name)
-    write_sealed(folder / "done.json", {"files": {name: digest(folder / name) for name in FILES}})

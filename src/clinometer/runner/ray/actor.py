@@ -23,7 +23,7 @@ from clinometer.training.data.datasets import cache_folder
 from clinometer.training.environment import environment
 from clinometer.training.files import write_bytes
 from clinometer.training.fingerprint import differences, fingerprint
-from clinometer.training.run import run_folder
+from clinometer.training.run_folder import run_folder
 
 _LOOK = 0.5  # seconds between looks for a new checkpoint
 

@@ -23,7 +23,8 @@ from clinometer.runner.worker import Task
 from clinometer.store import DamagedError
 from clinometer.training.data.datasets import TO_SEND
 from clinometer.training.files import digest
-from clinometer.training.run import Group, is_done, run_folder
+from clinometer.training.run import Group
+from clinometer.training.run_folder import is_done, run_folder
 
 _LOOK = 5.0  # seconds between looks for nodes that have come
 _PATIENCE = 5.0  # seconds for slots to clear up

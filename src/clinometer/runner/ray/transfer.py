@@ -11,7 +11,7 @@ from pathlib import Path
 
 from clinometer.store import DamagedError
 from clinometer.training.files import write_bytes
-from clinometer.training.run import FILES, is_done
+from clinometer.training.run_folder import FILES, is_done
 
 Parcel = Mapping[str, bytes]  # name in the run's folder -> content; in the order in which they are to be written
 

@@ -1,0 +1,67 @@
+"""The folder of one run: where it lies, which files it holds, and whether they are complete and intact.
+
+A run's folder is named by the hash of its config. It holds `config.json`, `environment.json` and `rows.sqlite`, and
+`checkpoint/` while the run lasts. `done.json` is written last, with the digests of the other files: a folder that has
+it is a finished run. This module imports neither torch nor anything that trains.
+"""
+
+import re
+import shutil
+from pathlib import Path
+from typing import Protocol
+
+from clinometer.store import DamagedError
+from clinometer.training.files import digest, read_sealed, settle, write_sealed
+
+FILES = ("config.json", "environment.json", "rows.sqlite")  # of a finished run, besides done.json
+RUN_NAME = re.compile(r"[0-9a-f]{16}")  # of a run's folder
+
+
+class HasKey(Protocol):
+    """A run's config, as far as its folder goes."""
+
+    @property
+    def key(self) -> str:
+        """The hash of the config."""
+        ...
+
+
+def run_folder(study: Path, config: HasKey) -> Path:
+    """The folder of a config's run within a study's folder."""
+    return study / "runs" / config.key
+
+
+def run_folders(study: Path) -> list[Path]:
+    """The folders of a study's runs, finished or not, by name; links and folders of other names are left out."""
+    found = (study / "runs").iterdir()
+    return sorted(path for path in found if RUN_NAME.fullmatch(path.name) and path.is_dir() and not path.is_symlink())
+
+
+def is_done(folder: Path) -> bool:
+    """Whether the run in `folder` has ended, by finishing or by diverging; `verify` tells whether it is intact."""
+    return (folder / "done.json").is_file()
+
+
+def verify(folder: Path) -> None:
+    """Compare the files of a finished run with their digests in `done.json`.
+
+    Raises:
+        DamagedError: if a file is damaged or lost; the message names it.
+    """
+    try:
+        expected = read_sealed(folder / "done.json")["files"]
+        damaged = [name for name in FILES if not (folder / name).is_file() or digest(folder / name) != expected[name]]
+    except (OSError, ValueError, LookupError, TypeError, RecursionError):
+        damaged = ["done.json"]
+    if damaged:
+        raise DamagedError(f"the run in {folder} is damaged: {', '.join(damaged)} is not what was written.")
+
+
+def finish(folder: Path) -> None:
+    """Write `done.json`, and make everything that the folder holds outlast a power cut."""
+    shutil.rmtree(folder / "checkpoint", ignore_errors=True)
+    for stray in folder.glob("*.partial"):  # left by a process that was killed while it wrote
+        stray.unlink(missing_ok=True)
+    for name in FILES:
+        settle(folder / name)
+    write_sealed(folder / "done.json", {"files": {name: digest(folder / name) for name in FILES}})
