@@ -11,9 +11,13 @@ from clinometer.nn.norms import NORMS
 from clinometer.objective.objective import Batch, LossFn, Objective
 from clinometer.objective.params import Point
 from clinometer.objective.rng import RngState
+from clinometer.probes.activations import activations
 from clinometer.probes.base import Probe, Step
-from clinometer.probes.lines import headroom, landscape, noise_floor
-from clinometer.probes.probes import activations, batchnorm_terms, internal_shift
+from clinometer.probes.batchnorm_terms import batchnorm_terms
+from clinometer.probes.headroom import headroom
+from clinometer.probes.internal_shift import internal_shift
+from clinometer.probes.landscape import landscape
+from clinometer.probes.noise_floor import noise_floor
 from clinometer.recorder.budget import within_budget
 from clinometer.recorder.recorder import Recorder
 from clinometer.recorder.schedules import at, every, log_spaced

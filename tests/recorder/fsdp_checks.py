@@ -15,7 +15,7 @@ from torch.distributed.tensor import DTensor, distribute_tensor
 
 from clinometer import Objective, Recorder, batchnorm_terms, every, headroom, internal_shift, landscape, noise_floor
 from clinometer.objective.dtensor import local
-from clinometer.probes import lines
+from clinometer.probes.landscape import random_direction
 
 PROBES = [landscape(), headroom(), internal_shift(), noise_floor()]
 
@@ -44,7 +44,7 @@ def random_directions() -> Any:
     drawn: list[Any] = []
 
     def probe(step: Any) -> Any:
-        drawn.append({name: local(value) for name, value in lines._along(step, "random").items()})
+        drawn.append({name: local(value) for name, value in random_direction(step).items()})
         return {"loss": step.loss}
 
     recorder = recorded(

@@ -4,7 +4,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 
-from torch import Tensor
+import torch
+from torch import Tensor, nn
+from torch.nn.utils.rnn import pad_sequence
+from torch.optim import Optimizer
 
 from clinometer.objective.objective import Objective
 from clinometer.objective.params import Point
@@ -37,11 +40,27 @@ class Step:
         return self.start[1]
 
 
-# A probe may carry `check(model, optimizer)`, which raises where it could not work and is called at once, and `cost`,
-# in forward-backward passes beside the one at the start that the step's probes share.
+# A probe may carry `check(model, optimizer)`, which raises where the probe could not work and is called before the
+# first step, and `cost`, in forward-backward passes beside the one at the start that the step's probes share.
 Probe = Callable[[Step], Row]
+Check = Callable[[nn.Module, Optimizer | None], None]
+
+
+def make_probe(name: str, measure: Probe, cost: float, check: Check | None = None) -> Probe:
+    """The function `measure` as a probe: with its name, its cost in forward-backward passes, and its check.
+
+    The cost leaves out the pass at the start of the step, which the step's probes share.
+    """
+    vars(measure).update({"cost": cost} | ({"check": check} if check else {}))
+    measure.__name__ = name
+    return measure
 
 
 def cost_of(probe: Probe) -> float:
-    """What a probe declares; one pass where it says nothing."""
+    """The probe's declared cost in forward-backward passes; one where it declares none."""
     return float(getattr(probe, "cost", 1.0))
+
+
+def padded(rows: list[Tensor]) -> Tensor:
+    """Rows of different lengths as one array, the shorter ones filled up with NaN."""
+    return pad_sequence(rows, batch_first=True, padding_value=torch.nan)

@@ -69,7 +69,7 @@ class Recorder:
 
     Example:
         >>> import torch
-        >>> from clinometer.probes.lines import landscape
+        >>> from clinometer.probes.landscape import landscape
         >>> from clinometer.recorder.schedules import every
         >>> model = nn.Linear(1, 1, bias=False)
         >>> optimizer = torch.optim.SGD(model.parameters(), lr=0.1)

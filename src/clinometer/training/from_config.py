@@ -9,8 +9,8 @@ import torch
 from torch import Tensor, nn
 
 from clinometer.objective.rng import RngState
-from clinometer.probes import lines, probes
 from clinometer.probes.base import Probe
+from clinometer.probes.registry import PROBES
 from clinometer.store import Row
 from clinometer.training.data.datasets import DATASETS
 from clinometer.training.errors import SpecError, known
@@ -18,14 +18,6 @@ from clinometer.training.imports import followed, needs, passed, takes, where_ra
 from clinometer.training.parts import Batch, Samples, Training, samples_of, seed_all, tested_on
 from clinometer.training.recipe import Measured, Recipe
 
-MAKERS: Mapping[str, Callable[..., Probe]] = {
-    "landscape": lines.landscape,
-    "headroom": lines.headroom,
-    "noise_floor": lines.noise_floor,
-    "internal_shift": probes.internal_shift,
-    "activations": probes.activations,
-    "batchnorm_terms": probes.batchnorm_terms,
-}
 _GIVEN = {"loss": 2, "optimizer": 1}  # arguments that the loop passes first: outputs and targets; parameters
 
 
@@ -158,7 +150,7 @@ def _probe(key: str, measured: Measured) -> Any:
     path, arguments = measured
     if ":" in path and arguments is None:
         return followed(key, path)  # the probe itself
-    maker = followed(key, path) if ":" in path else MAKERS[known(key, "probe", path, MAKERS)]
+    maker = followed(key, path) if ":" in path else PROBES[known(key, "probe", path, PROBES)]
     parameters, anything = takes(maker)
     for name in arguments or {}:
         if not anything:

@@ -13,9 +13,11 @@ from torch.nn import functional as F
 
 from clinometer.measures.batchnorm import batchnorms_of
 from clinometer.nn.vgg import PLANS, VGG, glorot_
+from clinometer.probes.activations import activations
 from clinometer.probes.base import Probe
-from clinometer.probes.lines import landscape
-from clinometer.probes.probes import activations, batchnorm_terms, internal_shift
+from clinometer.probes.batchnorm_terms import batchnorm_terms
+from clinometer.probes.internal_shift import internal_shift
+from clinometer.probes.landscape import landscape
 from clinometer.recorder.recorder import Recorder
 from clinometer.recorder.schedules import at
 from clinometer.store import Row

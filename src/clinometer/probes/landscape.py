@@ -1,20 +1,18 @@
-"""Probes that go along a line: the landscape, the headroom and the noise floor, of the whole network or per block."""
+"""The landscape along a line at a step, of the whole network or per block."""
 
-from collections.abc import Callable, Sequence
-from typing import Any, Literal, get_args
+from collections.abc import Sequence
+from typing import Literal, get_args
 
 import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from clinometer.measures import headroom as room
-from clinometer.measures import noise_floor as noise
-from clinometer.measures.layers import Blocks, blocks_of, within
+from clinometer.measures.layers import Blocks, within
 from clinometer.measures.line import Line, check_sizes, effective_smoothness, gradient_predictiveness, loss_range, walk
 from clinometer.objective.dtensor import local, shard_index, with_local
 from clinometer.objective.params import Point, norm, scale, sub
-from clinometer.probes.base import Probe, Step
-from clinometer.probes.probes import made
+from clinometer.probes.base import Probe, Step, make_probe
+from clinometer.probes.per_block import block_count, check_blocks, row_per_block
 from clinometer.store import Row
 
 Direction = Literal["gradient", "update", "random"]
@@ -65,7 +63,7 @@ def landscape(
                 "landscape() walks in multiples of the learning rate, and the recorder has none: pass optimizer= "
                 "to Recorder, or landscape(sizes=[...], relative=False)."
             )
-        _check_blocks(blocks, model)
+        check_blocks(blocks, model)
 
     def probe(step: Step) -> Row:
         lr = torch.nan if step.lr is None else step.lr
@@ -76,67 +74,19 @@ def landscape(
             part = along if names is None else within(along, names)
             return _line_row(walk(step.objective, step.before, part, taken, only=names, start=step.start), lr)
 
-        return walked(None) if blocks is None else _per_block(step, blocks, walked)
+        return walked(None) if blocks is None else row_per_block(step, blocks, walked)
 
-    return made(_name("landscape", direction, blocks), probe, len(multiples) * _count(blocks), check)
-
-
-def headroom(*, precision: float = 0.1, blocks: Blocks | None = None) -> Probe:
-    """How many times the step that the optimizer took one could go: until the loss rises, until the gradient turns.
-
-    Fields: `loss`, `angle`: the largest multiples of the update at which the loss still lies below its start, and at
-    which the gradient still points within 90° of where it pointed; `evaluations` spent. Below 1 the step was too long.
-    Cost: about 6 to 26 forward-backward passes, and the gradient at the start, which the step's other probes share.
-
-    With `blocks`, each takes its part of the update alone: fields (blocks,), `block` and `update_ratio` as for
-    `landscape`, rows named `headroom_blocks`, and the cost that of each block.
-
-    Args:
-        precision: The relative precision of both.
-        blocks: As for `landscape`.
-
-    Raises:
-        ValueError: if `precision` does not lie in (0, 1); and, from the recorder, if there is no such block.
-    """
-    if not 0 < precision < 1:
-        raise ValueError(f"`precision` must lie in (0, 1); found {precision}. Pass e.g. 0.1.")
-
-    def probe(step: Step) -> Row:
-        update = _along(step, "update")
-
-        def found(names: Sequence[str] | None) -> Row:
-            part = update if names is None else within(update, names)
-            room_of = room.headroom(
-                step.objective, step.before, part, precision=precision, only=names, start=step.start
-            )
-            return vars(room_of)
-
-        return found(None) if blocks is None else _per_block(step, blocks, found)
-
-    return made(
-        _name("headroom", "gradient", blocks),
-        probe,
-        11.0 * _count(blocks),
-        lambda model, _: _check_blocks(blocks, model),
-    )
-
-
-def noise_floor() -> Probe:
-    """What rounding alone does to loss and gradient: differences that are no larger say nothing.
-
-    Fields: `loss`, `grad_gap` and `distance` as in `Noise`. Cost: one forward-backward pass.
-    """
-    return made("noise_floor", lambda step: vars(noise.noise_floor(step.objective, step.before, start=step.start)), 1.0)
+    return make_probe(_name(direction, blocks), probe, len(multiples) * block_count(blocks), check)
 
 
 def _along(step: Step, direction: Direction) -> Point:
     """The direction of a walk, of which the size is a multiple."""
     if direction == "update":
         return sub(step.after, step.before)
-    return scale(step.gradient, -1.0) if direction == "gradient" else _random_direction(step)
+    return scale(step.gradient, -1.0) if direction == "gradient" else random_direction(step)
 
 
-def _random_direction(step: Step) -> Point:
+def random_direction(step: Step) -> Point:
     """A Gaussian direction as long as the gradient, from the program's seed and the step's index.
 
     A generator of its own: a run that draws nothing would otherwise meet the same direction at every step. Processes
@@ -153,34 +103,8 @@ def _random_direction(step: Step) -> Point:
     return scale(drawn, norm(step.gradient) / norm(drawn))
 
 
-def _per_block(step: Step, blocks: Blocks, measured: Callable[[Sequence[str]], Row]) -> Row:
-    """One row of rows: each block's, stacked along the first dimension."""
-    chosen = blocks_of(step.objective.model, blocks, step.before)
-    update = sub(step.after, step.before)
-    rows = [measured(names) for names in chosen.values()]
-    ratios = [float(norm(within(update, n)) / norm(within(step.before, n))) for n in chosen.values()]
-    fields = {field: _stacked([row[field] for row in rows]) for field in rows[0] if field != "sizes"}
-    shared = {"sizes": rows[0]["sizes"]} if "sizes" in rows[0] else {}
-    names = [block.replace("_orig_mod.", "") for block in chosen]  # which torch.compile puts before them
-    return {"block": names, "update_ratio": torch.tensor(ratios)} | shared | fields
-
-
-def _stacked(values: Sequence[Any]) -> Tensor:
-    return torch.stack([torch.as_tensor(value).cpu() for value in values])
-
-
-def _check_blocks(blocks: Blocks | None, model: nn.Module) -> None:
-    if blocks is not None:
-        blocks_of(model, blocks, [name for name, p in model.named_parameters() if p.requires_grad])
-
-
-def _count(blocks: Blocks | None) -> int:
-    """How many blocks, as far as is known before the model: the cost is learned from the first measurement on."""
-    return 1 if blocks is None else 8 if blocks == "layers" else len(blocks)
-
-
-def _name(probe: str, direction: Direction, blocks: Blocks | None) -> str:
-    return probe + ("" if direction == "gradient" else f"_{direction}") + ("" if blocks is None else "_blocks")
+def _name(direction: Direction, blocks: Blocks | None) -> str:
+    return "landscape" + ("" if direction == "gradient" else f"_{direction}") + ("" if blocks is None else "_blocks")
 
 
 def _line_row(line: Line, lr: float) -> Row:

@@ -1,0 +1,47 @@
+"""The distributions of modules' outputs at a step."""
+
+from collections.abc import Sequence
+
+import torch
+from torch import nn
+from torch.optim import Optimizer
+
+from clinometer.measures.activations import histogram, moments, units
+from clinometer.objective.hooks import submodule
+from clinometer.probes.base import Probe, Step, make_probe, padded
+from clinometer.store import Row
+
+
+def activations(modules: Sequence[str], *, unit: int = 0, bins: int = 40) -> Probe:
+    """The distributions of some modules' outputs at the step's start, on its batch.
+
+    Fields: `layer` (layers,) names; `mean`, `var` (layers, units), padded with NaN to the widest layer;
+    `edges` (layers, bins + 1) and `counts` (layers, bins), the histogram of one unit. Cost: one forward pass.
+
+    Args:
+        modules: Names of submodules (see `model.named_modules()`) with outputs of shape (N, C, ...).
+        unit: The unit whose histogram is kept.
+        bins: How many bins.
+    Source: Santurkar et al. (2018), Figures 1(c), 2, 6, 8.
+    """
+    names = tuple(modules)
+    if unit < 0 or bins < 1 or not names:
+        raise ValueError(f"expected modules, a unit from 0 and bins from 1; found {names}, {unit} and {bins}.")
+
+    def check(model: nn.Module, _optimizer: Optimizer | None) -> None:
+        for name in names:
+            submodule(model, name)
+
+    def probe(step: Step) -> Row:
+        outputs = step.objective.outputs(step.before, names)
+        unit_moments = [moments(outputs[name]) for name in names]
+        histograms = [histogram(units(outputs[name])[unit], bins) for name in names]
+        return {
+            "layer": names,
+            "mean": padded([m.mean for m in unit_moments]),
+            "var": padded([m.var for m in unit_moments]),
+            "edges": torch.stack([h.edges for h in histograms]),
+            "counts": torch.stack([h.counts for h in histograms]),
+        }
+
+    return make_probe("activations", probe, 0.5, check)

@@ -1,0 +1,50 @@
+"""The terms of Theorem 4.1 at each BatchNorm layer of a network in training."""
+
+from typing import Any
+
+from torch import Tensor, nn
+from torch.optim import Optimizer
+
+from clinometer.measures.activations import units
+from clinometer.measures.batchnorm import batchnorms_of, gradient_terms
+from clinometer.objective.dtensor import whole
+from clinometer.objective.hooks import submodule
+from clinometer.probes.base import Probe, Step, make_probe, padded
+from clinometer.store import Row
+
+
+def batchnorm_terms() -> Probe:
+    """Theorem 4.1 on a living network: what each BatchNorm layer does to the gradient that passes through it.
+
+    Fields: `layer` (layers,) names; the terms of ‖∇_y L‖² = scale · (gradient − mean − correlation) as in
+    `GradientTerms`, and `passed`, ‖∇_y L‖² as backpropagation has it: (layers, units), padded with NaN to the
+    widest layer. Cost: one forward-backward pass.
+
+    Raises:
+        ValueError: from the recorder, if no BatchNorm layer normalizes by the batch.
+    Source: Santurkar et al. (2018), Theorem 4.1.
+    """
+
+    def check(model: nn.Module, _optimizer: Optimizer | None) -> None:
+        if not batchnorms_of(model):
+            raise ValueError(
+                "batchnorm_terms() needs a BatchNorm layer that normalizes by the batch; "
+                f"{type(model).__name__} has none."
+            )
+
+    def probe(step: Step) -> Row:
+        model = step.objective.model
+        names = batchnorms_of(model)
+        signals = step.objective.signals(step.before, names)
+        terms: dict[str, list[Tensor]] = {}
+        for name, signal in signals.items():
+            layer: Any = submodule(model, name)
+            # The layer's own where it is frozen or absent.
+            gamma = whole(step.before.get(f"{name}.weight", layer.weight))
+            found = gradient_terms(signal.input, signal.output_gradient, gamma, layer.eps)
+            for term, value in vars(found).items():
+                terms.setdefault(term, []).append(value)
+            terms.setdefault("passed", []).append(units(signal.input_gradient).double().square().sum(1))
+        return {"layer": names} | {term: padded(values) for term, values in terms.items()}
+
+    return make_probe("batchnorm_terms", probe, 1.0, check)

@@ -1,0 +1,46 @@
+"""The headroom of the step that the optimizer took, of the whole network or per block."""
+
+from collections.abc import Sequence
+
+from clinometer.measures.headroom import headroom as measure_headroom
+from clinometer.measures.layers import Blocks, within
+from clinometer.objective.params import sub
+from clinometer.probes.base import Probe, Step, make_probe
+from clinometer.probes.per_block import block_count, check_blocks, row_per_block
+from clinometer.store import Row
+
+
+def headroom(*, precision: float = 0.1, blocks: Blocks | None = None) -> Probe:
+    """How many times the step that the optimizer took one could go: until the loss rises, until the gradient turns.
+
+    Fields: `loss`, `angle`: the largest multiples of the update at which the loss still lies below its start, and at
+    which the gradient still points within 90° of where it pointed; `evaluations` spent. Below 1 the step was too long.
+    Cost: about 6 to 26 forward-backward passes, and the gradient at the start, which the step's other probes share.
+
+    With `blocks`, each takes its part of the update alone: fields (blocks,), `block` and `update_ratio` as for
+    `landscape`, rows named `headroom_blocks`, and the cost that of each block.
+
+    Args:
+        precision: The relative precision of both.
+        blocks: As for `landscape`.
+
+    Raises:
+        ValueError: if `precision` does not lie in (0, 1); and, from the recorder, if there is no such block.
+    """
+    if not 0 < precision < 1:
+        raise ValueError(f"`precision` must lie in (0, 1); found {precision}. Pass e.g. 0.1.")
+
+    def probe(step: Step) -> Row:
+        update = sub(step.after, step.before)
+
+        def measured(names: Sequence[str] | None) -> Row:
+            part = update if names is None else within(update, names)
+            found = measure_headroom(
+                step.objective, step.before, part, precision=precision, only=names, start=step.start
+            )
+            return vars(found)
+
+        return measured(None) if blocks is None else row_per_block(step, blocks, measured)
+
+    name = "headroom" if blocks is None else "headroom_blocks"
+    return make_probe(name, probe, 11.0 * block_count(blocks), lambda model, _: check_blocks(blocks, model))

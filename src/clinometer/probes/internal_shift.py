@@ -1,0 +1,34 @@
+"""The internal covariate shift of each layer at a step."""
+
+from collections.abc import Collection
+
+from torch import nn
+from torch.optim import Optimizer
+
+from clinometer.measures.covariate_shift import Layers, check_layers, covariate_shift, layers_of
+from clinometer.probes.base import Probe, Step, make_probe
+from clinometer.store import Row
+
+
+def internal_shift(layers: Layers | None = None, *, only: Collection[str] | None = None) -> Probe:
+    """Definition 2.1: what the step just taken did to each layer's gradient through the layers before it.
+
+    Fields: `layer` (layers,) names, `l2`, `cosine` (layers,). Cost: one forward-backward pass per measured
+    layer after the first, and the gradient at the start, which the step's other probes share.
+
+    Args:
+        layers: Layer name to parameter names, weight first; `layers_of(model)` by default.
+        only: The layers to measure; all by default.
+    Source: Santurkar et al. (2018), Definition 2.1, Figure 3.
+    """
+
+    def check(model: nn.Module, _optimizer: Optimizer | None) -> None:
+        chosen = layers_of(model) if layers is None else layers
+        check_layers(chosen, dict(model.named_parameters()), only)
+
+    def probe(step: Step) -> Row:
+        chosen = layers_of(step.objective.model) if layers is None else layers
+        shift = covariate_shift(step.objective, step.before, step.after, chosen, only=only, start=step.start)
+        return {"layer": shift.layers, "l2": shift.l2, "cosine": shift.cosine}
+
+    return make_probe("internal_shift", probe, 8.0 if only is None else len(only), check)

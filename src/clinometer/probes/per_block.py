@@ -1,0 +1,39 @@
+"""What `landscape` and `headroom` share: the same measurement for each block of a network alone."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from clinometer.measures.layers import Blocks, blocks_of, within
+from clinometer.objective.params import norm, sub
+from clinometer.probes.base import Step
+from clinometer.store import Row
+
+
+def row_per_block(step: Step, blocks: Blocks, measure: Callable[[Sequence[str]], Row]) -> Row:
+    """One row for all blocks: each field of `measure(parameter names)`, stacked along a leading axis of blocks."""
+    chosen = blocks_of(step.objective.model, blocks, step.before)
+    update = sub(step.after, step.before)
+    rows = [measure(names) for names in chosen.values()]
+    ratios = [float(norm(within(update, n)) / norm(within(step.before, n))) for n in chosen.values()]
+    fields = {field: _stacked([row[field] for row in rows]) for field in rows[0] if field != "sizes"}
+    shared = {"sizes": rows[0]["sizes"]} if "sizes" in rows[0] else {}
+    names = [block.replace("_orig_mod.", "") for block in chosen]  # the prefix that torch.compile adds
+    return {"block": names, "update_ratio": torch.tensor(ratios)} | shared | fields
+
+
+def check_blocks(blocks: Blocks | None, model: nn.Module) -> None:
+    """ValueError if `model` has no such blocks; None is the whole network."""
+    if blocks is not None:
+        blocks_of(model, blocks, [name for name, p in model.named_parameters() if p.requires_grad])
+
+
+def block_count(blocks: Blocks | None) -> int:
+    """How many blocks, as far as it is known without the model; budgets learn the cost from the first measurement."""
+    return 1 if blocks is None else 8 if blocks == "layers" else len(blocks)
+
+
+def _stacked(values: Sequence[Any]) -> Tensor:
+    return torch.stack([torch.as_tensor(value).cpu() for value in values])

@@ -1,0 +1,20 @@
+"""The list of probes. Tests, study files, the README and the docs take the probes from here."""
+
+from collections.abc import Callable, Mapping
+
+from clinometer.probes.activations import activations
+from clinometer.probes.base import Probe
+from clinometer.probes.batchnorm_terms import batchnorm_terms
+from clinometer.probes.headroom import headroom
+from clinometer.probes.internal_shift import internal_shift
+from clinometer.probes.landscape import landscape
+from clinometer.probes.noise_floor import noise_floor
+
+PROBES: Mapping[str, Callable[..., Probe]] = {
+    "landscape": landscape,
+    "headroom": headroom,
+    "internal_shift": internal_shift,
+    "activations": activations,
+    "batchnorm_terms": batchnorm_terms,
+    "noise_floor": noise_floor,
+}
