@@ -11,7 +11,7 @@ import numpy as np
 
 from clinometer import Store
 from clinometer.papers import PAPERS
-from clinometer.results.runs import Runs
+from clinometer.results.run_table import RunTable
 from clinometer.studies.claims import Finding
 from clinometer.training.config import Bases, Config, grid
 from clinometer.training.environment import environment
@@ -67,10 +67,14 @@ def keep(
     return folder
 
 
-def study(
-    folder: Path,
-    arms: Sequence[Config],
-    seeds: int = 3,
+class StoredTable(RunTable):
+    """The table of a study that a test wrote to disk, and where that is."""
+
+    study: Path
+
+
+def arrays(
+    config: Config,
     *,
     accuracy: Curve = lambda _c, s: min(1.0, s / 50),
     test: Curve = lambda _c, _s: 0.8,
@@ -85,60 +89,93 @@ def study(
     variance: Curve = lambda _c, _s: 1.0,
     gap_min: Curve | None = None,
     ends: Callable[[Config], bool] = lambda _c: False,
-) -> Runs:
-    """Finished runs of these arms whose rows hold these curves; those that `ends` names diverged at step 45."""
-    configs = [config for arm in arms for config in grid(arm, seed=range(seeds))]
-    for config in dict.fromkeys(configs):
+) -> dict[str, dict[str, np.ndarray[Any, Any]]]:
+    """The rows of a run that hold these curves, probe by probe; one that `ends` names has rows of 45 steps."""
+    names = layers_of(config)
+    last = 45 if ends(config) else config.steps
+
+    def steps(probe: str) -> list[int]:
+        return [step for step in steps_of(config, probe) if step < last]
+
+    def along(probe: str, curve: Curve, *shape: int) -> np.ndarray[Any, Any]:
+        values = np.array([curve(config, step) for step in steps(probe)])
+        return values.reshape(-1, *(1,) * len(shape)) * np.ones(shape)
+
+    def alike(probe: str, row: Any) -> np.ndarray[Any, Any]:
+        return np.stack([np.asarray(row)] * len(steps(probe)))
+
+    found = {"train": {"loss": along("train", loss)}}
+    if config.data != "gaussian":
+        found["train"]["accuracy"] = along("train", accuracy)
+        found["test"] = {"loss": alike("test", 1.0), "accuracy": along("test", test)}
+    walk = "landscape"
+    found[walk] = {
+        "loss": along(walk, loss),
+        "loss_min": alike(walk, 1.0),
+        "loss_max": 1.0 + along(walk, variation),
+        "gap_min": along(walk, gap_min or gap),
+        "gap_max": along(walk, gap),
+        "sizes": alike(walk, SIZES * config.lr),
+        "distances": alike(walk, SIZES * config.lr * 3),
+        "grad_gaps": SIZES * along(walk, gap, 1),
+        "beta": along(walk, beta),
+        "beta_lr_half": along(walk, beta) * config.lr / 2,
+    }
+    found["landscape_random"] = found[walk] | {"gap_max": along(walk, random_gap)}
+    found["internal_shift"] = {
+        "l2": along(walk, l2, len(names)) * (np.arange(len(names)) > 0),
+        "cosine": np.where(np.arange(len(names)) > 0, along(walk, cosine, len(names)), 1.0),
+    }
+    if config.norm in ("batch", "noisy_batch"):
+        terms = {"scale": 4, "gradient": 10, "mean": 2, "correlation": 3, "passed": 20}
+        found["batchnorm_terms"] = {
+            "layer": alike(walk, names),
+            **{name: alike(walk, np.full((len(names), 2), float(value))) for name, value in terms.items()},
+        }
+    moments = "activations"
+    moved = np.array(steps(moments), dtype=float).reshape(-1, 1, 1)
+    found[moments] = {
+        "layer": alike(moments, names),
+        "mean": along(moments, mean, len(names), 2),
+        "var": along(moments, variance, len(names), 2),
+        "edges": alike(moments, np.tile(np.linspace(-1, 1, 9), (len(names), 1))) + moved,
+        "counts": alike(moments, np.tile(np.arange(8.0), (len(names), 1))),
+    }
+    return found
+
+
+def configs_of(arms: Sequence[Config], seeds: int) -> list[Config]:
+    """Every seed of every arm, once."""
+    return list(dict.fromkeys(config for arm in arms for config in grid(arm, seed=range(seeds))))
+
+
+def table(arms: Sequence[Config], seeds: int = 3, **curves: Any) -> RunTable:
+    """Finished runs in memory, with the curves of `arrays`; those that `ends` names diverged at step 44."""
+    configs = configs_of(arms, seeds)
+    ends = curves.get("ends", lambda _c: False)
+    diverged = {config: 44 for config in configs if ends(config)}
+    return RunTable.of_arrays({config: arrays(config, **curves) for config in configs}, diverged)
+
+
+def study(folder: Path, arms: Sequence[Config], seeds: int = 3, **curves: Any) -> StoredTable:
+    """The same runs as `table` has, on disk: for what reads files."""
+    configs = configs_of(arms, seeds)
+    for config in configs:
         store = Store(run_folder(folder, config) / "rows.sqlite")
-        names = layers_of(config)
-        for step in range(45 if ends(config) else config.steps):
-            rows: dict[str, dict[str, Any]] = {"train": {"loss": loss(config, step)}}
-            if config.data != "gaussian":
-                rows["train"]["accuracy"] = accuracy(config, step)
-                if step in steps_of(config, "test"):
-                    rows["test"] = {"loss": 1.0, "accuracy": test(config, step)}
-            if step in steps_of(config, "landscape"):
-                walked = {
-                    "loss": loss(config, step),
-                    "loss_min": 1.0,
-                    "loss_max": 1.0 + variation(config, step),
-                    "gap_min": (gap_min or gap)(config, step),
-                    "gap_max": gap(config, step),
-                    "sizes": SIZES * config.lr,
-                    "distances": SIZES * config.lr * 3,
-                    "grad_gaps": SIZES * gap(config, step),
-                    "beta": beta(config, step),
-                    "beta_lr_half": beta(config, step) * config.lr / 2,
-                }
-                rows["landscape"] = walked
-                rows["landscape_random"] = walked | {"gap_max": random_gap(config, step)}
-                rows["internal_shift"] = {
-                    "l2": np.array([0.0, *[l2(config, step)] * (len(names) - 1)]),
-                    "cosine": np.array([1.0, *[cosine(config, step)] * (len(names) - 1)]),
-                }
-                if config.norm in ("batch", "noisy_batch"):
-                    ones = np.ones((len(names), 2))
-                    rows["batchnorm_terms"] = {
-                        "layer": names,
-                        "scale": 4 * ones,
-                        "gradient": 10 * ones,
-                        "mean": 2 * ones,
-                        "correlation": 3 * ones,
-                        "passed": 20 * ones,
-                    }
-            if step in steps_of(config, "activations"):
-                rows["activations"] = {
-                    "layer": names,
-                    "mean": np.full((len(names), 2), mean(config, step)),
-                    "var": np.full((len(names), 2), variance(config, step)),
-                    "edges": np.tile(np.linspace(-1, 1, 9), (len(names), 1)) + step,
-                    "counts": np.tile(np.arange(8.0), (len(names), 1)),
-                }
+        found = arrays(config, **curves)
+        for step in range(len(found["train"]["loss"])):
+            rows = {
+                probe: {name: values[steps.index(step)] for name, values in found[probe].items()}
+                for probe in found
+                if step in (steps := list(steps_of(config, probe)))
+            }
             store.append(step, rows)
-        store.set_meta(**({"diverged_at": 44} if ends(config) else {}))
+        store.set_meta(**({"diverged_at": 44} if curves.get("ends", lambda _c: False)(config) else {}))
         ended(store, config)
         store.close()
-    return Runs.finished(folder, configs)
+    found = StoredTable.read(folder, configs)
+    found.study = folder
+    return found
 
 
 def jitter(config: Config) -> float:
@@ -151,10 +188,11 @@ def deep(config: Config) -> bool:
     return config.data == "gaussian"
 
 
-def find(folder: Path, claim: str, seeds: int = 3, **curves: Curve) -> Finding:
+def find(claim: str, seeds: int = 3, **curves: Curve) -> Finding:
+    """What a claim finds in runs in memory that hold these curves."""
     arms = [arm for name in CLAIMS[claim].exhibits for arm in STUDY.exhibits[name].arms(BASES)]
     with np.errstate(divide="ignore", invalid="ignore"):  # as the claims table does
-        return CLAIMS[claim].decide(study(folder, arms, seeds, **curves), BASES)
+        return CLAIMS[claim].decide(table(arms, seeds, **curves), BASES)
 
 
 def by_norm(**values: float) -> Curve:

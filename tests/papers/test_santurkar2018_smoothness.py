@@ -1,32 +1,29 @@
 """The rules of the claims on the landscape, and matched loss, on studies whose answer was chosen."""
 
-from pathlib import Path
-
 import numpy as np
 import pytest
-from stored import BASES, CLAIMS, STUDY, by_norm, deep, find, jitter, over_time, study
+from stored import BASES, CLAIMS, STUDY, by_norm, deep, find, jitter, over_time, table
 
-from clinometer.results.runs import Runs
+from clinometer.results.run_table import RunTable
 from clinometer.training.config import Config
 
 
 @pytest.mark.parametrize(("claim", "curve"), [("C7", "variation"), ("C8", "gap"), ("C9", "beta")])
 @pytest.mark.parametrize(("factor", "verdict"), [(5.0, "holds"), (0.2, "fails"), (1.0, "undecided")])
-def test_smoothness(tmp_path: Path, claim: str, curve: str, factor: float, verdict: str) -> None:
+def test_smoothness(claim: str, curve: str, factor: float, verdict: str) -> None:
     """The standard network's quantity is `factor` times BatchNorm's, seeds deviating on their own."""
 
     def quantity(config: Config, _step: int) -> float:
         return (factor if config.norm == "none" else 1.0) * (1 + jitter(config) * (1 if config.norm == "none" else -1))
 
-    found = find(tmp_path, claim, **{curve: quantity})
+    found = find(claim, **{curve: quantity})
     assert found.verdict == verdict
     assert 10 ** found.parts[0].interval.value == pytest.approx(factor, rel=0.02)
 
 
-def test_a_network_at_chance_is_not_read_as_smooth(tmp_path: Path) -> None:
+def test_a_network_at_chance_is_not_read_as_smooth() -> None:
     """BatchNorm is rougher by a factor 100 than a standard network that never learns: no verdict, and it says why."""
     found = find(
-        tmp_path,
         "C7",
         accuracy=lambda c, _s: 0.1 if c.norm == "none" else 0.9,
         variation=by_norm(none=0.01, batch=1.0),
@@ -36,10 +33,9 @@ def test_a_network_at_chance_is_not_read_as_smooth(tmp_path: Path) -> None:
     assert "Standard at lr 0.1: final training accuracy 10%, 3 of 3 dead" in found.note
 
 
-def test_the_time_at_chance_does_not_count(tmp_path: Path) -> None:
+def test_the_time_at_chance_does_not_count() -> None:
     """For 60 steps the standard network is flat and untrained; from then on it is ten times as rough: C7 holds."""
     found = find(
-        tmp_path,
         "C7",
         accuracy=lambda c, s: 0.1 if c.norm == "none" and s < 60 else 0.9,
         variation=lambda c, s: (1e-6 if s < 60 and not deep(c) else 10.0 + jitter(c)) if c.norm == "none" else 1.0,
@@ -48,17 +44,16 @@ def test_the_time_at_chance_does_not_count(tmp_path: Path) -> None:
     assert 10 ** found.parts[0].interval.value == pytest.approx(10.0, rel=0.01)
 
 
-def test_c9_compares_the_largest_beta_of_the_whole_run(tmp_path: Path) -> None:
+def test_c9_compares_the_largest_beta_of_the_whole_run() -> None:
     """One peak of 100 against a constant 10: the ratio of maxima is 10, of means 1.6; the peak lies at step 0."""
-    found = find(tmp_path, "C9", beta=over_time(lambda k: 100.0 if k == 0 else 10.0, lambda _k: 10.0))
+    found = find("C9", beta=over_time(lambda k: 100.0 if k == 0 else 10.0, lambda _k: 10.0))
     assert 10 ** found.parts[0].interval.value == pytest.approx(10.0)
 
 
-def test_c7_averages_logarithms(tmp_path: Path) -> None:
+def test_c7_averages_logarithms() -> None:
     """1 and 100 in turn against 1: the geometric mean over 7 and 7 steps is 10, the arithmetic 50.5."""
     accuracy = over_time(lambda _k: 0.9, lambda _k: 0.9)
     found = find(
-        tmp_path,
         "C7",
         accuracy=accuracy,
         variation=over_time(lambda k: 1.0 if k == 0 else 100.0 ** (k % 2), lambda _k: 1.0),
@@ -66,18 +61,17 @@ def test_c7_averages_logarithms(tmp_path: Path) -> None:
     assert 10 ** found.parts[0].interval.value == pytest.approx(100 ** (7 / 15), rel=1e-6)
 
 
-def test_c8_compares_the_largest_change(tmp_path: Path) -> None:
+def test_c8_compares_the_largest_change() -> None:
     """The smallest change is stored as equal in both networks, the largest as five times larger in the standard one."""
     arms = [arm for name in CLAIMS["C8"].exhibits for arm in STUDY.exhibits[name].arms(BASES)]
-    runs = study(tmp_path, arms, gap=by_norm(none=5.0, batch=1.0), gap_min=lambda _c, _s: 0.5)
+    runs = table(arms, gap=by_norm(none=5.0, batch=1.0), gap_min=lambda _c, _s: 0.5)
     found = CLAIMS["C8"].decide(runs, BASES)
     assert 10 ** found.parts[0].interval.value == pytest.approx(5.0)
 
 
-def test_either_network_at_chance_holds_the_window_back(tmp_path: Path) -> None:
+def test_either_network_at_chance_holds_the_window_back() -> None:
     """Here it is BatchNorm that learns late: the steps before must not count either."""
     found = find(
-        tmp_path,
         "C7",
         accuracy=lambda c, s: 0.1 if c.norm == "batch" and s < 60 else 0.9,
         variation=lambda c, s: (1e6 if s < 60 and not deep(c) else 10.0 + jitter(c)) if c.norm == "none" else 1.0,
@@ -85,39 +79,39 @@ def test_either_network_at_chance_holds_the_window_back(tmp_path: Path) -> None:
     assert 10 ** found.parts[0].interval.value == pytest.approx(10.0, rel=0.01)
 
 
-def test_seeds_that_only_one_network_has_are_left_out(tmp_path: Path) -> None:
+def test_seeds_that_only_one_network_has_are_left_out() -> None:
     """A pair needs both: a third BatchNorm run without its partner must neither count nor confuse."""
     arms = [arm for name in CLAIMS["C7"].exhibits for arm in STUDY.exhibits[name].arms(BASES)]
-    runs = study(tmp_path, arms, variation=by_norm(none=5.0, batch=1.0))
-    partial = Runs(runs.study, tuple(c for c in runs.configs if (c.norm, c.seed) != ("none", 2)))
+    runs = table(arms, variation=by_norm(none=5.0, batch=1.0))
+    partial = RunTable({c: run for c, run in runs.runs.items() if (c.norm, c.seed) != ("none", 2)})
     found = CLAIMS["C7"].decide(partial, BASES)
     assert found.parts[0].interval.n == 2
     assert 10 ** found.parts[0].interval.value == pytest.approx(5.0, rel=0.03)
 
 
-def test_an_arm_that_diverged_has_no_accuracy_and_no_smoothness(tmp_path: Path) -> None:
+def test_an_arm_that_diverged_has_no_accuracy_and_no_smoothness() -> None:
     """NaN in one seed's landscape leaves the claim undecided: it is not dropped, and not taken for a number."""
-    found = find(tmp_path, "C9", beta=lambda c, _s: float("nan") if (c.norm, c.seed) == ("none", 1) else 10.0)
+    found = find("C9", beta=lambda c, _s: float("nan") if (c.norm, c.seed) == ("none", 1) else 10.0)
     assert found.verdict == "undecided"
 
 
-def test_c10_looks_along_random_directions_alone(tmp_path: Path) -> None:
+def test_c10_looks_along_random_directions_alone() -> None:
     """Along the gradient the standard network is 5 times as rough; along random directions BatchNorm is."""
-    found = find(tmp_path, "C10", gap=by_norm(none=5.0, batch=1.0), random_gap=by_norm(none=1.0, batch=5.0))
+    found = find("C10", gap=by_norm(none=5.0, batch=1.0), random_gap=by_norm(none=1.0, batch=5.0))
     assert [part.verdict for part in found.parts if "change of the gradient" in part.name] == ["fails", "fails"]
 
 
 @pytest.mark.parametrize(("times", "verdict"), [(1.0, "holds"), (5.0, "fails"), (0.1, "fails")])
-def test_f1_asks_where_beta_settles(tmp_path: Path, times: float, verdict: str) -> None:
+def test_f1_asks_where_beta_settles(times: float, verdict: str) -> None:
     """β is far from 2/lr in the first half of the run, and at the given multiple of it in the second."""
 
     def beta(config: Config, step: int) -> float:
         return 2 / config.lr * (100.0 if step < config.steps / 2 else times) * (1 + jitter(config))
 
-    assert find(tmp_path, "F1", beta=beta).verdict == verdict
+    assert find("F1", beta=beta).verdict == verdict
 
 
-def test_matched_loss_undoes_the_advantage_of_speed(tmp_path: Path) -> None:
+def test_matched_loss_undoes_the_advantage_of_speed() -> None:
     """The change of the gradient is a power of the loss, and BatchNorm's loss falls four times as fast.
 
     At equal steps the standard network's is larger by orders of magnitude; at equal losses it is the same, and since
@@ -127,12 +121,12 @@ def test_matched_loss_undoes_the_advantage_of_speed(tmp_path: Path) -> None:
     def loss(config: Config, step: int) -> float:
         return 10 * float(np.exp(-step * (4.0 if config.norm == "batch" else 1.0) / config.steps))
 
-    found = find(tmp_path, "C8", accuracy=lambda _c, _s: 0.5, loss=loss, gap=lambda c, s: loss(c, s) ** 2)
+    found = find("C8", accuracy=lambda _c, _s: 0.5, loss=loss, gap=lambda c, s: loss(c, s) ** 2)
     assert found.parts[0].interval.value > 0.5
     assert [part.interval.value for part in found.beside] == pytest.approx([0.0, 0.0], abs=1e-9)
 
 
-def test_matched_loss_begins_where_learning_does(tmp_path: Path) -> None:
+def test_matched_loss_begins_where_learning_does() -> None:
     """The standard network's loss creeps down at chance for 60 steps, and its flat landscape there must not count."""
 
     def quantity(config: Config, step: int) -> float:
@@ -141,7 +135,6 @@ def test_matched_loss_begins_where_learning_does(tmp_path: Path) -> None:
         )
 
     found = find(
-        tmp_path,
         "C8",
         accuracy=lambda c, s: 0.1 if c.norm == "none" and s < 60 else 0.5,
         gap=lambda c, s: quantity(c, s) * (1 + jitter(c)),
@@ -149,17 +142,15 @@ def test_matched_loss_begins_where_learning_does(tmp_path: Path) -> None:
     assert found.beside[0].interval.value == pytest.approx(1.0, abs=0.05)
 
 
-def test_losses_that_do_not_overlap_have_nothing_to_match(tmp_path: Path) -> None:
+def test_losses_that_do_not_overlap_have_nothing_to_match() -> None:
     """BatchNorm starts where the standard network will never be."""
-    found = find(
-        tmp_path, "C8", accuracy=lambda _c, _s: 0.5, loss=lambda c, s: (1.0 if c.norm == "batch" else 5.0) - s / 1e3
-    )
+    found = find("C8", accuracy=lambda _c, _s: 0.5, loss=lambda c, s: (1.0 if c.norm == "batch" else 5.0) - s / 1e3)
     assert {part.verdict for part in found.beside} == {"undecided"}
 
 
-def test_f2_adds_the_shares_of_both_terms(tmp_path: Path) -> None:
+def test_f2_adds_the_shares_of_both_terms() -> None:
     """Stored: of ‖g‖² = 10 the mean takes 2 and the correlation 3, a half; 20 pass, by a factor 4."""
-    found = find(tmp_path, "F2")
+    found = find("F2")
     assert found.verdict == "fails"
     assert 10 ** found.parts[0].interval.value == pytest.approx(0.5)
     assert [10**part.interval.value for part in found.beside] == pytest.approx([4.0, 2.0])

@@ -14,7 +14,7 @@ import polars
 import pyarrow.parquet as pq
 import pytest
 import torch
-from stored import BASES, Runs, keep, study
+from stored import BASES, StoredTable, keep, study
 from torch import nn
 
 from clinometer import Recorder, Store, every, internal_shift, landscape, load
@@ -23,7 +23,7 @@ from clinometer.training.config import grid
 
 
 @pytest.fixture(scope="module")
-def digits(tmp_path_factory: pytest.TempPathFactory) -> Runs:
+def digits(tmp_path_factory: pytest.TempPathFactory) -> StoredTable:
     """Two norms, three seeds; those without a norm diverge."""
     arms = grid(BASES["vgg"], norm=["none", "batch"])
     return study(tmp_path_factory.mktemp("digits"), arms, ends=lambda config: config.norm == "none")
@@ -35,7 +35,7 @@ def snapshot(folder: Path) -> dict[str, Any]:
     return {str(path): what for path, what in sorted(found.items())}
 
 
-def test_parquet_holds_what_the_store_holds(digits: Runs, tmp_path: Path) -> None:
+def test_parquet_holds_what_the_store_holds(digits: StoredTable, tmp_path: Path) -> None:
     """Read by DuckDB and polars, which know nothing of us, against the arrays that claims read; nothing is written
     into the study."""
     before = snapshot(digits.study)
@@ -63,7 +63,7 @@ def test_parquet_holds_what_the_store_holds(digits: Runs, tmp_path: Path) -> Non
     assert pq.ParquetFile(tmp_path / "out" / "train.parquet").num_row_groups == 6, "one run after another"
 
 
-def test_csv_has_the_columns_of_a_frame(digits: Runs, tmp_path: Path) -> None:
+def test_csv_has_the_columns_of_a_frame(digits: StoredTable, tmp_path: Path) -> None:
     """Against `load`, which goes another way; text and what is kept per unit are left out."""
     export(digits.study, tmp_path / "out", "csv")
     frame = load(digits.study, to="pandas")

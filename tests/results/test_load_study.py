@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 import xarray
-from stored import BASES, Runs, keep, study
+from stored import BASES, StoredTable, keep, study
 
 from clinometer import Store, load
 from clinometer.training.config import grid
@@ -20,7 +20,7 @@ from clinometer.training.run_folder import finish
 
 
 @pytest.fixture(scope="module")
-def digits(tmp_path_factory: pytest.TempPathFactory) -> Runs:
+def digits(tmp_path_factory: pytest.TempPathFactory) -> StoredTable:
     """Two norms at two rates, three seeds; those without a norm diverge at the larger rate."""
     folder = tmp_path_factory.mktemp("digits")
     (folder / "study.json").write_text('{"study": "mine", "scale": "smoke"}')
@@ -38,7 +38,7 @@ def numbered(folder: Path, *configs: dict[str, Any]) -> list[Path]:
     return [keep(folder, config, {0: {"p": {"x": float(number)}}}) for number, config in enumerate(configs)]
 
 
-def test_every_number_of_every_run_is_at_its_place(digits: Runs) -> None:
+def test_every_number_of_every_run_is_at_its_place(digits: StoredTable) -> None:
     """Against the arrays that claims read, which know nothing of axes: all probes, walks, layers and units."""
     data = load(digits.study)
     assert data.landscape_beta.dims == ("norm", "lr", "seed", "step")
@@ -56,7 +56,7 @@ def test_every_number_of_every_run_is_at_its_place(digits: Runs) -> None:
     assert (data.attrs["runs"], data.attrs["unfinished"]) == (12, 0)
 
 
-def test_a_run_that_diverged_goes_on_as_nan(digits: Runs) -> None:
+def test_a_run_that_diverged_goes_on_as_nan(digits: StoredTable) -> None:
     """By hand: it wrote 45 steps, and says where it ended."""
     data = load(digits.study)
     dead = data.sel(norm="none", lr=0.5, seed=0)
@@ -69,7 +69,7 @@ def test_a_run_that_diverged_goes_on_as_nan(digits: Runs) -> None:
 
 
 @pytest.mark.parametrize("by", ["factors", "runs"])
-def test_indexing_before_reading_is_indexing_after_it(digits: Runs, by: Any) -> None:
+def test_indexing_before_reading_is_indexing_after_it(digits: StoredTable, by: Any) -> None:
     """NumPy is the truth: every kind of index, one after another, gives what it gives on the array in memory."""
     lazy = load(digits.study, by=by).internal_shift_l2
     whole = lazy.copy(data=np.array(load(digits.study, by=by).internal_shift_l2))
@@ -222,7 +222,7 @@ def test_a_hostile_config_is_refused_by_name(tmp_path: Path, config: str) -> Non
         load(tmp_path)
 
 
-def test_a_frame_has_a_row_per_run_and_step(digits: Runs) -> None:
+def test_a_frame_has_a_row_per_run_and_step(digits: StoredTable) -> None:
     """Against the arrays that claims read."""
     frame = load(digits.study, to="pandas")
     assert list(frame.columns[:5]) == ["run", "norm", "lr", "seed", "step"]

@@ -16,7 +16,7 @@ from stored import ended
 
 from clinometer import Store
 from clinometer.analysis.learning_progress import final_accuracy, left_chance
-from clinometer.results.runs import Runs
+from clinometer.results.run_table import RunTable
 from clinometer.runner.ledger import Ledger
 from clinometer.runner.scheduler import Progress, run_all
 from clinometer.training.config import Config, grid
@@ -92,7 +92,7 @@ def test_a_run_that_diverges_is_recorded_as_such(tmp_path: Path) -> None:
     train = store.read("train")
     assert train["step"][-1] == at
     assert not np.isfinite(train["loss"][-1])
-    runs = Runs.finished(tmp_path, [config])
+    runs = RunTable.read(tmp_path, [config])
     assert runs.diverged(config) == 1
     assert final_accuracy(runs, config).tolist() == [0.0]
     padded = runs.values(config, "train", "loss")
@@ -219,7 +219,7 @@ def test_left_chance_counts_steps(tmp_path: Path) -> None:
     for step in range(40):
         store.append(step, {"train": {"accuracy": 0.1 if step < 20 else 0.5}})
     ended(store, config)
-    runs = Runs.finished(tmp_path, [config])
+    runs = RunTable.read(tmp_path, [config])
     assert left_chance(runs, config).tolist() == [18]
     assert left_chance(runs, config, classes=2).tolist() == [np.inf]
 

@@ -17,7 +17,7 @@ from properties import assert_same
 from torch.nn import functional as F
 
 from clinometer import Store
-from clinometer.results.runs import Runs
+from clinometer.results.run_table import RunTable
 from clinometer.studies.declared.claims import Comparison, comparison
 from clinometer.studies.declared.dry_run import rehearse
 from clinometer.studies.declared.reader import read
@@ -394,18 +394,11 @@ def test_a_fingerprint_follows_the_modules_of_the_study(beside: Path) -> None:
     assert differences(before, fingerprint(recipe)) == ["code: own_deep.sizes", "data: own_data:read"]
 
 
-class Known(Runs):
-    """Runs whose numbers are chosen."""
-
-    def __init__(self, arms: list[Recipe], curve: Callable[[Recipe, int], list[float]]) -> None:
-        super().__init__(Path(), tuple(dataclasses.replace(arm, seed=seed) for arm in arms for seed in range(4)))
-        object.__setattr__(self, "curve", curve)
-
-    def values(self, arm: Any, probe: str, field: str, seeds: Any = None) -> Any:  # noqa: ARG002
-        return np.array([self.curve(arm, seed) for seed in seeds])  # pyright: ignore[reportAttributeAccessIssue]
-
-    def diverged(self, arm: Any) -> int:
-        return sum(not np.isfinite(row).all() for row in self.values(arm, "", "", range(4)))
+def table(arms: list[Recipe], curve: Callable[[Recipe, int], list[float]]) -> RunTable:
+    """Four seeds of each arm, whose β is chosen."""
+    betas = {dataclasses.replace(arm, seed=seed): curve(arm, seed) for arm in arms for seed in range(4)}
+    diverged = {config: 0 for config, values in betas.items() if not np.isfinite(values).all()}
+    return RunTable.of_arrays({config: {"landscape": {"beta": values}} for config, values in betas.items()}, diverged)
 
 
 def arms(**factors: Any) -> list[Recipe]:
@@ -438,7 +431,7 @@ def beta(arm: Recipe, seed: int) -> list[float]:
 )
 def test_a_claim_is_decided_by_its_rule(keys: dict[str, Any], value: float, verdict: str) -> None:
     """On numbers whose ratio, difference and mean were worked out by hand."""
-    found = claimed(**keys).decide(Known(arms(p=[0, 1]), beta), arms(p=[0, 1]))
+    found = claimed(**keys).decide(table(arms(p=[0, 1]), beta), arms(p=[0, 1]))
     assert found.verdict == verdict
     assert found.parts[0].interval.value == pytest.approx(value, rel=1e-2)
     assert found.parts[0].interval.n == 4
@@ -447,9 +440,9 @@ def test_a_claim_is_decided_by_its_rule(keys: dict[str, Any], value: float, verd
 def test_arms_are_paired_where_all_else_agrees() -> None:
     """Two learning rates make two parts, each named by its own."""
     grid = arms(p=[0, 1, 2], lr=[0.1, 0.2])
-    parts = claimed().decide(Known(grid, beta), grid).parts
+    parts = claimed().decide(table(grid, beta), grid).parts
     assert [part.name.rpartition(", ")[2] for part in parts] == ["lr 0.1", "lr 0.2"]
-    crossed = claimed(compare={"p": 1, "lr": 0.1}, to={"p": 0, "lr": 0.2}).decide(Known(grid, beta), grid)
+    crossed = claimed(compare={"p": 1, "lr": 0.1}, to={"p": 0, "lr": 0.2}).decide(table(grid, beta), grid)
     assert len(crossed.parts) == 1
 
 
@@ -463,7 +456,7 @@ def test_arms_are_paired_where_all_else_agrees() -> None:
 )  # fmt: skip
 def test_what_cannot_be_decided_says_why(there: list[Recipe], curve: Any, expected: str) -> None:
     """No arm, no number, no sign: undecided, with the reason in the note."""
-    found = claimed().decide(Known(there, curve), there)
+    found = claimed().decide(table(there, curve), there)
     assert found.verdict == "undecided"
     assert expected in found.note
 
@@ -471,7 +464,7 @@ def test_what_cannot_be_decided_says_why(there: list[Recipe], curve: Any, expect
 def test_arms_without_a_run_are_undecided() -> None:
     """Planned but not finished, and so without a seed in common."""
     there = arms(p=[0, 1])
-    found = claimed().decide(Known(there[:1], beta), there)
+    found = claimed().decide(table(there[:1], beta), there)
     assert found.verdict == "undecided"
     assert "no finished run" in found.note
 

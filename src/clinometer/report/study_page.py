@@ -20,8 +20,7 @@ from clinometer.studies.study import FigureSpec, Plan
 from clinometer.studies.theorems import check, rows
 from clinometer.training.config import Config, RunConfig
 from clinometer.training.environment import environment
-from clinometer.training.files import read_json, write_json
-from clinometer.training.run_folder import run_folder
+from clinometer.training.files import write_json
 
 
 @dataclass(frozen=True)
@@ -42,7 +41,7 @@ def report(plan: Plan, folder: Path, command: str, failures: list[Failure] | Non
         command: What makes it again.
         failures: Runs that failed, to be named on the page.
     """
-    runs = Runs.finished(folder, plan.configs)
+    runs = Runs.read(folder, plan.configs)
     claims = decided(plan.claims, runs, plan.bases)
     write_json(folder / "claims.json", claims)
     theorems = rows({name: check(theorem) for name, theorem in plan.theorems.items()})
@@ -156,6 +155,6 @@ def _named(fingerprint: Any) -> dict[tuple[str, str], Any]:
     return named
 
 
-def _made(runs: Runs) -> list[dict[str, Any]]:
+def _made(runs: Runs) -> list[Mapping[str, Any]]:
     """What each run says of where and with what it was made."""
-    return [read_json(run_folder(runs.study, config) / "environment.json") for config in runs.configs]
+    return [run.environment for run in runs.runs.values()]

@@ -10,7 +10,7 @@ from typing import Any, cast
 
 from clinometer.store import DamagedError
 
-_LONGEST = 2**24  # bytes of a JSON file
+_LONGEST = 2**24  # bytes of a small file
 _SEAL = "sha256"  # the field with the digest of the others
 
 
@@ -87,13 +87,34 @@ def read_sealed(path: Path) -> dict[str, Any]:
 
 
 def _seal(facts: Mapping[str, Any]) -> str:
-    return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
+    return digest_of(json.dumps(facts, sort_keys=True).encode())
 
 
 def digest(path: Path) -> str:
     """The SHA-256 of a file's bytes."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def digest_of(data: bytes) -> str:
+    """The SHA-256 of bytes."""
+    return hashlib.sha256(data).hexdigest()
+
+
+def read_small(path: Path) -> bytes:
+    """The bytes of a file of at most 16 MiB.
+
+    Raises:
+        ValueError: if it is larger.
+        OSError: if it cannot be read, or is no plain file: a pipe would never end.
+    """
+    if not path.is_file():
+        raise FileNotFoundError(f"no file {path}.")
+    with path.open("rb") as file:
+        data = file.read(_LONGEST + 1)
+    if len(data) > _LONGEST:
+        raise ValueError(f"{path.name} has more than {_LONGEST:,} bytes")
+    return data
 
 
 def read_json(path: Path) -> dict[str, Any]:
@@ -106,14 +127,8 @@ def read_json(path: Path) -> dict[str, Any]:
         DamagedError: if it holds anything else, or is larger than 16 MiB.
         OSError: if it cannot be read.
     """
-    if not path.is_file():  # a pipe would never end
-        raise FileNotFoundError(f"no file {path}.")
-    with path.open("rb") as file:
-        held = file.read(_LONGEST + 1)
     try:
-        if len(held) > _LONGEST:
-            raise ValueError(f"it has more than {_LONGEST:,} bytes")
-        found = json.loads(held.decode())
+        found = json.loads(read_small(path).decode())
         if not isinstance(found, dict):
             raise ValueError("it does not hold an object")
     except (ValueError, RecursionError) as error:

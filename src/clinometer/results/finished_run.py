@@ -1,0 +1,194 @@
+"""Reads finished runs: the one place that opens a run's files after it has ended."""
+
+import contextlib
+import json
+import re
+from collections.abc import Generator, Iterable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from clinometer.results.factors import fields
+from clinometer.results.layouts import Layouts, layouts
+from clinometer.store import DamagedError, Store, Table
+from clinometer.training.files import digest_of, read_sealed, read_small
+from clinometer.training.run_folder import is_done
+from clinometer.training.run_folder import verify as verify_files
+
+Rows = Mapping[str, Mapping[int, Table]]  # probe to step to field to array
+Values = np.ndarray[Any, Any]
+
+RUN_NAME = re.compile(r"[0-9a-f]{16}")  # of a run's folder: a hash of its config
+
+
+@dataclass(frozen=True)
+class FinishedRun:
+    """A run that finished or diverged. What is read of it is compared with its digest or checksum when it is read.
+
+    Nothing is kept between two reads but the run's config, facts and layouts, so make a new object after a run was made
+    again.
+    """
+
+    folder: Path
+    config: dict[str, Any]
+    facts: Mapping[str, Any]  # about the run as a whole, from its store
+
+    @classmethod
+    def read(cls, folder: Path, *, verify: bool = False) -> "FinishedRun":
+        """The run in a folder that holds `done.json`.
+
+        Args:
+            folder: The run's folder.
+            verify: Compare every file with its digest; by default `config.json` alone. Rows carry checksums of their
+                own, which every read compares.
+
+        Raises:
+            DamagedError: if a file is not what was written; the message names it.
+            ValueError: if a file cannot be read; the message names the folder.
+        """
+        with reading(folder):
+            if verify:
+                verify_files(folder)
+            config = read_config(folder)
+            with contextlib.closing(Store(folder / "rows.sqlite", read_only=True)) as store:
+                return cls(folder, config, store.meta)
+
+    @property
+    def diverged_at(self) -> int | None:
+        """The step at which it diverged, or None."""
+        return self.facts.get("diverged_at")
+
+    @property
+    def environment(self) -> dict[str, Any]:
+        """Where and with what it was made."""
+        with reading(self.folder):
+            return _object(self.folder, "environment.json")
+
+    @property
+    def fingerprint(self) -> Any:
+        """The code, data and versions that made it; None if it does not say."""
+        return self.environment.get("fingerprint")
+
+    @cached_property
+    def layouts(self) -> Layouts:
+        """What its rows look like, by probe."""
+        with reading(self.folder), contextlib.closing(self._store()) as store:
+            return layouts(store)
+
+    def rows(self, probe: str | None = None, field: str | None = None) -> Rows:
+        """The rows of all probes, of one, or of one with one field, by step."""
+        with reading(self.folder), contextlib.closing(self._store()) as store:
+            return store.rows(probe, field)
+
+    def column(self, probe: str, field: str) -> Values:
+        """A field of a probe's rows, stacked along the step, shape (rows, ...).
+
+        Raises:
+            ValueError: if no row has it, some rows lack it, or its shape differs between steps.
+        """
+        seen = self.layouts.get(probe, ())
+        shapes = {layout.row[field].shape if field in layout.row else None for layout in seen}
+        if shapes <= {None}:
+            there = dict.fromkeys(name for layout in seen for name in layout.row) if seen else self.layouts
+            what = f"{probe}.{field}" if seen else repr(probe)
+            raise ValueError(f"no rows of {what} in {self.folder}; there are {', '.join(there) or 'none'}.")
+        if len(shapes) > 1:
+            raise ValueError(
+                f"{probe}.{field} differs in shape between steps of {self.folder}, or is missing at some: cannot stack "
+                "it. Store(path).rows() has each row as it was written, and clinometer.load pads them."
+            )
+        return np.stack([row[field] for row in self.rows(probe, field)[probe].values()])
+
+    def first_row(self, probe: str) -> Table:
+        """The probe's first row; empty if it has none."""
+        return next(iter(self.rows(probe).get(probe, {}).values()), {})
+
+    def _store(self) -> Store:
+        return Store(self.folder / "rows.sqlite", read_only=True)
+
+
+@dataclass(frozen=True)
+class FoundRuns:
+    """The runs in a study's folder."""
+
+    finished: tuple[FinishedRun, ...]
+    unfinished: tuple[Path, ...]  # folders
+    damaged: Mapping[Path, ValueError]  # folder to what is wrong with it
+
+    def intact(self) -> tuple[FinishedRun, ...]:
+        """The finished runs; the ValueError of the first damaged one, if there is any."""
+        for error in self.damaged.values():
+            raise error
+        return self.finished
+
+
+def find_runs(study: Path, keys: Iterable[str] | None = None, *, verify: bool = False) -> FoundRuns:
+    """The runs in a study's folder, by whether they are finished and intact.
+
+    Args:
+        study: The study's folder.
+        keys: The names of the runs' folders to look at, in this order; by default all.
+        verify: Compare every file with its digest, not `config.json` alone.
+    """
+    finished: list[FinishedRun] = []
+    unfinished: list[Path] = []
+    damaged: dict[Path, ValueError] = {}
+    for folder in run_folders(study) if keys is None else [study / "runs" / key for key in keys]:
+        if not is_done(folder):
+            unfinished.append(folder)
+            continue
+        try:
+            finished.append(FinishedRun.read(folder, verify=verify))
+        except ValueError as error:
+            damaged[folder] = error
+    return FoundRuns(tuple(finished), tuple(unfinished), damaged)
+
+
+def run_folders(study: Path) -> list[Path]:
+    """The folders of a study's runs, finished or not. What has another name, or is a link elsewhere, is no run."""
+    found = (study / "runs").iterdir()
+    return sorted(path for path in found if RUN_NAME.fullmatch(path.name) and path.is_dir() and not path.is_symlink())
+
+
+def is_study(path: Path) -> bool:
+    """Whether `path` is a study's folder, and not one run's; many a folder has a `runs/` that holds something else."""
+    if (path / "rows.sqlite").is_file() or not (path / "runs").is_dir():
+        return False
+    return (path / "study.json").is_file() or bool(run_folders(path))
+
+
+@contextlib.contextmanager
+def reading(folder: Path) -> Generator[None]:
+    """Raise whatever is wrong with a run as a ValueError that names its folder; a failing disk stays an OSError."""
+    try:
+        yield
+    except DamagedError:
+        raise  # it names the file
+    except (ValueError, TypeError, LookupError, RecursionError, FileNotFoundError) as error:
+        raise ValueError(f"the run in {folder} cannot be read: {error}") from error
+
+
+def read_config(folder: Path) -> dict[str, Any]:
+    """The config of a run, finished or not.
+
+    Raises:
+        DamagedError: if the run is done and this is not what was written.
+        ValueError: if it is no object, or nests too deep to be laid out in columns.
+    """
+    config = _object(folder, "config.json")
+    fields([config])  # raises where it nests too deep
+    return config
+
+
+def _object(folder: Path, name: str) -> dict[str, Any]:
+    """The object in a JSON file of a run, which must be what was written once the run is done."""
+    data = read_small(folder / name)
+    if is_done(folder) and digest_of(data) != read_sealed(folder / "done.json")["files"][name]:
+        raise DamagedError(f"{folder / name} is damaged: it is not what was written.")
+    found = json.loads(data)
+    if not isinstance(found, dict):
+        raise ValueError(f"{name} must hold an object; found {type(found).__name__}.")
+    return found
