@@ -7,7 +7,7 @@ import torch
 from models import batch, cross_entropy, everything
 from torch import nn
 
-from clinometer import Objective
+from clinometer import Objective, Recorder, landscape
 
 
 def test_a_loss_that_keeps_parameters_of_its_own_is_refused() -> None:
@@ -71,3 +71,28 @@ def test_a_batch_on_another_device_is_named() -> None:
     objective = Objective(everything(), cross_entropy, tuple(t.to("meta") for t in batch()))
     with pytest.raises(ValueError, match=r"batch lies on meta and the model on cpu"):
         objective.loss_and_grad(objective.here())
+
+
+def scripted() -> nn.Module:
+    return torch.jit.script(nn.Sequential(nn.Linear(2, 2), nn.BatchNorm1d(2)))
+
+
+@pytest.mark.filterwarnings("ignore:.*torch.jit.*:DeprecationWarning")
+@pytest.mark.parametrize("where", ["the model", "a part of the model", "a teacher that loss_fn uses", "traced"])
+@pytest.mark.parametrize("make", [Objective, lambda *args: Recorder(*args[:2], [landscape([0.1], relative=False)])])
+def test_torchscript_is_refused_where_the_objective_or_the_recorder_is_made(make: Any, where: str) -> None:
+    """Its buffers are not Python's to set aside: BatchNorm's running statistics would move with every evaluation."""
+    model: nn.Module = nn.Linear(2, 2)
+    loss_fn = lambda m, x: m(x).sum()  # noqa: E731
+    if where == "the model":
+        model = scripted()
+    elif where == "traced":
+        model = torch.jit.trace(model, torch.ones(1, 2))
+    elif where == "a part of the model":
+        model = nn.Sequential(model, scripted())
+    else:
+        teacher = scripted()
+        loss_fn = lambda m, x: (m(x) - teacher(x)).sum()  # noqa: E731
+    words = r"expected modules whose state is Python's; found the TorchScript module '(Sequential|Linear)'.*Measure the"
+    with pytest.raises(ValueError, match=words):
+        make(model, loss_fn, torch.ones(4, 2))

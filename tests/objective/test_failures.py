@@ -57,7 +57,7 @@ def test_outside_the_domain_loss_and_gradient_are_nan() -> None:
     assert line.losses[:2].tolist() == pytest.approx([-math.log(0.75), -math.log(0.25)])
     assert bool(line.losses[2].isnan())
     assert bool(line.grad_gaps[2].isnan())
-    assert isinstance(objective.domain.error, ValueError)
+    assert isinstance(objective.failures.error, ValueError)
 
 
 def test_a_loss_that_never_worked_raises() -> None:
@@ -69,3 +69,17 @@ def test_a_loss_that_never_worked_raises() -> None:
     model = nn.Linear(1, 1)
     with pytest.raises(KeyError, match="labels"):
         Objective(model, wrong, None).loss_and_grad(Objective(model, wrong, None).here())
+
+
+def test_a_later_batch_that_never_worked_raises() -> None:
+    """That the first batch has a loss says nothing of the second, which training visited at this very point."""
+
+    def wrong(model: nn.Module, batch: float) -> Tensor:
+        if batch > 1:
+            raise KeyError("labels")
+        return model.weight.sum() * batch
+
+    model = nn.Linear(1, 1)
+    objective = Objective(model, wrong, 1.0).with_batch(2.0)
+    with pytest.raises(KeyError, match="labels"):
+        objective.loss_and_grad(objective.here())

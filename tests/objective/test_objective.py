@@ -1,4 +1,5 @@
 import contextlib
+import dataclasses
 import random
 
 import numpy as np
@@ -47,6 +48,25 @@ def test_an_objective_remembers_the_step_it_was_made_before() -> None:
     model.eval()
     torch.manual_seed(99)
     assert_same(objective.loss(at), expected)
+
+
+def test_an_objective_is_frozen() -> None:
+    """Python itself refuses each assignment, so two evaluations cannot differ by what somebody set between them."""
+    objective = quadratic([1.0], [1.0])
+    for name in vars(objective):
+        with pytest.raises(dataclasses.FrozenInstanceError):
+            setattr(objective, name, None)
+
+
+def test_batches_are_averaged_and_weights_multiply_in_new_objectives() -> None:
+    """By hand: L = w² b at w = 3, for b = 1 and 3: the mean is 18 and the sum 36; the first objective keeps its 9."""
+    model = nn.Linear(1, 1, bias=False)
+    objective = Objective(model, lambda m, b: (m.weight.square() * b).sum(), torch.ones(1))
+    both = objective.with_batch(torch.tensor([3.0]))
+    at = {"weight": torch.tensor([[3.0]])}
+    assert [each.loss(at).item() for each in (objective, both, both.weighted(2.0))] == [9.0, 18.0, 36.0]
+    assert both.weighted(2.0).loss_and_grad(at)[1]["weight"].item() == 24.0
+    assert (objective.batches, both.batches) == (1, 2)
 
 
 def test_a_seed_fixes_the_draws() -> None:

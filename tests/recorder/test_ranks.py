@@ -14,7 +14,7 @@ from torch import nn
 
 from clinometer import Objective
 from clinometer.objective.distributed import ProcessGroup
-from clinometer.objective.gradients import accumulated, asked
+from clinometer.objective.gradients import gradient, gradient_by_backward
 
 pytestmark = pytest.mark.skipif(
     not (dist.is_available() and dist.is_gloo_available()), reason="needs torch.distributed with gloo"
@@ -213,7 +213,7 @@ def test_two_ways_to_the_gradient_agree() -> None:
     model = nn.Linear(3, 2)
     loss = lambda: model(torch.ones(4, 3)).square().mean()  # noqa: E731
     wanted = dict(model.named_parameters())
-    first, second = asked(loss(), wanted), accumulated(loss(), wanted)
+    first, second = gradient(loss(), wanted), gradient_by_backward(loss(), wanted)
     assert all(torch.equal(first[name], second[name]) for name in wanted)
 
 

@@ -85,7 +85,7 @@ def headroom(
             seen[size] = float(reached), bool(dot(there, gradient) > 0)
         return seen[size]
 
-    with objective.held():
+    with objective.isolated():
         # A loss that does not change at all, in its last digit, is too coarse to say whether it falls. The end of a
         # step may be as high as its start, as on a parabola; its middle then is not.
         visible = look(1.0)[0] != float(loss) or look(0.5)[0] != float(loss)

@@ -70,7 +70,7 @@ def walk(
     if only is not None:
         gradient = {name: gradient[name] for name in only}
     length = norm(direction)
-    with objective.held():
+    with objective.isolated():
         looks = [_look(objective, step(origin, direction, size), gradient, only) for size in steps]
     losses, gaps, cosines = zip(*looks, strict=True)
     taken = torch.tensor(steps, dtype=length.dtype, device=length.device)

@@ -40,6 +40,27 @@ def trainable_of(model: nn.Module, chosen: Iterable[Tensor] | None) -> dict[str,
     return moved
 
 
+def check_torchscript(modules: Iterable[nn.Module]) -> None:
+    """ValueError if one of the modules is a TorchScript one, whose state Python can neither set aside nor restore."""
+    for module in modules:
+        if isinstance(module, torch.jit.ScriptModule):
+            raise ValueError(
+                f"expected modules whose state is Python's; found the TorchScript module {module.original_name!r}, "
+                "whose buffers measuring could not leave as they were. Measure the module that torch.jit.script or "
+                "torch.jit.trace was given; torch.compile in their place can be measured."
+            )
+
+
+def check_names(point: Point, parameters: Mapping[str, Tensor]) -> None:
+    """ValueError unless the point has a value for each of the parameters and for nothing else."""
+    odd = point.keys() ^ parameters.keys()
+    if odd:
+        raise ValueError(
+            f"a point needs a value for each of the {len(parameters)} trainable parameters and no other; "
+            f"found a difference at {min(odd)!r}. Start from `objective.here()`."
+        )
+
+
 def scalar(loss: Any) -> Tensor:
     """The loss with shape (); TypeError or ValueError unless it is one number of a floating type."""
     if not isinstance(loss, Tensor):

@@ -1,47 +1,62 @@
-"""Where a loss has a value.
+"""Points at which the loss function raises instead of returning a loss.
 
 Away from where training went `loss_fn` may refuse: a cross-entropy of NaN, a distribution that checks its arguments.
 That is divergence, which is data, and no reason to end the training that is being measured.
 """
 
 from collections.abc import Callable
+from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
+from clinometer.objective.checks import scalar
 from clinometer.objective.params import Point
 
 
 class LossFailures:
-    """The points at which a loss function returns a loss; elsewhere loss and gradient are NaN."""
+    """Turns what `loss_fn` raises into NaN, on a batch for which it has returned a loss before.
 
-    def __init__(self) -> None:
-        self.known = False  # it has returned one: what it raises from then on is for the point, not for the function
-        self.error: Exception | None = None  # what it raised first, outside
+    What it raises on the first evaluation of a batch is a mistake in the function, and is raised.
 
-    def loss(self, compute: Callable[[], Tensor], leaves: Point) -> Tensor:
-        """`compute()`, or a NaN with NaN gradients where it raises.
+    Args:
+        tolerated: False raises always.
 
-        Example:
-            >>> def refuse() -> Tensor:
-            ...     raise ValueError("no such value")
-            >>> w, domain = torch.tensor(1.0, requires_grad=True), LossFailures()
-            >>> domain.known = True
-            >>> domain.loss(refuse, {"w": w}), domain.error
-            (tensor(nan, grad_fn=<MulBackward0>), ValueError('no such value'))
-        """
+    Example:
+        >>> def root(model, batch):
+        ...     if model.weight < 0:
+        ...         raise ValueError("no root")
+        ...     return model.weight.sqrt()
+        >>> model, failures = nn.Linear(1, 1), LossFailures(tolerated=True)
+        >>> _ = nn.init.constant_(model.weight, 4.0)
+        >>> failures.loss(root, model, None, {"weight": model.weight}).item()
+        2.0
+        >>> _ = nn.init.constant_(model.weight, -4.0)
+        >>> failures.loss(root, model, None, {"weight": model.weight}).item(), failures.error
+        (nan, ValueError('no root'))
+    """
+
+    def __init__(self, tolerated: bool) -> None:
+        self.error: Exception | None = None  # the first that became NaN
+        self._tolerated = tolerated
+        self._evaluated: set[int] = set()  # batches with a loss, by `id`: their snapshots keep them alive
+
+    def loss(self, loss_fn: Callable[[nn.Module, Any], Any], model: nn.Module, batch: Any, leaves: Point) -> Tensor:
+        """The scalar loss; or NaN, with NaN gradients by all `leaves`."""
         try:
-            return compute()
+            loss = scalar(loss_fn(model, batch))
         except torch.OutOfMemoryError:
             raise
         except Exception as error:
-            if not self.known:
+            if not self._tolerated or id(batch) not in self._evaluated:
                 raise
             self.error = self.error or error
             return torch.stack([leaf.sum() for leaf in leaves.values()]).sum() * torch.nan
+        self._evaluated.add(id(batch))
+        return loss
 
-    def remark(self) -> str | None:
-        """What to tell the user, if it happened."""
+    def message(self) -> str | None:
+        """What to warn of, if it has happened."""
         if self.error is None:
             return None
         return (

@@ -1,4 +1,4 @@
-"""The gradient of a loss by parameters that were put in place: asked for, or collected where a wrapper leaves it."""
+"""The gradient of a loss by the parameters that replace the model's own, in the two ways that torch offers."""
 
 import torch
 from torch import Tensor
@@ -6,12 +6,12 @@ from torch import Tensor
 from clinometer.objective.params import Point
 
 
-def asked(loss: Tensor, wanted: Point, create_graph: bool = False) -> dict[str, Tensor]:
+def gradient(loss: Tensor, wanted: Point, create_graph: bool = False) -> dict[str, Tensor]:
     """The gradient by `torch.autograd.grad`, which touches no `.grad`; zero for what takes no part.
 
     Example:
         >>> w = torch.tensor(3.0, requires_grad=True)
-        >>> asked(w.square(), {"w": w})
+        >>> gradient(w.square(), {"w": w})
         {'w': tensor(6.)}
     """
     if not loss.requires_grad:  # a constant: the slope of a linear loss
@@ -22,12 +22,12 @@ def asked(loss: Tensor, wanted: Point, create_graph: bool = False) -> dict[str, 
     return {name: grad.to_dense() if grad.is_sparse else grad for name, grad in zip(wanted, grads, strict=True)}
 
 
-def accumulated(loss: Tensor, wanted: Point) -> dict[str, Tensor]:
-    """The gradient as `.backward()` leaves it in empty `.grad`: `fully_shard` reduces it on no other way.
+def gradient_by_backward(loss: Tensor, wanted: Point) -> dict[str, Tensor]:
+    """The gradient by `loss.backward()` into empty `.grad`, the only way in which `fully_shard` reduces gradients.
 
     Example:
         >>> w = torch.tensor(3.0, requires_grad=True)
-        >>> accumulated(w.square(), {"w": w})
+        >>> gradient_by_backward(w.square(), {"w": w})
         {'w': tensor(6.)}
     """
     if loss.requires_grad:

@@ -1,6 +1,7 @@
 """What passes through a submodule: hooks that look at its input and output, and change neither's value."""
 
-from collections.abc import Callable
+import contextlib
+from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -26,36 +27,63 @@ def submodule(model: nn.Module, name: str) -> nn.Module:
     return modules[name]
 
 
-def keep(name: str, seen: dict[str, Tensor]) -> Callable[[nn.Module, Any, Any], None]:
-    """A forward hook that puts a copy of the module's output, or of its first, into `seen`."""
+@contextlib.contextmanager
+def capture_outputs(model: nn.Module, modules: Sequence[str]) -> Generator[dict[str, Tensor]]:
+    """Inside the block, a copy of each module's output, or of its first, goes into the mapping by name.
 
-    def hook(_module: nn.Module, _inputs: Any, output: Any) -> None:
-        first = output[0] if isinstance(output, tuple | list) else output
-        if isinstance(first, Tensor):
-            seen[name] = first.detach().clone()  # an in-place ReLU after it would overwrite it
+    Example:
+        >>> import torch
+        >>> model = nn.Sequential(nn.Identity(), nn.Flatten(0))
+        >>> with capture_outputs(model, ["0"]) as outputs:
+        ...     _ = model(torch.ones(1, 2))
+        >>> outputs
+        {'0': tensor([[1., 1.]])}
+    """
+    outputs: dict[str, Tensor] = {}
 
-    return hook
+    def into(name: str) -> Callable[[nn.Module, Any, Any], None]:
+        def hook(_module: nn.Module, _inputs: Any, output: Any) -> None:
+            first = output[0] if isinstance(output, tuple | list) else output
+            if isinstance(first, Tensor):
+                outputs[name] = first.detach().clone()  # an in-place ReLU after it would overwrite it
+
+        return hook
+
+    with contextlib.ExitStack() as hooks:
+        for name in modules:
+            hooks.callback(submodule(model, name).register_forward_hook(into(name)).remove)
+        yield outputs
 
 
-def tracked(_module: nn.Module, inputs: tuple[Any, ...]) -> Any:
+@contextlib.contextmanager
+def capture_inputs_and_outputs(model: nn.Module, modules: Sequence[str]) -> Generator[dict[str, tuple[Tensor, Tensor]]]:
+    """Inside the block, each module's input and output, undetached, go into the mapping by name."""
+    captured: dict[str, tuple[Tensor, Tensor]] = {}
+
+    def into(name: str) -> Callable[[nn.Module, Any, Any], Any]:
+        def hook(_module: nn.Module, inputs: Any, output: Any) -> Any:
+            if isinstance(output, Tensor) and inputs and isinstance(inputs[0], Tensor):
+                captured[name] = (inputs[0], output)
+                return output.clone()  # an in-place ReLU after it would become part of the output seen here
+            return None
+
+        return hook
+
+    with contextlib.ExitStack() as hooks:
+        for name in modules:
+            module = submodule(model, name)
+            hooks.callback(module.register_forward_pre_hook(_own_inputs).remove)
+            hooks.callback(module.register_forward_hook(into(name)).remove)
+        yield captured
+
+
+def _own_inputs(_module: nn.Module, inputs: tuple[Any, ...]) -> Any:
     """A forward pre-hook: the module gets tensors of its own, so that gradients by them are those through it alone.
 
-    What it is given may go elsewhere, too, as in a residual block; or be data, which need no gradient.
+    The tensors it is given may go elsewhere, too, as in a residual block; or be data, which need no gradient.
     """
     return tuple(_own(x) if isinstance(x, Tensor) and x.is_floating_point() else x for x in inputs)
 
 
 def _own(x: Tensor) -> Tensor:
     return x.view_as(x) if x.requires_grad else x.detach().requires_grad_()
-
-
-def tap(name: str, seen: dict[str, tuple[Tensor, Tensor]]) -> Callable[[nn.Module, Any, Any], Any]:
-    """A forward hook that puts the module's input and output, undetached, into `seen`."""
-
-    def hook(_module: nn.Module, inputs: Any, output: Any) -> Any:
-        if isinstance(output, Tensor) and inputs and isinstance(inputs[0], Tensor):
-            seen[name] = (inputs[0], output)
-            return output.clone()  # an in-place ReLU after it would become part of the output seen here
-        return None
-
-    return hook

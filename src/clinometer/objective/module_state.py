@@ -16,6 +16,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from clinometer.objective.checks import check_torchscript
 from clinometer.objective.distributed import receive_buffers, standing_in
 
 # Hooks and the like stay the live ones: a handle that removes a hook refers to the very dict it is in.
@@ -32,8 +33,7 @@ class ModuleState:
     """What a model's modules hold now: copies of everything but trainable parameters, whose places are remembered.
 
     Args:
-        roots: The model, and what else the loss runs; used where they lie. Compiled TorchScript modules, whose state
-            is not Python's, are left out.
+        roots: The model, and the other modules that the loss runs; used in place.
         trainable: The parameters that each evaluation supplies, by name.
         held: Parameters that stay in place, because somebody else sees to them.
     """
@@ -80,7 +80,11 @@ def like(tensor: Tensor, value: Tensor) -> Tensor:
 
 
 def modules_of(roots: Sequence[nn.Module]) -> list[nn.Module]:
-    """The roots' modules, and those that they hide in lists or plain attributes, as one keeps a teacher."""
+    """The roots' modules, and those in their lists or plain attributes, where a distillation model keeps its teacher.
+
+    Raises:
+        ValueError: if one of them is a TorchScript module.
+    """
     found: dict[int, nn.Module] = {}
     waiting: list[Any] = [*roots]
     while waiting:
@@ -92,7 +96,8 @@ def modules_of(roots: Sequence[nn.Module]) -> list[nn.Module]:
             waiting += [value for value in item.values() if isinstance(value, nn.Module)]
         elif isinstance(item, list | tuple):
             waiting += [value for value in item if isinstance(value, nn.Module)]
-    return [module for module in found.values() if not isinstance(module, torch.jit.ScriptModule)]
+    check_torchscript(found.values())
+    return list(found.values())
 
 
 def _put(live: list[tuple[nn.Module, dict[str, Any]]]) -> None:

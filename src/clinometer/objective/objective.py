@@ -1,61 +1,64 @@
 """The loss on one frozen batch, as a function of the parameters alone.
 
-Everything else that the training step saw (batch, dropout and noise draws, buffers, train/eval flags, frozen
-parameters) is held as it was when the objective was made, so that two evaluations differ only by where they
-are. This is the one file that evaluates an `nn.Module`, and it leaves the model as it found it.
+The batch, dropout and noise draws, buffers, train/eval flags and frozen parameters stay as they were when the objective
+was made, so two evaluations differ only in their parameters. The model is left as it was found.
 """
 
 import contextlib
+import copy
 import operator
-from collections.abc import Callable, Collection, Generator, Iterable, Sequence
-from typing import Any, TypeVar
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from clinometer.objective.checks import check_graph, scalar, trainable_of
+from clinometer.objective.checks import trainable_of
 from clinometer.objective.discover import modules_used_by
 from clinometer.objective.distributed import ProcessGroup, ranks_of
 from clinometer.objective.dtensor import local
 from clinometer.objective.failures import LossFailures
 from clinometer.objective.fsdp import Fsdp
-from clinometer.objective.gradients import accumulated, asked
-from clinometer.objective.hooks import Signal, keep, submodule, tap, tracked
+from clinometer.objective.gradients import gradient, gradient_by_backward
+from clinometer.objective.hooks import Signal, capture_inputs_and_outputs, capture_outputs
+from clinometer.objective.isolation import Isolation
 from clinometer.objective.module_state import modules_of
 from clinometer.objective.params import Point, dot, scale
-from clinometer.objective.precision import Precision, check_precision, conditions
+from clinometer.objective.precision import Precision, check_precision
 from clinometer.objective.rng import RngState
 from clinometer.objective.snapshot import BatchSnapshot
 
-T = TypeVar("T")
 Batch = Any
 LossFn = Callable[[nn.Module, Batch], Tensor]
 
 
+@dataclass(frozen=True, init=False, eq=False, repr=False)
 class Objective:
-    """L(x): the loss of `model` on `batch` with its trainable parameters at x.
+    """L(x): the loss of `model` on `batch` with its trainable parameters at x. Frozen: no attribute can be assigned.
 
     BatchNorm in train mode normalises with the batch's own statistics, as the training step did, and its
     running statistics stay put: every evaluation works on copies of the buffers. Dropout and noise draw the
     same at every point. A parameter that does not take part in the loss has gradient zero; parameters with
     `requires_grad=False` are held where they are. Memory: two copies of buffers and frozen parameters.
 
-    What a module keeps in plain attributes (numbers, lists, tensors, generators) is as it was, too. Forward hooks of
-    the user's own see these evaluations: torch offers no way to tell them from those a model needs.
+    What a module keeps in plain attributes (numbers, lists, tensors, generators) is restored, too. The user's own
+    forward hooks see these evaluations: torch offers no way to tell them from hooks that a model needs.
 
     Args:
-        model: Any module. It is used where it lies, not copied.
+        model: Any module but a TorchScript one. It is evaluated in place, not copied.
         loss_fn: `loss_fn(model, batch)` returns the scalar that training minimises.
         batch: Whatever `loss_fn` takes; it must not change while the objective is in use.
         seed: The random draws to use: an int, a captured `RngState`, or None for the streams as they stand,
             which are those of the training step if the objective is made just before it.
-        parameters: Those that a point is made of, such as an optimizer's; the model's trainable ones by default.
+        parameters: The parameters that make up a point, such as an optimizer's; all trainable ones by default.
         precision: `float32` switches autocast off, in `loss_fn` and around it; `training` leaves it as it is.
-        ranks: The processes whose mean loss it is; by default those of the DDP wrapper or of `fully_shard` in the
-            model. All of them must make it, and evaluate it alike.
+        ranks: The processes whose losses are averaged; by default those of the DDP wrapper or of `fully_shard` in the
+            model. All of them must make the objective, and evaluate it alike.
 
     Raises:
-        ValueError: if the model has no trainable parameter, or none of those that were chosen.
+        ValueError: if the model has no trainable parameter, or none of those that were chosen; or if the model, or a
+            module that `loss_fn` uses, is a TorchScript one.
     Source: Santurkar et al. (2018), §3.1: every quantity is taken on one training minibatch.
 
     Example:
@@ -64,6 +67,18 @@ class Objective:
         >>> objective.loss({"weight": torch.tensor([[3.0]])})    # (3 · 2)²
         tensor(36.)
     """
+
+    model: nn.Module
+    loss_fn: LossFn
+    precision: Precision
+    live: Point  # the model's own trainable parameters
+    ranks: ProcessGroup
+    weight: float  # the mean loss over the batches is multiplied by it
+    failures: LossFailures
+    _roots: list[nn.Module]
+    _fsdp: Fsdp
+    _isolation: Isolation
+    _snapshots: tuple[BatchSnapshot, ...]
 
     def __init__(
         self,
@@ -77,41 +92,55 @@ class Objective:
         ranks: ProcessGroup | None = None,
     ) -> None:
         check_precision(precision)
-        self.model = model
-        self.loss_fn = loss_fn
-        self.precision: Precision = precision
-        self.weight = 1.0
-        self._roots = [model, *modules_used_by(loss_fn), *(ranks.wrappers if ranks else ())]
-        modules = modules_of(self._roots)
-        self._shards = Fsdp(modules)
-        self.live: Point = trainable_of(model, parameters)
-        self.names = tuple(self.live)
-        self.ranks = ranks_of(modules, self.live) if ranks is None else ranks
-        self._moments = [BatchSnapshot(self._roots, batch, self.live, self._shards, _streams(seed))]
-        self._graph_checked = False
-        self._holding = False
-        self.domain = LossFailures()
+        roots = [model, *modules_used_by(loss_fn), *(ranks.wrappers if ranks else ())]
+        modules = modules_of(roots)
+        fsdp = Fsdp(modules)
+        live = trainable_of(model, parameters)
+        isolation = Isolation(precision)
+        vars(self).update(
+            model=model,
+            loss_fn=loss_fn,
+            precision=precision,
+            live=live,
+            ranks=ranks_of(modules, live) if ranks is None else ranks,
+            weight=1.0,
+            failures=LossFailures(tolerated=not fsdp),  # other processes would wait for a forward pass cut short
+            _roots=roots,
+            _fsdp=fsdp,
+            _isolation=isolation,
+            _snapshots=(BatchSnapshot(roots, batch, live, fsdp, isolation, _streams(seed)),),
+        )
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The names of the parameters that make up a point."""
+        return tuple(self.live)
 
     @property
     def batches(self) -> int:
         """How many batches the loss is the mean of."""
-        return len(self._moments)
+        return len(self._snapshots)
 
-    def also(self, batch: Batch) -> None:
-        """Add another batch of the same training step, with buffers and random streams as they are now.
+    def with_batch(self, batch: Batch) -> "Objective":
+        """The mean loss over this objective's batches and one more, with buffers and random streams as they are now.
 
-        With gradient accumulation a step is taken on several; the loss is the mean of theirs.
+        With gradient accumulation, one training step uses several batches.
         """
-        self._moments.append(BatchSnapshot(self._roots, batch, self.live, self._shards, RngState.now()))
+        more = BatchSnapshot(self._roots, batch, self.live, self._fsdp, self._isolation, RngState.now())
+        return self._replace(_snapshots=(*self._snapshots, more))
 
-    def leaves(self) -> list[Tensor]:
+    def weighted(self, weight: float) -> "Objective":
+        """This objective times `weight`, for a loop that adds up its batches' losses instead of averaging them."""
+        return self._replace(weight=weight)
+
+    def graph_leaves(self) -> list[Tensor]:
         """The tensors that training's graphs end in: the parameters, or what `fully_shard` gathers them into."""
-        return [*self.live.values(), *self._shards.gathered(self.live)]
+        return [*self.live.values(), *self._fsdp.gathered(self.live)]
 
-    def gradients(self) -> list[Tensor]:
-        """What training holds of gradients on this process now."""
-        held = [p.grad.detach() for p in self.live.values() if p.grad is not None]
-        return [*map(local, held), *self._shards.unreduced(self.live)]
+    def training_gradients(self) -> list[Tensor]:
+        """The gradients that training holds on this process now."""
+        present = [p.grad.detach() for p in self.live.values() if p.grad is not None]
+        return [*map(local, present), *self._fsdp.unreduced(self.live)]
 
     def here(self) -> dict[str, Tensor]:
         """The model's present trainable parameters, as detached copies."""
@@ -119,7 +148,7 @@ class Objective:
 
     def loss(self, at: Point) -> Tensor:
         """L(at), a tensor of shape (). Cost: one forward pass."""
-        return self._mean(at, (), lambda loss, _wanted: (loss.detach(), {}))[0]
+        return self._mean(self._value(snapshot, at) for snapshot in self._snapshots)[0]
 
     def loss_and_grad(self, at: Point, wrt: Collection[str] | None = None) -> tuple[Tensor, dict[str, Tensor]]:
         """L(at) and ∇L(at), bit for bit what `loss.backward()` would leave there but for hooks on parameters.
@@ -130,14 +159,7 @@ class Objective:
             at: A value for every trainable parameter.
             wrt: The parameters to differentiate by; all of them by default.
         """
-
-        def differentiated(loss: Tensor, wanted: Point) -> tuple[Tensor, dict[str, Tensor]]:
-            if wrt is None and not self._graph_checked:
-                check_graph(loss, {} if self._shards else self.live)
-                self._graph_checked = True
-            return loss.detach(), (accumulated if self._shards else asked)(loss, wanted)
-
-        return self._mean(at, self.names if wrt is None else wrt, differentiated)
+        return self._mean(self._value_and_gradient(snapshot, at, wrt) for snapshot in self._snapshots)
 
     def hvp(self, at: Point, v: Point) -> dict[str, Tensor]:
         """The Hessian-vector product ∇²L(at) v. Cost: about two forward-backward passes.
@@ -148,112 +170,90 @@ class Objective:
         Raises:
             ValueError: with `fully_shard`, whose gradients have no graph.
         """
-        if self._shards:
+        if self._fsdp:
             raise ValueError(
                 "hvp needs gradients that can be differentiated again, and those of fully_shard cannot; "
                 "compare the gradients at two points instead."
             )
-
-        def differentiated_twice(loss: Tensor, wanted: Point) -> tuple[Tensor, dict[str, Tensor]]:
-            check_graph(loss, self.live)
-            return loss.detach(), asked(dot(asked(loss, wanted, create_graph=True), v), wanted)
-
-        return self._mean(at, self.names, differentiated_twice)[1]
+        return self._mean(self._value_and_hvp(snapshot, at, v) for snapshot in self._snapshots)[1]
 
     def outputs(self, at: Point, modules: Sequence[str]) -> dict[str, Tensor]:
         """What the named submodules return at `at`, detached. Cost: one forward pass.
 
         A module that returns several values gives its first; one that is called twice gives its last call.
         """
-        seen: dict[str, Tensor] = {}
-        with contextlib.ExitStack() as hooks:
-            for name in modules:
-                hooks.callback(submodule(self.model, name).register_forward_hook(keep(name, seen)).remove)
-            self._evaluate(self._moments[0], at, (), lambda _loss, _wanted: None)
-        silent = [name for name in modules if name not in seen]
+        with capture_outputs(self.model, modules) as outputs:
+            self._value(self._snapshots[0], at)
+        silent = [name for name in modules if name not in outputs]
         if silent:
             raise ValueError(f"{silent[0]!r} returned no tensor during the forward pass; choose a module that does.")
-        return seen
+        return outputs
 
     def signals(self, at: Point, modules: Sequence[str]) -> dict[str, Signal]:
         """What goes into and comes out of the named submodules at `at`, with the loss's gradients by either.
 
         Cost: one forward-backward pass. A module must take and return one tensor; of several calls the last counts.
         """
-        seen: dict[str, tuple[Tensor, Tensor]] = {}
-
-        def differentiated(loss: Tensor, _wanted: Point) -> dict[str, Signal]:
-            silent = [name for name in modules if name not in seen]
+        snapshot = self._snapshots[0]
+        with capture_inputs_and_outputs(self.model, modules) as captured, snapshot.at(at) as leaves:
+            loss = self._loss(snapshot, leaves)
+            silent = [name for name in modules if name not in captured]
             if silent:
                 raise ValueError(f"{silent[0]!r} took no part in the loss, or returned no tensor.")
-            inputs, outputs = zip(*(seen[name] for name in modules), strict=True)
-            grads = torch.autograd.grad(loss, [*inputs, *outputs], allow_unused=True, materialize_grads=True)
-            by_input, by_output = grads[: len(inputs)], grads[len(inputs) :]
-            return {
-                name: Signal(into.detach(), out.detach(), by_into, by_out)
-                for name, into, out, by_into, by_out in zip(modules, inputs, outputs, by_input, by_output, strict=True)
-            }
+            tensors = [tensor for name in modules for tensor in captured[name]]
+            grads = iter(torch.autograd.grad(loss, tensors, allow_unused=True, materialize_grads=True))
+            detached = ((name, *(tensor.detach() for tensor in captured[name])) for name in modules)
+            return {name: Signal(into, out, next(grads), next(grads)) for name, into, out in detached}
 
-        with contextlib.ExitStack() as hooks:
-            for name in modules:
-                module = submodule(self.model, name)
-                hooks.callback(module.register_forward_pre_hook(tracked).remove)
-                hooks.callback(module.register_forward_hook(tap(name, seen)).remove)
-            return self._evaluate(self._moments[0], at, (), differentiated)
+    def isolated(self) -> contextlib.AbstractContextManager[None]:
+        """Set random streams, autocast and compilation aside once for all evaluations inside the block.
 
-    @contextlib.contextmanager
-    def held(self) -> Generator[None]:
-        """Set random streams, autocast and compilation aside once for all evaluations inside the block, not at each.
-
-        Evaluations do so by themselves; around many of a small network it saves some time.
+        Each evaluation does so by itself; around many evaluations of a small network, one block saves time.
         """
-        if self._holding:
-            yield
-            return
-        try:
-            self._holding = True
-            with RngState.now().replayed(), conditions(self.precision):
-                yield
-        finally:
-            self._holding = False
+        return self._isolation.block()
 
-    def _mean(
-        self, at: Point, wrt: Collection[str], then: Callable[[Tensor, Point], tuple[Tensor, dict[str, Tensor]]]
-    ) -> tuple[Tensor, dict[str, Tensor]]:
-        """The mean over batches and processes of a loss and what belongs to it; one batch's own, bit for bit."""
-        loss, others = self._evaluate(self._moments[0], at, wrt, then)
+    def _mean(self, batches: Iterator[tuple[Tensor, dict[str, Tensor]]]) -> tuple[Tensor, dict[str, Tensor]]:
+        """The mean over batches and processes of a loss and its gradient; of one batch alone, the same bits."""
+        loss, mean = next(batches)
         share = self.weight / self.batches
         if self.batches > 1 or share != 1:
-            loss, others = loss * share, scale(others, share)
-        for moment in self._moments[1:]:
-            more, gradient = self._evaluate(moment, at, wrt, then)
-            loss = loss + share * more
-            for name, value in gradient.items():
-                others[name].add_(value, alpha=share)
-        self.domain.known = not self._shards  # whose other processes would wait for a forward pass cut short
-        return self.ranks.average(loss, others)
+            loss, mean = loss * share, scale(mean, share)
+        for value, more in batches:
+            loss = loss + share * value
+            for name, part in more.items():
+                mean[name].add_(part, alpha=share)
+        return self.ranks.average(loss, mean)
 
-    def _evaluate(
-        self, moment: BatchSnapshot, at: Point, wrt: Collection[str], then: Callable[[Tensor, Point], T]
-    ) -> T:
-        """`then(loss, wanted)` on one batch while all is as in training; `wanted` are the parameters of `wrt`.
+    def _loss(self, snapshot: BatchSnapshot, leaves: Point) -> Tensor:
+        return self.failures.loss(self.loss_fn, self.model, snapshot.batch, leaves)
 
-        Differentiation belongs inside: checkpointed activations are computed again in the backward pass, and must
-        meet the same parameters, buffers and draws.
-        """
-        if set(at) != set(self.names):
-            odd = sorted(set(at) ^ set(self.names))
-            raise ValueError(
-                f"a point needs a value for each of the {len(self.names)} trainable parameters and no other; "
-                f"found a difference at {odd[0]!r}. Start from `objective.here()`."
-            )
+    def _value(self, snapshot: BatchSnapshot, at: Point) -> tuple[Tensor, dict[str, Tensor]]:
+        with snapshot.at(at) as leaves:
+            return self._loss(snapshot, leaves).detach(), {}
 
-        def work(leaves: Point) -> T:
-            loss = self.domain.loss(lambda: scalar(self.loss_fn(self.model, moment.batch)), leaves)
-            return then(loss, {name: leaves[name] for name in wrt})
+    def _value_and_gradient(
+        self, snapshot: BatchSnapshot, at: Point, wrt: Collection[str] | None
+    ) -> tuple[Tensor, dict[str, Tensor]]:
+        # Inside the block: checkpointed activations are computed again in the backward pass, and must meet the same
+        # parameters, buffers and draws.
+        with snapshot.at(at) as leaves:
+            loss = self._loss(snapshot, leaves)
+            if wrt is None:
+                snapshot.check_graph_once(loss)
+            wanted = {name: leaves[name] for name in (self.live if wrt is None else wrt)}
+            return loss.detach(), (gradient_by_backward if self._fsdp else gradient)(loss, wanted)
 
-        with self.held():
-            return moment.evaluate(at, work)
+    def _value_and_hvp(self, snapshot: BatchSnapshot, at: Point, v: Point) -> tuple[Tensor, dict[str, Tensor]]:
+        with snapshot.at(at) as leaves:
+            loss = self._loss(snapshot, leaves)
+            snapshot.check_graph_once(loss)
+            slope = dot(gradient(loss, leaves, create_graph=True), v)
+            return loss.detach(), gradient(slope, leaves)
+
+    def _replace(self, **changes: Any) -> "Objective":
+        changed = copy.copy(self)
+        vars(changed).update(changes)
+        return changed
 
 
 def _streams(seed: int | RngState | None) -> RngState:

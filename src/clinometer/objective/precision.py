@@ -1,7 +1,7 @@
-"""Under which conditions a loss is evaluated: uncompiled, and in float32 or in the precision of training.
+"""The precision in which a loss is evaluated: float32 or training's own, always uncompiled.
 
 A compiled model would be compiled again for every set of parameters, and cannot be differentiated twice. Autocast
-rounds to eight bits or eleven, which drowns the small differences that smoothness is made of, and it remembers casts.
+rounds to eight bits or eleven, which drowns the small differences that smoothness is made of, and it caches casts.
 """
 
 import contextlib
@@ -17,26 +17,26 @@ _Region: Any = torch.autocast
 
 
 def check_precision(precision: str) -> None:
-    """ValueError unless it is one that we know."""
+    """ValueError unless `precision` is one of `Precision`."""
     if precision not in get_args(Precision):
         raise ValueError(f"precision must be one of {', '.join(get_args(Precision))}; found {precision!r}.")
 
 
 @contextlib.contextmanager
-def conditions(precision: Precision) -> Generator[None]:
-    """Inside the block compiled code runs as Python; autocast is off or, in training's precision, without memory.
+def eager(precision: Precision) -> Generator[None]:
+    """Inside the block compiled code runs as Python; autocast is off or, with `training`, caches no casts.
 
-    A `loss_fn` may enter a region of its own, and accelerate wraps `forward` in one; hence the class is changed.
+    `loss_fn` may enter an autocast region of its own, and accelerate wraps `forward` in one, so the class is patched.
     """
     entered = _Region.__enter__
 
     def enter(region: Any) -> Any:
-        kept = region._enabled, region._cache_enabled
-        region._enabled, region._cache_enabled = kept[0] and precision == "training", False
+        own = region._enabled, region._cache_enabled
+        region._enabled, region._cache_enabled = own[0] and precision == "training", False
         try:
             return entered(region)
         finally:
-            region._enabled, region._cache_enabled = kept
+            region._enabled, region._cache_enabled = own
 
     around = [torch.autocast(device, torch.get_autocast_dtype(device)) for device in _DEVICES if _is_on(device)]
     _Region.__enter__ = enter

@@ -1,8 +1,8 @@
 """One batch at one moment of training: all that a loss depends on besides the parameters that are moved."""
 
 import contextlib
-from collections.abc import Callable, Generator, Mapping, Sequence
-from typing import Any, TypeVar
+from collections.abc import Generator, Mapping, Sequence
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -10,6 +10,8 @@ from torch import Tensor, nn
 from clinometer.objective.checks import (
     check_batch,
     check_content,
+    check_graph,
+    check_names,
     content,
     explain_checkpoint,
     explain_devices,
@@ -17,58 +19,79 @@ from clinometer.objective.checks import (
 )
 from clinometer.objective.dtensor import is_dtensor
 from clinometer.objective.fsdp import Fsdp
+from clinometer.objective.isolation import Isolation
 from clinometer.objective.module_state import ModuleState, like
 from clinometer.objective.params import Point
 from clinometer.objective.rng import RngState
-from clinometer.objective.torchscript import Scripted
-
-T = TypeVar("T")
 
 
 class BatchSnapshot:
     """The batch, the random streams, and the state of every module that the loss runs, as they are now.
 
     Args:
-        roots: The model, and the modules that the loss reaches by itself.
-        batch: What it takes.
-        live: The parameters that evaluations supply, by name.
-        shards: Those that are moved where they lie.
+        roots: The model, and the modules that the loss function uses besides it.
+        batch: The batch.
+        live: The model's parameters that evaluations replace, by name.
+        fsdp: The `fully_shard` modules, whose parameters are changed in place instead.
+        isolation: Keeps evaluations apart from the program; shared by the snapshots of an objective.
         streams: The random draws to use.
     """
 
     def __init__(
-        self, roots: Sequence[nn.Module], batch: Any, live: Mapping[str, Tensor], shards: Fsdp, streams: RngState
+        self,
+        roots: Sequence[nn.Module],
+        batch: Any,
+        live: Mapping[str, Tensor],
+        fsdp: Fsdp,
+        isolation: Isolation,
+        streams: RngState,
     ) -> None:
         self.batch = batch
-        self._live = dict(live)
-        self._shards = shards
+        self._live = live
+        self._fsdp = fsdp
+        self._isolation = isolation
         self._streams = streams
-        self._seen = versions(batch)
+        self._versions = versions(batch)
         self._content: list[float] | None = content(batch)
-        shards.reshard()
-        self._replica = ModuleState(roots, live, shards.parameters)
-        self._scripted = Scripted(roots[0])
+        self._graph_checked = False
+        fsdp.reshard()
+        self._state = ModuleState(roots, live, fsdp.parameters)
 
-    def evaluate(self, at: Point, work: Callable[[Point], T]) -> T:
-        """`work(leaves)` while everything is as it was then, with `leaves`, copies of `at`, as the parameters."""
-        check_batch(self.batch, self._seen)
-        if self._content is not None:  # once, after the training step: it costs a pass over the batch
-            check_content(self.batch, self._content)
-            self._content = None
+    @contextlib.contextmanager
+    def at(self, point: Point) -> Generator[Point]:
+        """Inside the block everything is as it was in training but the parameters, which are copies of `point`.
+
+        Raises:
+            ValueError: if `point` has other names than the parameters, or the batch has changed, or what the block
+                raises can be explained.
+        """
+        check_names(point, self._live)
+        self._check_batch()
         # Copies: a forward pass may clamp its weights. All require gradients, as in training: a loss may ask for it.
-        leaves = {name: p if is_dtensor(p) else like(p, at[name]) for name, p in self._live.items()}
-        with self._shards.at(at, self._live), self._installed(leaves):
+        leaves = {name: p if is_dtensor(p) else like(p, point[name]) for name, p in self._live.items()}
+        with (
+            self._isolation.block(),
+            self._fsdp.at(point, self._live),
+            torch.enable_grad(),
+            self._state.installed(leaves),
+        ):
+            self._streams.restore()
             try:
-                result = self._scripted.run(lambda: work(leaves), leaves)
+                yield leaves
             except RuntimeError as error:
                 explain_checkpoint(error)
                 explain_devices(error, leaves, self.batch)
                 raise
-        check_batch(self.batch, self._seen)
-        return result
+        check_batch(self.batch, self._versions)
 
-    @contextlib.contextmanager
-    def _installed(self, leaves: Point) -> Generator[None]:
-        with torch.enable_grad(), self._replica.installed(leaves):
-            self._streams.restore()
-            yield
+    def check_graph_once(self, loss: Tensor) -> None:
+        """ValueError unless the loss depends on the leaves and on none of the model's own parameters."""
+        if not self._graph_checked:
+            check_graph(loss, {} if self._fsdp else self._live)
+            self._graph_checked = True
+
+    def _check_batch(self) -> None:
+        check_batch(self.batch, self._versions)
+        if self._content is not None:  # once, after the training step: it costs a pass over the batch
+            check_content(self.batch, self._content)
+            self._content = None

@@ -47,18 +47,18 @@ class PendingStep:
         self.before = self.objective.here()
         self._origin = self.before  # where the first backward pass on the last batch was
         self._fresh = True  # it has not been yet
-        self.witness = LossCapture(self.objective.leaves, self._looks_around)
+        self.witness = LossCapture(self.objective.graph_leaves, self._looks_around)
         self.witness.watch()
         self.seen: float | None = None  # the loss that training minimised, once the step has been taken
 
     def also(self, batch: Batch) -> None:
         """Another batch of the same step."""
-        self.objective.also(batch)
+        self.objective = self.objective.with_batch(batch)
         self._fresh = True
 
     def waits_for_more(self) -> bool:
         """Whether gradients are held for a step to come; a scaler that skips a step leaves none, or infinite ones."""
-        held = self.objective.gradients()
+        held = self.objective.training_gradients()
         held = [(gradient._values() if gradient.is_sparse else gradient).float() for gradient in held]
         sizes = [float(torch.linalg.vector_norm(gradient)) for gradient in held]
         # On one process alone all may be zero, or one infinite: in pieces, or before gradients are averaged.
@@ -97,7 +97,7 @@ class PendingStep:
             # group of an epoch, by the usual number: gradients tell no other way.
             mean = float(self.objective.loss(self.before))
             weights = [1.0, float(batches), batches / usual]
-            self.objective.weight = min(weights, key=lambda weight: abs(seen - weight * mean))
+            self.objective = self.objective.weighted(min(weights, key=lambda weight: abs(seen - weight * mean)))
         return Step(self.index, self.objective, self.before, self.objective.here(), self.lr)
 
     def doubt(self, step: Step, largest: float) -> str | None:

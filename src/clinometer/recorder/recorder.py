@@ -248,7 +248,7 @@ class Recorder:
         if not self.ranks.is_first:
             return
         self._say("doubt", attempt.doubt(step, self._largest))
-        self._say("domain", attempt.objective.domain.remark())
+        self._say("domain", attempt.objective.failures.message())
         self._largest = max(self._largest, abs(attempt.seen or 0.0))
         if self._footsteps.stranger:
             self._say(
