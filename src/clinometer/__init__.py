@@ -2,27 +2,33 @@
 
 The instrument (`Recorder` and its probes), the measurements it is made of, and the norms to compare. Studies
 and papers are in `clinometer.studies` and `clinometer.papers`.
+
+A name is imported when it is first used, so that commands that measure nothing start without torch.
 """
 
-from clinometer.measures.activations import drift, histogram, moments
-from clinometer.measures.covariate_shift import Shift, covariate_shift, layers_of
-from clinometer.measures.line import Line, effective_smoothness, gradient_predictiveness, loss_range, walk
-from clinometer.nn.norms import NORMS
-from clinometer.objective.objective import Batch, LossFn, Objective
-from clinometer.objective.params import Point
-from clinometer.objective.rng import RngState
-from clinometer.probes.activations import activations
-from clinometer.probes.base import Probe, Step
-from clinometer.probes.batchnorm_terms import batchnorm_terms
-from clinometer.probes.headroom import headroom
-from clinometer.probes.internal_shift import internal_shift
-from clinometer.probes.landscape import landscape
-from clinometer.probes.noise_floor import noise_floor
-from clinometer.recorder.budget import within_budget
-from clinometer.recorder.recorder import Recorder
-from clinometer.recorder.schedules import at, every, log_spaced
-from clinometer.results.load import load
-from clinometer.store import Store
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from clinometer.measures.activations import drift, histogram, moments
+    from clinometer.measures.covariate_shift import Shift, covariate_shift, layers_of
+    from clinometer.measures.line import Line, effective_smoothness, gradient_predictiveness, loss_range, walk
+    from clinometer.nn.norms import NORMS
+    from clinometer.objective.objective import Batch, LossFn, Objective
+    from clinometer.objective.params import Point
+    from clinometer.objective.rng import RngState
+    from clinometer.probes.activations import activations
+    from clinometer.probes.base import Probe, Step
+    from clinometer.probes.batchnorm_terms import batchnorm_terms
+    from clinometer.probes.headroom import headroom
+    from clinometer.probes.internal_shift import internal_shift
+    from clinometer.probes.landscape import landscape
+    from clinometer.probes.noise_floor import noise_floor
+    from clinometer.recorder.budget import within_budget
+    from clinometer.recorder.recorder import Recorder
+    from clinometer.recorder.schedules import at, every, log_spaced
+    from clinometer.results.load import load
+    from clinometer.store import Store
 
 __all__ = [
     "NORMS",
@@ -58,3 +64,51 @@ __all__ = [
     "walk",
     "within_budget",
 ]
+
+_MODULES = {  # where each name is defined; a test compares it with the imports above
+    "NORMS": "nn.norms",
+    "Batch": "objective.objective",
+    "Line": "measures.line",
+    "LossFn": "objective.objective",
+    "Objective": "objective.objective",
+    "Point": "objective.params",
+    "Probe": "probes.base",
+    "Recorder": "recorder.recorder",
+    "RngState": "objective.rng",
+    "Shift": "measures.covariate_shift",
+    "Step": "probes.base",
+    "Store": "store",
+    "activations": "probes.activations",
+    "at": "recorder.schedules",
+    "batchnorm_terms": "probes.batchnorm_terms",
+    "covariate_shift": "measures.covariate_shift",
+    "drift": "measures.activations",
+    "effective_smoothness": "measures.line",
+    "every": "recorder.schedules",
+    "gradient_predictiveness": "measures.line",
+    "headroom": "probes.headroom",
+    "histogram": "measures.activations",
+    "internal_shift": "probes.internal_shift",
+    "landscape": "probes.landscape",
+    "layers_of": "measures.covariate_shift",
+    "load": "results.load",
+    "log_spaced": "recorder.schedules",
+    "loss_range": "measures.line",
+    "moments": "measures.activations",
+    "noise_floor": "probes.noise_floor",
+    "walk": "measures.line",
+    "within_budget": "recorder.budget",
+}
+
+
+def __getattr__(name: str) -> Any:
+    """Import a public name's module and return the name (PEP 562)."""
+    if name not in _MODULES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = globals()[name] = getattr(import_module(f"{__name__}.{_MODULES[name]}"), name)
+    return value
+
+
+def __dir__() -> list[str]:
+    """List the public names, whether they are imported yet or not."""
+    return sorted({*globals(), *__all__})
