@@ -13,13 +13,14 @@ from PIL import Image
 from rich.console import Group
 
 from clinometer import Store
-from clinometer.cli.common import bad_input
+from clinometer.cli.errors import bad_input
 from clinometer.plots.matplotlib import draw, save
 from clinometer.report.blocks import ranks_table
 from clinometer.report.console import PlainConsole
 from clinometer.report.page import Arm, Page, write
+from clinometer.report.progress import show_progress
 from clinometer.report.run_page import report_run
-from clinometer.report.terminal import claims_table, progress, theorems_table
+from clinometer.report.tables import claims_table, theorems_table
 from clinometer.report.watch import watch
 from clinometer.results.sanitize import plain
 from clinometer.runner.scheduler import Progress
@@ -163,7 +164,7 @@ def test_a_terminal_shows_names_and_obeys_none(name: str) -> None:
     expected = re.sub(r"\s+", "", plain(name).replace("�", ""))
     assert re.sub(r"\s+", "", out.replace("�", "")).count(expected) >= 6
     stream = io.StringIO()
-    with progress(PlainConsole(file=stream, width=20_000)) as show:
+    with show_progress(PlainConsole(file=stream, width=20_000)) as show:
         show(Progress(2, 1, 0, 0, (Config(),), 1.0))
     assert "1 of 2 runs done" in stream.getvalue()
 
@@ -172,7 +173,7 @@ def test_colours_and_live_displays_still_work() -> None:
     """The console that takes names as text must still send Rich's own escapes."""
     out = io.StringIO()
     console = PlainConsole(file=out, width=80, force_terminal=True)
-    with progress(console) as show:
+    with show_progress(console) as show:
         show(Progress(2, 1, 0, 0, (), 1.0))
         show(Progress(2, 2, 0, 0, (), 1.0))
     assert "\x1b[" in out.getvalue()

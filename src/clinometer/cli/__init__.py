@@ -7,8 +7,10 @@ disk is full; 2 on bad input.
 import sys
 from importlib.util import find_spec
 
-_missing = [name for name in ("cyclopts", "rich", "scipy", "matplotlib", "safetensors") if find_spec(name) is None]
-if _missing:  # said now, not after an hour of training
+_missing = [
+    name for name in ("cyclopts", "rich", "scipy", "matplotlib", "jinja2", "safetensors") if find_spec(name) is None
+]
+if _missing:  # reported now, and not after an hour of training
     sys.exit(f"the command line needs {', '.join(_missing)}: pip install 'clinometer[studies,report,data]'")
 
 from clinometer.cli.app import main

@@ -1,4 +1,7 @@
-"""The commands by name, and what becomes of their exit status."""
+"""The commands by name, and their exit status.
+
+A command's module is imported when the command is given, so that those which train nothing start without torch.
+"""
 
 import sys
 from collections.abc import Sequence
@@ -6,28 +9,42 @@ from typing import Annotated
 
 from cyclopts import App, CycloptsError, Parameter
 
-from clinometer.cli.common import console, stop
-from clinometer.cli.own import run_
-from clinometer.cli.papers import check_, list_, reproduce
-from clinometer.cli.results import compare_, export_, merge_, report_, watch_
-from clinometer.cli.status import status_
+from clinometer.cli.console import console
+from clinometer.cli.errors import stop
 from clinometer.store import DamagedError
+
+# Name -> what `--help` says. `clinometer NAME` is the function `NAME_command` in the module `cli/NAME.py`.
+COMMANDS = {
+    "reproduce": (
+        "Run what is missing of a paper, then decide its claims, check its theorems, draw its figures and write its "
+        "page."
+    ),
+    "run": (
+        "Run what is missing of a study of your own, then decide its claims, draw its figures and write its page.\n\n"
+        "The file is a program: its model and data are imported and run. Run only files that you trust."
+    ),
+    "check": (
+        "Verify the theorems of a paper on random inputs, and show where the print, or a dropped hypothesis, is false."
+    ),
+    "status": (
+        "Show how far a study is: which runs are done, which are being made and where, which failed and why. It is "
+        "only read."
+    ),
+    "report": "Decide, draw and write again from what the folder of a study or a Recorder holds; nothing is trained.",
+    "watch": "Follow a run that records, from another terminal; it is only read. Ctrl-C ends the watching.",
+    "export": "Write a study's runs and rows as tables: runs.parquet, and PROBE.parquet for each probe.",
+    "compare": "Compare the runs that two studies have in common: what is identical, and by how much the rest differs.",
+    "merge": "Put the finished runs of one study, made in several places, into one folder.",
+    "list": "List the papers, with their scales, figures, claims and theorems.",
+}
 
 app = App(
     name="clinometer",
     help="How smooth the loss landscape is where a training run walks.",
     suppress_keyboard_interrupt=False,  # `main` says what an interruption costs: nothing that is done
 )
-app.command(reproduce)
-app.command(run_, name="run")
-app.command(check_, name="check")
-app.command(status_, name="status")
-app.command(report_, name="report")
-app.command(watch_, name="watch")
-app.command(export_, name="export")
-app.command(compare_, name="compare")
-app.command(merge_, name="merge")
-app.command(list_, name="list")
+for name, about in COMMANDS.items():
+    app.command(f"clinometer.cli.{name}:{name}_command", name=name, help=about)
 
 
 def main(words: Annotated[Sequence[str] | None, Parameter(parse=False)] = None) -> None:
@@ -35,7 +52,7 @@ def main(words: Annotated[Sequence[str] | None, Parameter(parse=False)] = None) 
     try:
         status = app(list(sys.argv[1:] if words is None else words), exit_on_error=False, result_action="return_value")
     except CycloptsError:
-        sys.exit(2)  # cyclopts has said what was wrong
+        sys.exit(2)  # cyclopts has printed what was wrong
     except (OSError, DamagedError) as error:
         stop(error)
     except KeyboardInterrupt:

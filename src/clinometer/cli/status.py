@@ -1,4 +1,4 @@
-"""The command that says how far a study is: `status`."""
+"""`clinometer status`."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -7,19 +7,20 @@ from pathlib import Path
 from rich.table import Table
 from rich.text import Text
 
-from clinometer.cli.common import bad_input, console
+from clinometer.cli.console import console
+from clinometer.cli.errors import bad_input
 from clinometer.results.factors import fields
 from clinometer.runner.status import RunStatus, status
 from clinometer.training.config import said
 
 
-def status_(folder: Path, /) -> int:
-    """How far a study is: what is done, what is made and where, what failed and why. It is only read.
+def status_command(folder: Path, /) -> int:
+    """Print how many runs are in which state, and a row for each that is not done.
 
     Parameters
     ----------
     folder
-        The study's folder; another process may be making it.
+        The study's folder; another process may be making its runs.
     """
     with bad_input():
         runs, wrong = status(folder)
@@ -51,8 +52,8 @@ def _table(runs: dict[str, RunStatus]) -> Table:
 
 
 def _names(runs: Sequence[RunStatus]) -> list[str]:
-    """What sets each run apart from the others, and the name of its folder."""
+    """Each run's name: that of its folder, and the settings in which it differs from the others."""
     columns = fields([run.config for run in runs])
     varying = {name: values for name, values in columns.items() if len(set(values)) > 1}
-    told = [[f"{name} {said(values[i])}" for name, values in varying.items()] for i in range(len(runs))]
-    return [", ".join([run.folder.name, *words]) for run, words in zip(runs, told, strict=True)]
+    settings = [[f"{name} {said(values[i])}" for name, values in varying.items()] for i in range(len(runs))]
+    return [", ".join([run.folder.name, *words]) for run, words in zip(runs, settings, strict=True)]

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from clinometer.report.terminal import interval_text
+from clinometer.report.tables import interval_text
 from clinometer.results.runs import Runs
 from clinometer.results.statistics import interval
 from clinometer.studies.declared.quantities import Quantity, drawn

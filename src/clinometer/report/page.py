@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from clinometer.report.blocks import Rank, rank_texts
-from clinometer.report.terminal import break_text, error_text, interval_text
+from clinometer.report.tables import break_text, error_text, interval_text
 from clinometer.results.sanitize import plain
 from clinometer.studies.figure import Figure
 from clinometer.training.files import write_whole

@@ -157,6 +157,11 @@ def rows(found: Mapping[str, Checked]) -> list[dict[str, Any]]:
     ]
 
 
+def all_verified(found: Iterable[Mapping[str, Any]]) -> bool:
+    """Whether every theorem of a table that `rows` returned is verified."""
+    return all(row["verdict"] == "verified" for row in found)
+
+
 def _errors(case: Case, cases: int, seed: int) -> list[float]:
     generator = Generator().manual_seed(seed)
     return [case(generator) for _ in range(cases)]

@@ -1,4 +1,4 @@
-"""The command on a study of one's own: `run`."""
+"""`clinometer run`."""
 
 import dataclasses
 import shlex
@@ -8,8 +8,9 @@ from typing import Annotated, Any
 
 from cyclopts import Parameter
 
-from clinometer.cli.common import bad_input
-from clinometer.cli.making import BY_DEFAULT, Making, make
+from clinometer.cli.errors import bad_input
+from clinometer.cli.run_options import DEFAULTS, RunOptions
+from clinometer.cli.run_study import run_study
 from clinometer.studies.declared.dry_run import rehearse
 from clinometer.studies.declared.reader import read
 from clinometer.studies.declared.spec import FIELDS, OwnStudy
@@ -19,18 +20,16 @@ from clinometer.training.errors import known
 from clinometer.training.from_config import parameters
 
 
-def run_(
+def run_command(
     study: Path,
     /,
     *,
     seeds: int | None = None,
     to: Path | None = None,
-    making: Making = BY_DEFAULT,
+    options: RunOptions = DEFAULTS,
     **factors: Annotated[list[str], Parameter(consume_multiple=True, negative="")],
 ) -> int:
-    """Run what is missing of a study of your own, then decide its claims, draw its figures and write its page.
-
-    The file is a program: its model and data are imported and run. Run those alone that you trust.
+    """Read and check the study's file, make its runs and report on them.
 
     Parameters
     ----------
@@ -40,14 +39,14 @@ def run_(
         Seeds per arm; as the file says by default.
     to
         The folder for results; runs/NAME by default.
-    making
+    options
         How runs are made.
     factors
         Values of a factor, such as --lr 0.1 0.2, in place of the file's; also --steps, --batch-size, --optimizer, ...
     """
     with bad_input():
         own, source = read(study)
-        making.check()
+        options.check()
         if seeds is not None and seeds < 1:
             raise ValueError(f"--seeds must be at least 1; found {seeds}. Intervals need at least 2.")
         given = {name.replace("-", "_"): [scalar(word) for word in words] for name, words in factors.items()}
@@ -56,26 +55,25 @@ def run_(
         with source.named():
             _check_names(own, given)
             own = own.replaced(given, seeds)
-            own.check_claims(rehearse(own.arms, making.device.partition(",")[0]))
+            own.check_claims(rehearse(own.arms, options.device.partition(",")[0]))
         planned = plan(own.study(), "own", seeds=seeds)
         folder = to or Path("runs") / own.name
-        command = _command(study, factors, seeds, to)
+        command = _command_line(study, factors, seeds, to)
         open_study_folder(folder, planned, {"seeds": seeds, "command": command})
-    return make(planned, folder, command, making)
+    return run_study(planned, folder, command, options)
 
 
 def _check_names(own: OwnStudy, given: Mapping[str, Any]) -> None:
-    """SpecError if one is neither a factor of the study nor anything else that its functions take, or an option."""
-    there = [*own.factors, *FIELDS]
+    """Raise SpecError for a name that is no factor of the study, no parameter of its functions and no option."""
+    overridable = [*own.factors, *FIELDS]
     for name in given:
-        if name not in there:
-            options = ["seeds", "to", *(option.name for option in dataclasses.fields(Making))]
-            known(
-                f"factors.{name}", "factor or option", name, dict.fromkeys([*there, *parameters(own.arms[0]), *options])
-            )
+        if name not in overridable:
+            others = ["seeds", "to", *(option.name for option in dataclasses.fields(RunOptions))]
+            names = dict.fromkeys([*overridable, *parameters(own.arms[0]), *others])
+            known(f"factors.{name}", "factor or option", name, names)
 
 
-def _command(study: Path, factors: Mapping[str, Sequence[str]], seeds: int | None, to: Path | None) -> str:
+def _command_line(study: Path, factors: Mapping[str, Sequence[str]], seeds: int | None, to: Path | None) -> str:
     words = ["clinometer", "run", str(study)]
     words += [word for name, values in factors.items() for word in (f"--{name}", *values)]
     given = {"--seeds": seeds, "--to": to}

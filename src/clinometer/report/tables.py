@@ -1,64 +1,12 @@
-"""What the command line shows: progress while runs are made, then the tables of claims and theorems."""
+"""The tables of claims and theorems for a terminal, and the texts of their numbers, which pages share."""
 
-import contextlib
-from collections.abc import Callable, Generator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from rich.console import Console, Group
-from rich.live import Live
-from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from clinometer.runner.scheduler import Progress
-
 _COLOURS = {"holds": "green", "fails": "red", "undecided": "yellow", "verified": "green", "failed": "red"}
-_LINES = 10  # a log wants a line now and then, not one per run
-
-
-@contextlib.contextmanager
-def progress(console: Console) -> Generator[Callable[[Progress], None]]:
-    """A display of a study's progress: live on a terminal, plain lines elsewhere.
-
-    Args:
-        console: Where to show it.
-
-    Yields:
-        What to call with each progress.
-    """
-    if console.is_terminal:
-        with Live(console=console, refresh_per_second=4) as live:
-            yield lambda now: live.update(Group(Text(line(now)), ProgressBar(now.total, now.done + now.failed, 60)))
-    else:
-        shown = -1
-
-        def plain(now: Progress) -> None:
-            nonlocal shown
-            tenth = _LINES * (now.done + now.failed) // max(now.total, 1)
-            if tenth > shown:
-                shown = tenth
-                console.print(line(now), highlight=False)
-
-        yield plain
-
-
-def line(now: Progress) -> str:
-    """One line: runs done, rate, time left, and what is in work.
-
-    Example:
-        >>> line(Progress(total=10, done=6, found=2, failed=0, running=(), seconds=60.0))
-        '6 of 10 runs done (2 found), 4.0 a minute, 1:00 left'
-    """
-    made = now.done - now.found + now.failed
-    found = f" ({now.found} found)" if now.found else ""
-    failed = f", {now.failed} failed" if now.failed else ""
-    text = f"{now.done} of {now.total} runs done{found}{failed}"
-    left = now.total - now.done - now.failed
-    if made and left:
-        text += f", {60 * made / now.seconds:.1f} a minute, {_clock(left * now.seconds / made)} left"
-    if now.running:
-        text += "; in work: " + ", ".join(config.short() for config in now.running)
-    return text
 
 
 def claims_table(rows: Sequence[Mapping[str, Any]]) -> Table:
@@ -135,7 +83,3 @@ def interval_text(part: Mapping[str, Any]) -> str:
     if part["low"] is None:
         return f"{part['value']:.3g} [no interval]"
     return f"{part['value']:.3g} [{part['low']:.3g}, {part['high']:.3g}]"
-
-
-def _clock(seconds: float) -> str:
-    return f"{int(seconds) // 60}:{int(seconds) % 60:02d}"

@@ -1,0 +1,34 @@
+"""`clinometer check`."""
+
+from rich.text import Text
+
+from clinometer.cli.arguments import split_names
+from clinometer.cli.console import console
+from clinometer.cli.errors import bad_input
+from clinometer.papers import PAPERS
+from clinometer.report.tables import theorems_table
+from clinometer.studies.theorems import all_verified, check, rows, select
+from clinometer.training.config import one_of
+
+
+def check_command(paper: str, /, *, only: str = "", cases: int = 200, seed: int = 0) -> int:
+    """Try the chosen theorems on random inputs and print the table; status 1 if one is not verified.
+
+    Parameters
+    ----------
+    paper
+        Its name; see `clinometer list`.
+    only
+        Theorems, separated by commas; all by default.
+    cases
+        Inputs for each statement.
+    seed
+        Of the inputs.
+    """
+    with bad_input():
+        study = PAPERS[one_of("paper", paper, PAPERS)]()
+        chosen = select(study.theorems, split_names(only))
+        found = rows({name: check(study.theorems[name], cases, seed) for name in chosen})
+    console.print(Text.assemble((study.title, "bold"), f"\n{study.source}"))
+    console.print(theorems_table(found))
+    return 0 if all_verified(found) else 1

@@ -1,0 +1,36 @@
+"""`clinometer compare`."""
+
+from pathlib import Path
+from typing import Annotated
+
+from cyclopts import Parameter
+from rich.text import Text
+
+from clinometer.cli.console import console
+from clinometer.cli.errors import bad_input
+from clinometer.report.comparison_table import shown
+from clinometer.results.compare import compare
+
+
+def compare_command(
+    one: Path,
+    other: Path,
+    /,
+    *,
+    quantity: Annotated[tuple[str, ...], Parameter(consume_multiple=True)] = (),
+) -> int:
+    """Pair the runs of two studies and print what differs.
+
+    Parameters
+    ----------
+    one
+        A study's folder.
+    other
+        Another: from another machine, version or study.
+    quantity
+        What to compare, such as landscape.beta (its mean over steps) or train.loss:last; also :first, :min and :max.
+    """
+    with bad_input():
+        for part in shown(compare(one, other, quantity), one, other):
+            console.print(part, soft_wrap=isinstance(part, Text))
+    return 0

@@ -1,0 +1,57 @@
+"""`clinometer report`."""
+
+import contextlib
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from clinometer.cli.arguments import split_names
+from clinometer.cli.console import console, print_page_path
+from clinometer.cli.errors import bad_input
+from clinometer.cli.results_tables import print_results
+from clinometer.papers import PAPERS
+from clinometer.report.blocks import ranks_table
+from clinometer.report.run_page import report_run
+from clinometer.report.study_page import report
+from clinometer.studies.declared.spec import restored
+from clinometer.studies.study import Study, open_study_folder, plan, study_facts
+from clinometer.studies.theorems import all_verified
+from clinometer.training.config import one_of
+
+_LONGEST = 2**24  # bytes of claims.json
+
+
+def report_command(folder: Path, /) -> int:
+    """Write the page of a recorder's folder, or that of a study with its claims, theorems and figures.
+
+    Parameters
+    ----------
+    folder
+        The study's folder, or one that a Recorder writes to: then blocks are ranked.
+    """
+    if (folder / "rows.sqlite").is_file():
+        with bad_input():
+            for probe, ranks in report_run(folder).items():
+                console.print(ranks_table(probe, ranks))
+        print_page_path(folder)
+        return 0
+    with bad_input():
+        facts = study_facts(folder)
+        only = split_names(facts.get("only", ""))
+        planned = plan(_study(folder, facts), str(facts.get("scale")), only, facts.get("seeds"))
+        open_study_folder(folder, planned, facts)
+    results = report(planned, folder, facts.get("command", "unknown"))
+    print_results(results)
+    print_page_path(folder)
+    return 0 if all_verified(results.theorems) else 1
+
+
+def _study(folder: Path, facts: Mapping[str, Any]) -> Study:
+    """A paper's, or the one that the folder describes; no model or data of anybody's is imported."""
+    if "declared" not in facts:
+        return PAPERS[one_of("paper", str(facts.get("study")), PAPERS)]()
+    rows: Any = []
+    with contextlib.suppress(OSError, ValueError, RecursionError), (folder / "claims.json").open("rb") as file:
+        rows = json.loads(file.read(_LONGEST))
+    return restored(facts, rows).study()

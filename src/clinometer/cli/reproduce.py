@@ -1,0 +1,66 @@
+"""`clinometer reproduce`."""
+
+import os
+import shlex
+from pathlib import Path
+
+from clinometer.cli.arguments import split_names
+from clinometer.cli.errors import bad_input
+from clinometer.cli.run_options import DEFAULTS, RunOptions
+from clinometer.cli.run_study import run_study
+from clinometer.papers import PAPERS
+from clinometer.studies.study import open_study_folder, plan
+from clinometer.training.config import one_of
+from clinometer.training.data.datasets import DATASETS
+
+
+def reproduce_command(
+    paper: str,
+    /,
+    *,
+    scale: str = "smoke",
+    only: str = "",
+    seeds: int | None = None,
+    to: Path | None = None,
+    data: Path | None = None,
+    options: RunOptions = DEFAULTS,
+) -> int:
+    """Plan a paper's study, make its runs and report on them.
+
+    Parameters
+    ----------
+    paper
+        Its name; see `clinometer list`.
+    scale
+        smoke, laptop or paper.
+    only
+        Figures, claims or theorems, separated by commas; all by default. Theorems need no run.
+    seeds
+        Seeds per arm; the scale's own number by default.
+    to
+        The folder for results; runs/PAPER-SCALE by default.
+    data
+        The folder of CIFAR-10's Parquet files; the environment variable CLINOMETER_DATA by default.
+    options
+        How runs are made.
+    """
+    with bad_input():
+        study = PAPERS[one_of("paper", paper, PAPERS)]()
+        planned = plan(study, scale, split_names(only), seeds)
+        options.check()
+        if data is not None:
+            os.environ["CLINOMETER_DATA"] = str(data)
+        for name in planned.used:
+            if planned.bases[name].data in DATASETS:  # the others are drawn from a seed
+                DATASETS[planned.bases[name].data]()  # read, checked and cached once, before any process needs it
+        folder = to or Path("runs") / f"{paper}-{scale}"
+        command = _command_line(paper, scale, only, seeds, to)
+        open_study_folder(folder, planned, {"only": only, "seeds": seeds, "command": command})
+    return run_study(planned, folder, command, options)
+
+
+def _command_line(paper: str, scale: str, only: str, seeds: int | None, to: Path | None) -> str:
+    words = ["clinometer", "reproduce", paper, "--scale", scale]
+    given = {"--only": only, "--seeds": seeds, "--to": to}
+    words += [str(word) for name, value in given.items() if value for word in (name, value)]
+    return shlex.join(words)

@@ -1,0 +1,17 @@
+"""Prints the results of a study: remarks, claims and theorems."""
+
+from rich.text import Text
+
+from clinometer.cli.console import console
+from clinometer.report.study_page import Results
+from clinometer.report.tables import claims_table, theorems_table
+
+
+def print_results(results: Results) -> None:
+    """Print the verdicts on claims and theorems, and what must be known of the runs that they rest on."""
+    for remark in results.remarks:
+        console.print(Text(remark, "yellow"), soft_wrap=True)
+    if results.claims:
+        console.print(claims_table(results.claims))
+    if results.theorems:
+        console.print(theorems_table(results.theorems))
