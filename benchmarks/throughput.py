@@ -17,7 +17,7 @@ import time
 from pathlib import Path
 from typing import NamedTuple
 
-from clinometer.runner.local import Cores, Pool, cores
+from clinometer.runner.local import LocalPool, Pool, cpu_count
 from clinometer.runner.scheduler import Progress, run_all
 from clinometer.training.config import Config, grid
 from clinometer.training.environment import environment
@@ -45,7 +45,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--repeats", type=int, default=1)
     parser.add_argument("--runs", type=int, default=500)
-    parser.add_argument("--cores", type=int, default=cores())
+    parser.add_argument("--cores", type=int, default=cpu_count())
     parser.add_argument("--without-ray", action="store_true")
     arguments = parser.parse_args()
     runs, at_a_time = arguments.runs, arguments.cores
@@ -55,7 +55,7 @@ def main() -> None:
     for _ in range(arguments.repeats):
         limit = loops(max(runs // 10, 2), at_a_time)
         print(f"{f'loops, {at_a_time} processes':22s} {limit:6.2f} runs/s", flush=True)
-        here = study(runs, Cores(["cpu"] * at_a_time), at_a_time)
+        here = study(runs, LocalPool(["cpu"] * at_a_time), at_a_time)
         told("runner", here, limit, "of the loops'")
         print(f"{'':22s} training {here.training:.1%} of the cores' time")
         if not arguments.without_ray:
@@ -99,7 +99,7 @@ def on_nodes(runs: int, count: int) -> Made:
     """The same on so many nodes of one CPU each, all of them on this machine."""
     from ray.cluster_utils import Cluster as Nodes
 
-    from clinometer.runner.ray.pool import Cluster
+    from clinometer.runner.ray.pool import RayPool
 
     # As the runner's processes are: Ray's own are polite, and lose to whatever else runs.
     os.environ.update({"RAY_worker_niceness": "0"})
@@ -109,7 +109,7 @@ def on_nodes(runs: int, count: int) -> Made:
         for _ in range(count - 1):
             nodes.add_node(**small)
         os.environ["RAY_ADDRESS"] = nodes.address
-        return study(runs, Cluster(), count)
+        return study(runs, RayPool(), count)
     finally:
         nodes.shutdown()
 

@@ -20,7 +20,7 @@ from pathlib import Path
 import numpy as np
 
 from clinometer import Store
-from clinometer.runner.ledger import look
+from clinometer.runner.records import read_records
 from clinometer.runner.scheduler import run_all
 from clinometer.training.config import Config, grid
 from clinometer.training.run_folder import is_done, run_folder, verify
@@ -35,7 +35,7 @@ SHARES = {"run": 42, "parent": 5, "server": 3}  # on what SIGKILLs fall; a paren
 PARENT = (
     "import sys; sys.path.insert(0, sys.argv[2]); from pathlib import Path; from faults import CONFIGS; "
     "from clinometer.runner.scheduler import run_all; "
-    "sys.exit(bool(run_all(CONFIGS, Path(sys.argv[1]), jobs=2, every=0.1, retries=10**6, say=print)))"
+    "sys.exit(bool(run_all(CONFIGS, Path(sys.argv[1]), jobs=2, checkpoint_every=0.1, retries=10**6, notify=print)))"
 )
 
 
@@ -126,12 +126,13 @@ def check_acknowledged(study: Path, done: dict[Config, int]) -> None:
             done[config] = file.stat().st_mtime_ns
 
 
-def check_ledger(study: Path) -> None:
-    """The table says of every run that it is done, and of no other."""
-    entries = look(study)
-    assert {entry.key for entry in entries} == {config.key for config in CONFIGS}
-    assert {entry.state for entry in entries} == {"done"}
-    assert all(entry.starts > 0 for entry in entries)
+def check_records(study: Path) -> None:
+    """There is a record of every run, and of no other, and each says that the run is done."""
+    records, damaged = read_records(study)
+    assert not damaged
+    assert records.keys() == {config.key for config in CONFIGS}
+    assert {record.state for record in records.values()} == {"done"}
+    assert all(record.starts > 0 for record in records.values())
 
 
 def forget(study: Path, done: dict[Config, int], chance: random.Random) -> None:
@@ -175,7 +176,7 @@ if __name__ == "__main__":
         truth, tried = Path(folder, "whole"), Path(folder, "killed")
         run_all(CONFIGS, truth)
         fell = killed(tried, asked.kills, asked.seed)
-        check_ledger(tried)
+        check_records(tried)
         equal = [same(one, other) for (_, one), (_, other) in zip(rows(truth), rows(tried), strict=True)]
         said = ", ".join(f"{count} on a {kind}" for kind, count in fell.items())
         print(f"{fell.total()} SIGKILLs ({said}); {sum(equal)} of {len(equal)} runs equal to the undisturbed ones, "

@@ -18,7 +18,7 @@ import torch
 from torch import nn
 
 from clinometer import Recorder, Store, landscape
-from clinometer.runner import ledger
+from clinometer.runner.records import RunRecord, read_record, write_record
 from clinometer.training import checkpoint, run_folder
 from clinometer.training.data import datasets as data
 from clinometer.training.data import parquet
@@ -111,12 +111,9 @@ def load_forged(path: Path) -> object:
         return checkpoint._read(Path(shutil.copy(path, forged)))
 
 
-def make_ledger(path: Path) -> None:
-    table = ledger.Ledger(path.parent)
-    table.enter({f"{number:016x}": {"lr": 0.1, "seed": number} for number in range(40)}, done=[f"{0:016x}"])
-    table.began([f"{1:016x}"], "here:1")
-    table.failed([f"{1:016x}"], "ValueError: é")
-    table.close()
+def make_record(path: Path) -> None:
+    record = RunRecord(path.stem, {"lr": 0.1, "seed": 3}).started("here:1").failed("ValueError: é")
+    write_record(path.parent.parent, record)
 
 
 def load_arrays(read: Callable[[Path], Any]) -> Callable[[Path], Any]:
@@ -132,7 +129,9 @@ LOADERS = {
     # JSON has no checksum: whether it is what was written, done.json says. Here: an object, or refused.
     "json": Loader("study.json", make_json, read_json, lambda found, _: isinstance(found, dict)),
     "sealed": Loader("study.json", lambda path: write_sealed(path, {"lr": 0.1, "only": "é"}), read_sealed, equal),
-    "ledger": Loader("study.sqlite", make_ledger, lambda path: ledger.look(path.parent), equal),
+    "record": Loader(
+        "records/0000000000000001.json", make_record, lambda path: read_record(path.parent.parent, path.stem), equal
+    ),
     "checkpoint": Loader("checkpoint/made", make_checkpoint, load_checkpoint, equal),
     # Who forges a name can forge what is in the file; but it is a checkpoint, or it is refused.
     "forged": Loader(

@@ -11,13 +11,13 @@ from stored import keep
 
 from clinometer import Store
 from clinometer.cli import main
-from clinometer.runner.ledger import Ledger
+from clinometer.runner.records import RunRecord, record_file, write_record
 from clinometer.runner.status import RunStatus, status
 from clinometer.training.files import write_json, write_whole
 
 HOLD = (
     "import sys; from pathlib import Path; from clinometer.runner.locks import RunLocks; "
-    "print(RunLocks(Path(sys.argv[1])).take(sys.argv[2]), flush=True); sys.stdin.read()"
+    "print(RunLocks(Path(sys.argv[1])).acquire(sys.argv[2]), flush=True); sys.stdin.read()"
 )
 TRACEBACK = "Traceback (most recent call last):\n  ...\nValueError: no [such] data\n"
 
@@ -26,35 +26,38 @@ TRACEBACK = "Traceback (most recent call last):\n  ...\nValueError: no [such] da
 def study(tmp_path: Path) -> Path:
     """One run in each state but running; the one that is left behind was in work here, and has rows of 31 steps."""
     study = tmp_path / "study"
+    (study / "records").mkdir(parents=True)
     fields = {16 * str(seed): {"lr": 0.1, "seed": seed, "steps": 90} for seed in range(5)}
     done = keep(study, {"lr": 0.1, "seed": 5, "steps": 90}, {0: {"p": {"x": 1.0}}}).name
-    ledger = Ledger(study)
-    ledger.enter(fields, done=[])
-    failed, left, away, here, _ = fields
-    ledger.began([failed], "here:1")
-    ledger.failed([failed], TRACEBACK)
+    failed, left, away, here, waiting = fields
+    records = {key: RunRecord(key, config) for key, config in fields.items()}
+    host = socket.gethostname()
+    for record in (
+        records[failed].started("here:1").failed(TRACEBACK),
+        records[left].started(f"{host}:2").started(f"{host}:3"),
+        records[here].started(f"{host}:2"),
+        records[away].started("elsewhere:4"),
+        records[waiting],
+    ):
+        write_record(study, record)
     write_whole(study / "runs" / f"{failed}.error.txt", TRACEBACK)
-    ledger.began([left, here], f"{socket.gethostname()}:2")
-    ledger.began([left], f"{socket.gethostname()}:3")
-    ledger.began([away], "elsewhere:4")
     for key in (left, here):
         with_rows = Store(study / "runs" / key / "rows.sqlite")
         with_rows.append(30, {"train": {"loss": 1.0}})
         with_rows.close()
     write_json(study / "runs" / left / "config.json", fields[left])
-    ledger.close()
     assert done not in fields
     return study
 
 
 def states(study: Path) -> dict[int, RunStatus]:
-    runs, wrong = status(study)
-    assert not wrong
+    runs, remarks = status(study)
+    assert not remarks
     return {run.config.get("seed", 5): run for run in runs}
 
 
 def test_every_state_is_told_and_only_a_living_process_runs(study: Path) -> None:
-    """A process holds the fourth run's lease, is seen, and is killed: whatever was noted, the run is interrupted."""
+    """A process holds the fourth run's lock, is seen, and is killed: whatever was noted, the run is interrupted."""
     words = [sys.executable, "-c", HOLD, study, 16 * "3"]
     with subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as holder:
         assert holder.stdout
@@ -87,15 +90,21 @@ def test_the_command_says_it_and_writes_nothing(study: Path, capsys: pytest.Capt
     }, "which SQLite needs beside a store that is in use"
 
 
-def test_a_damaged_or_lost_table_is_named_and_the_folders_tell_the_rest(study: Path) -> None:
-    """Of runs that have begun the states are as before; what has not begun is not known."""
-    file = study / "study.sqlite"
-    os.truncate(file, 5000)
-    runs, wrong = status(study)
-    assert f"{file} is damaged" in wrong
+def test_damaged_or_lost_records_are_named_and_the_folders_tell_the_rest(study: Path) -> None:
+    """Of runs that have started the states are as before; of one that has not, its record alone knew the config."""
+    waiting, left = (record_file(study, 16 * seed) for seed in ("4", "1"))
+    for file in (waiting, left):
+        os.truncate(file, 50)
+    runs, remarks = status(study)
+    assert [f"{file} is damaged" in remark for file, remark in zip((left, waiting), remarks, strict=True)] == [True] * 2
+    assert sorted(run.state for run in runs) == ["done", "failed", "interrupted", "interrupted", "running"]
+    (found,) = [run for run in runs if run.folder.name == left.stem]
+    assert (found.config["seed"], found.starts, found.worker) == (1, None, "")
+    for file in (study / "records").iterdir():
+        file.unlink()
+    runs, remarks = status(study)
     assert sorted(run.state for run in runs) == ["done", "interrupted", "interrupted"]
-    file.unlink()
-    assert status(study)[1].startswith(f"no file {file}")
+    assert not remarks
 
 
 def test_what_is_no_study_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

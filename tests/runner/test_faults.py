@@ -17,12 +17,12 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from faults import CONFIGS, SHARES, check_acknowledged, check_ledger, family, kill, killed, parent, read, rows, same
+from faults import CONFIGS, SHARES, check_acknowledged, check_records, family, kill, killed, parent, read, rows, same
 
 from clinometer.papers import PAPERS
 from clinometer.results.export import export
-from clinometer.runner.ledger import Ledger, look
 from clinometer.runner.locks import RunLocks
+from clinometer.runner.records import prepare_records, read_record, record_file
 from clinometer.runner.scheduler import run_all
 from clinometer.store import DamagedError
 from clinometer.studies.study import open_study_folder, plan, study_facts
@@ -61,10 +61,10 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def assert_equal(study: Path, whole: Path) -> None:
-    """All runs are done, whole, and equal to the undisturbed ones, bit for bit; and the table says so."""
+    """All runs are done, whole, and equal to the undisturbed ones, bit for bit; and the records say so."""
     for (config, one), (_, other) in zip(rows(study), rows(whole), strict=True):
         assert same(one, other), config
-    check_ledger(study)
+    check_records(study)
     assert not list(study.rglob("*.partial"))
 
 
@@ -161,7 +161,7 @@ def test_a_flipped_byte_of_a_finished_run_is_named_and_the_run_is_made_again(who
         while file.read_bytes().split() == (run_folder(whole, config) / name).read_bytes().split():
             flip(file, random.Random(number))
     said: list[str] = []
-    assert not run_all(CONFIGS, study, jobs=2, say=said.append)
+    assert not run_all(CONFIGS, study, jobs=2, notify=said.append)
     for config, name in damaged.items():
         (line,) = [line for line in said if config.key in line]
         assert f"is damaged: {name} is not what was written. It is kept as {config.key}.damaged, and made again" in line
@@ -169,23 +169,39 @@ def test_a_flipped_byte_of_a_finished_run_is_named_and_the_run_is_made_again(who
     assert_equal(study, whole)
 
 
-def test_a_flipped_byte_of_the_table_is_named_and_it_is_made_anew(whole: Path, tmp_path: Path) -> None:
-    """Sixty places; read alone, and by a study that goes on, which keeps the damaged one and asks the folders."""
-    file = Path(shutil.copy(whole / "study.sqlite", tmp_path))
-    found = outcomes(file, lambda: [dataclasses.astuple(entry) for entry in look(tmp_path)], 60)
-    assert found.count("named") > 10  # of its pages, half are empty
-    good, configs = file.read_bytes(), {config.key: dataclasses.asdict(config) for config in CONFIGS}
+def test_a_flipped_byte_of_a_record_is_named_and_it_is_made_again(whole: Path, tmp_path: Path) -> None:
+    """Sixty places; read alone, and by a study that goes on, which keeps the damaged one and asks the run's folder."""
+    config = CONFIGS[0]
+    file = record_file(tmp_path, config.key)
+    file.parent.mkdir()
+    shutil.copy(record_file(whole, config.key), file)
+    truth = read_record(tmp_path, config.key)
+    found = outcomes(file, lambda: dataclasses.asdict(read_record(tmp_path, config.key)), 60)
+    assert found.count("named") > 40  # all but blanks between words
+    good, locks = file.read_bytes(), RunLocks(tmp_path)
     for place, what in enumerate(found):
         flip(file, random.Random(place))
         said: list[str] = []
-        ledger = Ledger(tmp_path, said.append)
-        ledger.enter(configs, done=configs)
-        ledger.close()
-        assert {entry.state for entry in look(tmp_path)} == {"done"}
-        assert {entry.key for entry in look(tmp_path)} == configs.keys()
-        assert [line for line in said if "study.sqlite.damaged, and made anew" in line] == said
-        assert said or what == "harmless"
+        prepare_records(tmp_path, {config.key: dataclasses.asdict(config)}, [config.key], locks, said.append)
+        again = read_record(tmp_path, config.key)
+        assert (again.state, again.config) == ("done", truth.config)
+        assert said == [line for line in said if f"It is kept as {file.name}.damaged, and made again." in line]
+        assert len(said) == (what == "named")
         file.write_bytes(good)
+
+
+def test_lost_records_are_named_and_made_again(whole: Path, tmp_path: Path) -> None:
+    """All of them: the runs' folders say that the runs are done, and none is made again."""
+    study = shutil.copytree(whole, tmp_path / "study")
+    shutil.rmtree(study / "records")
+    done: dict[Config, int] = {}
+    check_acknowledged(study, done)
+    said: list[str] = []
+    assert not run_all(CONFIGS, study, jobs=2, notify=said.append)
+    keys = ", ".join(config.key for config in CONFIGS[:3])
+    assert said == [f"{study / 'records'} lacked the records of {keys} and 5 more runs. They are made again."]
+    check_acknowledged(study, done)
+    assert {read_record(study, config.key).state for config in CONFIGS} == {"done"}
 
 
 def test_a_flipped_byte_of_what_was_asked_for_is_named(tmp_path: Path) -> None:
@@ -195,7 +211,8 @@ def test_a_flipped_byte_of_what_was_asked_for_is_named(tmp_path: Path) -> None:
     """
     planned = plan(PAPERS["santurkar2018"](), "smoke", ["figure_02"])
     open_study_folder(tmp_path, planned, {"seeds": None})
-    RunLocks(tmp_path).close()
+    with RunLocks(tmp_path).attempt(TINY.key) as acquired:
+        assert acquired
     file = tmp_path / "study.json"
     good = file.read_bytes()
     assert outcomes(file, lambda: study_facts(tmp_path), 60).count("named") > 40

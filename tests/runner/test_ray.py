@@ -20,13 +20,12 @@ from properties import assert_same
 from ray.cluster_utils import Cluster as Nodes
 
 from clinometer import Store
-from clinometer.runner.ledger import Ledger
-from clinometer.runner.ray import pool
-from clinometer.runner.ray import transfer as parcel
+from clinometer.runner.ray import pool, transfer
 from clinometer.runner.ray.actor import Place, Slot
 from clinometer.runner.ray.connect import ClusterError
-from clinometer.runner.ray.pool import Cluster
-from clinometer.runner.ray.transfer import Parcel, packed, unpack
+from clinometer.runner.ray.pool import RayPool
+from clinometer.runner.ray.transfer import Parcel, pack, unpack
+from clinometer.runner.records import read_records
 from clinometer.runner.scheduler import Progress, run_all
 from clinometer.runner.worker import Task
 from clinometer.store import DamagedError
@@ -93,8 +92,8 @@ def test_a_node_is_killed_and_its_run_goes_on_elsewhere(
         if lost and all(came.values()):
             nodes.remove_node(lost.pop(), allow_graceful=False)
 
-    assert not run_all(configs, study, pool=Cluster(), every=0.1, report=kill_a_node)
-    (failed,) = [entry for entry in Ledger(study).entries() if entry.failures]
+    assert not run_all(configs, study, pool=RayPool(), checkpoint_every=0.1, report=kill_a_node)
+    (failed,) = [record for record in read_records(study)[0].values() if record.failures]
     assert (failed.failures, failed.starts) == (1, 2)
     assert "worker died" in failed.error
     assert all(names == sorted(names) for names in came.values())
@@ -110,7 +109,7 @@ def test_a_client_elsewhere_sends_the_data_along(nodes: Nodes, tmp_path: Path, m
     make_parquet(tmp_path / "test.parquet")
     pictures = dataclasses.replace(TINY, data="cifar10", model="vgg11", steps=4)
     configs = [pictures, dataclasses.replace(pictures, seed=1), TINY]
-    assert not run_all(configs, tmp_path / "study", pool=Cluster(nodes.client, jobs=1))
+    assert not run_all(configs, tmp_path / "study", pool=RayPool(nodes.client, jobs=1))
     assert_as_if_made_here(configs, tmp_path / "study", tmp_path / "here")
 
 
@@ -120,14 +119,14 @@ def test_nobody_there_is_said_at_once() -> None:
         free.bind(("127.0.0.1", 0))
         address = f"ray://127.0.0.1:{free.getsockname()[1]}"
         with pytest.raises(ClusterError, match=f"nobody answers at {address}.*Expected the head of a Ray cluster"):
-            Cluster(address)
+            RayPool(address)
 
 
 def test_without_ray_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     """As Python says it of a package that is not there."""
     monkeypatch.setitem(sys.modules, "ray", None)
     with pytest.raises(ImportError, match=r"pip install 'clinometer\[ray\]'"):
-        Cluster()
+        RayPool()
 
 
 @pytest.mark.parametrize(
@@ -143,7 +142,7 @@ def test_without_ray_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None
 def test_what_cannot_be_asked_for_is_refused(options: dict[str, Any], expected: str) -> None:
     """Before Ray is asked, which would wait for such a node for ever."""
     with pytest.raises(ClusterError, match=re.escape(expected)):
-        Cluster(**options)
+        RayPool(**options)
 
 
 def test_a_parcel_holds_what_a_run_leaves_behind_and_nothing_else(tmp_path: Path) -> None:
@@ -171,9 +170,9 @@ def test_wherever_unpacking_stops_the_run_can_be_gone_on_with(tmp_path: Path, mo
     for room in range(len(newer)):
         folder = tmp_path / str(room)
         unpack(older, folder)
-        left = [parcel.write_bytes] * room
+        left = [transfer.write_bytes] * room
         with monkeypatch.context() as patch:
-            patch.setattr(parcel, "write_bytes", lambda *to, left=left: left.pop()(*to))
+            patch.setattr(transfer, "write_bytes", lambda *to, left=left: left.pop()(*to))
             with pytest.raises(IndexError):
                 unpack(newer, folder)
         assert step_of(folder) == 4
@@ -200,7 +199,7 @@ def test_nodes_with_another_torch_are_refused(monkeypatch: pytest.MonkeyPatch) -
     silent = SimpleNamespace(put=lambda _: None, remote=lambda _: SimpleNamespace(options=lambda **_: None))
     monkeypatch.setattr(pool, "connect", lambda *_: (silent, lambda: None))
     with pytest.raises(ClusterError, match=f"there has torch 1.0, and here it is {re.escape(torch.__version__)}"):
-        Cluster()._welcome(pool._Held(None, None), Place("there", 1, "1.0"))
+        RayPool()._admit(pool._SlotHandle(None, None), Place("there", 1, "1.0"))
 
 
 def test_a_node_with_other_code_says_what_differs_and_makes_nothing(
@@ -213,7 +212,7 @@ def test_a_node_with_other_code_says_what_differs_and_makes_nothing(
     facts["code"]["clinometer.training.loop"] = "0123456789abcdef"
     task = Task((TINY,), tmp_path / "study", {TINY.key: {"fingerprint": facts}})
     with pytest.raises(RuntimeError, match=r"another run than asked for: code: clinometer\.study\.train"):
-        slot.make(task, {TINY.key: {}}, {})
+        slot.start(task, {TINY.key: {}}, {})
     slot.stop()
 
 
@@ -244,7 +243,7 @@ def interrupted(folder: Path, step: int, node: str = "one") -> Parcel:
         )
         with pytest.raises(TypeError):
             run_group({TINY: folder}, every=0.0, facts={TINY.key: {"node": node, "fingerprint": "same"}})
-    return packed(folder)
+    return pack(folder)
 
 
 def step_of(folder: Path) -> int:

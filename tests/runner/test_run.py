@@ -17,7 +17,7 @@ from stored import ended
 from clinometer import Store
 from clinometer.analysis.learning_progress import final_accuracy, left_chance
 from clinometer.results.run_table import RunTable
-from clinometer.runner.ledger import Ledger
+from clinometer.runner.records import read_record
 from clinometer.runner.scheduler import Progress, run_all
 from clinometer.training.config import Config, grid
 from clinometer.training.data.datasets import digits
@@ -147,7 +147,7 @@ def test_a_damaged_run_is_made_again(tmp_path: Path) -> None:
     assert not list(rows.parent.glob("*-wal")), "a finished run is one file"
     rows.write_bytes(rows.read_bytes()[:9000])
     said: list[str] = []
-    assert not run_all([TINY], tmp_path, say=said.append)
+    assert not run_all([TINY], tmp_path, notify=said.append)
     assert f"{rows.parent} is damaged: rows.sqlite" in said[0]
     assert_same(read(rows.parent), whole)
 
@@ -164,11 +164,9 @@ def test_a_run_that_raises_is_named_with_its_reason(tmp_path: Path) -> None:
     (failure,) = run_all([config], tmp_path, retries=2)
     assert "Output size is too small" in failure.reason
     assert "Traceback" in failure.log.read_text()
-    ledger = Ledger(tmp_path)
-    (entry,) = ledger.entries()
-    ledger.close()
-    assert (entry.state, entry.starts, entry.failures) == ("failed", 3, 3)
-    assert entry.error == failure.log.read_text()
+    record = read_record(tmp_path, config.key)
+    assert (record.state, record.starts, record.failures) == ("failed", 3, 3)
+    assert record.error == failure.log.read_text()
 
 
 def test_testing_leaves_the_network_in_training() -> None:

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from cyclopts import Parameter
 
 from clinometer.cli.console import print_remark
-from clinometer.runner.local import Cores, Pool, slots
+from clinometer.runner.local import LocalPool, Pool, worker_devices
 from clinometer.runner.ray import connect
-from clinometer.runner.ray.pool import Cluster
+from clinometer.runner.ray.pool import RayPool
 from clinometer.runner.staleness import Stale
 from clinometer.training.run import SECONDS
 
@@ -45,7 +45,7 @@ class RunOptions:
             raise ValueError(
                 f"--checkpoint-every must be a positive number of seconds; found {self.checkpoint_every:g}."
             )
-        devices = slots(self.device, self.jobs, self.per_device)
+        devices = worker_devices(self.device, self.jobs, self.per_device)
         if self.on:
             connect.check(self.on, self.cpus_per_run, self.gpus_per_run)
             if devices[0] != "cpu" or self.per_device != 1:
@@ -56,8 +56,8 @@ class RunOptions:
     def pool(self) -> Pool:
         """The cores, GPUs or cluster on which the runs are made."""
         if self.on:
-            return Cluster(self.on, self.cpus_per_run, self.gpus_per_run, self.jobs, print_remark)
-        return Cores(slots(self.device, self.jobs, self.per_device))
+            return RayPool(self.on, self.cpus_per_run, self.gpus_per_run, self.jobs, print_remark)
+        return LocalPool(worker_devices(self.device, self.jobs, self.per_device))
 
     @property
     def run_device(self) -> str:

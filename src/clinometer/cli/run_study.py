@@ -45,8 +45,8 @@ def _make_runs(plan: Plan, folder: Path, options: RunOptions) -> list[Failure]:
             device=options.run_device,
             pool=options.pool(),
             retries=options.retries,
-            every=options.checkpoint_every,
+            checkpoint_every=options.checkpoint_every,
             stale=options.stale,
             report=show,
-            say=print_remark,
+            notify=print_remark,
         )

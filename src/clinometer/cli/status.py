@@ -23,9 +23,9 @@ def status_command(folder: Path, /) -> int:
         The study's folder; another process may be making its runs.
     """
     with bad_input():
-        runs, wrong = status(folder)
-    if wrong:
-        console.print(Text.assemble(("damaged: ", "red"), wrong), soft_wrap=True)
+        runs, remarks = status(folder)
+    for remark in remarks:
+        console.print(Text.assemble(("damaged: ", "red"), remark), soft_wrap=True)
     counts = Counter(run.state for run in runs)
     starts = sum(run.starts or 0 for run in runs)
     counted = ", ".join(f"{count} {state}" for state, count in counts.items())

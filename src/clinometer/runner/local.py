@@ -1,7 +1,6 @@
-"""Where runs are made: the cores or GPUs of this machine; a cluster's are in `cluster/`."""
+"""Pools: where runs are made. `LocalPool` uses this machine's cores or GPUs; `runner/ray/` has a cluster's."""
 
 import os
-import socket
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from multiprocessing.connection import wait
@@ -9,64 +8,63 @@ from typing import Protocol
 
 import torch
 
-from clinometer.runner.worker import Child, Task, start
+from clinometer.runner.worker import Task, Worker, start_worker
 
 
 class Pool(Protocol):
     """Where runs are made: the cores of this machine, or a cluster's."""
 
-    def room(self) -> bool:
-        """Whether another group can begin."""
+    def has_room(self) -> bool:
+        """Whether another task can be started."""
         ...
 
-    def begin(self, task: Task) -> str:
-        """Begin to make a task's runs, in the study's folder or on the way to it; returns who makes them."""
+    def start(self, task: Task) -> bool:
+        """Start a task where there is room for it; False if none of its runs can be made, being done or locked."""
         ...
 
-    def ended(self, seconds: float | None) -> Iterator[tuple[Task, str | None]]:
-        """Wait that long at most for tasks to end; each with None if it ended well, or with what ended it."""
+    def wait(self, seconds: float | None) -> Iterator[tuple[Task, str | None]]:
+        """Wait at most so long for tasks to end; yield each with its error, or None if it ended well."""
         ...
 
     def close(self) -> None:
-        """Stop whatever is in work."""
+        """Stop all tasks, and release the locks of their runs."""
         ...
 
 
 @dataclass
-class Cores:
-    """Processes of this machine, one for each of `devices` at a time."""
+class LocalPool:
+    """Worker processes on this machine, one for each of `devices` at a time."""
 
     devices: Sequence[str]
-    _children: dict[Child, str] = field(default_factory=dict[Child, str])
+    _workers: dict[Worker, str] = field(default_factory=dict[Worker, str])  # to the device that each trains on
 
-    def room(self) -> bool:
-        return len(self._children) < len(self.devices)
+    def has_room(self) -> bool:
+        return len(self._workers) < len(self.devices)
 
-    def begin(self, task: Task) -> str:
+    def start(self, task: Task) -> bool:
         free = list(self.devices)
-        for taken in self._children.values():
-            free.remove(taken)
-        child = start(task, free[0])
-        self._children[child] = free[0]
-        return f"{socket.gethostname()}:{child.process.pid}"
+        for used in self._workers.values():
+            free.remove(used)
+        self._workers[start_worker(task, free[0])] = free[0]
+        return True
 
-    def ended(self, seconds: float | None) -> Iterator[tuple[Task, str | None]]:
-        wait([child.process.sentinel for child in self._children], seconds)
-        for child in [c for c in self._children if c.process.exitcode is not None]:
-            del self._children[child]
-            yield child.task, child.error()
-            child.stop()
+    def wait(self, seconds: float | None) -> Iterator[tuple[Task, str | None]]:
+        wait([worker.process.sentinel for worker in self._workers], seconds)
+        for worker in [worker for worker in self._workers if worker.process.exitcode is not None]:
+            del self._workers[worker]
+            yield worker.task, worker.error()
+            worker.stop()
 
     def close(self) -> None:
-        for child in self._children:
-            child.stop()
+        for worker in self._workers:
+            worker.stop()
 
 
-def slots(device: str = "cpu", jobs: int | None = None, per_device: int = 1) -> list[str]:
-    """The device of each run that is made at a time.
+def worker_devices(device: str = "cpu", jobs: int | None = None, per_device: int = 1) -> list[str]:
+    """The device of each worker, as many as there are runs at a time.
 
     Args:
-        device: cpu; cuda, for every GPU that is there; or some of them, separated by commas: `cuda:0,cuda:2`.
+        device: cpu; cuda, for every GPU; or some GPUs, separated by commas: `cuda:0,cuda:2`.
         jobs: Runs at a time; by default one per core, or `per_device` on each GPU.
         per_device: Runs at a time on each GPU.
 
@@ -74,7 +72,7 @@ def slots(device: str = "cpu", jobs: int | None = None, per_device: int = 1) -> 
         ValueError: if a device cannot be used, or a number is less than 1.
 
     Example:
-        >>> slots("cpu", jobs=2)
+        >>> worker_devices("cpu", jobs=2)
         ['cpu', 'cpu']
     """
     for name, number in (("jobs", jobs), ("per-device", per_device)):
@@ -89,11 +87,11 @@ def slots(device: str = "cpu", jobs: int | None = None, per_device: int = 1) -> 
         except (RuntimeError, AssertionError) as error:
             raise ValueError(f"--device {name} cannot be used: {str(error).splitlines()[0]}") from error
     if names == ["cpu"]:
-        return names * (jobs or cores())
+        return names * (jobs or cpu_count())
     each = names * per_device
     return [each[number % len(each)] for number in range(jobs or len(each))]
 
 
-def cores() -> int:
+def cpu_count() -> int:
     """How many processors this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -1,77 +1,128 @@
-"""Who makes which run: a lease is a lock that the kernel takes back when its process ends, however it ends.
+"""Locks that say which process makes a run. The kernel releases a lock when its process ends, however it ends.
 
-No lease can outlive its holder or be taken from a living one, whatever clocks say; nobody has to wait for it to expire,
-and there is no heartbeat to miss.
+So no lock outlives its holder and none is taken from a living one, whatever clocks say. Nothing expires, and there is
+no heartbeat to miss.
 """
 
+import contextlib
 import fcntl
 import os
+from collections.abc import Generator
 from pathlib import Path
 
 
 class RunLocks:
-    """The leases of this process on the runs of a study. Make one per process and study.
+    """Locks on runs of a study, held until they are released or the process ends.
 
-    A lease on the run KEY is a POSIX record lock on one byte of `study.lock`, an empty file: the byte's position is
-    read off the key. Children that a run starts, such as the workers of a DataLoader, do not inherit it.
+    A lock is an exclusive `flock` on the empty file `records/KEY.lock`. It belongs to the file that this object has
+    open: neither another `RunLocks` nor `is_locked` can release it, not even in the same process, where a POSIX record
+    lock (`lockf`) would be lost as soon as anybody closes the file. Children do not inherit it: the file is closed on
+    exec, and after a fork at once, so that a DataLoader's worker cannot keep the lock of a run that was killed.
 
     Args:
         study: The study's folder.
 
     Example:
         >>> import tempfile
-        >>> leases = RunLocks(Path(tempfile.mkdtemp()))
-        >>> leases.take("00ff00ff00ff00ff"), leases.take("00ff00ff00ff00ff")  # it has it already
-        (True, True)
-        >>> leases.close()
+        >>> study = Path(tempfile.mkdtemp())
+        >>> locks, others = RunLocks(study), RunLocks(study)
+        >>> locks.acquire("00ff00ff00ff00ff"), locks.acquire("00ff00ff00ff00ff"), others.acquire("00ff00ff00ff00ff")
+        (True, True, False)
+        >>> locks.close()
+        >>> others.acquire("00ff00ff00ff00ff")
+        True
     """
 
     def __init__(self, study: Path) -> None:
-        self._file = os.open(study / "study.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
+        self._study = study
+        self._files: dict[str, int] = {}  # run's key to the descriptor of its open lock file
+        (study / "records").mkdir(parents=True, exist_ok=True)
 
-    def take(self, key: str) -> bool:
-        """Hold the run from here on; False if another process does."""
+    def acquire(self, key: str) -> bool:
+        """Lock a run; False if it is locked by another object or process."""
+        if key in self._files:
+            return True
+        file = os.open(lock_file(self._study, key), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
+        self._files[key] = file
+        _OPEN[file] = self
         try:
-            fcntl.lockf(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB, 1, _byte(key))
-        except (BlockingIOError, PermissionError):
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            self.release(key)
             return False
+        except BaseException:
+            self.release(key)
+            raise
         return True
 
-    def give(self, key: str) -> None:
-        """Hold it no longer."""
-        fcntl.lockf(self._file, fcntl.LOCK_UN, 1, _byte(key))
+    def release(self, key: str) -> None:
+        """Unlock a run; nothing happens if this object has not locked it."""
+        file = self._files.pop(key, None)
+        if file is not None:
+            del _OPEN[file]
+            _unlock(file)
 
-    def free(self, key: str) -> bool:
-        """Whether no other process holds the run."""
-        taken = self.take(key)
-        if taken:
-            self.give(key)
-        return taken
+    @contextlib.contextmanager
+    def attempt(self, key: str) -> Generator[bool]:
+        """Lock a run while a `with` block lasts; yields False if it is locked elsewhere."""
+        before = key in self._files
+        acquired = self.acquire(key)
+        try:
+            yield acquired
+        finally:
+            if acquired and not before:
+                self.release(key)
 
     def close(self) -> None:
-        """Give back all that this process holds."""
-        os.close(self._file)
+        """Release all locks that this object holds."""
+        for key in list(self._files):
+            self.release(key)
+
+    def _forget(self) -> None:
+        self._files.clear()
 
 
-def held(study: Path, key: str) -> bool:
-    """Whether a process holds the run, seen from one that makes none itself; the folder may be read-only.
+def is_locked(study: Path, key: str) -> bool:
+    """Whether a run is locked, by this process or another; the folder may be read-only.
 
-    It takes a lease that others may share for a moment, so a run that is to begin just then begins a moment later.
+    It takes a shared lock for a moment, so a run that is to be locked at that moment is locked a moment later.
     """
     try:
-        file = os.open(study / "study.lock", os.O_RDONLY | os.O_CLOEXEC)
+        file = os.open(lock_file(study, key), os.O_RDONLY | os.O_CLOEXEC)
     except OSError:
         return False
     try:
-        fcntl.lockf(file, fcntl.LOCK_SH | fcntl.LOCK_NB, 1, _byte(key))
-    except (BlockingIOError, PermissionError):
+        fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
         return True
-    except OSError:  # no locks here, as in some network folders
+    except OSError:  # a file system without locks, as some network folders are
         return False
     finally:
-        os.close(file)
+        _unlock(file)
     return False
 
 
-def _byte(key: str) -> int:
-    return int(key[:15], 16)  # 60 bits: positions in a file have 63
+def lock_file(study: Path, key: str) -> Path:
+    """The file that is locked while a run is made."""
+    return study / "records" / f"{key}.lock"
+
+
+def _unlock(file: int) -> None:
+    """Release and close a lock's file; unlocked first, since a process forked meanwhile may have it open too."""
+    with contextlib.suppress(OSError):
+        fcntl.flock(file, fcntl.LOCK_UN)
+    os.close(file)
+
+
+_OPEN: dict[int, RunLocks] = {}  # descriptors of all lock files that this process has locked
+
+
+def _close_in_child() -> None:
+    """Close the parent's lock files in a forked child; closing a copy does not release the parent's lock."""
+    for file, locks in _OPEN.items():
+        os.close(file)
+        locks._forget()  # pyright: ignore[reportPrivateUsage]
+    _OPEN.clear()
+
+
+os.register_at_fork(after_in_child=_close_in_child)

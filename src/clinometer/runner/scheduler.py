@@ -1,4 +1,4 @@
-"""Many runs at a time: which is next, where it is made, and what becomes of those that fail."""
+"""Makes many runs at a time: which is started next, where, and what becomes of those that fail."""
 
 import contextlib
 import dataclasses
@@ -8,10 +8,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from clinometer.runner.ledger import Ledger
-from clinometer.runner.local import Cores, Pool, slots
-from clinometer.runner.locks import RunLocks
-from clinometer.runner.staleness import Facts, Stale, survey
+from clinometer.runner.local import LocalPool, Pool, worker_devices
+from clinometer.runner.locks import RunLocks, is_locked
+from clinometer.runner.records import note_done, note_failure, prepare_records
+from clinometer.runner.staleness import Facts, Stale, runs_to_keep
 from clinometer.runner.worker import Task
 from clinometer.training.config import RunConfig
 from clinometer.training.environment import environment
@@ -20,7 +20,7 @@ from clinometer.training.fingerprint import fingerprint
 from clinometer.training.run import SECONDS, Group, groups
 from clinometer.training.run_folder import is_done, run_folder
 
-_LOOK = 0.5  # seconds between looks at runs that another process makes
+_POLL_SECONDS = 0.5  # between looks at runs that other processes make
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,7 @@ class Failure:
 
     config: RunConfig
     reason: str  # the last line of its traceback, or the signal that killed it
-    log: Path  # the whole of it
+    log: Path  # the file with the whole traceback
 
 
 def run_all(
@@ -52,26 +52,27 @@ def run_all(
     device: str = "cpu",
     pool: Pool | None = None,
     retries: int = 1,
-    every: float = SECONDS,
+    checkpoint_every: float = SECONDS,
     stale: Stale = "refuse",
     report: Callable[[Progress], None] = lambda _progress: None,
-    say: Callable[[str], None] = lambda _remark: None,
+    notify: Callable[[str], None] = lambda _sentence: None,
 ) -> list[Failure]:
-    """Make every run that is not done yet, and tell `report` whenever one begins or ends.
+    """Make every run that is not done yet.
 
-    Any number of processes may call this on one study: each run is made by one of them, and all wait for the last.
+    Any number of processes may call this on one study at a time: each run is made by one of them, and all of them
+    return when the last run has ended.
 
     Args:
         configs: The runs; equal ones are made once.
         study: The study's folder.
         jobs: Runs at a time; one per core, or GPU, by default.
         device: Where they train: cpu, cuda, or a list such as cuda:0,cuda:1.
-        pool: Another place to make them than this machine.
-        retries: How often a run that failed is taken up again, from its last checkpoint.
-        every: Seconds from one checkpoint to the next.
+        pool: Where to make them instead of on this machine.
+        retries: How often a run that failed is resumed from its last checkpoint.
+        checkpoint_every: Seconds from one checkpoint to the next.
         stale: What to do about runs that other code, data or versions made: refuse, keep them, or remake them.
-        report: Called with the progress.
-        say: Called with a sentence on each thing that was found damaged.
+        report: Called with the progress whenever a run starts or ends.
+        notify: Called with a sentence on each file that is found damaged.
 
     Returns:
         The runs that failed; the others are done.
@@ -82,100 +83,113 @@ def run_all(
     """
     unique = list(dict.fromkeys(configs))
     with contextlib.ExitStack() as closing:
-        pool = pool or Cores(slots(device, jobs))
-        closing.callback(pool.close)  # interrupted: what is in flight is gone on with next time
-        study.mkdir(parents=True, exist_ok=True)
-        leases, ledger = RunLocks(study), Ledger(study, say)
-        closing.callback(leases.close)
-        closing.callback(ledger.close)
-        where = environment(device.partition(",")[0])
-        facts: Facts = lambda config: {**where, "fingerprint": fingerprint(config, device)}  # noqa: E731
-        found = survey(unique, study, leases, facts, stale, say)
-        ledger.enter({config.key: dataclasses.asdict(config) for config in unique}, [config.key for config in found])
-        work = _Work(study, pool, leases, ledger, facts, retries, every, len(unique), len(found))
-        return work.make([config for config in unique if config not in found], report)
+        pool = pool or LocalPool(worker_devices(device, jobs))
+        closing.callback(pool.close)  # if interrupted: unfinished runs are resumed next time
+        locks = closing.enter_context(contextlib.closing(RunLocks(study)))
+        machine = environment(device.partition(",")[0])
+        facts: Facts = lambda config: {**machine, "fingerprint": fingerprint(config, device)}  # noqa: E731
+        kept = runs_to_keep(unique, study, locks, facts, stale, notify)
+        by_key = {config.key: dataclasses.asdict(config) for config in unique}
+        prepare_records(study, by_key, [config.key for config in kept], locks, notify)
+        scheduler = Scheduler(study, pool, locks, facts, retries, checkpoint_every, total=len(unique), found=len(kept))
+        return scheduler.run([config for config in unique if config not in kept], report)
 
 
 @dataclass
-class _Work:
-    """The runs of one call that are not done: they wait, are in work here or elsewhere, and end."""
+class Scheduler:
+    """The runs of one `run_all` call that are not done: each waits, is made here or by another process, and ends."""
 
     study: Path
     pool: Pool
-    leases: RunLocks
-    ledger: Ledger
+    locks: RunLocks
     facts: Facts
     retries: int
-    every: float
+    checkpoint_every: float
     total: int
     found: int
     waiting: deque[Group] = field(default_factory=deque[Group])
     running: set[Group] = field(default_factory=set[Group])
-    elsewhere: list[RunConfig] = field(default_factory=list[RunConfig])  # another process makes them
+    elsewhere: list[RunConfig] = field(default_factory=list[RunConfig])  # locked by another process
     failures: list[Failure] = field(default_factory=list[Failure])
     done: int = 0
-    began: float = field(default_factory=time.monotonic)
+    started: float = field(default_factory=time.monotonic)
 
-    def make(self, missing: list[RunConfig], report: Callable[[Progress], None]) -> list[Failure]:
-        self.waiting.extend(groups(missing))
-        while self.waiting or self.running or self.elsewhere:
-            self._begin()
+    def run(self, configs: list[RunConfig], report: Callable[[Progress], None]) -> list[Failure]:
+        """Make these runs; return those that failed."""
+        self.waiting.extend(groups(configs))
+        while self._unfinished():
+            self._start_waiting()
             report(self._progress())
-            if not (self.waiting or self.running or self.elsewhere):
-                continue  # others have done the rest
-            for task, error in self.pool.ended(_LOOK if self.elsewhere else None):
-                self.running.remove(task.group)
-                self._end(task.group, error)
-            self._look_elsewhere()
+            if self._unfinished():
+                for task, error in self.pool.wait(_POLL_SECONDS if self.elsewhere else None):
+                    self.running.remove(task.group)
+                    self._settle(task.group, error)
+                self._check_elsewhere()
         report(self._progress())
         return self.failures
 
-    def _begin(self) -> None:
-        while self.waiting and self.pool.room():
-            group = self._left(self.waiting.popleft())
+    def _unfinished(self) -> bool:
+        return bool(self.waiting or self.running or self.elsewhere)
+
+    def _start_waiting(self) -> None:
+        """Start groups for as long as the pool has room."""
+        while self.waiting and self.pool.has_room():
+            group = self._still_to_make(self.waiting.popleft())
             if not group:
                 continue
-            task = Task(group, self.study, {config.key: self.facts(config) for config in group}, self.every)
-            self.ledger.began([config.key for config in group], self.pool.begin(task))
-            self.running.add(group)
+            facts = {config.key: self.facts(config) for config in group}
+            if self.pool.start(Task(group, self.study, facts, self.checkpoint_every)):
+                self.running.add(group)
+            else:
+                self.waiting.append(group)  # locked or done since it was looked at
 
-    def _end(self, group: Group, error: str | None) -> None:
-        rest = self._left(group)
+    def _settle(self, group: Group, error: str | None) -> None:
+        """Decide what becomes of a group whose task has ended: done, made elsewhere, failed, or waiting again."""
+        rest = self._still_to_make(group)
         if rest and error is None:
-            self.waiting.append(rest)  # another process had them when this one looked, and has given up
+            self.waiting.append(rest)  # another process had them locked when the task started, and has ended since
         elif rest:
             self._fail(rest, error or "")
 
-    def _left(self, group: Group) -> Group:
-        """Those of a group that are to be made here: not those that are done, or that another process makes."""
+    def _still_to_make(self, group: Group) -> Group:
+        """Those runs of a group that are neither done nor locked by another process."""
         done = [config for config in group if is_done(run_folder(self.study, config))]
+        for config in done:
+            with self.locks.attempt(config.key) as acquired:
+                if acquired:
+                    note_done(self.study, config.key, dataclasses.asdict(config))
+        locked = [config for config in group if config not in done and is_locked(self.study, config.key)]
         self.done += len(done)
-        if done:
-            self.ledger.ended([config.key for config in done], "done")
-        others = [config for config in group if config not in done and not self.leases.free(config.key)]
-        self.elsewhere += others
-        return tuple(config for config in group if config not in done and config not in others)
+        self.elsewhere += locked
+        return tuple(config for config in group if config not in done and config not in locked)
 
     def _fail(self, group: Group, error: str) -> None:
-        keys = [config.key for config in group]
-        if self.ledger.failed(keys, error) <= self.retries:
-            self.ledger.ended(keys, "waiting")
-            self.waiting.append(group)
-            return
+        """Record a failure of these runs, which wait again while they have retries left."""
+        again: list[RunConfig] = []
         for config in group:
-            log = run_folder(self.study, config).with_suffix(".error.txt")
-            write_whole(log, error)
-            self.failures.append(Failure(config, error.strip().splitlines()[-1], log))
+            with self.locks.attempt(config.key) as acquired:
+                if not acquired:
+                    self.elsewhere.append(config)
+                    continue
+                record = note_failure(self.study, config.key, dataclasses.asdict(config), error, self.retries)
+            if record.state == "waiting":
+                again.append(config)
+            else:
+                log = run_folder(self.study, config).with_suffix(".error.txt")
+                write_whole(log, error)
+                self.failures.append(Failure(config, error.strip().splitlines()[-1], log))
+        if again:
+            self.waiting.append(tuple(again))
 
-    def _look_elsewhere(self) -> None:
-        """Take back what another process has left: it is done, or is to be made here."""
-        left = [config for config in self.elsewhere if self.leases.free(config.key)]
-        for config in left:
+    def _check_elsewhere(self) -> None:
+        """Take back the runs that another process has unlocked: they are done, or are to be made here."""
+        unlocked = [config for config in self.elsewhere if not is_locked(self.study, config.key)]
+        for config in unlocked:
             self.elsewhere.remove(config)
-            self._end((config,), None)
+            self._settle((config,), None)
 
     def _progress(self) -> Progress:
         here = [config for group in self.running for config in group]
-        seconds = time.monotonic() - self.began
+        seconds = time.monotonic() - self.started
         done = self.found + self.done
         return Progress(self.total, done, self.found, len(self.failures), (*here, *self.elsewhere), seconds)

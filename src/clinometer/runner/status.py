@@ -1,16 +1,15 @@
-"""How far a study is, and what failed: read, and nothing but read, also while it is made."""
+"""How far a study is and what failed. Nothing is written, and nothing waits for the processes that make the study."""
 
 import contextlib
-import json
 import socket
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from clinometer.runner.ledger import Entry, look
-from clinometer.runner.locks import held
-from clinometer.store import DamagedError, Store
+from clinometer.runner.locks import is_locked
+from clinometer.runner.records import RunRecord, read_records
+from clinometer.store import Store
 from clinometer.training.files import read_json
 from clinometer.training.run_folder import is_done, run_folders
 
@@ -19,16 +18,16 @@ State = Literal["done", "running", "interrupted", "failed", "waiting"]
 
 @dataclass(frozen=True)
 class RunStatus:
-    """Where a run is."""
+    """Where a run stands."""
 
     folder: Path
     config: Mapping[str, Any]
     state: State
-    worker: str  # host:pid of the process that makes it, or made it last; "" if nobody knows
-    starts: int | None  # how often a process began with it, or went on; None if nobody knows
+    worker: str  # host:pid of the process that makes it, or made it last; "" if unknown
+    starts: int | None  # how often a process started or resumed it; None if unknown
     failures: int
     error: str  # the traceback of the last failure
-    step: int | None  # the last that has rows
+    step: int | None  # the last step that has rows
 
     @property
     def reason(self) -> str:
@@ -37,69 +36,66 @@ class RunStatus:
 
     @property
     def log(self) -> Path:
-        """Where the whole traceback is, once the run has failed for good."""
+        """The file with the whole traceback, once the run has failed for good."""
         return self.folder.with_suffix(".error.txt")
 
 
-def status(study: Path) -> tuple[list[RunStatus], str]:
-    """Every run of a study, and what is wrong with the study's table, if anything.
+def status(study: Path) -> tuple[list[RunStatus], list[str]]:
+    """Every run of a study by key, and a sentence on each record that is damaged.
 
-    The runs' folders are the truth: of a damaged table only the configs are missed of runs that have not begun.
+    The runs' folders are the truth. Of a run whose record is damaged or lost, only the worker, the starts and the
+    failures are unknown, and its config if it has not started.
 
     Args:
         study: The study's folder.
 
     Raises:
-        ValueError: if it is none.
+        ValueError: if it is not a study's folder.
     """
-    if not (study / "runs").is_dir() and not (study / "study.sqlite").is_file():
+    if not (study / "runs").is_dir() and not (study / "records").is_dir():
         raise ValueError(f"{study} holds no runs: expected a study's folder.")
-    wrong = ""
-    try:
-        entries = {entry.key: entry for entry in look(study)}
-    except (DamagedError, OSError) as error:
-        entries, wrong = {}, f"{error} The table is left out; the runs' folders tell the rest."
-    there = {folder.name: folder for folder in (run_folders(study) if (study / "runs").is_dir() else [])}
-    keys = sorted(entries.keys() | there.keys())
-    return [_run(study, key, entries.get(key)) for key in keys], wrong
+    records, damaged = read_records(study)
+    started = [folder.name for folder in run_folders(study)] if (study / "runs").is_dir() else []
+    remarks = [f"{sentence} The run's folder says what is known of it." for sentence in damaged]
+    return [_status(study, key, records.get(key)) for key in sorted({*records, *started})], remarks
 
 
-def _run(study: Path, key: str, entry: Entry | None) -> RunStatus:
+def _status(study: Path, key: str, record: RunRecord | None) -> RunStatus:
     folder = study / "runs" / key
     return RunStatus(
         folder,
-        _config(folder, entry),
-        _state(study, folder, entry),
-        entry.worker if entry else "",
-        entry.starts if entry else None,
-        entry.failures if entry else 0,
-        entry.error if entry else "",
-        _step(folder),
+        record.config if record else _config(folder),
+        _state(study, folder, record),
+        record.worker if record else "",
+        record.starts if record else None,
+        record.failures if record else 0,
+        record.error if record else "",
+        _last_step(folder),
     )
 
 
-def _state(study: Path, folder: Path, entry: Entry | None) -> State:
+def _state(study: Path, folder: Path, record: RunRecord | None) -> State:
     if is_done(folder):
         return "done"
-    if held(study, folder.name):
+    if is_locked(study, folder.name):
         return "running"
-    if entry and entry.state == "running" and entry.worker.partition(":")[0] != socket.gethostname():
-        return "running"  # as far as can be known from here
-    if entry and entry.state == "failed":
+    if record and record.state == "running" and record.worker.partition(":")[0] != socket.gethostname():
+        return "running"  # as far as can be known here: the lock of another machine may not be seen
+    if record and record.state == "failed":
         return "failed"
     return "interrupted" if folder.is_dir() else "waiting"
 
 
-def _config(folder: Path, entry: Entry | None) -> Mapping[str, Any]:
+def _config(folder: Path) -> Mapping[str, Any]:
     try:
-        return json.loads(entry.config) if entry else read_json(folder / "config.json")
+        return read_json(folder / "config.json")
     except (OSError, ValueError):
         return {}
 
 
-def _step(folder: Path) -> int | None:
+def _last_step(folder: Path) -> int | None:
     try:
         with contextlib.closing(Store(folder / "rows.sqlite", read_only=True)) as store:
             return store.last_step()
-    except (OSError, ValueError):  # not begun, made this moment, or damaged, which whoever goes on will say
+    except (OSError, ValueError):  # not started, made this moment, or damaged, which whoever resumes the run will say
         return None

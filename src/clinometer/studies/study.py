@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from clinometer.results.runs import Runs
+from clinometer.runner.records import holds_records
 from clinometer.store import DamagedError
 from clinometer.studies.claims import Claim
 from clinometer.studies.figure import Figure
@@ -155,7 +156,7 @@ def open_study_folder(folder: Path, planned: Plan, request: Mapping[str, Any]) -
 
 def _may_become_study(folder: Path) -> bool:
     """Whether it is empty, or a study's whose study.json was damaged and taken away."""
-    return folder.is_dir() and (not any(folder.iterdir()) or (folder / "study.lock").is_file())
+    return folder.is_dir() and (not any(folder.iterdir()) or holds_records(folder))
 
 
 def study_facts(folder: Path) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""The way to a Ray cluster, and this package to its nodes: they run the code that is here, not what they have."""
+"""Connects to a Ray cluster and sends it this package, so that its nodes run the code that is here."""
 
 import contextlib
 import io
@@ -15,7 +15,7 @@ import clinometer
 from clinometer.extras import need
 
 _CODE = 10 * 2**20  # bytes of a user's modules
-_PATIENCE = 5.0  # seconds for somebody to answer at the address
+_CONNECT_SECONDS = 5.0  # for the address to answer
 
 
 class ClusterError(ValueError):
@@ -23,7 +23,7 @@ class ClusterError(ValueError):
 
 
 def check(address: str, cpus: float, gpus: float) -> None:
-    """ClusterError if runs cannot be asked for so; nothing is looked for yet.
+    """Check the options of a cluster without connecting to it; ClusterError if one is invalid.
 
     Example:
         >>> check("ray", cpus=1.0, gpus=0.25)
@@ -42,9 +42,9 @@ def check(address: str, cpus: float, gpus: float) -> None:
 
 
 def connect(address: str, cpus: float, gpus: float) -> tuple[Any, Callable[[], None]]:
-    """Ray, connected to the cluster at an address, and how to leave it.
+    """Connect to the cluster at an address; return Ray and a function that disconnects.
 
-    A program that has connected already stays connected, and its nodes are to have clinometer.
+    A program that is connected already stays connected; its nodes must have clinometer.
     """
     check(address, cpus, gpus)
     ray = need("ray", "ray")
@@ -53,9 +53,9 @@ def connect(address: str, cpus: float, gpus: float) -> tuple[Any, Callable[[], N
     package = Path(clinometer.__file__).parent
     shipped = {"runtime_env": {"py_modules": [str(package)], "excludes": ["__pycache__"]}}
     quiet = {"logging_level": logging.ERROR, "log_to_driver": False}
-    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # a cluster that is started here tells nobody
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # of a cluster that is started here
     if address != "ray":
-        _knock(address)
+        _check_reachable(address)
         try:
             ray.init(address, **shipped, **quiet)
         except (ConnectionError, RuntimeError) as error:  # such as other versions of Ray or Python
@@ -73,18 +73,18 @@ def modules() -> bytes | None:
     given = os.environ.get("CLINOMETER_MODULES")
     if not given:
         return None
-    packed = io.BytesIO()
-    with ZipFile(packed, "w") as archive:
+    zipped = io.BytesIO()
+    with ZipFile(zipped, "w") as archive:
         for file in sorted(Path(given).rglob("*.py")):
             within = file.relative_to(given)
             if not any(part.startswith(".") or part in ("site-packages", "__pycache__") for part in within.parts):
                 archive.write(file, str(within))
-            if packed.tell() > _CODE:
+            if zipped.tell() > _CODE:
                 raise ClusterError(
                     f"the Python files in {given} take more than {_CODE:,} bytes, all of which would go to every node. "
                     "Keep the study's modules in a folder of their own."
                 )
-    return packed.getvalue()
+    return zipped.getvalue()
 
 
 def _address(address: str) -> tuple[str, int] | None:
@@ -96,12 +96,12 @@ def _address(address: str) -> tuple[str, int] | None:
     return None
 
 
-def _knock(address: str) -> None:
-    """See that somebody is there: Ray itself would try for half a minute."""
+def _check_reachable(address: str) -> None:
+    """ClusterError if nothing answers at the address; Ray itself would try for half a minute."""
     place = _address(address)
-    assert place, "check has seen to it"
+    assert place, "check has parsed it"
     try:
-        socket.create_connection(place, _PATIENCE).close()
+        socket.create_connection(place, _CONNECT_SECONDS).close()
     except OSError as error:
         raise ClusterError(
             f"nobody answers at {address}: {error}. Expected the head of a Ray cluster, with its client port, which is "
