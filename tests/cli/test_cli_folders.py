@@ -51,7 +51,7 @@ def test_commands_do_their_work_and_say_where(folder: Path, capsys: pytest.Captu
         (["export", "a", "--to", "out", "--format", "xlsx"], "xlsx"),
         (["export", "a"], "--to"),
         (["compare", "a", "nowhere"], "nowhere is no study's folder"),
-        (["compare", "a", "b[x]", "--quantity", "p.y"], "no run has p.y; there are p.x"),
+        (["compare", "a", "b[x]", "--quantity", "p.y"], "no run has p.y: no field of p called 'y'; there are x"),
         (["merge", "a", "nowhere", "--to", "out"], "nowhere holds no clinometer study"),
         (["merge", "--to", "out"], "expected the folders of a study"),
         (["merge", "a", "--to", "out", "--keep", "last"], "last"),

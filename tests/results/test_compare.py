@@ -98,7 +98,7 @@ def test_quantities_by_name(two: tuple[Path, Path]) -> None:
     expected = [0, 0, 1 / 3, 0, 1 / 4]  # of β = 2.2 + (0, 1, 2) at step 2, beside 3.2 at step 3
     assert list(found.values()) == pytest.approx(expected, abs=1e-12)
     for name, error in {
-        "landscape.bet": r"no run has landscape\.bet; there are landscape\.beta, train\.loss",
+        "landscape.bet": r"no run has landscape\.bet: no field of landscape called 'bet'; there are beta\. Did",
         "landscape": r"expected PROBE\.FIELD or",
         "landscape.beta:means": "Did you mean 'mean'",
     }.items():

@@ -291,7 +291,7 @@ def tried(path: Path) -> None:
         ("[landscape]", "[{activations: {modules: [9]}}]", "line 6: probes"),
         ("landscape.beta", "landscape.betta", "line 9: claims[0].quantity: no field of landscape called 'betta'"),
         ("landscape.beta", "headroom.loss", "claims[0].quantity: no rows of a probe called 'headroom'; there are"),
-        ("landscape.beta", "beta", "expected probe.field, such as landscape.beta or train.loss; found 'beta'"),
+        ("landscape.beta", "beta", "such as landscape.beta or train.loss; found 'beta'"),
         ("landscape.beta", "landscape.losses.7", "no entry of landscape.losses called '7'; there are 0, 1, 2, 3"),
         ("ratio below 1", "below 1", "line 12: claims[0].rule: expected ratio, difference or value, above or below"),
         ("ratio below 1", "ratio below 0", "line 12: claims[0].rule: a ratio is compared with a positive number"),

@@ -3,26 +3,26 @@
 from collections.abc import Sequence
 
 from clinometer.report.tables import interval_text
-from clinometer.results.runs import Runs
+from clinometer.results.quantity import Quantity, curve_fields
+from clinometer.results.run_table import RunTable
 from clinometer.results.statistics import interval
-from clinometer.studies.declared.quantities import Quantity, drawn
 from clinometer.studies.study import Plan
 from clinometer.training.config import RunConfig
 
 Finals = dict[str, dict[str, str]]  # arm to quantity to mean [95% interval over seeds]
 
 
-def finals(runs: Runs, plan: Plan, probes: Sequence[str]) -> Finals:
+def finals(runs: RunTable, plan: Plan, probes: Sequence[str]) -> Finals:
     """Each number that these probes recorded, at the last step at which they looked."""
     return {plan.name_of(arm): _of(runs, arm, probes) for arm in runs.arms}
 
 
-def _of(runs: Runs, arm: RunConfig, probes: Sequence[str]) -> dict[str, str]:
-    quantities = [Quantity(probe, field, over=None) for probe in probes for field in drawn(runs.row(arm, probe))]
+def _of(runs: RunTable, arm: RunConfig, probes: Sequence[str]) -> dict[str, str]:
+    quantities = [Quantity(probe, field, "last") for probe in probes for field in curve_fields(runs.row(arm, probe))]
     return {quantity.name: _said(runs, arm, quantity) for quantity in quantities}
 
 
-def _said(runs: Runs, arm: RunConfig, quantity: Quantity) -> str:
+def _said(runs: RunTable, arm: RunConfig, quantity: Quantity) -> str:
     found = interval(quantity.samples(runs, arm, runs.seeds(arm)))
     finite = found.n > 1 and found.value == found.value
     return interval_text({"value": found.value, "low": found.low if finite else None, "high": found.high})

@@ -11,16 +11,15 @@ from typing import Any
 
 import numpy as np
 
-from clinometer.results.factors import Finished, fields, finished, is_study, reading
-from clinometer.results.quantity import Quantity
+from clinometer.results.factors import fields, order
+from clinometer.results.finished_run import FinishedRun, Rows, find_runs, is_study
+from clinometer.results.quantity import Fields, Quantity
 from clinometer.results.statistics import Interval, interval
-from clinometer.store import Store, Table
-from clinometer.training.files import read_json
+from clinometer.store import Table
+from clinometer.training.errors import SpecError
+from clinometer.training.files import read_small
 
 DEFAULT = ("train.loss:last", "test.accuracy:last", "landscape.beta", "headroom.loss")
-_VERSIONS = ("python", "processor", "device", "commit")
-
-Rows = Mapping[str, Mapping[int, Table]]
 
 
 @dataclass(frozen=True)
@@ -28,8 +27,8 @@ class Pair:
     """A config in both studies, and its two runs."""
 
     arm: str  # the config less its seed, as far as arms differ
-    one: Finished
-    other: Finished
+    one: FinishedRun
+    other: FinishedRun
     parts_at: int | None  # the first step at which their rows differ; None if they never do
 
 
@@ -65,8 +64,8 @@ def compare(one: Path, other: Path, quantities: Sequence[str] = ()) -> Compariso
     Args:
         one: A study's folder.
         other: Another.
-        quantities: Such as `landscape.beta`, its mean over steps, or `train.loss:last`; those of `DEFAULT` that there
-            are, by default.
+        quantities: In the grammar of `results.quantity`, such as `landscape.beta` or `train.loss:last`; by default
+            those of `DEFAULT` that a run has.
 
     Raises:
         ValueError: if a folder is no study, no run has a quantity, or a run is damaged.
@@ -74,8 +73,8 @@ def compare(one: Path, other: Path, quantities: Sequence[str] = ()) -> Compariso
     for path in (one, other):
         if not is_study(path):
             raise ValueError(f"{path} is no study's folder: it has no runs/. Expected one that `clinometer` made.")
-    runs, others = finished(one), finished(other)
-    wanted = [Quantity.named(name) for name in quantities or DEFAULT]
+    runs, others = _runs(one), _runs(other)
+    wanted = [Quantity.parse(name) for name in quantities or DEFAULT]
     for quantity in wanted if quantities else ():
         _check_there(quantity, [*runs, *others])
     pairs, unshared = _pairs(runs, others)
@@ -104,20 +103,17 @@ def parts_at(one: Rows, other: Rows) -> int | None:
     return min(steps, default=None)
 
 
-def rows_of(folder: Path) -> Rows:
-    """All rows of a run; ValueError with its folder if they cannot be read."""
-    with reading(folder):
-        store = Store(folder / "rows.sqlite", read_only=True)
-        rows = store.rows()
-        store.close()
-        return rows
+def _runs(study: Path) -> list[FinishedRun]:
+    """The finished runs of a study in the order of their configs; ValueError if one is damaged."""
+    runs = find_runs(study).intact()
+    return [runs[position] for position in order([run.config for run in runs])]
 
 
 def _bits(row: Table | None) -> Any:
     return row and {name: (array.dtype.str, array.shape, array.tobytes()) for name, array in row.items()}
 
 
-def _pairs(runs: Sequence[Finished], others: Sequence[Finished]) -> tuple[list[Pair], list[str]]:
+def _pairs(runs: Sequence[FinishedRun], others: Sequence[FinishedRun]) -> tuple[list[Pair], list[str]]:
     """The runs whose configs agree in the fields that both studies have, and the names of those that one has."""
     columns = fields([run.config for run in (*runs, *others)])
     ours, theirs = ({n for n, of in columns.items() if any(v is not None for v in of[part])} for part in _halves(runs))
@@ -131,7 +127,7 @@ def _pairs(runs: Sequence[Finished], others: Sequence[Finished]) -> tuple[list[P
         named = dict(zip(shared, which, strict=True))
         arm = ", ".join(f"{name} {named[name]}" for name in telling) or "all runs"
         one, other = runs[found[which]], others[counterparts[which]]
-        parting = parts_at(rows_of(one.folder), rows_of(other.folder))
+        parting = parts_at(one.rows(), other.rows())
         pairs.append(Pair(arm, one, other, parting))
     return pairs, sorted(ours ^ theirs)
 
@@ -146,7 +142,7 @@ def _telling(configs: Sequence[Mapping[str, Any]]) -> list[str]:
     return chosen
 
 
-def _halves(runs: Sequence[Finished]) -> tuple[slice, slice]:
+def _halves(runs: Sequence[FinishedRun]) -> tuple[slice, slice]:
     return slice(None, len(runs)), slice(len(runs), None)
 
 
@@ -155,17 +151,16 @@ def _unique(told: Sequence[Any]) -> dict[Any, int]:
     return {which: number for number, which in enumerate(told) if told.count(which) == 1}
 
 
-def _check_there(quantity: Quantity, runs: Sequence[Finished]) -> None:
-    if not any(quantity.is_in(run) for run in runs):
-        numbers = {
-            f"{probe}.{name}"
-            for run in runs
-            for probe, seen in run.layouts.items()
-            for layout in seen
-            for name, like in layout.row.items()
-            if like.dtype.kind != "U"
-        }
-        raise ValueError(f"no run has {quantity.probe}.{quantity.field}; there are {', '.join(sorted(numbers))}.")
+def _check_there(quantity: Quantity, runs: Sequence[FinishedRun]) -> None:
+    if any(quantity.is_in(run) for run in runs):
+        return
+    rows: dict[str, Fields] = {}
+    for probe, layouts in (each for run in runs for each in run.layouts.items()):
+        rows.setdefault(probe, layouts[0].row)
+    try:
+        quantity.check(rows)
+    except SpecError as error:
+        raise ValueError(f"no run has {quantity.name}: {error}") from error
 
 
 def _differences(pairs: Sequence[Pair], quantities: Sequence[Quantity]) -> list[Difference]:
@@ -184,20 +179,10 @@ def _differences(pairs: Sequence[Pair], quantities: Sequence[Quantity]) -> list[
 
 
 def _versions(pairs: Sequence[Pair]) -> dict[str, tuple[str, str]]:
-    ours = [_environment(pair.one.folder) for pair in pairs]
-    theirs = [_environment(pair.other.folder) for pair in pairs]
+    ours, theirs = [pair.one.versions for pair in pairs], [pair.other.versions for pair in pairs]
     names = dict.fromkeys(name for environment in (*ours, *theirs) for name in environment)
     said = {n: (_said(e.get(n) for e in ours), _said(e.get(n) for e in theirs)) for n in names}
     return {name: both for name, both in said.items() if both[0] != both[1]}
-
-
-def _environment(folder: Path) -> dict[str, str]:
-    try:
-        said = read_json(folder / "environment.json")
-        flat = {name: value for name, value in said.items() if name in _VERSIONS and isinstance(value, str)}
-        return flat | {name: str(value) for name, value in said.get("packages", {}).items()}
-    except (OSError, ValueError, AttributeError):
-        return {}
 
 
 def _said(values: Any) -> str:
@@ -214,7 +199,7 @@ def _verdicts(one: Path, other: Path) -> dict[str, tuple[str, str]]:
 def _decided(path: Path) -> dict[str, str]:
     """Each claim's verdict, from the file that a report wrote; none if there is no such."""
     try:
-        return {str(claim["id"]): str(claim["verdict"]) for claim in json.loads(path.read_bytes())}
+        return {str(claim["id"]): str(claim["verdict"]) for claim in json.loads(read_small(path))}
     except OSError:
         return {}
     except (ValueError, TypeError, LookupError, RecursionError) as error:

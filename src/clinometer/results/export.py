@@ -1,35 +1,35 @@
 """What a study, or a run, found, as tables for other tools: one of its runs, and one per probe."""
 
 import contextlib
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 from urllib.parse import quote
 
-from clinometer.results.factors import config_of, fields, finished, is_study, reading
+from clinometer.results.factors import fields, order
+from clinometer.results.finished_run import FinishedRun, Rows, find_runs, is_study, read_config, reading, versions_of
 from clinometer.results.folders import whole_folder
 from clinometer.results.layouts import Layout, Layouts, layouts
 from clinometer.results.run_frame import store_file
 from clinometer.results.tables import Kinds, Known, csv_rows, csv_runs, parquet_rows, parquet_runs
 from clinometer.store import Store
 from clinometer.training.files import read_json
-from clinometer.training.run_folder import run_folders
 
-_PACKAGES = ("clinometer", "torch", "numpy")
-_PLACES = ("python", "device", "processor", "commit")
+_ENVIRONMENT = ("clinometer", "torch", "numpy", "python", "device", "processor", "commit")
 
 
 @dataclass(frozen=True)
 class _Source:
-    """A run, and what is known of it."""
+    """A run of which something is exported."""
 
     folder: Path
-    store: Path
     config: dict[str, Any]
     status: str | None  # "done", "diverged" or "unfinished"; None of a recorder's run, which does not say
-    diverged_at: int | None
-    layouts: Layouts  # empty if its rows are not to be exported
+    diverged_at: int | None = None
+    versions: Mapping[str, str] = field(default_factory=dict[str, str])
+    layouts: Layouts = field(default_factory=dict[str, Sequence[Layout]])  # empty if its rows are not exported
+    rows: Callable[[], Rows] = dict  # reads them
 
 
 def export(path: Path, to: Path, kind: Literal["parquet", "csv"] = "parquet") -> dict[str, int]:
@@ -77,39 +77,46 @@ def export(path: Path, to: Path, kind: Literal["parquet", "csv"] = "parquet") ->
 
 def _of_study(path: Path) -> list[_Source]:
     """Finished runs, then those that are not, of which only the config is known."""
-    done = [
-        _Source(
-            run.folder,
-            run.folder / "rows.sqlite",
-            run.config,
-            "done" if run.diverged_at is None else "diverged",
-            run.diverged_at,
-            run.layouts,
-        )
-        for run in finished(path)
+    found = find_runs(path)
+    runs = found.intact()
+    done = [_of_finished(runs[position]) for position in order([run.config for run in runs])]
+    return done + [
+        _Source(folder, _known(folder, read_config), "unfinished", versions=_versions(folder))
+        for folder in found.unfinished
     ]
-    others = [folder for folder in run_folders(path) if folder not in {source.folder for source in done}]
-    return done + [_Source(f, f / "rows.sqlite", _config(f), "unfinished", None, {}) for f in others]
+
+
+def _of_finished(run: FinishedRun) -> _Source:
+    status = "done" if run.diverged_at is None else "diverged"
+    return _Source(run.folder, run.config, status, run.diverged_at, run.versions, run.layouts, run.rows)
 
 
 def _of_run(path: Path) -> _Source:
     """A recorder's run, or one of a study's."""
     file = store_file(path)
-    store = Store(file, read_only=True)
-    facts, seen = store.meta, layouts(store)
-    store.close()
+    folder = file.absolute().parent
+    with contextlib.closing(Store(file, read_only=True)) as store:
+        facts, seen = store.meta, layouts(store)
     ended = "done" if "ended" in facts else None
     status = "diverged" if "diverged_at" in facts else ended
-    folder = file.absolute().parent
-    return _Source(folder, file, _config(folder), status, facts.get("diverged_at"), seen)
+
+    def rows() -> Rows:
+        with reading(folder), contextlib.closing(Store(file, read_only=True)) as store:
+            return store.rows()
+
+    return _Source(folder, _known(folder, read_config), status, facts.get("diverged_at"), _versions(folder), seen, rows)
 
 
-def _config(folder: Path) -> dict[str, Any]:
-    """The config, if there is one and it is whole: a run killed at its start may have none."""
+def _known(folder: Path, read: Callable[[Path], dict[str, Any]]) -> dict[str, Any]:
+    """What a file says, if there is one and it is whole: a run killed at its start may have none."""
     try:
-        return config_of(folder)
+        return read(folder)
     except (OSError, ValueError, TypeError, LookupError, RecursionError):
         return {}
+
+
+def _versions(folder: Path) -> dict[str, str]:
+    return versions_of(_known(folder / "environment.json", read_json))
 
 
 def _which(sources: Sequence[_Source]) -> dict[str, Sequence[Any]]:
@@ -124,11 +131,10 @@ def _which(sources: Sequence[_Source]) -> dict[str, Sequence[Any]]:
 
 def _how(sources: Sequence[_Source]) -> dict[str, Sequence[Any]]:
     """How it was made and how it ended, by column."""
-    environments = [_environment(source.folder) for source in sources]
     return {
         "status": [source.status for source in sources],
         "diverged_at": [source.diverged_at for source in sources],
-        **{f"environment_{name}": [of[name] for of in environments] for name in (*_PACKAGES, *_PLACES)},
+        **{f"environment_{name}": [source.versions.get(name) for source in sources] for name in _ENVIRONMENT},
     }
 
 
@@ -139,24 +145,11 @@ def _rowwise(columns: Mapping[str, Sequence[Any]]) -> tuple[Sequence[Known], Kin
     return rows, kinds | {"diverged_at": int}
 
 
-def _environment(folder: Path) -> dict[str, str | None]:
-    """The main versions, as far as they are known."""
-    try:
-        said = read_json(folder / "environment.json")
-        found = {name: said.get(name) for name in _PLACES} | {n: said.get("packages", {}).get(n) for n in _PACKAGES}
-    except (OSError, ValueError, AttributeError):
-        found = dict.fromkeys((*_PLACES, *_PACKAGES))
-    return {name: None if value is None else str(value) for name, value in found.items()}
-
-
 def _rows(source: _Source) -> dict[str, Any]:
     """The rows of a run, by probe and step: those that were there when their layouts were read."""
     if not source.layouts:
         return {}
-    with reading(source.folder):
-        store = Store(source.store, read_only=True)
-        rows = store.rows()
-        store.close()
+    rows = source.rows()
     steps = {probe: {int(step) for layout in seen for step in layout.steps} for probe, seen in source.layouts.items()}
     return {p: {step: row for step, row in of.items() if step in steps[p]} for p, of in rows.items() if p in steps}
 

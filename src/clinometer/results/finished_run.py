@@ -2,7 +2,6 @@
 
 import contextlib
 import json
-import re
 from collections.abc import Generator, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -15,13 +14,13 @@ from clinometer.results.factors import fields
 from clinometer.results.layouts import Layouts, layouts
 from clinometer.store import DamagedError, Store, Table
 from clinometer.training.files import digest_of, read_sealed, read_small
-from clinometer.training.run_folder import is_done
+from clinometer.training.run_folder import is_done, run_folders
 from clinometer.training.run_folder import verify as verify_files
 
 Rows = Mapping[str, Mapping[int, Table]]  # probe to step to field to array
 Values = np.ndarray[Any, Any]
 
-RUN_NAME = re.compile(r"[0-9a-f]{16}")  # of a run's folder: a hash of its config
+_PLACES = ("python", "processor", "device", "commit")
 
 
 @dataclass(frozen=True)
@@ -71,6 +70,11 @@ class FinishedRun:
     def fingerprint(self) -> Any:
         """The code, data and versions that made it; None if it does not say."""
         return self.environment.get("fingerprint")
+
+    @property
+    def versions(self) -> dict[str, str]:
+        """The versions of the packages that made it, and `python`, `processor`, `device` and `commit`."""
+        return versions_of(self.environment)
 
     @cached_property
     def layouts(self) -> Layouts:
@@ -147,12 +151,6 @@ def find_runs(study: Path, keys: Iterable[str] | None = None, *, verify: bool = 
     return FoundRuns(tuple(finished), tuple(unfinished), damaged)
 
 
-def run_folders(study: Path) -> list[Path]:
-    """The folders of a study's runs, finished or not. What has another name, or is a link elsewhere, is no run."""
-    found = (study / "runs").iterdir()
-    return sorted(path for path in found if RUN_NAME.fullmatch(path.name) and path.is_dir() and not path.is_symlink())
-
-
 def is_study(path: Path) -> bool:
     """Whether `path` is a study's folder, and not one run's; many a folder has a `runs/` that holds something else."""
     if (path / "rows.sqlite").is_file() or not (path / "runs").is_dir():
@@ -181,6 +179,13 @@ def read_config(folder: Path) -> dict[str, Any]:
     config = _object(folder, "config.json")
     fields([config])  # raises where it nests too deep
     return config
+
+
+def versions_of(environment: Mapping[str, Any]) -> dict[str, str]:
+    """The versions and places that an `environment.json` names, flat."""
+    packages = environment.get("packages")
+    named = {name: environment[name] for name in _PLACES if isinstance(environment.get(name), str)}
+    return named | ({str(name): str(of) for name, of in packages.items()} if isinstance(packages, dict) else {})
 
 
 def _object(folder: Path, name: str) -> dict[str, Any]:

@@ -4,7 +4,8 @@ from pathlib import Path
 from typing import Any, Literal
 
 from clinometer.extras import need
-from clinometer.results import factors, run_frame, study_frame
+from clinometer.results import run_frame, study_frame
+from clinometer.results.finished_run import is_study
 from clinometer.store import Store
 
 
@@ -63,7 +64,7 @@ def load(
     if by not in (None, "factors", "runs"):
         raise ValueError(f"by must be 'factors' or 'runs'; found {by!r}.")
     library = need(to, "export")
-    if factors.is_study(Path(path)):
+    if is_study(Path(path)):
         return (
             study_frame.dataset(library, Path(path), by) if to == "xarray" else study_frame.frame(library, Path(path))
         )

@@ -1,6 +1,5 @@
-"""One study, made in several places, in one folder: every run verified, copied whole, and there once."""
+"""Merges the folders of one study that was made in several places: every run verified, copied whole, and there once."""
 
-import hashlib
 import os
 import shlex
 import shutil
@@ -9,11 +8,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from clinometer.results.compare import parts_at, rows_of
+from clinometer.results.compare import parts_at
+from clinometer.results.finished_run import FinishedRun, find_runs, reading
 from clinometer.results.folders import whole_folder
-from clinometer.store import DamagedError
-from clinometer.training.files import read_json, read_sealed, write_sealed
-from clinometer.training.run_folder import FILES, RUN_NAME, is_done
+from clinometer.training.files import read_sealed, write_sealed
+from clinometer.training.run_folder import FILES, RUN_NAME, is_done, verify
 
 _FILES = (*FILES, "done.json")  # all that a finished run has
 _SAME = ("study", "scale", "bases")  # what makes two folders one study
@@ -59,22 +58,23 @@ def merge(folders: Sequence[Path], to: Path, *, keep_first: bool = False, keep_s
         if differing:
             raise ValueError(f"{folders[0]} and {folder} are different studies: they differ in {', '.join(differing)}.")
     found = Merged()
-    taken: dict[str, Path] = {}
-    said: dict[tuple[str, ...], tuple[str, Path]] = {}  # a part of a fingerprint to its value, and a run that has it
+    taken: dict[str, FinishedRun] = {}
+    made_with: dict[tuple[str, ...], tuple[str, Path]] = {}  # a part of a fingerprint to its value and a run with it
     with whole_folder(to) as merged:
-        for run in (run for folder in folders for run in _runs(folder)):
-            if not is_done(run):
-                found.unfinished += 1
-                continue
-            copy = merged / "runs" / (run.name if run.name not in taken else f"{run.name}.again")
-            _copy(run, copy)
-            if run.name in taken:
-                _settle(run, taken[run.name], copy, found, keep_first)
-                continue
-            if not keep_stale:
-                _check_fingerprint(run, copy, said)
-            taken[run.name] = run
-            found.copied += 1
+        for study in folders:
+            _check_only_runs(study)
+            runs = find_runs(study, verify=True)
+            found.unfinished += len(runs.unfinished)
+            for run in runs.intact():
+                name = run.folder.name
+                if name in taken:
+                    _count_again(found, taken[name], run, keep_first)
+                    continue
+                if not keep_stale:
+                    _check_fingerprint(run, made_with)
+                _copy(run.folder, merged / "runs" / name)
+                taken[name] = run
+                found.copied += 1
         write_sealed(merged / "study.json", _together(facts, folders, to))
     return found
 
@@ -86,73 +86,62 @@ def _facts(folder: Path) -> dict[str, Any]:
         raise ValueError(f"{folder} holds no clinometer study: {error}.") from error
 
 
-def _runs(study: Path) -> Iterator[Path]:
-    """The folders in a study's `runs/`; what lies beside them, as the log of a failure does, is left out."""
+def _check_only_runs(study: Path) -> None:
+    """ValueError unless `runs/` holds folders of runs, without links, beside plain files such as a failure's log."""
     within = study / "runs"
     if within.is_symlink() or not within.is_dir():
         raise ValueError(f"{within} is not a folder; expected that of a study's runs.")
     for path in sorted(within.iterdir()):
         if path.is_symlink() or (path.is_dir() and not RUN_NAME.fullmatch(path.name)):
             raise ValueError(f"{path} is no run: expected a folder named by 16 hexadecimal digits. Take it away.")
-        if path.is_dir():
-            yield path
+        if path.is_dir() and is_done(path):
+            for name in _FILES:
+                _check_plain(path / name)
+
+
+def _check_plain(file: Path) -> None:
+    if file.is_symlink() or not file.is_file():
+        raise ValueError(f"{file} is not a plain file; a run that is done has {', '.join(_FILES)}.")
 
 
 def _copy(run: Path, to: Path) -> None:
-    """Copy a run's files, and hold the copies against what they were when the run was done."""
+    """Copy a run's files, and compare the copies with the digests in `done.json`."""
     to.mkdir(parents=True)
-    digests = {name: _copy_file(run / name, to / name) for name in _FILES}
-    try:
-        kept = read_sealed(to / "done.json")["files"]
-        damaged = [name for name in FILES if digests[name] != kept[name]]
-    except (ValueError, TypeError, LookupError):
-        damaged = ["done.json"]
-    if damaged:
-        raise DamagedError(f"the run in {run} is damaged: {', '.join(damaged)} is not what was written.")
+    for name in _FILES:
+        _check_plain(run / name)
+        # The file may become a link after this look.
+        descriptor = os.open(run / name, os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0))
+        with os.fdopen(descriptor, "rb") as source, (to / name).open("xb") as copy:
+            shutil.copyfileobj(source, copy, 1 << 20)
+    verify(to)
 
 
-def _copy_file(file: Path, to: Path) -> str:
-    """Copy a file that is no link, and return the digest of what was copied."""
-    digest = hashlib.sha256()
-    if file.is_symlink() or not file.is_file():
-        raise ValueError(f"{file} is not a plain file; a run that is done has {', '.join(_FILES)}.")
-    # The file may become a link after it was looked at.
-    with os.fdopen(os.open(file, os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0)), "rb") as source, to.open("xb") as copy:
-        while part := source.read(1 << 20):
-            digest.update(part)
-            copy.write(part)
-    return digest.hexdigest()
-
-
-def _settle(run: Path, earlier: Path, copy: Path, found: Merged, keep_first: bool) -> None:
-    """Decide about a run whose config was met before, and throw its copy away."""
-    differs = parts_at(rows_of(copy.with_name(run.name)), rows_of(copy))
+def _count_again(found: Merged, first: FinishedRun, again: FinishedRun, keep_first: bool) -> None:
+    """Count a run whose config another folder has too; ValueError if its rows differ, unless the first's are kept."""
+    differs = parts_at(first.rows(), again.rows())
     if differs is not None and not keep_first:
         raise ValueError(
-            f"{earlier} and {run} have the same config and different rows, from step {differs} on. "
+            f"{first.folder} and {again.folder} have the same config and different rows, from step {differs} on. "
             "Compare the studies, and pass --keep first to take those of the first."
         )
     found.equal += differs is None
     found.kept += differs is not None
-    shutil.rmtree(copy)
 
 
-def _check_fingerprint(run: Path, copy: Path, said: dict[tuple[str, ...], tuple[str, Path]]) -> None:
-    """What a run's fingerprint says must be what others say of the same; of another data set they say nothing."""
-    try:
-        parts = dict(_leaves(read_json(copy / "environment.json").get("fingerprint", {})))
-    except (ValueError, RecursionError) as error:
-        raise ValueError(f"{run / 'environment.json'} cannot be read: {error}") from error
-    differing = {part: said[part] for part, value in parts.items() if part in said and said[part][0] != value}
+def _check_fingerprint(run: FinishedRun, made_with: dict[tuple[str, ...], tuple[str, Path]]) -> None:
+    """ValueError if a part of a run's fingerprint differs from that of an earlier run which has it, too."""
+    with reading(run.folder):
+        parts = dict(_leaves(run.environment.get("fingerprint", {})))
+    differing = {part: made_with[part] for part, of in parts.items() if part in made_with and made_with[part][0] != of}
     if differing:
         _, other = next(iter(differing.values()))
         names = ", ".join(f"{' '.join(part)} ({held[0]}, and {parts[part]})" for part, held in differing.items())
         raise ValueError(
-            f"{other} and {run} were not made with the same code, data and versions: they differ in {names}. "
+            f"{other} and {run.folder} were not made with the same code, data and versions: they differ in {names}. "
             "Their numbers may not be comparable; pass --stale keep to take them all the same."
         )
     for part, value in parts.items():
-        said.setdefault(part, (value, run))
+        made_with.setdefault(part, (value, run.folder))
 
 
 def _leaves(value: Any, before: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], str]]:

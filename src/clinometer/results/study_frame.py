@@ -2,7 +2,7 @@
 
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -12,10 +12,8 @@ import numpy as np
 from clinometer.extras import need
 from clinometer.results import factors, run_frame
 from clinometer.results.columns import Column, Coordinates, columns, coordinates, labelled
-from clinometer.results.factors import Finished, finished, reading
+from clinometer.results.finished_run import FinishedRun, find_runs
 from clinometer.results.layouts import Numbers
-from clinometer.store import Store
-from clinometer.training.run_folder import run_folders
 
 _SPARSE = 4  # combinations of factors per run, above which runs get an axis of their own
 
@@ -38,7 +36,7 @@ class Frame:
 class Variable:
     """One field over all runs, on disk."""
 
-    folders: tuple[Path, ...]  # of the runs
+    runs: tuple[FinishedRun, ...]
     frame: Frame
     column: Column
     coordinates: Coordinates
@@ -62,48 +60,44 @@ class Variable:
         return found.reshape([len(positions) for positions in picked if positions.ndim])
 
     def _run(self, number: int) -> Numbers:
-        with reading(self.folders[number]):
-            store = Store(self.folders[number] / "rows.sqlite", read_only=True)
-            rows = store.rows(self.column.probe, self.column.field)[self.column.probe]
-            store.close()
-            arrays = {step: row[self.column.field] for step, row in rows.items()}
-            return self.column.placed(number, arrays, self.coordinates, self.fill)
+        rows = self.runs[number].rows(self.column.probe, self.column.field)[self.column.probe]
+        arrays = {step: row[self.column.field] for step, row in rows.items()}
+        return self.column.placed(number, arrays, self.coordinates, self.fill)
 
 
 def dataset(xarray: Any, path: Path, by: Literal["factors", "runs"] | None) -> Any:
     """A study as an `xarray.Dataset`; `clinometer.load` says how."""
-    runs = finished(path)
+    there = find_runs(path)
+    runs = _ordered(there.intact())
     found = columns([run.layouts for run in runs])
     entries = coordinates(found)
     taken = {"run", "diverged_at", *entries, *found}
     values = {f"config_{n}" if n in taken else n: v for n, v in factors.fields([run.config for run in runs]).items()}
     frame = _frame(runs, values, by)
-    folders = tuple(run.folder for run in runs)
     cells = math.prod(frame.lengths)
     variables = {
         name: (
             (*frame.axes, *column.axes),
-            lazy(Variable(folders, frame, column, entries, column.fill(entries, cells))),
+            lazy(Variable(runs, frame, column, entries, column.fill(entries, cells))),
         )
         for name, column in found.items()
     }
     beside = {name: (tuple(frame.axes), _spread(frame, known)) for name, known in frame.beside.items()}
     constant = {name: of[0] for name, of in values.items() if len(set(map(repr, of))) == 1}
     return xarray.Dataset(
-        variables, coords={**frame.axes, **labelled(entries), **beside}, attrs=constant | _facts(path, len(runs))
+        variables,
+        coords={**frame.axes, **labelled(entries), **beside},
+        attrs=constant | _facts(path, len(runs), len(there.unfinished)),
     )
 
 
 def frame(pandas: Any, path: Path) -> Any:
     """A study as a tidy `pandas.DataFrame`; `clinometer.load` says how."""
-    runs = finished(path)
+    runs = _ordered(find_runs(path).intact())
     values = {n: v for n, v in factors.fields([run.config for run in runs]).items() if len(set(map(repr, v))) > 1}
     parts: list[Any] = []
     for number, each in enumerate(runs):
-        with reading(each.folder):
-            store = Store(each.folder / "rows.sqlite", read_only=True)
-            part = run_frame.frame(pandas, store.rows()).reset_index()
-            store.close()
+        part = run_frame.frame(pandas, each.rows()).reset_index()
         known = {"run": each.folder.name} | {name: of[number] for name, of in values.items()}
         parts.append(pandas.concat([pandas.DataFrame(known, index=part.index), part], axis=1))
     return pandas.concat(parts, ignore_index=True) if parts else pandas.DataFrame()
@@ -133,7 +127,13 @@ def on_disk(variable: Variable) -> Any:
     return OnDisk()
 
 
-def _frame(runs: list[Finished], values: Mapping[str, list[Any]], by: Literal["factors", "runs"] | None) -> Frame:
+def _ordered(runs: Sequence[FinishedRun]) -> tuple[FinishedRun, ...]:
+    return tuple(runs[position] for position in factors.order([run.config for run in runs]))
+
+
+def _frame(
+    runs: Sequence[FinishedRun], values: Mapping[str, list[Any]], by: Literal["factors", "runs"] | None
+) -> Frame:
     keys = np.array([run.folder.name for run in runs])
     diverged = np.array([np.nan if run.diverged_at is None else run.diverged_at for run in runs], dtype=float)
     varying = {name: factors.array(of) for name, of in values.items() if len(set(map(repr, of))) > 1}
@@ -160,11 +160,11 @@ def _spread(frame: Frame, known: Numbers) -> Numbers:
     return whole
 
 
-def _facts(path: Path, runs: int) -> dict[str, Any]:
+def _facts(path: Path, runs: int, unfinished: int) -> dict[str, Any]:
     """What the study is, as far as it says, and how complete."""
     try:
         said = json.loads((path / "study.json").read_bytes())
         named = {name: said[name] for name in ("study", "scale") if isinstance(said.get(name), str)}
     except (OSError, ValueError, AttributeError, RecursionError):
         named = {}
-    return {**named, "runs": runs, "unfinished": len(run_folders(path)) - runs}
+    return {**named, "runs": runs, "unfinished": unfinished}

@@ -8,10 +8,10 @@ from typing import Any, cast
 
 import numpy as np
 
-from clinometer.results.runs import Floats, Runs
+from clinometer.results.quantity import Quantity
+from clinometer.results.run_table import Floats, RunTable
 from clinometer.results.statistics import Interval
 from clinometer.studies.claims import Claim, Finding, Part, above, below, undecided
-from clinometer.studies.declared.quantities import Quantity, quantity_of
 from clinometer.training.config import said
 from clinometer.training.errors import SpecError, known
 from clinometer.training.recipe import Recipe
@@ -47,7 +47,7 @@ class Comparison:
         rule += f" against {_chosen(self.to)}, seed by seed" if self.to else ""
         return Claim(self.id, self.statement, self.source, rule, (), lambda runs, _: self.decide(runs, arms))
 
-    def decide(self, runs: Runs, arms: Sequence[Recipe]) -> Finding:
+    def decide(self, runs: RunTable, arms: Sequence[Recipe]) -> Finding:
         """Compare what is there: a part for each pair of arms."""
         ours, others = ([arm for arm in arms if _fits(arm, chosen)] for chosen in (self.compare, self.to))
         for found, chosen in ((ours, self.compare), (others, self.to)):
@@ -64,7 +64,7 @@ class Comparison:
         parts = [self._part(runs, one, other, _chosen(_told(one, rest)), notes) for one, other in pairs]
         return Finding(tuple(parts), " ".join(dict.fromkeys(notes)))
 
-    def _part(self, runs: Runs, one: Recipe, other: Recipe, at: str, notes: list[str]) -> Part:
+    def _part(self, runs: RunTable, one: Recipe, other: Recipe, at: str, notes: list[str]) -> Part:
         name = f"{self.quantity.name} {self.quantity.window}, {self.kind}{at and f', {at}'}"
         try:
             seeds = runs.common(one, other)
@@ -127,7 +127,7 @@ def comparison(key: str, given: object, factors: Sequence[str]) -> Comparison:
             if to
             else f"a {kind} needs `to`: the arms that those of `compare` are compared to, such as to: {{lr: 0.1}}.",
         )
-    quantity = quantity_of(f"{key}.quantity", told["quantity"], f"{key}.over", told.get("over"))
+    quantity = Quantity.parse(told["quantity"], told.get("over"), key=f"{key}.quantity", over_key=f"{key}.over")
     statement = str(told.get("statement") or told["id"])
     source, held = str(told.get("source", "")), frozen(key, told)
     return Comparison(told["id"], statement, quantity, kind, side, bound, compare, to, source, held)

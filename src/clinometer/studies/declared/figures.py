@@ -4,8 +4,8 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from clinometer.results.runs import Runs
-from clinometer.studies.declared.quantities import curves, drawn
+from clinometer.results.quantity import Quantity, curve_fields
+from clinometer.results.run_table import RunTable
 from clinometer.studies.figure import Figure, Panel, Series
 from clinometer.training.config import RunConfig
 
@@ -15,7 +15,7 @@ _WIDE = 20.0  # from here on between the least and the largest, a logarithmic ax
 Naming = Callable[[RunConfig], str]
 
 
-def figure(runs: Runs, title: str, probes: Sequence[str], arms: Sequence[RunConfig], name_of: Naming) -> Figure:
+def figure(runs: RunTable, title: str, probes: Sequence[str], arms: Sequence[RunConfig], name_of: Naming) -> Figure:
     """A panel per number that the probes' rows hold, a line per arm.
 
     Args:
@@ -36,17 +36,17 @@ def figure(runs: Runs, title: str, probes: Sequence[str], arms: Sequence[RunConf
     return Figure(title, f"Line: mean over {seeds} seeds; band: their range.{diverged}", panels)
 
 
-def _fields(runs: Runs, arms: Sequence[RunConfig], probe: str) -> list[str]:
+def _fields(runs: RunTable, arms: Sequence[RunConfig], probe: str) -> list[str]:
     """What the rows of any arm hold: networks of several kinds need not have the same."""
-    return list(dict.fromkeys(field for arm in arms for field in drawn(runs.row(arm, probe))))
+    return list(dict.fromkeys(field for arm in arms for field in curve_fields(runs.row(arm, probe))))
 
 
-def _panel(runs: Runs, arms: Sequence[RunConfig], probe: str, field: str, name_of: Naming) -> Panel:
+def _panel(runs: RunTable, arms: Sequence[RunConfig], probe: str, field: str, name_of: Naming) -> Panel:
     lines: list[Series] = []
     for index, arm in enumerate(arms):
         if not runs.seeds(arm) or field not in runs.row(arm, probe):
             continue
-        values = curves(runs, arm, probe, field, runs.seeds(arm))
+        values = Quantity(probe, field).curve(runs, arm, runs.seeds(arm))
         role = _ROLES[index % len(_ROLES)]
         low, high = values.min(0), values.max(0)
         steps = runs.steps(arm, probe)

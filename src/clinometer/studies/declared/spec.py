@@ -8,10 +8,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from clinometer.results.quantity import Fields
 from clinometer.studies.claims import Claim
 from clinometer.studies.declared.claims import Comparison, comparison
 from clinometer.studies.declared.figures import figure
-from clinometer.studies.declared.quantities import Fields
 from clinometer.studies.declared.saved_claims import claim_kept, kept, on_arms
 from clinometer.studies.study import FigureSpec, Scale, Study
 from clinometer.training.config import said
@@ -107,7 +107,7 @@ class OwnStudy:
         """SpecError unless what the claims ask for is in rows such as these."""
         for index, claim in enumerate(self.claims):
             if isinstance(claim, Comparison):
-                claim.quantity.check(f"claims[{index}].quantity", rows)
+                claim.quantity.check(rows, f"claims[{index}].quantity")
 
     def study(self) -> Study:
         """As the rest of the package has studies."""
