@@ -139,7 +139,7 @@ def test_every_figure_is_drawn_where_a_network_diverged(name: str, seeds: set[in
     diverged = study(tmp_path, arms, ends=lambda c: c.norm == "none" and c.seed in seeds)
     described = figure(name, diverged)
     save(described, tmp_path / name)
-    lines = [s for panel in described.panels for s in panel.series if s.role == "batch" and s.y is not None]
+    lines = [s for panel in described.panels for s in panel.series if s.colour == "batch" and s.y is not None]
     assert all(np.isfinite(line.y).all() for line in lines) or name == "matched_loss"  # it has no common levels
 
 

@@ -115,8 +115,8 @@ def test_a_page_shows_names_and_does_nothing(name: str, tmp_path: Path) -> None:
 
 
 def figure(name: str) -> Figure:
-    line = Series(name, name, STEPS, STEPS + 1.0, STEPS + 0.5, STEPS + 2.0)
-    band = Series(f"{name} band", name, STEPS, None, STEPS + 0.5, STEPS + 2.0)
+    line = Series(name, 0, STEPS, STEPS + 1.0, STEPS + 0.5, STEPS + 2.0)
+    band = Series(f"{name} band", 1, STEPS, None, STEPS + 0.5, STEPS + 2.0)
     diagram = Diagram((Box(name, 0, 0), Box(name, 2, 0)), ((0, 1, name),))
     panels = (Panel(name, name, name, (line, band), yscale="log"), Panel(name, "", "", diagram=diagram))
     return Figure(name, name, panels)

@@ -65,14 +65,14 @@ def test_a_recorders_folder_gives_a_page(tmp_path: Path, capsys: pytest.CaptureF
 
 def test_a_negative_loss_is_drawn_whole() -> None:
     """Log-likelihoods and policies have negative losses, which a logarithmic axis would leave out: the limits tell."""
-    loss = Series("loss", "batch", STEPS, np.array([100.0, -5.0, -50.0, -80.0, -90.0]))
+    loss = Series("loss", 0, STEPS, np.array([100.0, -5.0, -50.0, -80.0, -90.0]))
     axes = draw(Figure("f", "", (Panel("p", "step", "loss", (loss,), yscale="log"),))).axes[0]
     assert axes.get_ylim()[0] < -90
 
 
 def test_long_names_fit_into_the_legend() -> None:
     """The names are what a figure of blocks is for: the legend must lie within the canvas, as it is drawn."""
-    lines = tuple(Series(f"blocks.{i}.attention.heads.0.value", "batch", STEPS, STEPS + 1.0) for i in range(6))
+    lines = tuple(Series(f"blocks.{i}.attention.heads.0.value", i, STEPS, STEPS + 1.0) for i in range(6))
     canvas = draw(Figure("f", "", (Panel("p", "step", "β", lines, yscale="log"),)))
     canvas.draw_without_rendering()
     box = canvas.legends[0].get_window_extent()

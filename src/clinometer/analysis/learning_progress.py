@@ -1,6 +1,7 @@
-"""How far an arm had trained: a network stuck at chance has a flat landscape, and must not pass for a smooth one."""
+"""How far a variant had trained: a network stuck at chance has a flat landscape, and must not pass for a smooth one."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
@@ -8,33 +9,88 @@ from clinometer.results.runs import Floats, Runs
 from clinometer.training.config import RunConfig
 
 WINDOW = 9  # steps over which minibatch accuracy is averaged
+ENDED = 0.9  # a running accuracy at which there is little left to learn
+
+Seeds = Sequence[int] | None  # all that a variant has by default
+Bools = np.ndarray[Any, np.dtype[np.bool_]]
 
 
-def accuracy(runs: Runs, arm: RunConfig, seeds: Sequence[int] | None = None) -> Floats:
+def is_classifier(runs: Runs, arm: RunConfig) -> bool:
+    """Whether the training rows of a variant have an accuracy; a regression has a loss alone."""
+    return "accuracy" in runs.row(arm, "train")
+
+
+def accuracy(runs: Runs, arm: RunConfig, seeds: Seeds = None) -> Floats:
     """Minibatch training accuracy, shape (seeds, steps); 0 after a run diverged, which has learnt nothing more."""
     return np.nan_to_num(runs.values(arm, "train", "accuracy", seeds))
 
 
-def final_accuracy(runs: Runs, arm: RunConfig, seeds: Sequence[int] | None = None) -> Floats:
+def mean_accuracy(runs: Runs, arm: RunConfig, seeds: Seeds = None) -> Floats:
+    """Mean minibatch training accuracy over the whole run, shape (seeds,): how fast a network learns."""
+    return accuracy(runs, arm, seeds).mean(1)
+
+
+def final_accuracy(runs: Runs, arm: RunConfig, seeds: Seeds = None) -> Floats:
     """Mean training accuracy over the last 10 steps, shape (seeds,)."""
     return accuracy(runs, arm, seeds)[:, -10:].mean(1)
 
 
-def left_chance(runs: Runs, arm: RunConfig, seeds: Sequence[int] | None = None, *, classes: int = 10) -> Floats:
+def left_chance(runs: Runs, arm: RunConfig, seeds: Seeds = None, *, classes: int = 10) -> Floats:
     """The first step at which the accuracy over 9 steps exceeds twice chance, shape (seeds,); infinite if none does."""
     return first_above(runs, arm, 2 / classes, seeds)
 
 
-def first_above(runs: Runs, arm: RunConfig, level: float, seeds: Sequence[int] | None = None) -> Floats:
+def first_above(runs: Runs, arm: RunConfig, level: float, seeds: Seeds = None) -> Floats:
     """The first step at which the accuracy over 9 steps exceeds a level, shape (seeds,); infinite if none does."""
     above = smooth(accuracy(runs, arm, seeds)) > level
     return np.where(above.any(1), above.argmax(1), np.inf)
 
 
-def loss_fell(runs: Runs, arm: RunConfig, seeds: Sequence[int] | None = None) -> Floats:
+def loss_fell(runs: Runs, arm: RunConfig, seeds: Seeds = None) -> Floats:
     """Last training loss over the first, shape (seeds,); infinite where a run diverged. For regressions."""
     losses = runs.values(arm, "train", "loss", seeds)
     return np.nan_to_num(losses[:, -1] / losses[:, 0], nan=np.inf, posinf=np.inf)
+
+
+def learning_starts(runs: Runs, arms: Sequence[RunConfig], seeds: Sequence[int]) -> Floats:
+    """The step from which all these variants have begun to learn, shape (seeds,); infinite where one never does.
+
+    A classifier has once its accuracy over 9 steps passes twice chance. A regression, whose loss falls from the first
+    step or not at all, has from the start if its last loss is below its first.
+    """
+    starts = [
+        left_chance(runs, arm, seeds)
+        if is_classifier(runs, arm)
+        else np.where(loss_fell(runs, arm, seeds) < 1, 0.0, np.inf)
+        for arm in arms
+    ]
+    return np.max(starts, axis=0)
+
+
+def all_learn(runs: Runs, arms: Sequence[RunConfig], seeds: Sequence[int], probe: str) -> Bools:
+    """At which of a probe's steps all these variants learn, shape (seeds, steps).
+
+    They do from the start of the slowest to the end of the fastest. A classifier ends once its accuracy over 9 steps
+    passes 90%: its gradients are small from there because it has learnt. A regression does not end.
+    """
+    steps = runs.steps(arms[0], probe)[None, :]
+    never = np.full(len(seeds), np.inf)
+    ends = [first_above(runs, arm, ENDED, seeds) if is_classifier(runs, arm) else never for arm in arms]
+    return (steps >= learning_starts(runs, arms, seeds)[:, None]) & (steps <= np.min(ends, axis=0)[:, None])
+
+
+def progress_text(runs: Runs, arm: RunConfig, name: str) -> str:
+    """How far a variant had trained, in words, and how many of its runs never learnt or diverged."""
+    count = len(runs.seeds(arm))
+    if is_classifier(runs, arm):
+        dead = int(np.isinf(left_chance(runs, arm)).sum())
+        text = f"{name}: final training accuracy {100 * final_accuracy(runs, arm).mean():.0f}%"
+    else:
+        left = loss_fell(runs, arm)
+        dead = int((left >= 1).sum())
+        text = f"{name}: last loss {np.median(left):.2g} of the first"
+    faults = {"dead": dead, "diverged": runs.diverged(arm)}
+    return text + "".join(f", {number} of {count} {fault}" for fault, number in faults.items() if number)
 
 
 def smooth(values: Floats, window: int = WINDOW) -> Floats:

@@ -1,8 +1,9 @@
-"""Figures drawn with matplotlib: one colour per role in every figure, and colours that the colour-blind tell apart."""
+"""Draws figures with matplotlib, as SVG and PNG."""
 
 import io
 import math
 import warnings
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -10,23 +11,13 @@ import matplotlib as mpl
 import numpy as np
 from PIL import Image
 
+from clinometer.plots.palette import is_repeated, resolve
 from clinometer.results.sanitize import plain
 from clinometer.studies.figure import Diagram, Figure, Panel, Ridges, Series
 from clinometer.training.files import write_bytes
 
-# Okabe and Ito's palette; roles that later figures add take the next free colour.
-COLOURS = {
-    "none": "#D55E00",
-    "batch": "#0072B2",
-    "noisy_batch": "#009E73",
-    "noise": "#CC79A7",
-    "l1": "#E69F00",
-    "l2": "#56B4E9",
-    "linf": "#882255",
-    "reference": "#555555",
-    "plain": "#BBBBBB",
-}
-_SPARE = ("#CC79A7", "#E69F00", "#56B4E9", "#000000")
+Palette = Mapping[str, str]
+
 _SHOWN_RIDGES = 15
 _SHOWN_POINTS = 400  # more than a panel has pixels across would only make the file large
 _SHOWN_LETTERS = 80  # of a name, which may be as long as whoever named it liked
@@ -76,17 +67,12 @@ def draw(figure: Figure) -> Any:
         canvas: Any = Canvas(figsize=(wide * columns + 0.6, high * rows + 0.5), layout="constrained")
         grid = canvas.subplots(rows, columns, squeeze=False).flatten()
         for axes, panel in zip(grid, figure.panels, strict=False):
-            _draw_panel(axes, panel)
+            _draw_panel(axes, panel, figure.palette)
         for axes in grid[len(figure.panels) :]:
             axes.set_axis_off()
         canvas.suptitle(label(figure.title), fontsize="large")
         _draw_legend(canvas)
     return canvas
-
-
-def colour(role: str) -> str:
-    """The colour of a role; one that has none of its own always gets the same spare one."""
-    return COLOURS.get(role) or _SPARE[sum(role.encode(errors="surrogatepass")) % len(_SPARE)]
 
 
 def label(text: str) -> str:
@@ -100,20 +86,20 @@ def label(text: str) -> str:
     return plain(" " * short.startswith("_") + short).replace("$", r"\$")
 
 
-def _draw_panel(axes: Any, panel: Panel) -> None:
+def _draw_panel(axes: Any, panel: Panel, palette: Palette) -> None:
     axes.set_title(label(panel.title))
     axes.set_xlabel(label(panel.xlabel))
     axes.set_ylabel(label(panel.ylabel))
     if panel.ridges is not None:
-        _draw_ridges(axes, panel.ridges)
+        _draw_ridges(axes, panel.ridges, palette)
         return
     if panel.diagram is not None:
-        _draw_diagram(axes, panel.diagram)
+        _draw_diagram(axes, panel.diagram, palette)
         return
     axes.set_xscale(panel.xscale)
     axes.set_yscale(panel.yscale if _fits_logarithm(panel) else "linear")
     for series in panel.series:
-        _draw_series(axes, series)
+        _draw_series(axes, series, palette)
     _set_xticks(axes, panel)
     if panel.ylim:
         axes.set_ylim(*panel.ylim)
@@ -148,8 +134,8 @@ def _draw_legend(canvas: Any) -> None:
         canvas.legend(entries.values(), entries.keys(), loc="outside lower center", ncols=columns)
 
 
-def _draw_series(axes: Any, series: Series) -> None:
-    tint = colour(series.role)
+def _draw_series(axes: Any, series: Series, palette: Palette) -> None:
+    tint = resolve(series.colour, palette)
     alpha = 0.15 + 0.85 * series.shade
     shown = slice(None, None, math.ceil(len(series.x) / _SHOWN_POINTS))
     x = series.x[shown]
@@ -158,11 +144,11 @@ def _draw_series(axes: Any, series: Series) -> None:
         low, high = series.low[shown], series.high[shown]
         axes.fill_between(x, low, high, color=tint, alpha=0.3 * alpha, linewidth=0, label=name)
     if series.y is not None:
-        style = ":" if series.role == "reference" else "--" if series.dashed else "-"
+        style = ":" if series.colour == "reference" else "--" if series.dashed or is_repeated(series.colour) else "-"
         axes.plot(x, series.y[shown], style, color=tint, alpha=alpha, linewidth=1.3, label=label(series.label) or None)
 
 
-def _draw_diagram(axes: Any, diagram: Diagram) -> None:
+def _draw_diagram(axes: Any, diagram: Diagram, palette: Palette) -> None:
     axes.set_axis_off()
     axes.set_xlim(-0.9, max(box.x for box in diagram.boxes) + 0.9)
     axes.set_ylim(-1, 1)
@@ -173,7 +159,12 @@ def _draw_diagram(axes: Any, diagram: Diagram) -> None:
             label(box.text),
             ha="center",
             va="center",
-            bbox={"boxstyle": "round,pad=0.6", "facecolor": colour(box.role), "alpha": 0.25, "edgecolor": "#333333"},
+            bbox={
+                "boxstyle": "round,pad=0.6",
+                "facecolor": resolve(box.colour, palette),
+                "alpha": 0.25,
+                "edgecolor": "#333333",
+            },
         )
         for box in diagram.boxes
     ]
@@ -195,9 +186,9 @@ def _draw_diagram(axes: Any, diagram: Diagram) -> None:
         axes.text(middle, 0.12, label(name), ha="center")
 
 
-def _draw_ridges(axes: Any, ridges: Ridges) -> None:
+def _draw_ridges(axes: Any, ridges: Ridges, palette: Palette) -> None:
     """Histograms from the first step at the back to the last in front, each scaled to its own peak."""
-    tint = colour(ridges.role)
+    tint = resolve(ridges.colour, palette)
     chosen = np.unique(np.linspace(0, len(ridges.steps) - 1, min(_SHOWN_RIDGES, len(ridges.steps))).astype(int))
     gap = (ridges.steps[-1] - ridges.steps[0]) / max(len(chosen) - 1, 1) or 1
     for depth, index in enumerate(reversed(chosen)):

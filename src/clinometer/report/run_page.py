@@ -13,7 +13,7 @@ from clinometer.studies.figure import Figure, Panel, Series
 from clinometer.training.environment import environment
 
 _ALONG = {"landscape": "the gradient", "landscape_update": "the update", "landscape_random": "a random direction"}
-_ROLES = ("none", "batch", "noisy_batch", "l1", "l2", "linf")  # colours for so many blocks
+_SHOWN_BLOCKS = 6
 
 
 def tables_of(folder: Path) -> Tables:
@@ -71,12 +71,12 @@ def _lines(tables: Tables) -> Iterable[Panel]:
             continue
         table = tables[probe]
         step = table["step"]
-        loss = Series("loss", "batch", step, table["loss"], table["loss_min"], table["loss_max"])
+        loss = Series("loss", 0, step, table["loss"], table["loss_min"], table["loss_max"])
         yield Panel(f"Loss, along {along}", "step", "loss", (loss,), yscale="log")
-        gap = Series("change of the gradient", "none", step, None, table["gap_min"], table["gap_max"])
-        norm = Series("gradient", "none", step, table["grad_norm"])
+        gap = Series("change of the gradient", 1, step, None, table["gap_min"], table["gap_max"])
+        norm = Series("gradient", 1, step, table["grad_norm"])
         yield Panel(f"Gradient, along {along}", "step", "norm", (gap, norm), yscale="log")
-        beta = Series("β·lr/2", "noisy_batch", step, table["beta_lr_half"])
+        beta = Series("β·lr/2", 2, step, table["beta_lr_half"])
         yield Panel(f"Smoothness, along {along}", "step", "β·lr/2", (beta, _edge(step)), yscale="log")
 
 
@@ -85,28 +85,28 @@ def _rooms(tables: Tables) -> Iterable[Panel]:
         table = tables["headroom"]
         step = table["step"]
         found = (
-            Series("headroom of the loss", "l1", step, table["loss"]),
-            Series("headroom of the angle", "linf", step, table["angle"]),
+            Series("headroom of the loss", 3, step, table["loss"]),
+            Series("headroom of the angle", 5, step, table["angle"]),
         )
         yield Panel("Headroom", "step", "multiples of the step", (*found, _edge(step)), yscale="log")
 
 
 def _blocks(tables: Tables, ranks: dict[str, list[Rank]]) -> Figure | None:
     panels: list[Panel] = []
-    roles: dict[str, str] = {}  # a block has one colour in both panels
+    colours: dict[str, int] = {}  # a block has one colour in both panels
     for probe, rows in ranks.items():
         table = tables[probe]
         values, names = shares(probe, table), [str(name) for name in table["block"][0]]
         values = np.where(values == 0, np.nan, values)  # infinite headroom has no place on a logarithmic axis
-        for rank, role in zip(rows, _ROLES, strict=False):
-            roles.setdefault(rank.block, role if role not in roles.values() else f"block {rank.block}")
+        for rank in rows[:_SHOWN_BLOCKS]:
+            colours.setdefault(rank.block, len(colours))
         lines = [
-            Series(rank.block, roles[rank.block], table["step"], values[:, names.index(rank.block)])
-            for rank in rows[: len(_ROLES)]
+            Series(rank.block, colours[rank.block], table["step"], values[:, names.index(rank.block)])
+            for rank in rows[:_SHOWN_BLOCKS]
         ]
         label = MEANING[probe].partition(" of ")[0]
         panels.append(Panel(probe, "step", label, (*lines, _edge(table["step"])), yscale="log"))
-    caption = f"The {len(_ROLES)} blocks nearest to the edge; the table has them all."
+    caption = f"The {_SHOWN_BLOCKS} blocks nearest to the edge; the table has them all."
     return Figure("Which block", caption, tuple(panels), columns=2) if panels else None
 
 

@@ -1,14 +1,18 @@
-"""What a figure shows, as plain data: papers describe, `clinometer.report` draws.
+"""A figure as plain data: papers and studies describe it, `clinometer.plots` draws it.
 
-Nothing here draws, so a test reads the numbers of a figure instead of its pixels, and a page may show them.
+Nothing here draws, so a test can read the numbers of a figure instead of its pixels.
 """
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 import numpy as np
 
 Values = np.ndarray[Any, Any]
+Colour = (
+    int | str
+)  # the n-th colour of the neutral palette, or a key of the figure's own; "reference" is grey and dotted
 
 
 @dataclass(frozen=True)
@@ -16,20 +20,20 @@ class Series:
     """A line, a band, or both, over x."""
 
     label: str
-    role: str  # what its colour stands for; one role has one colour in all figures
+    colour: Colour
     x: Values  # (n,)
     y: Values | None = None  # (n,) the line
     low: Values | None = None  # (n,) the band
     high: Values | None = None  # (n,)
     dashed: bool = False
-    shade: float = 1.0  # 0 light to 1 full: one line per step, or per layer, of one role
+    shade: float = 1.0  # 0 light to 1 full: one line per step, or per layer, in one colour
 
 
 @dataclass(frozen=True)
 class Ridges:
     """Histograms one behind the other: how a distribution moves over training."""
 
-    role: str
+    colour: Colour
     steps: Values  # (t,)
     edges: Values  # (t, bins + 1)
     counts: Values  # (t, bins)
@@ -42,8 +46,7 @@ class Box:
     text: str
     x: float  # its centre
     y: float
-    width: float = 1.0
-    role: str = "reference"
+    colour: Colour = "plain"
 
 
 @dataclass(frozen=True)
@@ -72,9 +75,10 @@ class Panel:
 
 @dataclass(frozen=True)
 class Figure:
-    """Panels in rows of `columns`, with what they show and how it was summarised."""
+    """Panels in rows of `columns`, with a caption that says what they show and how it was summarised."""
 
     title: str
     caption: str
     panels: tuple[Panel, ...]
     columns: int = 3
+    palette: Mapping[str, str] = field(default_factory=dict[str, str])  # colour keys of its own -> #RRGGBB

@@ -1,7 +1,7 @@
-"""Theorems, and how they are checked: on random cases in float64, beside what happens where a hypothesis is broken.
+"""Theorems, checked on random cases in float64, and how often a statement is false where a hypothesis is dropped.
 
-A theorem is shown as printed and as it is numerically true. The one statement that is true everywhere it was tried
-is worth little without the inputs on which the print, or the statement less one hypothesis, is false: `breaks`.
+A theorem is stated as printed and as it is true. That a statement held in every case is worth little by itself, so each
+theorem also has `breaks`: inputs on which the print, or the statement without one hypothesis, is false.
 """
 
 import math
@@ -33,7 +33,7 @@ class Theorem:
     printed: str  # as the paper prints it
     true: str  # as it is true, and as `case` checks it
     case: Case
-    breaks: Mapping[str, Case]  # what is dropped or misread -> the error of what is then false
+    breaks: Mapping[str, Case]  # the hypothesis dropped or misread -> the error of the statement without it
     # Float64 rounds to 1e-16. Sums of some tens of terms, statistics whose mean is up to a hundred times their
     # deviation, and their cubes in a Hessian cost up to five digits; a wrong factor costs all of them.
     tolerance: float = 1e-10
@@ -41,7 +41,7 @@ class Theorem:
 
 @dataclass(frozen=True)
 class Broken:
-    """What became of a statement that is not always true."""
+    """How often a statement that is not always true was false."""
 
     name: str
     false: float  # the share of the cases in which it is false
@@ -50,7 +50,7 @@ class Broken:
 
 @dataclass(frozen=True)
 class Checked:
-    """What a check found."""
+    """The result of a check."""
 
     theorem: Theorem
     cases: int
@@ -87,13 +87,14 @@ def check(theorem: Theorem, cases: int = 200, seed: int = 0) -> Checked:
         raise ValueError(f"--cases must be at least 1; found {cases}.")
     if not 0 <= seed < 2**63:
         raise ValueError(f"--seed must lie in [0, 2⁶³); found {seed}.")
-    return Checked(
-        theorem,
-        cases,
-        seed,
-        max(_errors(theorem.case, cases, seed)),
-        tuple(_broken(name, _errors(case, cases, seed), theorem.tolerance) for name, case in theorem.breaks.items()),
-    )
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)  # for tensors of a dozen entries a second thread only spins, at five times the CPU time
+    try:
+        worst = max(_errors(theorem.case, cases, seed))
+        breaks = [_broken(name, _errors(case, cases, seed), theorem.tolerance) for name, case in theorem.breaks.items()]
+    finally:
+        torch.set_num_threads(threads)
+    return Checked(theorem, cases, seed, worst, tuple(breaks))
 
 
 def named(known: Iterable[str], name: str) -> list[str]:

@@ -1,12 +1,11 @@
 """What changes if one decides otherwise where the paper is silent: the Lp statistic, the DLN's loss, its last norm."""
 
-from dataclasses import replace
-
 from clinometer.analysis.learning_progress import smooth
-from clinometer.papers.santurkar2018.panels import band, curve
+from clinometer.papers.santurkar2018.style import band, figure, styled
 from clinometer.papers.santurkar2018.variants import LPS
 from clinometer.results.runs import Runs
 from clinometer.studies.figure import Figure, Panel, Series
+from clinometer.studies.series import curves
 from clinometer.training.config import Bases, Config, grid
 
 TITLE = "Decisions where the paper is silent"
@@ -30,14 +29,14 @@ def arms(bases: Bases) -> list[Config]:
 def draw(runs: Runs, bases: Bases) -> Figure:
     """Training accuracy by Lp reading, and the deep linear network's loss over its start."""
     lps = [
-        Panel(f"Lp: {title}", "step", "accuracy (%)", tuple(_accuracy(runs, arm) for arm in row), ylim=(0, 102))
+        Panel(f"Lp: {title}", "step", "accuracy (%)", _accuracy(runs, row), ylim=(0, 102))
         for title, row in zip(READINGS.values(), lp_rows(bases), strict=True)
     ]
     dlns = [
-        Panel(f"DLN: {title}", "step", "loss / first loss", tuple(_relative(runs, arm) for arm in row), yscale="log")
+        Panel(f"DLN: {title}", "step", "loss / first loss", _relative(runs, row), yscale="log")
         for title, row in zip(DLNS.values(), dln_rows(bases), strict=True)
     ]
-    return Figure(
+    return figure(
         TITLE,
         "Above: training accuracy on digits, the Lp statistic read in three ways; ours is the first. Below: training "
         f"loss of the deep linear network over its first value; ours is the first. {band(runs, *arms(bases))}",
@@ -58,10 +57,9 @@ def dln_rows(bases: Bases) -> list[list[Config]]:
     return [grid(bases["dln"], model=[model], norm=["none", "batch"]) for model in DLNS]
 
 
-def _accuracy(runs: Runs, arm: Config) -> Series:
-    line = curve(runs, arm, "train", "accuracy", lambda v: 100 * smooth(v))
-    return replace(line, role=arm.norm.split("_")[0])  # one colour per p, whatever the reading
+def _accuracy(runs: Runs, row: list[Config]) -> tuple[Series, ...]:
+    return curves(runs, styled(row), "train", "accuracy", lambda values: 100 * smooth(values))
 
 
-def _relative(runs: Runs, arm: Config) -> Series:
-    return curve(runs, arm, "train", "loss", lambda v: v / v[:, :1])
+def _relative(runs: Runs, row: list[Config]) -> tuple[Series, ...]:
+    return curves(runs, styled(row), "train", "loss", lambda values: values / values[:, :1])

@@ -1,11 +1,11 @@
 """What the paper does not say: β settles near 2/lr with BatchNorm and without."""
 
-import numpy as np
-
-from clinometer.papers.santurkar2018.panels import band, curve
+from clinometer.papers.santurkar2018.style import band, figure, styled
 from clinometer.papers.santurkar2018.variants import dln, vgg
+from clinometer.plots.panels import reference
 from clinometer.results.runs import Runs
-from clinometer.studies.figure import Figure, Panel, Series
+from clinometer.studies.figure import Figure, Panel
+from clinometer.studies.series import curves
 from clinometer.training.config import Bases, Config
 
 TITLE = "The plateau of β near 2/lr"
@@ -20,7 +20,7 @@ def arms(bases: Bases) -> list[Config]:
 
 def draw(runs: Runs, bases: Bases) -> Figure:
     """One panel per network and learning rate: β · lr / 2, whose value 1 is the edge of stability."""
-    return Figure(
+    return figure(
         TITLE,
         "β · lr / 2 along the gradient. Gradient descent on a quadratic is stable below 1 (dotted) and no further: a "
         f"network that hovers there walks where its step is just small enough. {band(runs, *arms(bases))}",
@@ -35,6 +35,5 @@ def _rows(bases: Bases) -> list[tuple[str, list[Config]]]:
 
 
 def _panel(runs: Runs, title: str, row: list[Config]) -> Panel:
-    lines = [curve(runs, arm, "landscape", "beta_lr_half") for arm in row]
-    edge = Series("β = 2/lr", "reference", lines[0].x, np.ones(len(lines[0].x)), dashed=True)
-    return Panel(title, "step", "β · lr / 2", (*lines, edge), yscale="log")
+    lines = curves(runs, styled(row), "landscape", "beta_lr_half")
+    return Panel(title, "step", "β · lr / 2", (*lines, reference("β = 2/lr", lines[0].x, 1.0)), yscale="log")

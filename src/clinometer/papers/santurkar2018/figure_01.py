@@ -1,6 +1,6 @@
 """Figure 1: training and test accuracy with and without BatchNorm, and the activations of two layers over training."""
 
-from clinometer.papers.santurkar2018.panels import accuracy_panel, band, ridge_panel
+from clinometer.papers.santurkar2018.style import accuracy_panel, band, figure, ridge_panel
 from clinometer.papers.santurkar2018.variants import layers_shown, vgg
 from clinometer.results.runs import Runs
 from clinometer.studies.figure import Figure
@@ -20,7 +20,7 @@ def draw(runs: Runs, bases: Bases) -> Figure:
     """Panels (a) training accuracy, (b) test accuracy, (c) histograms of one unit over training at lr 0.1."""
     shown = arms(bases)
     ridges = [ridge_panel(runs, arm, layer) for layer in layers_shown("figure_01", shown[0]) for arm in shown[:2]]
-    return Figure(
+    return figure(
         TITLE,
         f"(a) Minibatch training accuracy, averaged over 9 steps, and (b) test accuracy. {band(runs, *shown)} "
         f"(c) Histograms of unit 0 of two layers, before the ReLU, over training at lr {LRS[0]:g}, in one seed; each "

@@ -1,10 +1,11 @@
 """Figure 2: noise after BatchNorm makes the distributions unstable, and training hardly suffers."""
 
-from clinometer.papers.santurkar2018.drift import between_steps, drift_steps
-from clinometer.papers.santurkar2018.panels import accuracy_panel, band, over_seeds, ridge_panel
-from clinometer.papers.santurkar2018.variants import label, layers_shown, vgg
+from clinometer.analysis.drift import between_steps, drift_steps
+from clinometer.papers.santurkar2018.style import accuracy_panel, band, figure, ridge_panel, styled
+from clinometer.papers.santurkar2018.variants import layers_shown, vgg
 from clinometer.results.runs import Runs
 from clinometer.studies.figure import Figure, Panel
+from clinometer.studies.series import mean_and_range
 from clinometer.training.config import Bases, Config
 
 TITLE = "Figure 2: noise after BatchNorm"
@@ -27,19 +28,20 @@ def draw(runs: Runs, bases: Bases) -> Figure:
     panels: list[Panel] = []
     for first, arm in zip(firsts, shown, strict=True):
         panels += [first, *(ridge_panel(runs, arm, layer) for layer in layers_shown("figure_02", arm))]
-    return Figure(
+    return figure(
         TITLE,
         "Left: minibatch training accuracy, averaged over 9 steps; test accuracy; and how far the units' means move "
         "from one step to the next, over their standard deviation, both as root mean squares over units; mean "
         f"over layers. {band(runs, *shown)} Right: for each network, histograms of unit 0 of three layers, before the "
         "ReLU, over training, in one seed; each is scaled to its own peak.",
-        tuple(panels),
+        panels,
         columns=4,
     )
 
 
 def _drift_panel(runs: Runs, shown: list[Config]) -> Panel:
     series = tuple(
-        over_seeds(arm, drift_steps(runs, arm), between_steps(runs, arm).relative.mean(2), label(arm)) for arm in shown
+        mean_and_range(each, drift_steps(runs, each.config), between_steps(runs, each.config).relative.mean(2))
+        for each in styled(shown)
     )
     return Panel("drift of the means", "step", "change / standard deviation", series)

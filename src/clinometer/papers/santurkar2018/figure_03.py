@@ -1,8 +1,9 @@
 """Figure 3: internal covariate shift (Definition 2.1) of two layers, with and without BatchNorm."""
 
-from clinometer.papers.santurkar2018.panels import accuracy_panel, band, loss_panel, shift_panels
-from clinometer.papers.santurkar2018.progress import is_regression
+from clinometer.papers.santurkar2018.progress import is_dln
+from clinometer.papers.santurkar2018.style import accuracy_panel, band, figure, styled
 from clinometer.papers.santurkar2018.variants import dln, layers_shown, vgg
+from clinometer.plots.panels import loss_panel, shift_panels
 from clinometer.results.runs import Runs
 from clinometer.studies.figure import Figure, Panel
 from clinometer.training.config import Bases, Config
@@ -22,16 +23,18 @@ def draw(runs: Runs, bases: Bases) -> Figure:
     """One row per network and learning rate: accuracy or loss, then ‖G − G′‖ and cos(G, G′) of two layers."""
     panels: list[Panel] = []
     for row in _rows(bases):
-        convolutional = not is_regression(row[0])
+        convolutional = not is_dln(row[0])
         title = f"({'a' if convolutional else 'b'}) {'VGG' if convolutional else 'DLN'}, lr {row[0].lr:g}"
-        panels.append(accuracy_panel(runs, title, "train", row) if convolutional else loss_panel(runs, title, row))
+        panels.append(
+            accuracy_panel(runs, title, "train", row) if convolutional else loss_panel(runs, title, styled(row))
+        )
         for layer in layers_shown("figure_03", row[0]):
-            panels += shift_panels(runs, layer, row)
-    return Figure(
+            panels += shift_panels(runs, f"layer {layer}, lr {row[0].lr:g}", layer, styled(row))
+    return figure(
         TITLE,
         "(a) Convolutional and (b) deep linear network. G is the gradient of a layer's weight; G′ is that gradient on "
         f"the same batch once the layers before it have taken their step. {band(runs, *arms(bases))}",
-        tuple(panels),
+        panels,
         columns=5,
     )
 

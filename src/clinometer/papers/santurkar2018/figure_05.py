@@ -1,7 +1,8 @@
 """Figure 5: networks normalized by the average L1, L2 and L∞ norm train as well as those with BatchNorm."""
 
-from clinometer.papers.santurkar2018.panels import accuracy_panel, band, loss_panel
+from clinometer.papers.santurkar2018.style import accuracy_panel, band, figure, styled
 from clinometer.papers.santurkar2018.variants import NORMALIZED, dln, vgg
+from clinometer.plots.panels import loss_panel
 from clinometer.results.runs import Runs
 from clinometer.studies.figure import Figure
 from clinometer.training.config import Bases, Config
@@ -16,12 +17,12 @@ def arms(bases: Bases) -> list[Config]:
 
 def draw(runs: Runs, bases: Bases) -> Figure:
     """Panels (a) training accuracy of the VGG, (b) training loss of the DLN."""
-    return Figure(
+    return figure(
         TITLE,
         f"(a) Minibatch training accuracy, averaged over 9 steps. (b) Training loss. {band(runs, *arms(bases))}",
         (
             accuracy_panel(runs, "(a) VGG", "train", vgg(bases, NORMALIZED)),
-            loss_panel(runs, "(b) DLN", dln(bases, NORMALIZED)),
+            loss_panel(runs, "(b) DLN", styled(dln(bases, NORMALIZED))),
         ),
         columns=2,
     )

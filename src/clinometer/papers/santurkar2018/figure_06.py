@@ -1,6 +1,6 @@
 """Figure 6: the activations of one layer over training, under each normalization."""
 
-from clinometer.papers.santurkar2018.panels import ridge_panel
+from clinometer.papers.santurkar2018.style import figure, ridge_panel
 from clinometer.papers.santurkar2018.variants import NORMALIZED, layers_shown, vgg
 from clinometer.results.runs import Runs
 from clinometer.studies.figure import Figure
@@ -17,10 +17,10 @@ def arms(bases: Bases) -> list[Config]:
 def draw(runs: Runs, bases: Bases) -> Figure:
     """A panel of histograms per normalization."""
     panels = [ridge_panel(runs, arm, layer) for arm in arms(bases) for layer in layers_shown("figure_06", arm)]
-    return Figure(
+    return figure(
         TITLE,
         "Histograms of unit 0 of one layer, before the ReLU, over training, in one seed; each is scaled to its own "
         "peak. Mind the axes: they differ by what the networks' activations do.",
-        tuple(panels),
+        panels,
         columns=5,
     )

@@ -2,12 +2,13 @@
 
 from collections.abc import Callable
 
-from clinometer.papers.santurkar2018.drift import Moved, between_steps, drift_steps, from_start
-from clinometer.papers.santurkar2018.panels import band, layer_index, over_seeds
-from clinometer.papers.santurkar2018.variants import label, layers_shown, vgg
+from clinometer.analysis.drift import Moved, between_steps, drift_steps, from_start
+from clinometer.papers.santurkar2018.style import band, figure, layer_index, styled
+from clinometer.papers.santurkar2018.variants import layers_shown, vgg
 from clinometer.results.runs import Runs
 from clinometer.studies.figure import Figure, Panel
-from clinometer.training.config import Bases, Config
+from clinometer.studies.series import mean_and_range
+from clinometer.training.config import Bases, Config, RunConfig
 
 TITLE = "Figure 8: stability of the activations"
 NORMS = ("none", "batch", "noisy_batch")
@@ -28,26 +29,25 @@ def draw(runs: Runs, bases: Bases) -> Figure:
         for moment in ("mean", "var")
         for layer in layers
     ]
-    return Figure(
+    return figure(
         TITLE,
         "Change of the units' means and variances, as a root mean square over units, before the ReLU; each step on "
         f"its own batch. {band(runs, *shown)}",
-        tuple(panels),
+        panels,
         columns=len(layers),
     )
 
 
 def _panel(
-    runs: Runs, shown: list[Config], layer: int, title: str, moment: str, measure: Callable[[Runs, Config], Moved]
+    runs: Runs, shown: list[Config], layer: int, title: str, moment: str, measure: Callable[[Runs, RunConfig], Moved]
 ) -> Panel:
     first = int(measure is from_start)  # at step 0 nothing has moved from it
     series = tuple(
-        over_seeds(
-            arm,
-            drift_steps(runs, arm)[first:],
-            getattr(measure(runs, arm), moment)[:, first:, layer_index(runs, arm, layer)],
-            label(arm),
+        mean_and_range(
+            each,
+            drift_steps(runs, each.config)[first:],
+            getattr(measure(runs, each.config), moment)[:, first:, layer_index(runs, each.config, layer)],
         )
-        for arm in shown
+        for each in styled(shown)
     )
     return Panel(f"layer {layer}: {title}", "step", "change", series, yscale="log")

@@ -1,6 +1,6 @@
 """Figure 9: the activations of three layers of the deep linear network over training."""
 
-from clinometer.papers.santurkar2018.panels import ridge_panel
+from clinometer.papers.santurkar2018.style import figure, ridge_panel
 from clinometer.papers.santurkar2018.variants import dln, layers_shown
 from clinometer.results.runs import Runs
 from clinometer.studies.figure import Figure
@@ -18,9 +18,9 @@ def arms(bases: Bases) -> list[Config]:
 def draw(runs: Runs, bases: Bases) -> Figure:
     """A row per network, a panel per layer."""
     panels = [ridge_panel(runs, arm, layer) for arm in arms(bases) for layer in layers_shown("figure_09", arm)]
-    return Figure(
+    return figure(
         TITLE,
         "Histograms of unit 0 of three of 25 layers over training, in one seed; each is scaled to its own peak.",
-        tuple(panels),
+        panels,
         columns=3,
     )

@@ -2,9 +2,11 @@
 
 import numpy as np
 
+from clinometer.papers.santurkar2018.style import colour, figure
 from clinometer.papers.santurkar2018.variants import dln, label, vgg
+from clinometer.plots.panels import fading_lines
 from clinometer.results.runs import Runs
-from clinometer.studies.figure import Figure, Panel, Series
+from clinometer.studies.figure import Figure, Panel
 from clinometer.training.config import Bases, Config
 
 TITLE = "Figure 11: change of the gradient against the size of the step"
@@ -26,12 +28,12 @@ def draw(runs: Runs, bases: Bases) -> Figure:
         for arm in both
     ]
     counts = sorted({len(runs.seeds(arm)) for arm in arms(bases)})
-    return Figure(
+    return figure(
         TITLE,
         "‖g(x − ηg) − g(x)‖ against the step size η, as in print, and against the distance that the step goes: one "
         "line per step of training, from light (first) to dark (last); medians over "
         f"{' or '.join(map(str, counts))} seeds. A flat, low line: a much larger step meets the same gradient.",
-        tuple(panels),
+        panels,
         columns=4,
     )
 
@@ -40,15 +42,6 @@ def _panel(runs: Runs, arm: Config, title: str, field: str, xlabel: str) -> Pane
     gaps, x = (np.median(runs.values(arm, "landscape", name), axis=0) for name in ("grad_gaps", field))
     steps = runs.steps(arm, "landscape")
     chosen = np.unique(np.linspace(0, len(steps) - 1, LINES).astype(int))
-    series = tuple(
-        Series(
-            f"step {steps[index]}" if index in (chosen[0], chosen[-1]) else "",
-            arm.norm,
-            x[index],
-            gaps[index],
-            shade=place / max(len(chosen) - 1, 1),
-        )
-        for place, index in enumerate(chosen)
-    )
+    series = fading_lines([f"step {step}" for step in steps[chosen]], colour(arm), list(x[chosen]), list(gaps[chosen]))
     ticks = tuple(x[0]) if field == "sizes" else ()
     return Panel(title, xlabel, "‖g(x − ηg) − g(x)‖", series, xscale="log", yscale="log", xticks=ticks)

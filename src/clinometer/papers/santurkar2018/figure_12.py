@@ -1,13 +1,8 @@
 """Figure 12: training and landscape of the convolutional network under Lp normalizations."""
 
-from clinometer.papers.santurkar2018.panels import (
-    accuracy_panel,
-    band,
-    beta_panel,
-    predictiveness_panel,
-    variation_panel,
-)
+from clinometer.papers.santurkar2018.style import accuracy_panel, band, figure, styled
 from clinometer.papers.santurkar2018.variants import NORMALIZED, vgg
+from clinometer.plots.panels import beta_panel, predictiveness_panel, variation_panel
 from clinometer.results.runs import Runs
 from clinometer.studies.figure import Figure
 from clinometer.training.config import Bases, Config
@@ -23,15 +18,16 @@ def arms(bases: Bases) -> list[Config]:
 def draw(runs: Runs, bases: Bases) -> Figure:
     """Panels (a) training accuracy, (b) loss variation, (c) predictiveness, (d) β."""
     shown = arms(bases)
-    return Figure(
+    lines = styled(shown)
+    return figure(
         TITLE,
         "(a) Minibatch training accuracy, averaged over 9 steps; (b) range of the loss and (c) of the gradient's "
         f"change along the gradient, median over seeds of either end; (d) β, dotted: 2/lr. {band(runs, *shown)}",
         (
             accuracy_panel(runs, "(a) training accuracy", "train", shown),
-            variation_panel(runs, "(b) loss variation", shown),
-            predictiveness_panel(runs, "(c) gradient predictiveness", shown),
-            beta_panel(runs, "(d) effective β-smoothness", shown, log=True),
+            variation_panel(runs, "(b) loss variation", lines),
+            predictiveness_panel(runs, "(c) gradient predictiveness", lines),
+            beta_panel(runs, "(d) effective β-smoothness", lines, shown[0].lr, log=True),
         ),
         columns=2,
     )

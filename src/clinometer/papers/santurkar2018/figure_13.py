@@ -1,7 +1,8 @@
 """Figure 13: training and landscape of the deep linear network under Lp normalizations."""
 
-from clinometer.papers.santurkar2018.panels import band, beta_panel, loss_panel, predictiveness_panel, variation_panel
+from clinometer.papers.santurkar2018.style import band, figure, styled
 from clinometer.papers.santurkar2018.variants import NORMALIZED, dln
+from clinometer.plots.panels import beta_panel, loss_panel, predictiveness_panel, variation_panel
 from clinometer.results.runs import Runs
 from clinometer.studies.figure import Figure
 from clinometer.training.config import Bases, Config
@@ -17,15 +18,16 @@ def arms(bases: Bases) -> list[Config]:
 def draw(runs: Runs, bases: Bases) -> Figure:
     """Panels (a) training loss, (b) loss variation, (c) predictiveness, (d) β."""
     shown = arms(bases)
-    return Figure(
+    lines = styled(shown)
+    return figure(
         TITLE,
         "(a) Training loss; (b) range of the loss and (c) of the gradient's change along the gradient, median over "
         f"seeds of either end; (d) β, dotted: 2/lr. {band(runs, *shown)}",
         (
-            loss_panel(runs, "(a) training loss", shown),
-            variation_panel(runs, "(b) loss variation", shown),
-            predictiveness_panel(runs, "(c) gradient predictiveness", shown),
-            beta_panel(runs, "(d) effective β-smoothness", shown, log=True),
+            loss_panel(runs, "(a) training loss", lines),
+            variation_panel(runs, "(b) loss variation", lines),
+            predictiveness_panel(runs, "(c) gradient predictiveness", lines),
+            beta_panel(runs, "(d) effective β-smoothness", lines, shown[0].lr, log=True),
         ),
         columns=2,
     )

@@ -2,7 +2,9 @@
 
 import numpy as np
 
-from clinometer.papers.santurkar2018.matched import QUANTITIES, at_common_losses, quantity
+from clinometer.analysis.landscape import QUANTITIES, log_quantity
+from clinometer.analysis.matched_loss import at_common_losses
+from clinometer.papers.santurkar2018.style import colour, figure
 from clinometer.papers.santurkar2018.variants import dln, label, vgg
 from clinometer.results.runs import Runs
 from clinometer.studies.figure import Figure, Panel, Series
@@ -22,23 +24,22 @@ def draw(runs: Runs, bases: Bases) -> Figure:
     kinds = {"VGG": vgg(bases, NORMS), "DLN": dln(bases, NORMS)}
     panels = [_panel(runs, both, f"{kind}: {QUANTITIES[n]}", n) for kind, both in kinds.items() for n in QUANTITIES]
     counts = ", ".join(f"{len(runs.seeds(*both))} seeds ({kind})" for kind, both in kinds.items())
-    return Figure(
+    return figure(
         TITLE,
         "Largest values along the gradient, interpolated between the measured steps at which a network's loss was "
         "lower than ever, at losses that both networks come through once they have begun to learn. Geometric mean over "
         f"{counts}; band: their range. At equal steps a network that learns faster is compared further down the hill; "
         "here it is not.",
-        tuple(panels),
+        panels,
         columns=3,
     )
 
 
 def _panel(runs: Runs, both: list[Config], title: str, name: str) -> Panel:
-    measure = quantity(runs, name)
-    levels, values = at_common_losses(runs, both, lambda arm, seeds: np.log10(measure(arm, seeds)))
+    levels, values = at_common_losses(runs, both, log_quantity(runs, name))
     x = np.exp(np.log(levels).mean(0))
     series = tuple(
-        Series(label(arm), arm.norm, x, 10 ** logs.mean(0), low=10 ** logs.min(0), high=10 ** logs.max(0))
+        Series(label(arm), colour(arm), x, 10 ** logs.mean(0), low=10 ** logs.min(0), high=10 ** logs.max(0))
         for arm, logs in zip(both, values, strict=True)
     )
     return Panel(title, "training loss", "", series, xscale="log", yscale="log")

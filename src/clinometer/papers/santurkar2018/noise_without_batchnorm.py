@@ -1,6 +1,6 @@
 """Section 2.1: the noise of Algorithm 1 on the standard network, without BatchNorm."""
 
-from clinometer.papers.santurkar2018.panels import accuracy_panel, band
+from clinometer.papers.santurkar2018.style import accuracy_panel, band, figure
 from clinometer.papers.santurkar2018.variants import vgg
 from clinometer.results.runs import Runs
 from clinometer.studies.figure import Figure
@@ -17,7 +17,7 @@ def arms(bases: Bases) -> list[Config]:
 def draw(runs: Runs, bases: Bases) -> Figure:
     """One panel: training accuracy."""
     shown = arms(bases)
-    return Figure(
+    return figure(
         TITLE,
         f"Minibatch training accuracy, averaged over 9 steps. {band(runs, *shown)}",
         (accuracy_panel(runs, "training accuracy", "train", shown),),

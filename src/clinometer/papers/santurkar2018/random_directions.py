@@ -1,7 +1,8 @@
 """Section 3.2: the landscape along random directions, of which the paper says that it is alike and shows nothing."""
 
-from clinometer.papers.santurkar2018.panels import band, beta_panel, predictiveness_panel, variation_panel
+from clinometer.papers.santurkar2018.style import band, figure, styled
 from clinometer.papers.santurkar2018.variants import dln, vgg
+from clinometer.plots.panels import beta_panel, predictiveness_panel, variation_panel
 from clinometer.results.runs import Runs
 from clinometer.studies.figure import Figure
 from clinometer.training.config import Bases, Config
@@ -22,14 +23,14 @@ def draw(runs: Runs, bases: Bases) -> Figure:
         panel
         for kind, both in (("VGG", vgg(bases, NORMS)), ("DLN", dln(bases, NORMS)))
         for panel in (
-            variation_panel(runs, f"{kind}: loss variation", both, PROBE),
-            predictiveness_panel(runs, f"{kind}: gradient predictiveness", both, PROBE),
-            beta_panel(runs, f"{kind}: effective β-smoothness", both, PROBE, log=True),
+            variation_panel(runs, f"{kind}: loss variation", styled(both), PROBE),
+            predictiveness_panel(runs, f"{kind}: gradient predictiveness", styled(both), PROBE),
+            beta_panel(runs, f"{kind}: effective β-smoothness", styled(both), both[0].lr, PROBE, log=True),
         )
     ]
-    return Figure(
+    return figure(
         TITLE,
         "As Figures 4 and 10, along a Gaussian direction (another at each step) that is as long as the gradient, so "
         f"that equal steps go equally far. {band(runs, *arms(bases))}",
-        tuple(panels),
+        panels,
     )

@@ -2,10 +2,12 @@
 
 import numpy as np
 
-from clinometer.papers.santurkar2018.drift import mean_over_units
+from clinometer.analysis.drift import mean_over_units
+from clinometer.papers.santurkar2018.style import figure
 from clinometer.papers.santurkar2018.variants import vgg
+from clinometer.plots.panels import fading_lines
 from clinometer.results.runs import Floats, Runs
-from clinometer.studies.figure import Figure, Panel, Series
+from clinometer.studies.figure import Figure, Panel
 from clinometer.training.config import Bases, Config
 
 TITLE = "Theorem 4.1 on a living network"
@@ -44,13 +46,13 @@ def draw(runs: Runs, bases: Bases) -> Figure:
         "correlation": "(c) correlation term, (2 − r)⟨g, ŷ⟩²/m over ‖g‖²",
         "passed": "(d) in all, ‖∇y L‖² over ‖g‖²",
     }
-    return Figure(
+    return figure(
         TITLE,
         "‖∇y L‖² = (γ²/σ²)(‖g‖² − ⟨1, g⟩²/m − (2 − r)⟨g, ŷ⟩²/m) at every BatchNorm layer, summed over its units: how "
         "much of the squared gradient passes from a layer's output g to its input, and which term takes the rest. One "
         f"line per layer, light (first) to dark (last); geometric mean over {len(runs.seeds(arm))} seeds. Above 1 in "
         "(d) the layer enlarges the gradient.",
-        tuple(_panel(title, found[name], runs.steps(arm, "batchnorm_terms")) for name, title in titles.items()),
+        [_panel(title, found[name], runs.steps(arm, "batchnorm_terms")) for name, title in titles.items()],
         columns=2,
     )
 
@@ -58,10 +60,5 @@ def draw(runs: Runs, bases: Bases) -> Figure:
 def _panel(title: str, values: Floats, steps: Floats) -> Panel:
     layers = values.shape[2]
     lines = np.exp(np.log(values).mean(0))  # (steps, layers)
-    series = tuple(
-        Series(
-            f"layer {i + 1}" if i in (0, layers - 1) else "", "batch", steps, lines[:, i], shade=i / max(layers - 1, 1)
-        )
-        for i in range(layers)
-    )
+    series = fading_lines([f"layer {i + 1}" for i in range(layers)], "batch", [steps] * layers, list(lines.T))
     return Panel(title, "step", "", series, yscale="log")

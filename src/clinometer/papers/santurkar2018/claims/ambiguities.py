@@ -1,10 +1,9 @@
 """D1 to D3: what our decisions change where the paper is silent. Ours, not the paper's."""
 
-import numpy as np
-
-from clinometer.analysis.learning_progress import loss_fell
+from clinometer.analysis.learning_progress import loss_fell, mean_accuracy
+from clinometer.analysis.paired import log_ratio
 from clinometer.papers.santurkar2018.ambiguities import dln_rows, lp_rows
-from clinometer.papers.santurkar2018.progress import speed, trained
+from clinometer.papers.santurkar2018.progress import trained
 from clinometer.papers.santurkar2018.variants import label
 from clinometer.results.runs import Floats, Runs
 from clinometer.studies.claims import Claim, Finding, above, below
@@ -17,7 +16,7 @@ def lp_reading(runs: Runs, bases: Bases) -> Finding:
     seeds = runs.common(*ours, *literal, *sample)
 
     def slower(arm: Config, own: Config) -> Floats:
-        return speed(runs, arm, seeds) - speed(runs, own, seeds)
+        return mean_accuracy(runs, arm, seeds) - mean_accuracy(runs, own, seeds)
 
     literals = [(arm, own) for arm, own in zip(literal, ours, strict=True) if arm != own]
     return Finding(
@@ -42,14 +41,14 @@ def last_norm(runs: Runs, bases: Bases) -> Finding:
     return _against_ours(runs, ours[1:], bare[1:], "no norm at the end − norm", more=False)
 
 
-def _against_ours(runs: Runs, ours: list[Config], other: list[Config], said: str, *, more: bool) -> Finding:
+def _against_ours(runs: Runs, ours: list[Config], other: list[Config], reading: str, *, more: bool) -> Finding:
     seeds = runs.common(*ours, *other)
     claim = above if more else below
     return Finding(
         tuple(
             claim(
-                f"DLN, {label(own)}: log10 of last over first loss, {said}",
-                np.log10(loss_fell(runs, arm, seeds)) - np.log10(loss_fell(runs, own, seeds)),
+                f"DLN, {label(own)}: log10 of last over first loss, {reading}",
+                log_ratio(loss_fell(runs, arm, seeds), loss_fell(runs, own, seeds)),
             )
             for own, arm in zip(ours, other, strict=True)
         ),

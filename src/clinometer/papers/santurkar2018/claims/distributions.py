@@ -1,12 +1,13 @@
 """C3, C4, C6, C12: how distributions of activations move, and how gradients shift because layers below them moved."""
 
-from typing import Any
-
 import numpy as np
 
-from clinometer.papers.santurkar2018.drift import between_steps, from_start
-from clinometer.papers.santurkar2018.matched import at_common_losses
-from clinometer.papers.santurkar2018.progress import ENDED, both_learn, speed, trained
+from clinometer.analysis.drift import mean_drift, mean_variance_change
+from clinometer.analysis.internal_shift import shift_over_layers
+from clinometer.analysis.learning_progress import ENDED, Bools, all_learn, mean_accuracy
+from clinometer.analysis.matched_loss import matched_difference
+from clinometer.analysis.paired import log_ratio, mean_difference
+from clinometer.papers.santurkar2018.progress import trained
 from clinometer.papers.santurkar2018.variants import LABELS, LPS, dln, vgg
 from clinometer.results.runs import Floats, Runs
 from clinometer.studies.claims import Claim, Finding, Part, above, below
@@ -24,8 +25,7 @@ def stability_differs_little(runs: Runs, bases: Bases) -> Finding:
     """C3."""
     none, batch = vgg(bases, ["none", "batch"])
     seeds = runs.common(none, batch)
-    ratio = _log_drift(runs, batch, seeds) - _log_drift(runs, none, seeds)
-    far = _log_drift(runs, batch, seeds, start=True) - _log_drift(runs, none, seeds, start=True)
+    ratio, far = (_drift_ratio(runs, batch, none, seeds, start=start) for start in (False, True))
     return Finding(
         (
             below("log10 of the drift from step to step, BatchNorm − standard: at most a factor 2 more", ratio, LITTLE),
@@ -41,12 +41,12 @@ def noise_is_harmless(runs: Runs, bases: Bases) -> Finding:
     """C4."""
     none, batch, noisy = arms = vgg(bases, ["none", "batch", "noisy_batch"])
     seeds = runs.common(*arms)
-    fast = speed(runs, noisy, seeds)
-    less_stable = _log_drift(runs, noisy, seeds) - _log_drift(runs, none, seeds)
+    fast = mean_accuracy(runs, noisy, seeds)
+    less_stable = _drift_ratio(runs, noisy, none, seeds)
     return Finding(
         (
-            above("mean training accuracy, noisy BatchNorm − standard", fast - speed(runs, none, seeds)),
-            above("mean training accuracy, noisy − plain BatchNorm", fast - speed(runs, batch, seeds), -ALMOST),
+            above("mean training accuracy, noisy BatchNorm − standard", fast - mean_accuracy(runs, none, seeds)),
+            above("mean training accuracy, noisy − plain BatchNorm", fast - mean_accuracy(runs, batch, seeds), -ALMOST),
             above("log10 of the drift from step to step, noisy BatchNorm − standard", less_stable),
         ),
         trained(runs, *arms),
@@ -62,15 +62,17 @@ def shift_is_not_reduced(runs: Runs, bases: Bases) -> Finding:
     notes: list[str] = []
     for kind, both in pairs:
         seeds, steps = runs.common(*both), runs.steps(both[0], "internal_shift")
-        chosen = both_learn(runs, both, seeds, "internal_shift")
+        chosen = all_learn(runs, both, seeds, "internal_shift")
         never = int((~chosen.any(1)).sum())
         notes += [f"in {never} of {len(seeds)} seeds at no measured step did both {kind}s learn"] * bool(never)
         parts += _compared(kind, _shift(runs, both, "l2", chosen), _shift(runs, both, "cosine", chosen))
-        matched = [_matched_shift(runs, both, field) for field in ("l2", "cosine")]
+        matched = [
+            matched_difference(runs, both[1], both[0], shift_over_layers(runs, field)) for field in ("l2", "cosine")
+        ]
         beside += _compared(f"{kind}, at matched loss", *matched)
-        for said, share in ((f"the first {EARLY:.0%}", EARLY), ("the whole run", 1.0)):
+        for period, share in ((f"the first {EARLY:.0%}", EARLY), ("the whole run", 1.0)):
             window = np.broadcast_to(steps <= share * both[0].steps, chosen.shape)
-            beside += _compared(f"{kind}, {said}", *(_shift(runs, both, field, window) for field in ("l2", "cosine")))
+            beside += _compared(f"{kind}, {period}", *(_shift(runs, both, field, window) for field in ("l2", "cosine")))
     return Finding(tuple(parts), "; ".join([*notes, trained(runs, *arms)]), beside=tuple(beside))
 
 
@@ -82,23 +84,17 @@ def lp_shifts_more(runs: Runs, bases: Bases) -> Finding:
     beside: list[Part] = []
     for arm in lps:
         name = LABELS[arm.norm].removeprefix("Standard + ")
-        far = _log_drift(runs, arm, seeds, start=True) - _log_drift(runs, none, seeds, start=True)
-        near = _log_drift(runs, arm, seeds) - _log_drift(runs, none, seeds)
-        spread = _log_spread(runs, arm, seeds) - _log_spread(runs, none, seeds)
+        far, near = (_drift_ratio(runs, arm, none, seeds, start=start) for start in (True, False))
+        spread = log_ratio(*(mean_variance_change(runs, each, seeds) for each in (arm, none)))
         parts.append(above(f"log10 of the drift from step 0, {name} − standard", far))
         beside.append(above(f"log10 of the drift from step to step, {name} − standard", near))
         beside.append(above(f"log10 of the variances' change from step 0, {name} − standard", spread))
     return Finding(tuple(parts), f"{PINNED}; {trained(runs, none, *lps)}", beside=tuple(beside))
 
 
-def _log_drift(runs: Runs, arm: Config, seeds: list[int], *, start: bool = False) -> Floats:
-    """log10 of the change of the units' means over their deviation: mean over layers, then over steps; (seeds,)."""
-    moved = (from_start if start else between_steps)(runs, arm, seeds).relative
-    return np.log10(moved[:, 1:].mean((1, 2)))  # without step 0, from which nothing has moved
-
-
-def _log_spread(runs: Runs, arm: Config, seeds: list[int]) -> Floats:
-    return np.log10(from_start(runs, arm, seeds).var[:, 1:].mean((1, 2)))
+def _drift_ratio(runs: Runs, ours: Config, other: Config, seeds: list[int], *, start: bool = False) -> Floats:
+    """log10 of the ratio of two arms' drifts, (seeds,)."""
+    return log_ratio(*(mean_drift(runs, arm, seeds, start=start) for arm in (ours, other)))
 
 
 def _compared(kind: str, l2: Floats, cosine: Floats) -> list[Part]:
@@ -108,22 +104,11 @@ def _compared(kind: str, l2: Floats, cosine: Floats) -> list[Part]:
     ]
 
 
-def _shift(runs: Runs, both: list[Config], field: str, chosen: np.ndarray[Any, Any]) -> Floats:
+def _shift(runs: Runs, both: list[Config], field: str, chosen: Bools) -> Floats:
     """BatchNorm's mean over layers and chosen steps minus the standard network's, (seeds,)."""
-    none, batch = (_over_layers(runs, arm, field, runs.common(*both)) for arm in both)
-    return (batch - none).sum(1, where=chosen) / chosen.sum(1)  # NaN where none is chosen
-
-
-def _matched_shift(runs: Runs, both: list[Config], field: str) -> Floats:
-    """The same at equal losses, mean over the losses."""
-    _, (none, batch) = at_common_losses(runs, both, lambda arm, seeds: _over_layers(runs, arm, field, seeds))
-    return (batch - none).mean(1)
-
-
-def _over_layers(runs: Runs, arm: Config, field: str, seeds: list[int]) -> Floats:
-    """A field's mean over layers, of logarithms for the distance: (seeds, steps). Layer 1 has no shift."""
-    values = runs.values(arm, "internal_shift", field, seeds)[:, :, 1:]
-    return (np.log10(values) if field == "l2" else values).mean(2)
+    seeds, measure = runs.common(*both), shift_over_layers(runs, field)
+    none, batch = (measure(arm, seeds) for arm in both)
+    return mean_difference(batch, none, chosen)
 
 
 _DRIFT = (

@@ -2,7 +2,8 @@
 
 import numpy as np
 
-from clinometer.papers.santurkar2018.progress import begun, trained
+from clinometer.analysis.learning_progress import learning_starts
+from clinometer.papers.santurkar2018.progress import trained
 from clinometer.papers.santurkar2018.theorem_4_1_in_training import shares
 from clinometer.papers.santurkar2018.variants import dln, label, vgg
 from clinometer.results.runs import Floats, Runs
@@ -20,7 +21,7 @@ def beta_settles(runs: Runs, bases: Bases) -> Finding:
     parts: list[Part] = []
     for arm in arms[:2]:
         seeds = runs.common(arm)
-        if not np.isfinite(begun(runs, [arm], seeds)).all():
+        if not np.isfinite(learning_starts(runs, [arm], seeds)).all():
             return undecided(f"{label(arm)} never left chance; {trained(runs, *arms)}")
         parts += _near(f"VGG, {label(arm)}", _settled(runs, arm))
     deep = tuple(part for arm in arms[2:] for part in _near(f"DLN, {label(arm)}", _settled(runs, arm)))

@@ -4,8 +4,10 @@ from collections.abc import Callable
 
 import numpy as np
 
-from clinometer.papers.santurkar2018.matched import QUANTITIES, at_common_losses, quantity
-from clinometer.papers.santurkar2018.progress import begun, trained
+from clinometer.analysis.landscape import QUANTITIES, log_quantity
+from clinometer.analysis.learning_progress import learning_starts
+from clinometer.analysis.matched_loss import matched_difference
+from clinometer.papers.santurkar2018.progress import trained
 from clinometer.papers.santurkar2018.variants import dln, vgg
 from clinometer.results.runs import Floats, Runs
 from clinometer.studies.claims import Claim, Finding, Part, above, undecided
@@ -31,15 +33,16 @@ def _smoother(runs: Runs, bases: Bases, names: list[str], probe: str) -> Finding
     starts: list[str] = []
     for kind, both in pairs:
         seeds = runs.common(*both)
-        start = begun(runs, both, seeds)
+        start = learning_starts(runs, both, seeds)
         if not (start <= runs.steps(both[0], probe)[-1]).all():
             return undecided(f"a {kind} never began to learn: {trained(runs, *both)}")
         starts.append(f"{kind} {', '.join(f'{step:g}' for step in start)}")
         for name in names:
             one, two = (_summary(runs, arm, name, seeds, probe, start) for arm in both)
-            said = f"{kind}: log10 of {QUANTITIES[name]}, standard − BatchNorm"
-            parts.append(above(said, one - two))
-            matched.append(above(f"{said}, at matched loss", _matched(runs, both, name, probe)))
+            compared = f"{kind}: log10 of {QUANTITIES[name]}, standard − BatchNorm"
+            parts.append(above(compared, one - two))
+            at_losses = matched_difference(runs, both[0], both[1], log_quantity(runs, name, probe))
+            matched.append(above(f"{compared}, at matched loss", at_losses))
     factors = ", ".join(f"{10**part.interval.value:.3g}" for part in parts)
     return Finding(
         tuple(parts),
@@ -50,17 +53,10 @@ def _smoother(runs: Runs, bases: Bases, names: list[str], probe: str) -> Finding
 
 def _summary(runs: Runs, arm: Config, name: str, seeds: list[int], probe: str, start: Floats) -> Floats:
     """log10 of a quantity, one per seed: of β the maximum over the run, of the others the mean from `start` on."""
-    logs = np.log10(quantity(runs, name, probe)(arm, seeds))
+    logs = log_quantity(runs, name, probe)(arm, seeds)
     if name == "beta":
         return logs.max(1)
     return np.mean(logs, axis=1, where=runs.steps(arm, probe) >= start[:, None])
-
-
-def _matched(runs: Runs, both: list[Config], name: str, probe: str) -> Floats:
-    """log10 of a quantity at equal losses, standard − BatchNorm, mean over the losses; (seeds,)."""
-    measure = quantity(runs, name, probe)
-    _, (none, batch) = at_common_losses(runs, both, lambda arm, seeds: np.log10(measure(arm, seeds)))
-    return (none - batch).mean(1)
 
 
 _BOTH = (

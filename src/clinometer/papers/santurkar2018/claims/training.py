@@ -2,8 +2,9 @@
 
 import numpy as np
 
-from clinometer.analysis.learning_progress import final_accuracy, left_chance, loss_fell
-from clinometer.papers.santurkar2018.progress import speed, trained
+from clinometer.analysis.learning_progress import final_accuracy, left_chance, loss_fell, mean_accuracy
+from clinometer.analysis.paired import log_ratio
+from clinometer.papers.santurkar2018.progress import trained
 from clinometer.papers.santurkar2018.variants import LABELS, LPS, dln, vgg
 from clinometer.results.runs import Floats, Runs
 from clinometer.studies.claims import Claim, Finding, Part, above, below
@@ -24,7 +25,7 @@ def trains_faster(runs: Runs, bases: Bases) -> Finding:
         (
             above(
                 f"mean training accuracy at lr {none.lr:g}, BatchNorm − standard",
-                speed(runs, batch, seeds) - speed(runs, none, seeds),
+                mean_accuracy(runs, batch, seeds) - mean_accuracy(runs, none, seeds),
             ),
             above(
                 "final training accuracy with BatchNorm, lr 0.5 − lr 0.1",
@@ -61,7 +62,10 @@ def noise_stops_the_standard_network(runs: Runs, bases: Bases) -> Finding:
         trained(runs, none, noise),
         beside=(
             above("steps by which noise delays leaving chance", delay),
-            below("mean training accuracy, with noise − without", speed(runs, noise, seeds) - speed(runs, none, seeds)),
+            below(
+                "mean training accuracy, with noise − without",
+                mean_accuracy(runs, noise, seeds) - mean_accuracy(runs, none, seeds),
+            ),
         ),
     )
 
@@ -74,21 +78,24 @@ def lp_does_as_well(runs: Runs, bases: Bases) -> Finding:
     parts: list[Part] = []
     for arm in lps:
         name = LABELS[arm.norm].removeprefix("Standard + ")
-        faster = speed(runs, arm, seeds) - speed(runs, batch, seeds)
-        rougher = _peak(runs, arm, seeds) - _peak(runs, batch, seeds)
+        faster = mean_accuracy(runs, arm, seeds) - mean_accuracy(runs, batch, seeds)
+        rougher = log_ratio(_largest_beta(runs, arm, seeds), _largest_beta(runs, batch, seeds))
         parts.append(above(f"mean training accuracy, {name} − BatchNorm", faster, -ALMOST))
         parts.append(below(f"log10 of the largest β, {name} − BatchNorm", rougher, ALIKE))
-    reached = {arm.norm: np.log10(loss_fell(runs, arm, seeds_dln)) for arm in (batch_dln, *lps_dln)}
+    reached = {arm.norm: loss_fell(runs, arm, seeds_dln) for arm in (batch_dln, *lps_dln)}
     l1 = reached.pop("l1")
     parts += [
-        below(f"DLN, log10 of last over first loss, L1 − {LABELS[other].removeprefix('Standard + ')}", l1 - values)
+        below(
+            f"DLN, log10 of last over first loss, L1 − {LABELS[other].removeprefix('Standard + ')}",
+            log_ratio(l1, values),
+        )
         for other, values in reached.items()
     ]
     return Finding(tuple(parts), trained(runs, batch, *lps, batch_dln, *lps_dln))
 
 
-def _peak(runs: Runs, arm: Config, seeds: list[int]) -> Floats:
-    return np.log10(runs.values(arm, "landscape", "beta", seeds).max(1))
+def _largest_beta(runs: Runs, arm: Config, seeds: list[int]) -> Floats:
+    return runs.values(arm, "landscape", "beta", seeds).max(1)
 
 
 CLAIMS = (
