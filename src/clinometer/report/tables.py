@@ -83,3 +83,13 @@ def interval_text(part: Mapping[str, Any]) -> str:
     if part["low"] is None:
         return f"{part['value']:.3g} [no interval]"
     return f"{part['value']:.3g} [{part['low']:.3g}, {part['high']:.3g}]"
+
+
+def sign_flip_text(part: Mapping[str, Any]) -> str:
+    """The exact test's p beside its floor, since with few seeds p cannot be small; empty if there is no p.
+
+    Example:
+        >>> sign_flip_text({"p": 0.25, "n": 3}), sign_flip_text({"p": None, "n": 3})
+        ('sign-flip p = 0.25 (floor 0.25), ', '')
+    """
+    return "" if part["p"] is None else f"sign-flip p = {part['p']:.3g} (floor {2 / 2 ** part['n']:.3g}), "
