@@ -9,8 +9,9 @@ from typing import Any
 
 import numpy as np
 
-from clinometer import Store
+from clinometer import Store, activations, batchnorm_terms, internal_shift, landscape
 from clinometer.papers import PAPERS
+from clinometer.probes.field import declared_by, to_json
 from clinometer.results.run_table import RunTable
 from clinometer.studies.claims import Finding
 from clinometer.training.config import Bases, Config, grid
@@ -25,6 +26,8 @@ BASES: Bases = {**_SMOKE, "dln": dataclasses.replace(_SMOKE["dln"], steps=100)}
 CLAIMS = {claim.id: claim for claim in STUDY.claims}
 Curve = Callable[[Config, int], float]  # a value at a step of a run
 SIZES = np.array([0.5, 1.0, 2.0, 4.0])
+_PROBES = (landscape(), landscape(direction="random"), internal_shift(), activations(["norm"]), batchnorm_terms())
+DECLARED = to_json(declared_by({probe.__name__: probe for probe in _PROBES}))  # as the recorder writes it
 
 
 def layers_of(config: Config) -> list[str]:
@@ -170,7 +173,7 @@ def study(folder: Path, arms: Sequence[Config], seeds: int = 3, **curves: Any) -
                 if step in (steps := list(steps_of(config, probe)))
             }
             store.append(step, rows)
-        store.set_meta(**({"diverged_at": 44} if curves.get("ends", lambda _c: False)(config) else {}))
+        store.set_meta(fields=DECLARED, **({"diverged_at": 44} if curves.get("ends", lambda _c: False)(config) else {}))
         ended(store, config)
         store.close()
     found = StoredTable.read(folder, configs)

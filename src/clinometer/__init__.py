@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from clinometer.probes.activations import activations
     from clinometer.probes.base import Probe, Step
     from clinometer.probes.batchnorm_terms import batchnorm_terms
+    from clinometer.probes.field import Field
     from clinometer.probes.headroom import headroom
     from clinometer.probes.internal_shift import internal_shift
     from clinometer.probes.landscape import landscape
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
 __all__ = [
     "NORMS",
     "Batch",
+    "Field",
     "Line",
     "LossFn",
     "Objective",
@@ -68,6 +70,7 @@ __all__ = [
 _MODULES = {  # where each name is defined; a test compares it with the imports above
     "NORMS": "nn.norms",
     "Batch": "objective.objective",
+    "Field": "probes.field",
     "Line": "measures.line",
     "LossFn": "objective.objective",
     "Objective": "objective.objective",

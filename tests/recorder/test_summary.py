@@ -1,11 +1,20 @@
 import math
 from pathlib import Path
+from typing import Any
 
 import torch
 from models import batch, cross_entropy, everything
 
 from clinometer import Recorder, Store, activations, every, headroom, internal_shift, landscape
+from clinometer.probes.field import declared_by, to_json
 from clinometer.recorder.summary import summary
+
+
+def declaring(*probes: Any) -> Store:
+    """An empty store whose facts hold what these probes declare, as a recorder writes them."""
+    store = Store()
+    store.set_meta(fields=to_json(declared_by({probe.__name__: probe for probe in probes})))
+    return store
 
 
 def test_a_real_run_in_one_line(tmp_path: Path) -> None:
@@ -32,7 +41,7 @@ def test_a_real_run_in_one_line(tmp_path: Path) -> None:
 
 def test_extremes_are_told_where_they_are_neither_first_nor_last() -> None:
     """By hand; NaN is no extreme, and infinity is one."""
-    store = Store()
+    store = declaring(landscape(), headroom())
     for step, (half, room) in enumerate([(0.5, 4.0), (math.nan, 0.5), (math.inf, math.nan), (0.75, 2.0)]):
         store.append(
             step, {"landscape": {"beta": 1.0, "beta_lr_half": half}, "headroom": {"loss": room, "evaluations": 4}}
@@ -48,7 +57,7 @@ def test_probes_of_ones_own_and_rows_that_say_little() -> None:
     store = Store()
     store.append(7, {"mine": {"x": 1.5, "note": "text", "many": [1, 2, 3]}, "words": {"note": "text"}})
     assert summary(store) == "clinometer: 1 step measured (7) · mine/x 1.5 · also words · in memory"
-    store = Store()
+    store = declaring(landscape())
     for step in (0, 5):
         store.append(step, {"landscape": {"loss": math.nan, "beta": 3.0, "beta_lr_half": math.nan}})
     line = summary(store)

@@ -16,6 +16,8 @@ from torch import nn
 from torch.nn import functional as F
 
 from clinometer import Recorder, Store, activations, every, internal_shift, landscape
+from clinometer.probes.field import declared_in
+from clinometer.probes.labels import Rows
 from clinometer.recorder import trackers
 
 EXTRA = "the trackers are an extra: pip install 'clinometer[trackers]'"
@@ -46,7 +48,8 @@ def sent(store: Store) -> Iterator[tuple[int, dict[str, Any]]]:
     """What a recorder hands to a sink, step by step; a draw from the run's random streams would change the run."""
     rows, streams = store.rows(), (random.getstate(), torch.get_rng_state().tolist())
     for step in sorted(set().union(*rows.values())):
-        yield step, {probe: steps[step] for probe, steps in rows.items() if step in steps}
+        now = {probe: steps[step] for probe, steps in rows.items() if step in steps}
+        yield step, Rows(now, declared_in(store.meta))
     assert (random.getstate(), torch.get_rng_state().tolist()) == streams
 
 

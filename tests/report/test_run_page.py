@@ -5,22 +5,26 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from clinometer import Store
+from clinometer import Store, headroom, landscape
 from clinometer.cli import main
 from clinometer.plots.matplotlib import draw
+from clinometer.probes.field import declared_by, to_json
 from clinometer.report.blocks import ranked
 from clinometer.report.run_page import report_run
 from clinometer.studies.figure import Figure, Panel, Series
 
 STEPS = np.arange(0, 50, 10)
+DECLARED = declared_by({p.__name__: p for p in (landscape(blocks="layers"), headroom(blocks="layers"), headroom())})
 NAMES = np.array([["calm", "late", "<b>early"]] * 5)
 
 
 def test_the_block_that_breaks_first_comes_first() -> None:
     """A run whose answer we chose: one block crosses 1 at step 20, one higher but later, one never."""
     beta = np.array([[0.1, 0.1, 0.5], [0.1, 0.2, 0.9], [0.3, 0.4, 1.1], [0.2, 5.0, 1.2], [0.1, 9.0, 0.8]])
-    ranks = ranked({"landscape_blocks": {"step": STEPS, "block": NAMES, "beta_lr_half": beta}})["landscape_blocks"]
-    assert [(r.block, r.beyond, r.highest, r.step) for r in ranks] == [
+    tables = {"landscape_blocks": {"step": STEPS, "block": NAMES, "beta_lr_half": beta}}
+    ranking = ranked(tables, DECLARED)["landscape_blocks"]
+    assert ranking.label == "β·lr/2"
+    assert [(r.block, r.beyond, r.highest, r.step) for r in ranking.ranks] == [
         ("<b>early", 20, 1.2, 30),
         ("late", 30, 9.0, 40),
         ("calm", None, 0.3, 20),
@@ -32,8 +36,9 @@ def test_headroom_is_ranked_by_what_it_leaves() -> None:
     room = np.array(
         [[np.inf, 4.0, 2.0], [np.inf, 2.0, 1.5], [np.nan, 1.0, 0.5], [np.nan, 2.0, 4.0], [8.0, 2.0, np.nan]]
     )
-    ranks = ranked({"headroom_blocks": {"step": STEPS, "block": NAMES, "loss": room}})["headroom_blocks"]
-    assert [(r.block, r.beyond, r.highest) for r in ranks] == [
+    ranking = ranked({"headroom_blocks": {"step": STEPS, "block": NAMES, "loss": room}}, DECLARED)["headroom_blocks"]
+    assert ranking.label == "1 / headroom"
+    assert [(r.block, r.beyond, r.highest) for r in ranking.ranks] == [
         ("<b>early", 20, 2.0),
         ("late", None, 1.0),
         ("calm", None, 0.125),
@@ -43,6 +48,7 @@ def test_headroom_is_ranked_by_what_it_leaves() -> None:
 def test_a_recorders_folder_gives_a_page(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Through the command: both figures, the ranking, and names that look like markup kept as text."""
     store = Store(tmp_path / "rows.sqlite")
+    store.set_meta(fields=to_json(DECLARED))
     for step in STEPS:
         store.append(
             int(step),
@@ -60,7 +66,7 @@ def test_a_recorders_folder_gives_a_page(tmp_path: Path, capsys: pytest.CaptureF
     assert "<b>early" not in page
     assert page.count("data:image/png;base64") == 2
     assert "early" in capsys.readouterr().out
-    assert [rank.block for rank in report_run(tmp_path)["landscape_blocks"]] == ["<b>early", "late", "calm"]
+    assert [rank.block for rank in report_run(tmp_path)["landscape_blocks"].ranks] == ["<b>early", "late", "calm"]
 
 
 def test_a_negative_loss_is_drawn_whole() -> None:

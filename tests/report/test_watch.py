@@ -14,7 +14,8 @@ import numpy as np
 import pytest
 from rich.console import Console, RenderableType
 
-from clinometer import Store
+from clinometer import Store, headroom, internal_shift, landscape
+from clinometer.probes.field import declared_by
 from clinometer.report.watch import details, looks, watch
 
 
@@ -36,7 +37,8 @@ def test_headlines_are_shown_with_their_course() -> None:
         "headroom": {0: {"loss": math.inf}, 10: {"loss": 2.0}, 20: {"loss": math.nan}},
     }
     stored = {p: {s: {f: np.array(v) for f, v in row.items()} for s, row in each.items()} for p, each in rows.items()}
-    assert lines(details(stored)) == [
+    declared = declared_by({"landscape": landscape(), "headroom": headroom()})
+    assert lines(details(stored, declared)) == [
         ["now", "first", "lowest", "highest", "course"],
         ["loss", "0.04", "4", "0.04", "4", "█▁"],
         ["β", "9", "1", "1", "9", "▁█"],
@@ -52,7 +54,8 @@ def test_layers_are_shown_at_their_worst_and_blocks_by_rank() -> None:
         half = [i * (1.0 + step) for i in range(14)] if step == 0 else [math.nan, 99.0, *range(12)]
         store.append(step, {"shift": {"layer": ["a", "b"], "l2": [1.0 + step, 2.0], "cosine": [0.5, math.nan]}})
         store.append(step + 1, {"landscape_blocks": {"block": blocks, "losses": range(14), "beta_lr_half": half}})
-    shown = lines(details(store.rows()))
+    declared = declared_by({"shift": internal_shift(), "landscape_blocks": landscape(blocks="layers")})
+    shown = lines(details(store.rows(), declared))
     assert ["shift/l2, largest of 2 layers", "11", "2", "2", "11", "▁█"] in shown
     assert ["shift/cosine, smallest of 2 layers", "0.5", "0.5", "0.5", "0.5", "▁▁"] in shown
     ranking = shown[3:]
@@ -61,7 +64,7 @@ def test_layers_are_shown_at_their_worst_and_blocks_by_rank() -> None:
     assert ranking[2] == ["2", "[b13]", "11", "× 0.846", "█▁"]
     assert [row[0] for row in ranking[1:13]] == [str(place) for place in range(1, 13)]
     assert ranking[13:] == [["and 2 more"]]
-    assert "[b0]" not in text(details(store.rows())), "NaN is last"
+    assert "[b0]" not in text(details(store.rows(), declared)), "NaN is last"
 
 
 def test_rows_are_followed_through_a_resumption_and_a_new_run(tmp_path: Path) -> None:

@@ -77,8 +77,10 @@ def test_what_was_not_finite_or_not_a_number_stays_what_it_was(tmp_path: Path) -
 
 
 def test_the_sizes_of_a_walk_are_never_its_blocks(tmp_path: Path) -> None:
-    """As many sizes as blocks: told apart by their place."""
+    """As many sizes as blocks: the declaration tells them apart, which the shapes cannot."""
     store = Store(tmp_path / "rows.sqlite")
+    axes = {"block": ["block"], "sizes": ["size"], "beta": ["block"], "losses": ["block", "size"]}
+    store.set_meta(fields={"p": {name: {"axes": of} for name, of in axes.items()}})
     store.append(0, {"p": {"block": ["a", "b"], "sizes": [1.0, 2.0], "beta": [3.0, 4.0], "losses": np.eye(2)}})
     data = load(tmp_path)
     assert data.p_sizes.dims == ("step", "size")

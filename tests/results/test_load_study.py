@@ -132,8 +132,10 @@ def test_what_some_runs_lack_is_nan_or_empty(tmp_path: Path) -> None:
     """By hand: a probe, layers, a size and steps of one run only; integers become floats, text becomes ""."""
     row = {"layer": ["a", "b"], "w": [1, 2], "note": "up"}
     keep(tmp_path, {"seed": 0}, {0: {"q": row}, 5: {"q": row}})
-    keep(tmp_path, {"seed": 1}, {0: {"q": {"layer": ["c"], "w": [3]}, "p": {"sizes": [1.0], "losses": [math.inf]}}})
-    keep(tmp_path, {"seed": 3}, {0: {"p": {"sizes": [1.0, 2.0], "losses": [math.nan, -math.inf]}}})
+    walk = {"p": {"sizes": {"axes": ["size"]}, "losses": {"axes": ["size"]}}}
+    one = {0: {"q": {"layer": ["c"], "w": [3]}, "p": {"sizes": [1.0], "losses": [math.inf]}}}
+    keep(tmp_path, {"seed": 1}, one, fields=walk)
+    keep(tmp_path, {"seed": 3}, {0: {"p": {"sizes": [1.0, 2.0], "losses": [math.nan, -math.inf]}}}, fields=walk)
     data = load(tmp_path)
     nan = math.nan
     np.testing.assert_array_equal(data.q_w.sel(seed=0), [[1, 2, nan], [1, 2, nan]])

@@ -32,8 +32,8 @@ def report_command(folder: Path, /) -> int:
     """
     if (folder / "rows.sqlite").is_file():
         with bad_input():
-            for probe, ranks in report_run(folder).items():
-                console.print(ranks_table(probe, ranks))
+            for probe, ranking in report_run(folder).items():
+                console.print(ranks_table(f"{probe}: {ranking.title}", ranking.ranks))
         print_page_path(folder)
         return 0
     with bad_input():

@@ -8,8 +8,26 @@ from torch.optim import Optimizer
 
 from clinometer.measures.activations import histogram, moments, units
 from clinometer.objective.hooks import submodule
-from clinometer.probes.base import Probe, Step, make_probe, padded
+from clinometer.probes.base import LAYER, Probe, Step, make_probe, padded
+from clinometer.probes.field import Field
 from clinometer.store import Row
+
+FIELDS = {
+    "layer": LAYER,
+    "mean": Field(
+        ("layer", "unit"), unit="activation", meaning="the mean of each unit over batch and space", drawing="none"
+    ),
+    "var": Field(
+        ("layer", "unit"),
+        unit="activation²",
+        meaning="the biased variance of each unit over batch and space",
+        drawing="none",
+    ),
+    "edges": Field(("layer", "edge"), unit="activation", meaning="the edges of the histogram's bins", drawing="none"),
+    "counts": Field(
+        ("layer", "bin"), meaning="how many values of one unit lie in each bin", drawing="ridges", along="edges"
+    ),
+}
 
 
 def activations(modules: Sequence[str], *, unit: int = 0, bins: int = 40) -> Probe:
@@ -44,4 +62,4 @@ def activations(modules: Sequence[str], *, unit: int = 0, bins: int = 40) -> Pro
             "counts": torch.stack([h.counts for h in histograms]),
         }
 
-    return make_probe("activations", probe, 0.5, check)
+    return make_probe("activations", probe, FIELDS, 0.5, check)

@@ -11,6 +11,7 @@ from torch.optim import Optimizer
 
 from clinometer.objective.objective import Objective
 from clinometer.objective.params import Point
+from clinometer.probes.field import Field, Fields
 from clinometer.store import Row
 
 
@@ -40,18 +41,24 @@ class Step:
         return self.start[1]
 
 
-# A probe may carry `check(model, optimizer)`, which raises where the probe could not work and is called before the
-# first step, and `cost`, in forward-backward passes beside the one at the start that the step's probes share.
+# A probe may carry `fields`, which declares the fields of its rows by name; `cost`, in forward-backward passes beside
+# the one at the start that the step's probes share; and `check(model, optimizer)`, which is called before the first
+# step and raises if the probe cannot work.
 Probe = Callable[[Step], Row]
 Check = Callable[[nn.Module, Optimizer | None], None]
 
 
-def make_probe(name: str, measure: Probe, cost: float, check: Check | None = None) -> Probe:
-    """The function `measure` as a probe: with its name, its cost in forward-backward passes, and its check.
+# What several probes declare alike: fields with equal declarations are one quantity, and are shown once.
+LAYER = Field(("layer",), meaning="the names of the layers", kind="text", drawing="none")
+LOSS = Field(unit="loss", meaning="the training loss of this step, bit for bit", headline=True, label="loss")
 
-    The cost leaves out the pass at the start of the step, which the step's probes share.
+
+def make_probe(name: str, measure: Probe, fields: Fields, cost: float, check: Check | None = None) -> Probe:
+    """The function `measure` as a probe: with its name, its declared fields, its cost and its check.
+
+    The cost is in forward-backward passes and leaves out the one at the start of the step, which its probes share.
     """
-    vars(measure).update({"cost": cost} | ({"check": check} if check else {}))
+    vars(measure).update({"fields": fields, "cost": cost} | ({"check": check} if check else {}))
     measure.__name__ = name
     return measure
 

@@ -9,8 +9,25 @@ from clinometer.measures.activations import units
 from clinometer.measures.batchnorm import batchnorms_of, gradient_terms
 from clinometer.objective.dtensor import whole
 from clinometer.objective.hooks import submodule
-from clinometer.probes.base import Probe, Step, make_probe, padded
+from clinometer.probes.base import LAYER, Probe, Step, make_probe, padded
+from clinometer.probes.field import Field
 from clinometer.store import Row
+
+
+def _per_unit(unit: str, meaning: str) -> Field:
+    return Field(("layer", "unit"), unit, meaning, drawing="none")
+
+
+FIELDS = {
+    "layer": LAYER,
+    "scale": _per_unit("1 / activation²", "γ²/σ², by which the layer scales the squared gradient"),
+    "gradient": _per_unit("(loss / activation)²", "‖g‖², the squared gradient at the layer's output"),
+    "mean": _per_unit("(loss / activation)²", "⟨1, g⟩²/m, what the layer takes out with the gradient's mean"),
+    "correlation": _per_unit(
+        "(loss / activation)²", "(2 − r)⟨g, ŷ⟩²/m, what it takes out with the correlation to its normalized input"
+    ),
+    "passed": _per_unit("(loss / activation)²", "‖∇y L‖², the squared gradient at its input, by backpropagation"),
+}
 
 
 def batchnorm_terms() -> Probe:
@@ -47,4 +64,4 @@ def batchnorm_terms() -> Probe:
             terms.setdefault("passed", []).append(units(signal.input_gradient).double().square().sum(1))
         return {"layer": names} | {term: padded(values) for term, values in terms.items()}
 
-    return make_probe("batchnorm_terms", probe, 1.0, check)
+    return make_probe("batchnorm_terms", probe, FIELDS, 1.0, check)

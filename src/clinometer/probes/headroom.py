@@ -6,8 +6,31 @@ from clinometer.measures.headroom import headroom as measure_headroom
 from clinometer.measures.layers import Blocks, within
 from clinometer.objective.params import sub
 from clinometer.probes.base import Probe, Step, make_probe
-from clinometer.probes.per_block import block_count, check_blocks, row_per_block
+from clinometer.probes.field import Field
+from clinometer.probes.per_block import block_count, check_blocks, fields_per_block, row_per_block
 from clinometer.store import Row
+
+FIELDS = {
+    "loss": Field(
+        unit="multiples of the step",
+        meaning="how many times as long the step could be before the loss rises; below 1, this step raises it",
+        headline=True,
+        label="headroom",
+        worst="lowest",
+        limit=1.0,
+    ),
+    "angle": Field(
+        unit="multiples of the step",
+        meaning="how many times as long the step could be before the gradient turns by more than 90°",
+        headline=True,
+        label="headroom of the angle",
+        worst="lowest",
+        limit=1.0,
+    ),
+    "evaluations": Field(
+        unit="forward-backward passes", meaning="the passes that the search took", drawing="none", kind="integer"
+    ),
+}
 
 
 def headroom(*, precision: float = 0.1, blocks: Blocks | None = None) -> Probe:
@@ -42,5 +65,5 @@ def headroom(*, precision: float = 0.1, blocks: Blocks | None = None) -> Probe:
 
         return measured(None) if blocks is None else row_per_block(step, blocks, measured)
 
-    name = "headroom" if blocks is None else "headroom_blocks"
-    return make_probe(name, probe, 11.0 * block_count(blocks), lambda model, _: check_blocks(blocks, model))
+    name, fields = ("headroom", FIELDS) if blocks is None else ("headroom_blocks", fields_per_block(FIELDS))
+    return make_probe(name, probe, fields, 11.0 * block_count(blocks), lambda model, _: check_blocks(blocks, model))

@@ -6,8 +6,26 @@ from torch import nn
 from torch.optim import Optimizer
 
 from clinometer.measures.covariate_shift import Layers, check_layers, covariate_shift, layers_of
-from clinometer.probes.base import Probe, Step, make_probe
+from clinometer.probes.base import LAYER, Probe, Step, make_probe
+from clinometer.probes.field import Field
 from clinometer.store import Row
+
+FIELDS = {
+    "layer": LAYER,
+    "l2": Field(
+        ("layer",),
+        unit="loss / parameter",
+        meaning="how much the layer's weight gradient changed because the layers before it moved, ‖G − G′‖",
+        headline=True,
+        worst="highest",
+    ),
+    "cosine": Field(
+        ("layer",),
+        meaning="the cosine between the layer's weight gradient before and after the layers before it moved",
+        headline=True,
+        worst="lowest",
+    ),
+}
 
 
 def internal_shift(layers: Layers | None = None, *, only: Collection[str] | None = None) -> Probe:
@@ -31,4 +49,4 @@ def internal_shift(layers: Layers | None = None, *, only: Collection[str] | None
         shift = covariate_shift(step.objective, step.before, step.after, chosen, only=only, start=step.start)
         return {"layer": shift.layers, "l2": shift.l2, "cosine": shift.cosine}
 
-    return make_probe("internal_shift", probe, 8.0 if only is None else len(only), check)
+    return make_probe("internal_shift", probe, FIELDS, 8.0 if only is None else len(only), check)

@@ -11,11 +11,13 @@ from clinometer.measures.layers import Blocks, within
 from clinometer.measures.line import Line, check_sizes, effective_smoothness, gradient_predictiveness, loss_range, walk
 from clinometer.objective.dtensor import local, shard_index, with_local
 from clinometer.objective.params import Point, norm, scale, sub
-from clinometer.probes.base import Probe, Step, make_probe
-from clinometer.probes.per_block import block_count, check_blocks, row_per_block
+from clinometer.probes.base import LOSS, Probe, Step, make_probe
+from clinometer.probes.field import Field
+from clinometer.probes.per_block import block_count, check_blocks, fields_per_block, row_per_block
 from clinometer.store import Row
 
 Direction = Literal["gradient", "update", "random"]
+_ALONG = {"gradient": "the gradient", "update": "the optimizer's update", "random": "a random direction"}
 
 
 def landscape(
@@ -76,7 +78,59 @@ def landscape(
 
         return walked(None) if blocks is None else row_per_block(step, blocks, walked)
 
-    return make_probe(_name(direction, blocks), probe, len(multiples) * block_count(blocks), check)
+    fields = _fields(direction) if blocks is None else fields_per_block(_fields(direction))
+    return make_probe(_name(direction, blocks), probe, fields, len(multiples) * block_count(blocks), check)
+
+
+def _fields(direction: Direction) -> dict[str, Field]:
+    """The declarations of a walk's fields; what they mean depends on where the walk goes."""
+    along = f"along {_ALONG[direction]}"
+    gradient = "loss / parameter"
+    gap = f"change of the gradient {along}"
+    return {
+        "sizes": Field(("size",), meaning=f"the step sizes of the walk {along}", drawing="none"),
+        "distances": Field(("size",), "parameter", "how far each step goes, ‖a d‖", drawing="none"),
+        "losses": Field(("size",), "loss", f"the loss after each step {along}", drawing="none"),
+        "grad_gaps": Field(("size",), gradient, f"the {gap} by each step, as a norm", drawing="none"),
+        "cosines": Field(
+            ("size",), meaning="the cosine between the gradient at each step and at the start", drawing="none"
+        ),
+        "loss": LOSS,
+        "grad_norm": Field(unit=gradient, meaning="the norm of the gradient at the start", label="gradient"),
+        "loss_min": Field(
+            unit="loss", meaning=f"loss variation: the lowest loss {along}", drawing="lower", label="loss"
+        ),
+        "loss_max": Field(
+            unit="loss", meaning=f"loss variation: the highest loss {along}", drawing="upper", label="loss"
+        ),
+        "gap_min": Field(
+            unit=gradient,
+            meaning=f"gradient predictiveness: the least {gap}",
+            drawing="lower",
+            label="change of the gradient",
+        ),
+        "gap_max": Field(
+            unit=gradient,
+            meaning=f"gradient predictiveness: the largest {gap}",
+            drawing="upper",
+            label="change of the gradient",
+        ),
+        "beta": Field(
+            unit="loss / parameter²",
+            meaning=f"effective β-smoothness {along}",
+            headline=True,
+            label="β",
+            worst="highest",
+        ),
+        "beta_lr_half": Field(
+            meaning=f"β · lr / 2 {along}; above 1, gradient descent at this learning rate is unstable",
+            headline=True,
+            label="β·lr/2",
+            worst="highest",
+            limit=1.0,
+            otherwise="beta",
+        ),
+    }
 
 
 def _along(step: Step, direction: Direction) -> Point:

@@ -1,6 +1,7 @@
 """What `landscape` and `headroom` share: the same measurement for each block of a network alone."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -9,7 +10,13 @@ from torch import Tensor, nn
 from clinometer.measures.layers import Blocks, blocks_of, within
 from clinometer.objective.params import norm, sub
 from clinometer.probes.base import Step
+from clinometer.probes.field import Field, Fields
 from clinometer.store import Row
+
+BLOCK_FIELDS = {
+    "block": Field(("block",), meaning="the names of the blocks", kind="text", drawing="none"),
+    "update_ratio": Field(("block",), meaning="‖update‖ / ‖parameters‖ of each block", drawing="none"),
+}
 
 
 def row_per_block(step: Step, blocks: Blocks, measure: Callable[[Sequence[str]], Row]) -> Row:
@@ -24,6 +31,16 @@ def row_per_block(step: Step, blocks: Blocks, measure: Callable[[Sequence[str]],
     return {"block": names, "update_ratio": torch.tensor(ratios)} | shared | fields
 
 
+def fields_per_block(fields: Fields) -> dict[str, Field]:
+    """The declarations of such a row, from those of one block's.
+
+    Headlines are those with a dangerous extreme: it says which block is nearest to breaking.
+    """
+    per_block = {name: _per_block(field) for name, field in fields.items() if name != "sizes"}
+    shared = {"sizes": fields["sizes"]} if "sizes" in fields else {}
+    return BLOCK_FIELDS | shared | per_block
+
+
 def check_blocks(blocks: Blocks | None, model: nn.Module) -> None:
     """ValueError if `model` has no such blocks; None is the whole network."""
     if blocks is not None:
@@ -33,6 +50,11 @@ def check_blocks(blocks: Blocks | None, model: nn.Module) -> None:
 def block_count(blocks: Blocks | None) -> int:
     """How many blocks, as far as it is known without the model; budgets learn the cost from the first measurement."""
     return 1 if blocks is None else 8 if blocks == "layers" else len(blocks)
+
+
+def _per_block(field: Field) -> Field:
+    meaning = f"{field.meaning}; of each block alone"
+    return replace(field, axes=("block", *field.axes), meaning=meaning, headline=bool(field.worst))
 
 
 def _stacked(values: Sequence[Any]) -> Tensor:

@@ -108,8 +108,8 @@ class Recorder:
         self.precision: Precision = precision
         self.ranks = trained_by(model, loss_fn, self.optimizers)
         check_probes(self.probes, model, self.optimizers)
-        self.store = store_for(to if self.ranks.is_first else None, self.index)
-        self._sinks = Sinks(sinks)
+        self.store = store_for(to if self.ranks.is_first else None, self.index, self.probes)
+        self._sinks = Sinks(sinks, self.probes)
         self._attempt: PendingStep | None = None
         self._due: list[str] = []
         self._inside = False  # a `with` block: the step ends where it does

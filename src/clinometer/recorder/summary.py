@@ -2,63 +2,75 @@
 
 import math
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
 
-from clinometer.probes.labels import series
+from clinometer.probes.field import NOTHING, Declared, Field, declared_in
+from clinometer.probes.labels import series, shown
 from clinometer.store import Store
 
-_WALK = {"loss": "loss", "beta": "β", "beta_lr_half": "β·lr/2"}  # the fields that say most, and what they are called
-_HEADROOM = {"loss": "headroom", "angle": "headroom of the angle"}
+Values = Mapping[int, float]  # step to number
+
+
+@dataclass(frozen=True)
+class Headline:
+    """A number that summaries show first."""
+
+    probe: str
+    field: str
+    label: str  # what it is called there
+    declared: Field
 
 
 def summary(store: Store) -> str:
     r"""How many steps were measured, how the headline numbers went from first to last, and where the rows are.
 
-    With the step at which β · lr / 2 was highest, and headroom lowest. A probe of one's own is told by its single
-    numbers; one that has none is named.
+    Of a number that has a dangerous extreme, that extreme and its step, unless it is the first or the last. Of a number
+    that was NaN throughout, the one declared to be shown instead. A probe without headlines is named.
 
     Example:
         >>> store = Store()
         >>> summary(store)
         'clinometer: no step measured yet · in memory'
-        >>> for step, loss, half in [(0, 2.3, 0.12), (50, 1.0, 1.31), (100, 0.41, 0.93)]:
-        ...     store.append(step, {"landscape": {"loss": loss, "beta": 20 * half, "beta_lr_half": half}})
+        >>> store.set_meta(fields={"mine": {"speed": {"headline": True, "label": "speed", "worst": "highest"}}})
+        >>> for step, speed in [(0, 2.3), (50, 7.1), (100, 0.41)]:
+        ...     store.append(step, {"mine": {"speed": speed}, "other": {"notes": "text"}})
         >>> print(summary(store).replace(" · ", "\n"))
         clinometer: 3 steps measured (0 to 100)
-        loss 2.3 → 0.41
-        β·lr/2 0.12 → 0.93 (highest 1.31 at step 50)
+        speed 2.3 → 0.41 (highest 7.1 at step 50)
+        also other
         in memory
     """
-    rows = store.rows()
-    found = series(rows)
-    said = headlines(found)
+    rows, declared = store.rows(), declared_in(store.meta)
+    found = series(rows, declared)
+    chosen = _without_doubles(headlines(found, declared), found)
     parts = [_measured(sorted(set().union(*rows.values())))]
-    for name, label in said.items():
-        probe = name.partition("/")[0]
-        half = f"{probe}/beta_lr_half"  # β on a scale of its own, and NaN without a learning rate: one of them is told
-        doubled = half if not _known(found.get(half, {})) else f"{probe}/beta"
-        if half not in found or name != doubled:
-            parts.append(_course(label, found[name]))
-    silent = [probe for probe in rows if not any(name.startswith(f"{probe}/") for name in said)]
+    parts += [_course(headline, found[name]) for name, headline in chosen.items()]
+    silent = [probe for probe in rows if probe not in {headline.probe for headline in chosen.values()}]
     parts += [f"also {', '.join(silent)}"] if silent else []
     return " · ".join([*parts, "in memory" if store.path is None else str(store.path)])
 
 
-def headlines(names: Collection[str]) -> dict[str, str]:
-    """Of the names that `series` gives, those to look at first, and what they are called.
+def headlines(names: Collection[str], declared: Declared = NOTHING) -> dict[str, Headline]:
+    """Of the names that `series` gives, those to show first.
+
+    They are the single numbers that a probe declares as headlines, and those that no probe declares. Fields with equal
+    declarations are one quantity, of which the first is taken. Where different ones share a label, those after the
+    first get the name of their probe.
 
     Example:
-        >>> headlines(["landscape/losses/0", "landscape/loss", "landscape/loss_min", "landscape/beta", "mine/x"])
-        {'landscape/loss': 'loss', 'landscape/beta': 'β', 'mine/x': 'mine/x'}
+        >>> declared = {"walk": {"loss": Field(headline=True, label="loss"), "loss_min": Field()}}
+        >>> found = headlines(["walk/losses/0", "walk/loss", "walk/loss_min", "mine/x"], declared)
+        >>> {name: headline.label for name, headline in found.items()}
+        {'walk/loss': 'loss', 'mine/x': 'mine/x'}
     """
-    found: dict[str, str] = {}
+    found: dict[str, Headline] = {}
     for name in names:
         probe, _, field = name.partition("/")
-        known = _WALK if f"{probe}/beta" in names else _HEADROOM if probe == "headroom" else {field: name}
-        label = known.get(field, "")
-        if known is _WALK and probe != "landscape" and field != "loss":  # at which walks of all directions start
-            label = label and f"{label} of {probe}"
-        if label and "/" not in field and label not in found.values():
-            found[name] = label
+        own = declared.get(probe, {}).get(field, Field(headline="/" not in field))
+        taken = {each.label: each.declared for each in found.values()}
+        label = own.label or name
+        if own.headline and not (own.label and taken.get(label) == own):
+            found[name] = Headline(probe, field, f"{label} of {probe}" if label in taken else label, own)
     return found
 
 
@@ -72,6 +84,17 @@ def number(value: float) -> str:
     return f"{value:.3g}"
 
 
+def _without_doubles(found: Mapping[str, Headline], values: Mapping[str, Values]) -> dict[str, Headline]:
+    """Of a headline and the one that stands in for it, the one that holds numbers."""
+    kept: dict[str, Headline] = {}
+    for probe in dict.fromkeys(headline.probe for headline in found.values()):
+        of_probe = {headline.field: name for name, headline in found.items() if headline.probe == probe}
+        fields = {field: found[name].declared for field, name in of_probe.items()}
+        for field in shown(fields, lambda field, of=of_probe: bool(_known(values[of[field]]))):
+            kept[of_probe[field]] = found[of_probe[field]]
+    return kept
+
+
 def _measured(steps: Sequence[int]) -> str:
     if not steps:
         return "clinometer: no step measured yet"
@@ -80,18 +103,18 @@ def _measured(steps: Sequence[int]) -> str:
     return f"clinometer: {len(steps)} steps measured ({steps[0]} to {steps[-1]})"
 
 
-def _course(label: str, values: Mapping[int, float]) -> str:
-    """First and last, and the extreme that matters where it is neither."""
+def _course(headline: Headline, values: Values) -> str:
+    """First and last, and the dangerous extreme where it is neither."""
     steps, known = list(values), _known(values)
-    said = f"{label} {number(values[steps[0]])}"
+    text = f"{headline.label} {number(values[steps[0]])}"
     if len(steps) > 1:
-        said += f" → {number(values[steps[-1]])}"
-    which = "lowest" if label.startswith("headroom") else "highest" if label.startswith("β") else ""
-    if which and known:
-        at = (min if which == "lowest" else max)(known, key=known.__getitem__)
-        said += f" ({which} {number(values[at])} at step {at})" if at not in (steps[0], steps[-1]) else ""
-    return said
+        text += f" → {number(values[steps[-1]])}"
+    worst = headline.declared.worst
+    if worst and known:
+        at = (min if worst == "lowest" else max)(known, key=known.__getitem__)
+        text += f" ({worst} {number(values[at])} at step {at})" if at not in (steps[0], steps[-1]) else ""
+    return text
 
 
-def _known(values: Mapping[int, float]) -> dict[int, float]:
+def _known(values: Values) -> dict[int, float]:
     return {step: value for step, value in values.items() if not math.isnan(value)}

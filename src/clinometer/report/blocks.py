@@ -1,12 +1,14 @@
-"""Which block of a network is nearest to breaking: blocks ranked by how little room their own step leaves."""
+"""Which layer or block of a network is nearest to breaking: ranked by how little room its own step leaves."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from rich.table import Table
 from rich.text import Text
+
+from clinometer.probes.field import NAMES, Declared, Field, Fields
 
 Values = np.ndarray[Any, Any]
 Tables = Mapping[str, Mapping[str, Values]]  # probe -> its table, as `Store.read` gives it
@@ -23,24 +25,44 @@ class Rank:
     beyond: int | None  # the first step at which it exceeded 1
 
 
-# At a share of 1 gradient descent in this block alone turns unstable, or its step no longer lowers the loss.
-_SHARES: dict[str, tuple[str, Callable[[Values], Values]]] = {
-    "landscape_blocks": ("beta_lr_half", lambda value: value),
-    "headroom_blocks": ("loss", lambda value: 1 / value),
-}
-MEANING = {
-    "landscape_blocks": "β·lr/2 of each block's own gradient: above 1, gradient descent in it is unstable",
-    "headroom_blocks": "1 / headroom of each block's own step: above 1, the step raises the loss",
-}
+@dataclass(frozen=True)
+class Ranking:
+    """The blocks of one probe, by the field that has a limit."""
+
+    field: str
+    label: str  # what a share is called
+    meaning: str  # what the field means
+    shares: Values  # (steps, blocks)
+    ranks: tuple[Rank, ...]  # the block nearest to the edge over the run first
+
+    @property
+    def title(self) -> str:
+        """The share and its meaning, for the head of a table."""
+        return f"{self.label}: {self.meaning}"
 
 
-def ranked(tables: Tables) -> dict[str, list[Rank]]:
-    """For each probe that has blocks: its blocks, the one nearest to the edge over the run first.
+def ranked(tables: Tables, declared: Declared) -> dict[str, Ranking]:
+    """For each probe that declares a limit for a number of each layer or block: those, ranked.
 
     Args:
-        tables: Probe name to its rows. Others than `landscape_blocks` and `headroom_blocks` are passed over.
+        tables: Probe name to its rows.
+        declared: What the probes declare of their fields.
     """
-    return {probe: _ranks(tables[probe], shares(probe, tables[probe])) for probe in _SHARES if probe in tables}
+    chosen = {probe: limited(declared.get(probe, {}), table) for probe, table in tables.items()}
+    return {probe: _ranking(tables[probe], name, declared[probe][name]) for probe, name in chosen.items() if name}
+
+
+def limited(fields: Fields, there: Mapping[str, Any]) -> str | None:
+    """The first field of those that are there that has a limit and a number for each layer or block."""
+    named = [(axis,) for axis in NAMES]
+    return next((name for name, f in fields.items() if name in there and f.limit and f.worst and f.axes in named), None)
+
+
+def share_of(field: Field, values: Values) -> Values:
+    """The share of a step that is as long as it may be, of values in any shape; 1 is the declared limit."""
+    limit = field.limit or 1.0
+    with np.errstate(divide="ignore"):
+        return values / limit if field.worst == "highest" else limit / values
 
 
 def rank_texts(rank: Rank) -> tuple[str, ...]:
@@ -49,9 +71,9 @@ def rank_texts(rank: Rank) -> tuple[str, ...]:
     return rank.block, f"{rank.last:.3g}", f"{rank.highest:.3g}", str(rank.step), beyond
 
 
-def ranks_table(probe: str, ranks: Sequence[Rank]) -> Table:
+def ranks_table(title: str, ranks: Sequence[Rank]) -> Table:
     """The ranks for a terminal."""
-    table = Table("block", title=f"{probe}: {MEANING[probe]}", title_justify="left")
+    table = Table("block", title=title, title_justify="left")
     for name in ("last", "highest", "at step", "first above 1 at"):
         table.add_column(name, justify="right")
     for rank in ranks:
@@ -59,19 +81,22 @@ def ranks_table(probe: str, ranks: Sequence[Rank]) -> Table:
     return table
 
 
-def shares(probe: str, table: Mapping[str, Values]) -> Values:
-    """The share (steps, blocks) of a step that is as long as it may be."""
-    field, share = _SHARES[probe]
-    with np.errstate(divide="ignore"):
-        return share(np.asarray(table[field], dtype=float))
+def _ranking(table: Mapping[str, Values], name: str, field: Field) -> Ranking:
+    shares = share_of(field, np.asarray(table[name], dtype=float))
+    called = field.label or name
+    if field.worst == "lowest":
+        label = f"{field.limit:g} / {called}"
+    else:
+        label = called if field.limit == 1 else f"{called} / {field.limit:g}"
+    return Ranking(name, label, field.meaning, shares, tuple(_ranks(table, field.axes[0], shares)))
 
 
-def _ranks(table: Mapping[str, Values], values: Values) -> list[Rank]:
+def _ranks(table: Mapping[str, Values], axis: str, shares: Values) -> list[Rank]:
     ranks: list[Rank] = []
-    for index, block in enumerate(table["block"][0]):
-        own = np.nan_to_num(values[:, index], nan=-np.inf, posinf=np.inf)  # a step of no length is no danger
+    for index, block in enumerate(table[axis][0]):
+        own = np.nan_to_num(shares[:, index], nan=-np.inf, posinf=np.inf)  # a step of no length is no danger
         over = np.flatnonzero(own > 1)
         at = int(own.argmax())
         beyond = int(table["step"][over[0]]) if len(over) else None
-        ranks.append(Rank(str(block), float(values[-1, index]), float(own[at]), int(table["step"][at]), beyond))
+        ranks.append(Rank(str(block), float(shares[-1, index]), float(own[at]), int(table["step"][at]), beyond))
     return sorted(ranks, key=lambda rank: (rank.beyond is None, rank.beyond or 0, -rank.highest))

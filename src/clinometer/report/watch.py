@@ -8,12 +8,14 @@ import time
 from collections.abc import Generator, Mapping, Sequence
 from pathlib import Path
 
+import numpy as np
 from rich.console import Console, Group, RenderableType
 from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from clinometer.probes.labels import axes, series
+from clinometer.probes.field import NOTHING, SINGLE, Declared, Fields, declared_in
+from clinometer.probes.labels import axes, described, series, shown
 from clinometer.recorder.summary import headlines, number
 from clinometer.results.run_frame import store_file
 from clinometer.store import Store
@@ -24,7 +26,7 @@ Rows = dict[str, dict[int, Row]]  # probe to step to row
 _BARS = "▁▂▃▄▅▆▇█"
 _WIDTH = 32  # characters of a sparkline
 _BLOCKS = 12  # as many as fit under the headlines
-_RANKED = ("beta_lr_half", "beta", "loss")  # by what blocks are ranked, if they have it
+_REDUCED = tuple(axis for axis in SINGLE if axis != "block")  # of their entries the most dangerous is shown
 
 
 def watch(path: Path, console: Console, *, every: float = 2.0, once: bool = False) -> None:
@@ -44,7 +46,7 @@ def watch(path: Path, console: Console, *, every: float = 2.0, once: bool = Fals
     if not 0 < every < math.inf:
         raise ValueError(f"--every must be a positive number of seconds; found {every}.")
     if once:
-        store_rows(path, {})  # says what is wrong with it
+        store_rows(path, {})  # raises what is wrong with it
         console.print(next(looks(path, every))[0])
     elif console.is_terminal:
         with Live(console=console, auto_refresh=False) as live:
@@ -66,9 +68,9 @@ def looks(path: Path, every: float) -> Generator[tuple[RenderableType, bool]]:
         file = store_file(path)
         try:
             which = file.stat().st_ino  # a folder that was cleared and used again holds another run
-            rows = store_rows(file, rows if told and told[0] == which else {})
+            rows, declared = store_rows(file, rows if told and told[0] == which else {})
             now = (which, _last(rows))
-            body = body if now == told else details(rows)  # drawn once: the processor belongs to the run
+            body = body if now == told else details(rows, declared)  # drawn once: the processor belongs to the run
             seen, refused = Group(heading(rows, str(file), time.time() - written(file)), Text(), body), 0
         except FileNotFoundError:
             now, seen = (None,), Text(f"waiting for {file}: no store there yet")
@@ -84,15 +86,15 @@ def looks(path: Path, every: float) -> Generator[tuple[RenderableType, bool]]:
         time.sleep(every)
 
 
-def store_rows(path: Path, rows: Rows) -> Rows:
-    """`rows` and those that came since; read anew where a resumed run has dropped some."""
+def store_rows(path: Path, rows: Rows) -> tuple[Rows, Declared]:
+    """`rows` and those that came since, read anew where a resumed run has dropped some; and their declarations."""
     store = Store(store_file(path), read_only=True)
     try:
-        known, last = _last(rows), store.last_step()
+        known, last, declared = _last(rows), store.last_step(), declared_in(store.meta)
         if known is None or last is None or last < known:
-            return _slim(store.rows())
+            return _slim(store.rows()), declared
         new = _slim(store.rows(start=known))  # `known` once more: another probe may have written at that step since
-        return {probe: rows.get(probe, {}) | new.get(probe, {}) for probe in rows | new}
+        return {probe: rows.get(probe, {}) | new.get(probe, {}) for probe in rows | new}, declared
     finally:
         store.close()
 
@@ -111,21 +113,22 @@ def heading(rows: Mapping[str, Mapping[int, Row]], name: str, age: float) -> Tex
     return Text(f"{name}: step {steps[-1]}, {len(steps)} measured from {steps[0]}, the last {ago(age)}", style="bold")
 
 
-def details(rows: Mapping[str, Mapping[int, Row]]) -> RenderableType:
-    """What a run's rows say: headline numbers, each quantity of layers at its worst, and blocks by rank.
+def details(rows: Mapping[str, Mapping[int, Row]], declared: Declared = NOTHING) -> RenderableType:
+    """What a run's rows hold: headline numbers, each quantity of layers at its worst, and blocks by rank.
 
     Args:
         rows: Probe to step to row, as `Store.rows` returns them.
+        declared: What the probes declare of their fields.
     """
-    found = series(rows)
+    found = series(rows, declared)
     table = _table("", "now", "first", "lowest", "highest", "course")
-    for key, label in headlines(found).items():
-        _add(table, label, found[key])
-    for label, values in _worst(rows).items():
+    for key, headline in headlines(found, declared).items():
+        _add(table, headline.label, found[key])
+    for label, values in _worst(rows, declared).items():
         _add(table, label, values)
     parts: list[RenderableType] = [table] if table.rows else []
     for probe, each in rows.items():
-        ranked = _ranks(probe, each, found)
+        ranked = _ranks(probe, each, declared.get(probe, {}), found)
         parts += [Text(), ranked] if ranked else []
     return Group(*parts)
 
@@ -182,43 +185,48 @@ def _add(table: Table, label: str, values: Mapping[int, float]) -> None:
     table.add_row(Text(label), *map(Text, shown), Text(sparkline(course), style="cyan"))
 
 
-def _worst(rows: Mapping[str, Mapping[int, Row]]) -> dict[str, dict[int, float]]:
-    """Each quantity that layers have, at the layer where it is largest; a cosine where it is smallest."""
+def _worst(rows: Mapping[str, Mapping[int, Row]], declared: Declared) -> dict[str, dict[int, float]]:
+    """Each quantity that layers have, or another axis but blocks, at its most dangerous; the largest by default."""
     found: dict[str, dict[int, float]] = {}
     for probe, steps in rows.items():
         for step, row in steps.items():
-            for field, array in row.items():
-                if array.ndim == 1 and array.dtype.kind != "U" and array.size and axes(row, field)[0][0] == "layer":
-                    worst, of = (min, "smallest") if "cosine" in field else (max, "largest")
+            for name, field in described(row, declared.get(probe)).items():
+                array = row[name]
+                if field.drawing == "line" and len(field.axes) == 1 and field.axes[0] in _REDUCED and array.size:
+                    worst, of = (min, "smallest") if field.worst == "lowest" else (max, "largest")
                     known = [float(value) for value in array if not math.isnan(value)]
-                    label = f"{probe}/{field}, {of} of {array.size} layers"
+                    label = f"{probe}/{name}, {of} of {array.size} {field.axes[0]}s"
                     found.setdefault(label, {})[step] = worst(known, default=math.nan)
     return found
 
 
-def _ranks(probe: str, steps: Mapping[int, Row], found: Mapping[str, Mapping[int, float]]) -> Table | None:
+def _ranks(
+    probe: str, steps: Mapping[int, Row], declared: Fields, found: Mapping[str, Mapping[int, float]]
+) -> Table | None:
     """A probe's blocks, the nearest to breaking first, with how they have grown; None where it has none."""
     row = steps[max(steps)]
-    fields = [f for f in row if row[f].ndim == 1 and row[f].dtype.kind != "U" and axes(row, f)[0][0] == "block"]
+    fields = {n: f for n, f in described(row, declared).items() if f.axes == ("block",) and f.drawing == "line"}
     if not fields:
         return None
-    field = next((name for name in _RANKED if name in fields), fields[0])
-    blocks = {str(block): found[f"{probe}/{field}/{block or 'model'}"] for block in row["block"]}
+    chosen = shown(fields, lambda name: not np.isnan(row[name]).all())
+    name = max(chosen, key=lambda name: (bool(fields[name].limit), fields[name].headline))  # the first of the best
+    entries = axes(row, name, declared)[0][1]
+    blocks = {str(block): found[f"{probe}/{name}/{block if block != '' else 'model'}"] for block in entries}
 
     def rank(block: str) -> float:
         now = list(blocks[block].values())[-1]
         if math.isnan(now):
             return math.inf  # what is not a number goes last
-        return now if probe.startswith("headroom") else -now  # of headroom it is the little that is dangerous
+        return now if fields[name].worst == "lowest" else -now
 
     ranked = sorted(blocks, key=rank)
-    table = _table("", f"{probe}/{field}", "now", "since the first", "course")
+    table = _table("", f"{probe}/{name}", "now", "since the first", "course")
     for place, block in enumerate(ranked[:_BLOCKS], 1):
         course = list(blocks[block].values())
         growth = course[-1] / course[0] if course[0] else math.nan
         grown = "–" if math.isnan(growth) else f"× {number(growth)}"
-        shown = (str(place), block or "model", number(course[-1]), grown)
-        table.add_row(*map(Text, shown), Text(sparkline(course), style="cyan"))
+        cells = (str(place), block or "model", number(course[-1]), grown)
+        table.add_row(*map(Text, cells), Text(sparkline(course), style="cyan"))
     if len(ranked) > _BLOCKS:
         table.add_row("", Text(f"and {len(ranked) - _BLOCKS} more", style="dim"))
     return table

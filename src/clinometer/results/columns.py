@@ -80,7 +80,7 @@ def columns(runs: Sequence[Layouts]) -> dict[str, Column]:
         for probe, seen in probes.items():
             for layout in seen:
                 for name in (name for name in layout.row if not is_name(layout.row, name)):
-                    arranged = axes(layout.row, name)
+                    arranged = axes(layout.row, name, layout.fields)
                     own = "" if all(axis in _SHARED for axis, _ in arranged) else f"{probe}_"
                     named = (f"{own}step", *(f"{own}{axis}" for axis, _ in arranged))
                     column = found.setdefault(f"{probe}_{name}", Column(probe, name, named))

@@ -3,13 +3,14 @@
 Rows of a probe hardly ever change their looks, so a run of thousands of steps has a layout or two per probe.
 """
 
+import dataclasses
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from clinometer.probes.labels import NAMES
+from clinometer.probes.field import NAMES, NOTHING, Declared, Field, Fields, declared_in
 from clinometer.store import Store, Table
 
 Numbers = np.ndarray[Any, Any]
@@ -22,6 +23,7 @@ class Layout:
 
     row: Table  # field to an array of the right type and shape; that of `layer` and `block` holds the names
     steps: Numbers  # (n,) rising
+    fields: Fields = dataclasses.field(default_factory=dict[str, Field])  # what the probe declares of them
 
 
 Layouts = Mapping[str, Sequence[Layout]]  # by probe
@@ -38,13 +40,15 @@ def layouts(store: Store) -> Layouts:
         >>> layout.row["layer"].tolist(), layout.row["l2"].shape, layout.steps.tolist()
         (['conv', 'head'], (2,), [0, 10])
     """
-    return {
-        probe: _joined({name: _named(store, probe, name) if name in NAMES else of for name, of in fields.items()})
-        for probe, fields in store.outline().items()
-    }
+    declared = declared_in(store.meta)
+    found: dict[str, list[Layout]] = {}
+    for probe, fields in store.outline().items():
+        variants = {name: _named(store, probe, name) if name in NAMES else of for name, of in fields.items()}
+        found[probe] = _joined(variants, declared.get(probe, {}))
+    return found
 
 
-def layouts_of(rows: Mapping[str, Mapping[int, Table]]) -> Layouts:
+def layouts_of(rows: Mapping[str, Mapping[int, Table]], declared: Declared = NOTHING) -> Layouts:
     """The same of rows that are in memory."""
     found: dict[str, list[Layout]] = {}
     for probe, steps in rows.items():
@@ -52,7 +56,7 @@ def layouts_of(rows: Mapping[str, Mapping[int, Table]]) -> Layouts:
         for step, row in steps.items():
             looks = tuple((name, a.dtype.str, a.shape, name in NAMES and a.tobytes()) for name, a in row.items())
             alike.setdefault(looks, []).append(step)
-        found[probe] = [Layout(steps[at[0]], np.array(at)) for at in alike.values()]
+        found[probe] = [Layout(steps[at[0]], np.array(at), declared.get(probe, {})) for at in alike.values()]
     return found
 
 
@@ -65,7 +69,7 @@ def _named(store: Store, probe: str, name: str) -> Variants:
     return [(array, np.array(steps)) for array, steps in alike.values()]
 
 
-def _joined(fields: Mapping[str, Variants]) -> list[Layout]:
+def _joined(fields: Mapping[str, Variants], declared: Fields) -> list[Layout]:
     """The layouts of a probe from those of its fields: rows whose fields are all alike."""
     steps = np.unique(np.concatenate([at for variants in fields.values() for _, at in variants]))
     which = np.full((len(steps), len(fields)), -1)  # the number of the variant that a row's field has, if it has any
@@ -81,5 +85,5 @@ def _joined(fields: Mapping[str, Variants]) -> list[Layout]:
         }
         for numbers in found
     ]
-    together = [Layout(row, steps[of.reshape(-1) == number]) for number, row in enumerate(rows)]
+    together = [Layout(row, steps[of.reshape(-1) == number], declared) for number, row in enumerate(rows)]
     return sorted(together, key=lambda layout: layout.steps[0])

@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from clinometer.extras import need
+from clinometer.probes.field import declared_in
 from clinometer.results import run_frame, study_frame
 from clinometer.results.finished_run import is_study
 from clinometer.store import Store
@@ -71,4 +72,6 @@ def load(
     store = Store(run_frame.store_file(path), read_only=True)
     rows, facts = store.rows(), store.meta
     store.close()
-    return run_frame.dataset(library, rows, facts) if to == "xarray" else run_frame.frame(library, rows)
+    if to == "pandas":
+        return run_frame.frame(library, rows, declared_in(facts))
+    return run_frame.dataset(library, rows, facts)

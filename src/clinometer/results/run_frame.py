@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from clinometer.probes.field import Declared, declared_in
 from clinometer.probes.labels import series
 from clinometer.results.columns import columns, coordinates, labelled
 from clinometer.results.layouts import layouts_of
@@ -24,18 +25,20 @@ def store_file(path: str | Path) -> Path:
 
 
 def dataset(xarray: Any, rows: Rows, facts: Mapping[str, Any]) -> Any:
-    """Rows as an `xarray.Dataset`; `clinometer.load` says how."""
-    found = columns([layouts_of(rows)])
+    """Rows as an `xarray.Dataset`; `clinometer.load` describes it."""
+    declared = declared_in(facts)
+    found = columns([layouts_of(rows, declared)])
     entries = coordinates(found)
     variables: dict[str, Any] = {}
     for name, column in found.items():
         arrays = {step: row[column.field] for step, row in rows[column.probe].items() if column.field in row}
         variables[name] = (column.axes, column.placed(0, arrays, entries, column.fill(entries)))
-    return xarray.Dataset(variables, coords=labelled(entries), attrs=dict(facts))
+    others = {name: fact for name, fact in facts.items() if name != "fields"}
+    return xarray.Dataset(variables, coords=labelled(entries), attrs=others)
 
 
-def frame(pandas: Any, rows: Rows) -> Any:
-    """Rows as a `pandas.DataFrame`; `clinometer.load` says how."""
-    found = series(rows)
+def frame(pandas: Any, rows: Rows, declared: Declared) -> Any:
+    """Rows as a `pandas.DataFrame`; `clinometer.load` describes it."""
+    found = series(rows, declared)
     steps = pandas.Index(sorted(set().union(*found.values())), name="step", dtype=int)
     return pandas.DataFrame({name: pandas.Series(values, dtype=float) for name, values in found.items()}, index=steps)

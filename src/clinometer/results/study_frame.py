@@ -10,6 +10,7 @@ from typing import Any, Literal
 import numpy as np
 
 from clinometer.extras import need
+from clinometer.probes.field import declared_in
 from clinometer.results import factors, run_frame
 from clinometer.results.columns import Column, Coordinates, columns, coordinates, labelled
 from clinometer.results.finished_run import FinishedRun, find_runs
@@ -97,7 +98,7 @@ def frame(pandas: Any, path: Path) -> Any:
     values = {n: v for n, v in factors.fields([run.config for run in runs]).items() if len(set(map(repr, v))) > 1}
     parts: list[Any] = []
     for number, each in enumerate(runs):
-        part = run_frame.frame(pandas, each.rows()).reset_index()
+        part = run_frame.frame(pandas, each.rows(), declared_in(each.facts)).reset_index()
         known = {"run": each.folder.name} | {name: of[number] for name, of in values.items()}
         parts.append(pandas.concat([pandas.DataFrame(known, index=part.index), part], axis=1))
     return pandas.concat(parts, ignore_index=True) if parts else pandas.DataFrame()

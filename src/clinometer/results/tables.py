@@ -52,14 +52,15 @@ def parquet_rows(path: Path, probe: str, kinds: Kinds, layouts: Sequence[Layout]
 @contextlib.contextmanager
 def csv_rows(path: Path, probe: str, kinds: Kinds, layouts: Sequence[Layout]) -> Generator[Write]:
     """The same as CSV: each number that `labels.scalars` names is a column, under that name; none per unit, no text."""
-    names = list(dict.fromkeys(name for layout in layouts for name in scalars({probe: layout.row})))
+    declared = {probe: {name: field for layout in layouts for name, field in layout.fields.items()}}
+    names = list(dict.fromkeys(name for layout in layouts for name in scalars({probe: layout.row}, declared)))
     with path.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow([*kinds, "step", *names])
 
         def write(known: Known, rows: Mapping[int, Table]) -> None:
             for step, row in rows.items():
-                flat = scalars({probe: row})
+                flat = scalars({probe: row}, declared)
                 writer.writerow([*(known[name] for name in kinds), step, *(flat.get(name) for name in names)])
 
         yield write

@@ -1,0 +1,135 @@
+"""The figures of one run's page, as the probes declare their fields: numbers, layers and blocks, distributions."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from clinometer.probes.field import NAMES, Declared, Field, Fields
+from clinometer.probes.labels import described, shown
+from clinometer.report.blocks import Ranking, Tables, Values, ranked
+from clinometer.studies.figure import Figure, Panel, Ridges, Series
+
+_SHOWN = 6  # layers or blocks in a panel
+_PANELS = 24  # as many as a page shows of a kind
+_CAPTIONS = {
+    "numbers": "Bands are ranges over the walk's step sizes. Dotted: where the step is as long as it may be.",
+    "entries": f"Up to {_SHOWN} layers or blocks, the nearest to danger; the table has all that have a limit.",
+    "distributions": f"Over the steps, the last in front; up to {_SHOWN} layers.",
+}
+_TITLES = {
+    "numbers": "What was measured",
+    "entries": "Which layer or block",
+    "distributions": "How distributions moved",
+}
+
+
+def figures_of(tables: Tables, declared: Declared) -> dict[str, Figure]:
+    """The figures by name; those without a panel are left out.
+
+    Args:
+        tables: Probe name to its rows, as `Store.read` gives them.
+        declared: What the probes declare of their fields.
+    """
+    rankings = ranked(tables, declared)
+    colours: dict[str, int] = {}  # a layer or block has one colour in all panels
+    panels: dict[str, list[Panel]] = {kind: [] for kind in _TITLES}
+    for probe, table in tables.items():
+        fields = _drawn(table, declared.get(probe, {}))
+        panels["numbers"] += _number_panels(probe, table, fields)
+        panels["entries"] += _entry_panels(probe, table, fields, rankings.get(probe), colours)
+        panels["distributions"] += _ridge_panels(probe, table, fields)
+    return {kind: _figure(kind, found) for kind, found in panels.items() if found}
+
+
+def _figure(kind: str, panels: Sequence[Panel]) -> Figure:
+    left = len(panels) - _PANELS
+    more = f" {left} more panels are left out; `clinometer.load` has their numbers." if left > 0 else ""
+    return Figure(_TITLES[kind], _CAPTIONS[kind] + more, tuple(panels[:_PANELS]), columns=2 if kind == "entries" else 3)
+
+
+def _drawn(table: Mapping[str, Values], declared: Fields) -> dict[str, Field]:
+    """The fields to draw: those declared so, without the ones that stand in for another."""
+    row = {name: values[0] for name, values in table.items() if name != "step" and len(values)}
+    fields = described(row, declared)
+    known = {name for name, field in fields.items() if field.kind != "text" and not np.isnan(table[name]).all()}
+    return {name: fields[name] for name in shown(fields, known.__contains__) if fields[name].drawing != "none"}
+
+
+def _number_panels(probe: str, table: Mapping[str, Values], fields: Fields) -> Iterator[Panel]:
+    """A panel for the single numbers of each unit; a pure number has its own."""
+    units: dict[str, dict[str, Field]] = {}
+    for name, field in fields.items():
+        if not field.axes:
+            units.setdefault(field.unit or field.label or name, {})[name] = field
+    for unit, found in units.items():
+        lines = list(_lines(table, found))
+        limits = {field.limit for field in found.values() if field.limit}
+        lines += [_limit(table["step"], limit) for limit in sorted(limits)]
+        yield Panel(f"{probe}: {unit}", "step", unit, tuple(lines), yscale=_scale(lines))
+
+
+def _lines(table: Mapping[str, Values], fields: Fields) -> Iterator[Series]:
+    """A line, a band or both for each label."""
+    labels: dict[str, dict[str, Values]] = {}
+    for name, field in fields.items():
+        labels.setdefault(field.label or name, {})[field.drawing] = table[name].astype(float)
+    for colour, (label, found) in enumerate(labels.items()):
+        yield Series(label, colour, table["step"], found.get("line"), found.get("lower"), found.get("upper"))
+
+
+def _entry_panels(
+    probe: str, table: Mapping[str, Values], fields: Fields, ranking: Ranking | None, colours: dict[str, int]
+) -> Iterator[Panel]:
+    """A panel for each headline that has a number for each layer or block; as shares where blocks are ranked by it."""
+    for name, field in fields.items():
+        if len(field.axes) != 1 or field.axes[0] not in NAMES or not field.headline:
+            continue
+        names = [str(entry) for entry in table[field.axes[0]][0]]
+        if ranking and ranking.field == name:
+            # Infinite headroom is a share of 0, which has no place on a logarithmic axis.
+            values = np.where(ranking.shares == 0, np.nan, ranking.shares)
+            order, label, unit, limits = [rank.block for rank in ranking.ranks], ranking.label, ranking.label, [1.0]
+        else:
+            values = table[name].astype(float)
+            order, label = _by_danger(names, values, field), field.label or name
+            unit = field.unit or label
+            limits = [field.limit] if field.limit else []
+        chosen = list(dict.fromkeys(order))[:_SHOWN]
+        for entry in chosen:
+            colours.setdefault(entry, len(colours))
+        lines = [Series(e, colours[e], table["step"], values[:, names.index(e)]) for e in chosen]
+        lines += [_limit(table["step"], limit) for limit in limits]
+        yield Panel(f"{probe}: {label}", "step", unit, tuple(lines), yscale=_scale(lines))
+
+
+def _by_danger(names: Sequence[str], values: Values, field: Field) -> list[str]:
+    """The entries, the one with the most dangerous extreme over the run first; the largest where none is declared."""
+    known = np.where(np.isnan(values), np.inf if field.worst == "lowest" else -np.inf, values)
+    extremes = known.min(0) if field.worst == "lowest" else -known.max(0)
+    return [names[int(index)] for index in np.argsort(extremes, kind="stable")]
+
+
+def _ridge_panels(probe: str, table: Mapping[str, Values], fields: Fields) -> Iterator[Panel]:
+    """A panel for each layer's distribution, of the first layers."""
+    for name, field in fields.items():
+        if field.drawing != "ridges" or len(field.axes) != 2 or field.along not in table:
+            continue
+        edges, counts = table[field.along].astype(float), table[name].astype(float)
+        entries = table[field.axes[0]][0] if field.axes[0] in NAMES else np.arange(counts.shape[1])
+        for index, entry in enumerate(entries[:_SHOWN]):
+            at = np.isfinite(np.concatenate([edges[:, index], counts[:, index]], axis=1)).all(axis=1)  # (steps,)
+            if at.any():
+                ridges = Ridges(index, table["step"][at], edges[at, index], counts[at, index])
+                yield Panel(f"{probe}: {entry}", field.unit or "value", "step", ridges=ridges)
+
+
+def _limit(step: Values, limit: float) -> Series:
+    return Series("limit", "reference", step, np.full(len(step), limit), dashed=True)
+
+
+def _scale(lines: Sequence[Series]) -> Any:
+    """A logarithmic axis, unless a line, or an edge of a band, has a value that is not positive."""
+    drawn = [values for line in lines for values in (line.y, line.low, line.high) if values is not None]
+    finite = np.concatenate([values[np.isfinite(values)] for values in drawn] or [np.zeros(0)])
+    return "log" if len(finite) and (finite > 0).all() else "linear"
