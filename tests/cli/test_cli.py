@@ -11,8 +11,9 @@ from pathlib import Path
 import pytest
 import torch
 
-from clinometer.training.files import write_json, write_sealed
+from clinometer.training.files import write_json
 from clinometer.training.run_folder import finish
+from clinometer.training.study_file import write_study
 
 
 def clinometer(*words: str, cwd: Path, **env: str) -> subprocess.CompletedProcess[str]:
@@ -127,9 +128,9 @@ def test_bad_input_is_one_error_and_changes_nothing(tmp_path: Path, words: list[
     (tmp_path / "occupied").mkdir()
     (tmp_path / "occupied" / "thesis.txt").write_text("years of work")
     (tmp_path / "other").mkdir()
-    write_sealed(tmp_path / "other" / "study.json", {"study": "ioffe2015", "scale": "smoke", "base": {}})
+    write_study(tmp_path / "other", {"study": "ioffe2015", "scale": "smoke", "base": {}})
     (tmp_path / "bare").mkdir()
-    write_sealed(tmp_path / "bare" / "study.json", {"study": "santurkar2018"})
+    write_study(tmp_path / "bare", {"study": "santurkar2018"})
     (tmp_path / "broken").mkdir()
     (tmp_path / "broken" / "train.parquet").write_bytes(b"PAR1 and then nothing of the kind PAR1")
     before = snapshot(tmp_path)

@@ -7,7 +7,7 @@ import pytest
 from stored import keep
 
 from clinometer.cli import main
-from clinometer.training.files import write_sealed
+from clinometer.training.study_file import write_study
 
 
 def call(*words: str) -> int:
@@ -25,7 +25,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     for name, seeds in {"a": (0, 1), "b[x]": (1, 2)}.items():
         for seed in seeds:
             keep(tmp_path / name, {"seed": seed}, {0: {"p": {"x": float(seed)}}})
-        write_sealed(tmp_path / name / "study.json", {"study": "mine", "scale": "smoke"})
+        write_study(tmp_path / name, {"study": "mine", "scale": "smoke"})
     return tmp_path
 
 

@@ -17,13 +17,14 @@ from stored import BASES, StoredTable, keep, study
 from clinometer import Store, load
 from clinometer.training.config import grid
 from clinometer.training.run_folder import finish
+from clinometer.training.study_file import write_study
 
 
 @pytest.fixture(scope="module")
 def digits(tmp_path_factory: pytest.TempPathFactory) -> StoredTable:
     """Two norms at two rates, three seeds; those without a norm diverge at the larger rate."""
     folder = tmp_path_factory.mktemp("digits")
-    (folder / "study.json").write_text('{"study": "mine", "scale": "smoke"}')
+    write_study(folder, {"study": "mine", "scale": "smoke"})
     arms = grid(BASES["vgg"], norm=["none", "batch"], lr=[0.1, 0.5])
     return study(
         folder,
@@ -188,7 +189,7 @@ def test_a_study_without_a_finished_run_is_empty(tmp_path: Path) -> None:
     (tmp_path / "runs").mkdir()
     with pytest.raises(ValueError, match="no store at"):
         load(tmp_path)  # a folder called runs is no study
-    (tmp_path / "study.json").write_text("{}")
+    write_study(tmp_path, {})
     assert load(tmp_path).sizes["step"] == 0
     assert load(tmp_path).attrs == {"runs": 0, "unfinished": 0}
     assert load(tmp_path, to="pandas").empty

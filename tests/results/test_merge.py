@@ -11,7 +11,7 @@ from stored import BASES, keep, study
 from clinometer import Store, load
 from clinometer.results.merge import merge
 from clinometer.training.config import grid
-from clinometer.training.files import read_sealed, write_sealed
+from clinometer.training.study_file import read_study, write_study
 
 ROWS = {0: {"p": {"x": 1.0}}, 1: {"p": {"x": 2.0}}}
 
@@ -20,7 +20,7 @@ def part(folder: Path, *seeds: int, rows: Any = ROWS, **environment: Any) -> lis
     """One machine's part of a study."""
     folder.mkdir(exist_ok=True)
     facts = {"study": "mine", "scale": "smoke", "bases": {}, "only": "", "seeds": len(seeds), "command": "make it"}
-    write_sealed(folder / "study.json", facts)
+    write_study(folder, facts)
     return [keep(folder, {"seed": seed}, rows, environment=environment) for seed in seeds]
 
 
@@ -157,7 +157,7 @@ def test_other_studies_and_taken_folders_are_refused(tmp_path: Path) -> None:
     part(tmp_path / "a", 0)
     part(tmp_path / "b", 1)
     other = {"study": "mine", "scale": "laptop", "bases": {}}
-    write_sealed(tmp_path / "b" / "study.json", other)
+    write_study(tmp_path / "b", other)
     with pytest.raises(ValueError, match="are different studies: they differ in scale"):
         merge([tmp_path / "a", tmp_path / "b"], tmp_path / "all")
     with pytest.raises(ValueError, match="holds no clinometer study"):
@@ -173,8 +173,7 @@ def test_what_was_asked_for_is_joined(tmp_path: Path) -> None:
     part(tmp_path / "a", 0)
     part(tmp_path / "b", 1)
     for name, only, seeds in (("a", "figure_01,C2", 2), ("b", "C2,figure_03", 5)):
-        facts = read_sealed(tmp_path / name / "study.json")
-        write_sealed(tmp_path / name / "study.json", {**facts, "only": only, "seeds": seeds})
+        write_study(tmp_path / name, {**read_study(tmp_path / name), "only": only, "seeds": seeds})
     merge([tmp_path / "a", tmp_path / "b"], tmp_path / "all")
     facts = json.loads((tmp_path / "all" / "study.json").read_text())
     assert (facts["only"], facts["seeds"]) == ("figure_01,C2,figure_03", 5)

@@ -25,11 +25,12 @@ from clinometer.runner.locks import RunLocks
 from clinometer.runner.records import prepare_records, read_record, record_file
 from clinometer.runner.scheduler import run_all
 from clinometer.store import DamagedError
-from clinometer.studies.study import open_study_folder, plan, study_facts
+from clinometer.studies.study import open_study_folder, plan
 from clinometer.training.checkpoint import Checkpoint, Keeper
 from clinometer.training.config import Config
 from clinometer.training.run import run_group
 from clinometer.training.run_folder import run_folder, verify
+from clinometer.training.study_file import read_study
 
 TINY = Config(width=1 / 16, steps=12, measure_every=4, test_every=6, batch_size=512)
 JUMPING = """
@@ -215,7 +216,7 @@ def test_a_flipped_byte_of_what_was_asked_for_is_named(tmp_path: Path) -> None:
         assert acquired
     file = tmp_path / "study.json"
     good = file.read_bytes()
-    assert outcomes(file, lambda: study_facts(tmp_path), 60).count("named") > 40
+    assert outcomes(file, lambda: read_study(tmp_path), 60).count("named") > 40
     flip(file, random.Random(0))
     with pytest.raises(
         DamagedError, match=r"study\.json is damaged.* If you delete it, the command that made the study"

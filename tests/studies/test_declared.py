@@ -15,9 +15,9 @@ import pytest
 
 from clinometer.cli.app import main
 from clinometer.studies.declared.reader import read
-from clinometer.training.files import read_sealed, write_sealed
 from clinometer.training.imports import FOLDER
 from clinometer.training.run_folder import finish
+from clinometer.training.study_file import read_study, write_study
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "own_study" / "study.yaml"
 
@@ -136,13 +136,13 @@ def test_a_report_imports_nothing(made: Path, tmp_path: Path, monkeypatch: pytes
     monkeypatch.setattr(sys, "path", [str(tmp_path), *sys.path])
     monkeypatch.setenv(FOLDER, str(tmp_path))
     (tmp_path / "evil_nets.py").write_text(EVIL)
-    kept = read_sealed(made / "study.json")
+    kept = read_study(made)
     claims = json.loads((made / "claims.json").read_text())
     hostile = json.loads(json.dumps(kept).replace("nets:", "evil_nets:"))
     assert hostile != kept
-    write_sealed(made / "study.json", hostile)
+    write_study(made, hostile)
     assert clinometer("report", made).status == 0, "without runs: they are those of another model"
-    write_sealed(made / "study.json", kept)
+    write_study(made, kept)
     assert clinometer("report", made).status == 0
     assert json.loads((made / "claims.json").read_text()) == claims
     assert not (tmp_path / "touched").exists()
@@ -232,7 +232,7 @@ def test_files_that_are_no_study(
 )
 def test_a_damaged_folder_is_refused(made: Path, tmp_path: Path, change: dict[str, Any], expected: str) -> None:
     """study.json came from somebody else: status 2 and the key, no traceback."""
-    write_sealed(tmp_path / "study.json", {**read_sealed(made / "study.json"), **change})
+    write_study(tmp_path, {**read_study(made), **change})
     said = clinometer("report", tmp_path)
     assert said.status == 2
     assert expected in said.err

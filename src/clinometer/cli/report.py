@@ -15,9 +15,10 @@ from clinometer.report.blocks import ranks_table
 from clinometer.report.run_page import report_run
 from clinometer.report.study_page import report
 from clinometer.studies.declared.spec import restored
-from clinometer.studies.study import Study, open_study_folder, plan, study_facts
+from clinometer.studies.study import Study, open_study_folder, plan
 from clinometer.studies.theorems import all_verified
 from clinometer.training.config import one_of
+from clinometer.training.study_file import read_study
 
 _LONGEST = 2**24  # bytes of claims.json
 
@@ -37,7 +38,7 @@ def report_command(folder: Path, /) -> int:
         print_page_path(folder)
         return 0
     with bad_input():
-        facts = study_facts(folder)
+        facts = read_study(folder)
         only = split_names(facts.get("only", ""))
         planned = plan(_study(folder, facts), str(facts.get("scale")), only, facts.get("seeds"))
         open_study_folder(folder, planned, facts)

@@ -16,6 +16,7 @@ from clinometer.store import DamagedError, Store, Table
 from clinometer.training.files import digest_of, read_sealed, read_small
 from clinometer.training.run_folder import is_done, run_folders
 from clinometer.training.run_folder import verify as verify_files
+from clinometer.training.study_file import refuse_other_formats
 
 Rows = Mapping[str, Mapping[int, Table]]  # probe to step to field to array
 Values = np.ndarray[Any, Any]
@@ -136,7 +137,11 @@ def find_runs(study: Path, keys: Iterable[str] | None = None, *, verify: bool = 
         study: The study's folder.
         keys: The names of the runs' folders to look at, in this order; by default all.
         verify: Compare every file with its digest, not `config.json` alone.
+
+    Raises:
+        ValueError: if the study is of another version's format.
     """
+    refuse_other_formats(study)
     finished: list[FinishedRun] = []
     unfinished: list[Path] = []
     damaged: dict[Path, ValueError] = {}

@@ -11,8 +11,8 @@ from typing import Any
 from clinometer.results.compare import parts_at
 from clinometer.results.finished_run import FinishedRun, find_runs, reading
 from clinometer.results.folders import whole_folder
-from clinometer.training.files import read_sealed, write_sealed
 from clinometer.training.run_folder import FILES, RUN_NAME, is_done, verify
+from clinometer.training.study_file import read_study, write_study
 
 _FILES = (*FILES, "done.json")  # all that a finished run has
 _SAME = ("study", "scale", "bases")  # what makes two folders one study
@@ -52,7 +52,7 @@ def merge(folders: Sequence[Path], to: Path, *, keep_first: bool = False, keep_s
     """
     if not folders:
         raise ValueError("expected the folders of a study; found none.")
-    facts = [_facts(folder) for folder in folders]
+    facts = [read_study(folder) for folder in folders]
     for folder, held in zip(folders, facts, strict=True):
         differing = [name for name in _SAME if held.get(name) != facts[0].get(name)]
         if differing:
@@ -75,15 +75,8 @@ def merge(folders: Sequence[Path], to: Path, *, keep_first: bool = False, keep_s
                 _copy(run.folder, merged / "runs" / name)
                 taken[name] = run
                 found.copied += 1
-        write_sealed(merged / "study.json", _together(facts, folders, to))
+        write_study(merged, _together(facts, folders, to))
     return found
-
-
-def _facts(folder: Path) -> dict[str, Any]:
-    try:
-        return read_sealed(folder / "study.json")
-    except (OSError, ValueError) as error:
-        raise ValueError(f"{folder} holds no clinometer study: {error}.") from error
 
 
 def _check_only_runs(study: Path) -> None:

@@ -1,6 +1,5 @@
 """A study's finished runs as one labelled data set, whose numbers are read when they are used; or as a frame."""
 
-import json
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -15,6 +14,7 @@ from clinometer.results import factors, run_frame
 from clinometer.results.columns import Column, Coordinates, columns, coordinates, labelled
 from clinometer.results.finished_run import FinishedRun, find_runs
 from clinometer.results.layouts import Numbers
+from clinometer.training.study_file import read_study
 
 _SPARSE = 4  # combinations of factors per run, above which runs get an axis of their own
 
@@ -164,8 +164,8 @@ def _spread(frame: Frame, known: Numbers) -> Numbers:
 def _facts(path: Path, runs: int, unfinished: int) -> dict[str, Any]:
     """What the study is, as far as it says, and how complete."""
     try:
-        said = json.loads((path / "study.json").read_bytes())
-        named = {name: said[name] for name in ("study", "scale") if isinstance(said.get(name), str)}
-    except (OSError, ValueError, AttributeError, RecursionError):
-        named = {}
+        facts = read_study(path)
+    except (OSError, ValueError):
+        facts = {}
+    named = {name: facts[name] for name in ("study", "scale") if isinstance(facts.get(name), str)}
     return {**named, "runs": runs, "unfinished": unfinished}

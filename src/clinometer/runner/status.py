@@ -12,6 +12,7 @@ from clinometer.runner.records import RunRecord, read_records
 from clinometer.store import Store
 from clinometer.training.files import read_json
 from clinometer.training.run_folder import is_done, run_folders
+from clinometer.training.study_file import refuse_other_formats
 
 State = Literal["done", "running", "interrupted", "failed", "waiting"]
 
@@ -50,10 +51,11 @@ def status(study: Path) -> tuple[list[RunStatus], list[str]]:
         study: The study's folder.
 
     Raises:
-        ValueError: if it is not a study's folder.
+        ValueError: if it is not a study's folder, or one of another version's format.
     """
     if not (study / "runs").is_dir() and not (study / "records").is_dir():
         raise ValueError(f"{study} holds no runs: expected a study's folder.")
+    refuse_other_formats(study)
     records, damaged = read_records(study)
     started = [folder.name for folder in run_folders(study)] if (study / "runs").is_dir() else []
     remarks = [f"{sentence} The run's folder says what is known of it." for sentence in damaged]

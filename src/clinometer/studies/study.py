@@ -8,12 +8,11 @@ from typing import Any, cast
 
 from clinometer.results.runs import Runs
 from clinometer.runner.records import holds_records
-from clinometer.store import DamagedError
 from clinometer.studies.claims import Claim
 from clinometer.studies.figure import Figure
 from clinometer.studies.theorems import Theorem, named
 from clinometer.training.config import Bases, RunConfig, one_of, said
-from clinometer.training.files import read_sealed, write_sealed
+from clinometer.training.study_file import NAME, read_study, write_study
 
 
 @dataclass(frozen=True)
@@ -140,9 +139,8 @@ def open_study_folder(folder: Path, planned: Plan, request: Mapping[str, Any]) -
     if planned.study.declared is not None:  # its factors may grow: the runs are told apart by their configs
         ours = {"study": planned.study.name, "scale": planned.scale}
         request = {**request, "declared": planned.study.declared}
-    marker = folder / "study.json"
-    if marker.is_file():
-        held = study_facts(folder)
+    if (folder / NAME).is_file():
+        held = read_study(folder)
         if {name: held.get(name) for name in ours} != ours:
             raise ValueError(
                 f"{folder} holds another study ({held.get('study')} at scale {held.get('scale')}, or one with other "
@@ -151,23 +149,9 @@ def open_study_folder(folder: Path, planned: Plan, request: Mapping[str, Any]) -
     elif folder.exists() and not _may_become_study(folder):
         raise ValueError(f"{folder} is there already and is no clinometer study. Choose a new folder with --to.")
     folder.mkdir(parents=True, exist_ok=True)
-    write_sealed(marker, {**request, **ours})
+    write_study(folder, {**request, **ours})
 
 
 def _may_become_study(folder: Path) -> bool:
     """Whether it is empty, or a study's whose study.json was damaged and taken away."""
     return folder.is_dir() and (not any(folder.iterdir()) or holds_records(folder))
-
-
-def study_facts(folder: Path) -> dict[str, Any]:
-    """Which study a folder holds, and at which scale; ValueError if it holds none, or its study.json is damaged."""
-    try:
-        return read_sealed(folder / "study.json")
-    except DamagedError as error:
-        raise DamagedError(
-            f"{error} If you delete it, the command that made the study writes it anew; the runs are kept."
-        ) from error
-    except (OSError, ValueError) as error:
-        raise ValueError(
-            f"{folder} holds no clinometer study: {error}. Make one with `clinometer reproduce`."
-        ) from error
