@@ -6,18 +6,15 @@ again until it is done. What must come out is what comes out undisturbed, bit fo
 
 import argparse
 import contextlib
-import os
 import random
-import signal
-import subprocess
-import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
+from parents import Parent, StartedParent, family, kill
 
 from clinometer import Store
 from clinometer.runner.records import read_records
@@ -31,89 +28,52 @@ CONFIGS = [
     *grid(_SMALL, momentum=[0.9], seed=range(3)),
     *grid(Config(data="gaussian", model="dln", lr=1e-6, batch_size=60, steps=100, measure_every=50), seed=range(2)),
 ]
-SHARES = {"run": 42, "parent": 5, "server": 3}  # on what SIGKILLs fall; a parent takes seconds to start
-PARENT = (
-    "import sys; sys.path.insert(0, sys.argv[2]); from pathlib import Path; from faults import CONFIGS; "
-    "from clinometer.runner.scheduler import run_all; "
-    "sys.exit(bool(run_all(CONFIGS, Path(sys.argv[1]), jobs=2, checkpoint_every=0.1, retries=10**6, notify=print)))"
-)
+FIFTY = {"run": 42, "parent": 5, "server": 3}  # on what SIGKILLs fall; a parent takes seconds to start
+TWELVE = {"run": 9, "parent": 2, "server": 1}
 
 
-def parent(study: Path, environ: Mapping[str, str] | None = None) -> subprocess.Popen[str]:
-    """A process that makes the study, with a session of its own so that all of it can be ended."""
-    return subprocess.Popen(
-        [sys.executable, "-c", PARENT, str(study), str(Path(__file__).parent)],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        start_new_session=True,
-        env=os.environ | (environ or {}),
-    )
-
-
-def family(pid: int) -> dict[str, list[int]]:
-    """The process and its descendants by what they are: the parent, the server it forks from, the runs."""
-    children: dict[int, list[int]] = {}
-    for stat in Path("/proc").glob("[0-9]*/stat"):
-        try:
-            child, _, rest = stat.read_text().partition(" ")
-        except OSError:
-            continue
-        children.setdefault(int(rest.rpartition(")")[2].split()[1]), []).append(int(child))
-    helpers = children.get(pid, [])
-    servers = [helper for helper in helpers if helper in children]
-    return {"parent": [pid], "server": servers, "run": [run for server in servers for run in children[server]]}
-
-
-def victims(kills: int, seed: int) -> Iterable[str]:
+def victims(kills: int, seed: int, shares: Mapping[str, int]) -> list[str]:
     """So many kinds of processes, in their shares, in an order drawn from the seed."""
-    kinds = [kind for kind, share in SHARES.items() for _ in range(share)]
+    kinds = [kind for kind, share in shares.items() for _ in range(share)]
     chance = random.Random(seed)
     drawn = kinds * (kills // len(kinds)) + chance.sample(kinds, kills % len(kinds))
     chance.shuffle(drawn)
     return drawn
 
 
-def killed(study: Path, kills: int, seed: int = 0) -> Counter[str]:
-    """Make the study while this many SIGKILLs fall on its processes; how many fell on which.
+def killed(
+    study: Path, kinds: Iterable[str], seed: int = 0, start: Callable[[Path], Parent] = StartedParent
+) -> Counter[str]:
+    """Make the study while SIGKILLs fall on its processes, one for each of these kinds; how many fell on which.
 
     A run that was seen to be done is never made again. If it is all done before its time, some of it is deleted.
     """
     chance = random.Random(seed)
     found: Counter[str] = Counter()
     done: dict[Config, int] = {}
-    process = parent(study)
-    for kind in victims(kills, seed):
+    process = start(study)
+    for kind in kinds:
         fell = False
         while not fell:
             time.sleep(chance.uniform(0.01, 0.15))
             if process.poll() is not None:
-                said = process.communicate()[0]
-                assert process.returncode == 0, said
+                status, printed = process.finish()
+                assert status == 0, printed
                 check_acknowledged(study, done)
                 forget(study, done, chance)
-                process = parent(study)
+                process = start(study)
             members = family(process.pid)
             # A parent would be killed for ever before it has done anything, if it were killed before it has a run.
             fell = bool(members["run"]) and kill(chance.choice(members[kind]))
         found[kind] += 1
         if kind == "parent":
-            process.communicate()
-            process = parent(study)
+            process.finish()
+            process = start(study)
         check_acknowledged(study, done)
-    said = process.communicate(timeout=600)[0]
-    assert process.returncode == 0, said
+    status, printed = process.finish(timeout=600)
+    assert status == 0, printed
     check_acknowledged(study, done)
     return found
-
-
-def kill(pid: int) -> bool:
-    """Whether the process was still there to be killed."""
-    try:
-        os.kill(pid, signal.SIGKILL)
-    except ProcessLookupError:
-        return False
-    return True
 
 
 def check_acknowledged(study: Path, done: dict[Config, int]) -> None:
@@ -175,7 +135,7 @@ if __name__ == "__main__":
         began = time.monotonic()
         truth, tried = Path(folder, "whole"), Path(folder, "killed")
         run_all(CONFIGS, truth)
-        fell = killed(tried, asked.kills, asked.seed)
+        fell = killed(tried, victims(asked.kills, asked.seed, FIFTY), asked.seed)
         check_records(tried)
         equal = [same(one, other) for (_, one), (_, other) in zip(rows(truth), rows(tried), strict=True)]
         said = ", ".join(f"{count} on a {kind}" for kind, count in fell.items())

@@ -7,8 +7,6 @@ import dataclasses
 import os
 import random
 import shutil
-import subprocess
-import sys
 import time
 import warnings
 from collections.abc import Callable
@@ -17,7 +15,8 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from faults import CONFIGS, SHARES, check_acknowledged, check_records, family, kill, killed, parent, read, rows, same
+from faults import CONFIGS, FIFTY, TWELVE, check_acknowledged, check_records, killed, read, rows, same, victims
+from parents import KINDS, family, kill
 
 from clinometer.papers import PAPERS
 from clinometer.results.export import export
@@ -46,7 +45,9 @@ class datetime_(datetime.datetime):
         return datetime.datetime.fromtimestamp(time.time(), tz)
     utcnow = today = now
 datetime.datetime = datetime_
+assert max(abs(time.time() - time.time()) for _ in range(50)) > 80_000
 """
+EITHER = pytest.mark.parametrize("start", ["warm", pytest.param("started", marks=pytest.mark.long)])  # see `parents.py`
 
 
 class PowerCutError(Exception):
@@ -69,16 +70,22 @@ def assert_equal(study: Path, whole: Path) -> None:
     assert not list(study.rglob("*.partial"))
 
 
-def test_fifty_kills_change_nothing(whole: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("start", "shares"),
+    [pytest.param("warm", TWELVE, id="12"), pytest.param("started", FIFTY, id="50", marks=pytest.mark.long)],
+)
+def test_kills_change_nothing(start: str, shares: dict[str, int], whole: Path, tmp_path: Path) -> None:
     """SIGKILL at random on runs, on their parent and on the server that forks them; what was done is not made again."""
-    assert killed(tmp_path / "study", sum(SHARES.values())) == SHARES
+    kinds = victims(sum(shares.values()), 0, shares)
+    assert killed(tmp_path / "study", kinds, start=KINDS[start]) == shares
     assert_equal(tmp_path / "study", whole)
 
 
-def test_two_parents_make_every_run_once(whole: Path, tmp_path: Path) -> None:
+@EITHER
+def test_two_parents_make_every_run_once(start: str, whole: Path, tmp_path: Path) -> None:
     """Both have a part in it and end well; no run is begun anew or ended twice, by the times of its files."""
     study = tmp_path / "study"
-    parents = [parent(study), parent(study)]
+    parents = [KINDS[start](study) for _ in range(2)]
     makers: dict[int, set[int]] = {each.pid: set() for each in parents}
     seen: dict[Path, int] = {}
     while any(each.poll() is None for each in parents):
@@ -88,35 +95,31 @@ def test_two_parents_make_every_run_once(whole: Path, tmp_path: Path) -> None:
             if file.is_file():
                 assert seen.setdefault(file, file.stat().st_mtime_ns) == file.stat().st_mtime_ns
         time.sleep(0.02)
-    said = [each.communicate()[0] for each in parents]
-    assert [each.returncode for each in parents] == [0, 0], said
+    ended = [each.finish() for each in parents]
+    assert [status for status, _ in ended] == [0, 0], ended
     assert all(makers.values())
     assert_equal(study, whole)
 
 
-def test_clocks_jump_and_a_parent_dies(whole: Path, tmp_path: Path) -> None:
+@EITHER
+def test_clocks_jump_and_a_parent_dies(start: str, whole: Path, tmp_path: Path) -> None:
     """Two parents whose clocks jump by days at every look, as do those of their runs; one is killed in the midst.
 
     The other, and one that comes later, make the rest.
     """
-    (tmp_path / "sitecustomize.py").write_text(JUMPING)
-    environ = {"PYTHONPATH": os.pathsep.join([str(tmp_path), os.environ.get("PYTHONPATH", "")])}
-    look_twice = "import time; print(max(abs(time.time() - time.time()) for _ in range(50)) > 80_000)"
-    told = subprocess.run([sys.executable, "-c", look_twice], env=os.environ | environ, capture_output=True, check=True)
-    assert told.stdout == b"True\n"
     study = tmp_path / "study"
-    first, second = parent(study, environ), parent(study, environ)
+    first, second = (KINDS[start](study, JUMPING) for _ in range(2))
     done: dict[Config, int] = {}
     while not (done and family(first.pid)["run"]):
-        assert first.poll() is None, first.communicate()
+        assert first.poll() is None, first.finish()
         check_acknowledged(study, done)
         time.sleep(0.02)
     assert kill(first.pid)
-    third = parent(study, environ)
+    third = KINDS[start](study, JUMPING)
     for each in (second, third):
-        said = each.communicate(timeout=120)[0]
-        assert each.returncode == 0, said
-    first.communicate()
+        status, printed = each.finish(timeout=120)
+        assert status == 0, printed
+    first.finish()
     check_acknowledged(study, done)
     assert_equal(study, whole)
 

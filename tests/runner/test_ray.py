@@ -211,7 +211,7 @@ def test_a_node_with_other_code_says_what_differs_and_makes_nothing(
     facts = json.loads(json.dumps(fingerprint(TINY)))
     facts["code"]["clinometer.training.loop"] = "0123456789abcdef"
     task = Task((TINY,), tmp_path / "study", {TINY.key: {"fingerprint": facts}})
-    with pytest.raises(RuntimeError, match=r"another run than asked for: code: clinometer\.study\.train"):
+    with pytest.raises(RuntimeError, match=r"another run than asked for: code: clinometer\.training\.loop"):
         slot.start(task, {TINY.key: {}}, {})
     slot.stop()
 

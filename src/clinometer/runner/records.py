@@ -53,7 +53,10 @@ def record_file(study: Path, key: str) -> Path:
 
 def write_record(study: Path, record: RunRecord) -> None:
     """Write a run's record, whole or not at all. The caller holds the run's lock."""
-    write_sealed(record_file(study, record.key), dataclasses.asdict(record))
+    path = record_file(study, record.key)
+    write_sealed(path, dataclasses.asdict(record))
+    for stray in path.parent.glob(f"{path.name}.*.partial"):  # of a process that was killed while it wrote
+        stray.unlink(missing_ok=True)
 
 
 def read_record(study: Path, key: str) -> RunRecord:
