@@ -18,9 +18,8 @@ from clinometer.studies.declared.spec import restored
 from clinometer.studies.study import Study, open_study_folder, plan
 from clinometer.studies.theorems import all_verified
 from clinometer.training.config import one_of
+from clinometer.training.files import read_small
 from clinometer.training.study_file import read_study
-
-_LONGEST = 2**24  # bytes of claims.json
 
 
 def report_command(folder: Path, /) -> int:
@@ -53,6 +52,6 @@ def _study(folder: Path, facts: Mapping[str, Any]) -> Study:
     if "declared" not in facts:
         return PAPERS[one_of("paper", str(facts.get("study")), PAPERS)]()
     rows: Any = []
-    with contextlib.suppress(OSError, ValueError, RecursionError), (folder / "claims.json").open("rb") as file:
-        rows = json.loads(file.read(_LONGEST))
+    with contextlib.suppress(OSError, ValueError, RecursionError):
+        rows = json.loads(read_small(folder / "claims.json"))
     return restored(facts, rows).study()

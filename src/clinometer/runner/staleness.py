@@ -1,16 +1,15 @@
 """Which finished runs of a study are kept: those that are intact, and that the present code would make again."""
 
-import json
 import shutil
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any, Literal
 
+from clinometer.results.finished_run import find_runs
 from clinometer.runner.locks import RunLocks
-from clinometer.store import DamagedError
 from clinometer.training.config import RunConfig
 from clinometer.training.fingerprint import differences
-from clinometer.training.run_folder import is_done, run_folder, verify
+from clinometer.training.run_folder import run_folder
 
 Stale = Literal["refuse", "keep", "remake"]
 Facts = Callable[[RunConfig], dict[str, Any]]  # the environment.json of a run that is made now
@@ -43,9 +42,16 @@ def runs_to_keep(
     Raises:
         StaleRunsError: if there are stale runs and `stale` is "refuse".
     """
-    done = [config for config in configs if is_done(run_folder(study, config))]
-    intact = [config for config in done if _is_intact(run_folder(study, config), config.key, locks, notify)]
-    changes = {config: _changes(run_folder(study, config), facts(config)) for config in intact if stale != "keep"}
+    unique = {config.key: config for config in configs}
+    found = find_runs(study, unique, verify=True)
+    for folder, error in found.damaged.items():
+        _set_aside(folder, error, locks, notify)
+    intact = {unique[run.folder.name]: run for run in found.finished}
+    changes = {
+        config: differences(run.fingerprint, facts(config)["fingerprint"])
+        for config, run in intact.items()
+        if stale != "keep"
+    }
     changed = [config for config, what in changes.items() if what]
     if changed and stale == "refuse":
         reasons = dict.fromkeys(what for config in changed for what in changes[config])
@@ -61,22 +67,11 @@ def runs_to_keep(
     return set(intact) - set(changed)
 
 
-def _changes(folder: Path, facts: dict[str, Any]) -> list[str]:
-    """What differs between what made the run in a folder and what would make it now."""
-    made_with = json.loads((folder / "environment.json").read_bytes()).get("fingerprint")
-    return differences(made_with, facts["fingerprint"])
-
-
-def _is_intact(folder: Path, key: str, locks: RunLocks, notify: Callable[[str], None]) -> bool:
-    """Whether a finished run is what was written; if not, it is set aside."""
-    try:
-        verify(folder)
-    except DamagedError as error:
-        with locks.attempt(key) as acquired:
-            if acquired:  # else another process is setting it aside, or making it again
-                aside = folder.with_name(f"{folder.name}.damaged")
-                shutil.rmtree(aside, ignore_errors=True)
-                folder.replace(aside)
-                notify(f"{error} It is kept as {aside.name}, and made again.")
-        return False
-    return True
+def _set_aside(folder: Path, error: ValueError, locks: RunLocks, notify: Callable[[str], None]) -> None:
+    """Rename the folder of a damaged run, unless another process is doing so or making it again."""
+    with locks.attempt(folder.name) as acquired:
+        if acquired:
+            aside = folder.with_name(f"{folder.name}.damaged")
+            shutil.rmtree(aside, ignore_errors=True)
+            folder.replace(aside)
+            notify(f"{error} It is kept as {aside.name}, and made again.")
