@@ -39,6 +39,17 @@ def test_early_runs_are_whole_seeds() -> None:
     assert seeds == sorted(seeds)
 
 
+def test_the_first_claim_can_be_decided_early() -> None:
+    """The runs to make are those that are planned, and a first claim has all of its own within the first tenths."""
+    planned = plan(STUDY, "smoke")
+    order = planned.run_order
+    assert set(order) == set(planned.configs)
+    assert len(order) == len(planned.configs)
+    last = sorted(max(order.index(run) for run in planned.runs_of(claim)) for claim in planned.claims)
+    assert last[0] == min(len(planned.runs_of(claim)) for claim in planned.claims) - 1
+    assert last[0] < len(order) / 4
+
+
 def test_a_claim_brings_its_figures_and_no_others() -> None:
     """C7 is asked of both kinds of network, in figures 4 and 10."""
     planned = plan(STUDY, "smoke", ["C7"])

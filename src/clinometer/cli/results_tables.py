@@ -2,9 +2,9 @@
 
 from rich.text import Text
 
-from clinometer.cli.console import console
+from clinometer.cli.console import console, print_remark
 from clinometer.report.study_page import Results
-from clinometer.report.tables import claims_table, theorems_table
+from clinometer.report.tables import claims_table, outcome_text, theorems_table
 
 
 def print_results(results: Results) -> None:
@@ -13,5 +13,6 @@ def print_results(results: Results) -> None:
         console.print(Text(remark, "yellow"), soft_wrap=True)
     if results.claims:
         console.print(claims_table(results.claims))
+        print_remark(outcome_text(results.claims))
     if results.theorems:
         console.print(theorems_table(results.theorems))

@@ -10,24 +10,32 @@ from clinometer.cli.results_tables import print_results
 from clinometer.cli.run_options import RunOptions
 from clinometer.report.progress import show_progress
 from clinometer.report.study_page import report
+from clinometer.report.tables import verdict_text
+from clinometer.report.theorem_checks import theorem_checks
+from clinometer.report.verdicts import Verdicts
 from clinometer.runner.ray.connect import ClusterError
-from clinometer.runner.scheduler import Failure, run_all
+from clinometer.runner.scheduler import Failure, Progress, run_all
 from clinometer.runner.staleness import StaleRunsError
 from clinometer.studies.study import Plan
 from clinometer.studies.theorems import all_verified
 
 
 def run_study(plan: Plan, folder: Path, command: str, options: RunOptions) -> int:
-    """Make the runs of a plan that are missing, report on all of them, and return the exit status."""
+    """Make the runs of a plan that are missing, report on all of them, and return the exit status.
+
+    Claims are decided, and theorems checked, while the runs are made: the first verdicts come before the last run.
+    """
     console.print(Text.assemble((plan.study.title, "bold"), f"\n{plan.study.source}"))
+    verdicts = Verdicts(plan, folder)
     failures: list[Failure] = []
-    if plan.configs:
-        console.print(plan.about, highlight=False)
-        try:
-            failures = _make_runs(plan, folder, options)
-        except (StaleRunsError, ClusterError, ImportError) as error:
-            refuse(error)
-    results = report(plan, folder, command, failures)
+    with theorem_checks(plan.theorems) as checked_rows:
+        if plan.configs:
+            console.print(plan.about, highlight=False)
+            try:
+                failures = _make_runs(plan, folder, options, verdicts)
+            except (StaleRunsError, ClusterError, ImportError) as error:
+                refuse(error)
+        results = report(plan, folder, command, failures, verdicts, checked_rows())
     print_results(results)
     for failure in failures:
         name = f"{plan.name_of(failure.config)}, seed {failure.config.seed}"
@@ -37,16 +45,24 @@ def run_study(plan: Plan, folder: Path, command: str, options: RunOptions) -> in
     return 1 if failures or not all_verified(results.theorems) else 0
 
 
-def _make_runs(plan: Plan, folder: Path, options: RunOptions) -> list[Failure]:
+def _make_runs(plan: Plan, folder: Path, options: RunOptions, verdicts: Verdicts) -> list[Failure]:
+    """Make the runs, and print each claim's verdict in a line once it can be decided."""
     with show_progress(console) as show:
+
+        def report_progress(now: Progress) -> None:
+            show(now)
+            if now.done + now.failed < now.total:  # after the last run the table has them all
+                for row in verdicts.new_rows():
+                    console.print(verdict_text(row), soft_wrap=True)
+
         return run_all(
-            plan.configs,
+            plan.run_order,
             folder,
             device=options.run_device,
             pool=options.pool(),
             retries=options.retries,
             checkpoint_every=options.checkpoint_every,
             stale=options.stale,
-            report=show,
+            report=report_progress,
             notify=print_remark,
         )

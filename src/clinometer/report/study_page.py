@@ -2,7 +2,7 @@
 
 import dataclasses
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,9 +13,9 @@ from clinometer.analysis.learning_progress import final_accuracy, left_chance
 from clinometer.plots.matplotlib import save
 from clinometer.report import page
 from clinometer.report.final_values import finals
+from clinometer.report.verdicts import Verdicts
 from clinometer.results.runs import Runs
 from clinometer.runner.scheduler import Failure
-from clinometer.studies.claims import decided
 from clinometer.studies.study import FigureSpec, Plan
 from clinometer.studies.theorems import check, rows
 from clinometer.training.config import Config, RunConfig
@@ -32,7 +32,14 @@ class Results:
     remarks: list[str] = dataclasses.field(default_factory=list[str])  # what must be known of the runs they rest on
 
 
-def report(plan: Plan, folder: Path, command: str, failures: list[Failure] | None = None) -> Results:
+def report(
+    plan: Plan,
+    folder: Path,
+    command: str,
+    failures: Sequence[Failure] = (),
+    verdicts: Verdicts | None = None,
+    theorems: list[dict[str, Any]] | None = None,
+) -> Results:
     """Decide the claims, check the theorems, draw the figures and write the page, from the runs that are done.
 
     Args:
@@ -40,11 +47,15 @@ def report(plan: Plan, folder: Path, command: str, failures: list[Failure] | Non
         folder: The study's folder.
         command: What makes it again.
         failures: Runs that failed, to be named on the page.
+        verdicts: Those decided while the runs were made, in this process; by default all are decided now.
+        theorems: The rows of `theorems.json`, if the theorems are checked already.
     """
-    runs = Runs.read(folder, plan.configs)
-    claims = decided(plan.claims, runs, plan.bases)
+    verdicts = verdicts or Verdicts(plan, folder)
+    claims = verdicts.all_rows()
+    runs = verdicts.table
     write_json(folder / "claims.json", claims)
-    theorems = rows({name: check(theorem) for name, theorem in plan.theorems.items()})
+    if theorems is None:
+        theorems = rows({name: check(theorem) for name, theorem in plan.theorems.items()})
     write_json(folder / "theorems.json", theorems)
     exhibits = {name: plan.study.exhibits[name] for name in plan.exhibits}
     with np.errstate(divide="ignore", invalid="ignore"):  # what diverged leaves gaps
@@ -58,7 +69,7 @@ def report(plan: Plan, folder: Path, command: str, failures: list[Failure] | Non
     missing = remarks + [
         f"{name} is not drawn: an arm of it has no finished run." for name in exhibits if name not in figures
     ]
-    missing += [f"A run failed ({plan.name_of(f.config)}, seed {f.config.seed}): {f.reason}" for f in failures or []]
+    missing += [f"A run failed ({plan.name_of(f.config)}, seed {f.config.seed}): {f.reason}" for f in failures]
     page.write(
         page.Page(
             title=plan.study.title,

@@ -27,6 +27,29 @@ def claims_table(rows: Sequence[Mapping[str, Any]]) -> Table:
     return table
 
 
+def verdict_text(row: Mapping[str, Any]) -> Text:
+    """A claim's verdict and its first comparison in one line.
+
+    Example:
+        >>> numbers = {"quantity": "gap", "value": 2.0, "low": 1.5, "high": 2.5, "n": 3}
+        >>> str(verdict_text({"id": "C1", "verdict": "holds"} | numbers))
+        'C1 holds: gap 2 [1.5, 2.5], n = 3'
+    """
+    verdict = (row["verdict"], _COLOURS[row["verdict"]])
+    return Text.assemble(f"{row['id']} ", verdict, f": {row['quantity']} {interval_text(row)}, n = {row['n']}")
+
+
+def outcome_text(rows: Sequence[Mapping[str, Any]]) -> str:
+    """Which claims hold, fail and are undecided, in one line.
+
+    Example:
+        >>> outcome_text([{"id": "C1", "verdict": "holds"}, {"id": "C2", "verdict": "undecided"}])
+        'holds: C1; fails: none; undecided: C2'
+    """
+    ids = {name: [row["id"] for row in rows if row["verdict"] == name] for name in ("holds", "fails", "undecided")}
+    return "; ".join(f"{name}: {', '.join(found) or 'none'}" for name, found in ids.items())
+
+
 def theorems_table(rows: Sequence[Mapping[str, Any]]) -> Table:
     """The theorems as printed and as true, with what becomes of them where a hypothesis is broken."""
     table = Table(show_lines=True)

@@ -9,7 +9,7 @@ from typing import Any, Protocol, Self
 import numpy as np
 from numpy.typing import ArrayLike
 
-from clinometer.results.finished_run import FinishedRun, find_runs
+from clinometer.results.finished_run import find_runs
 from clinometer.store import Table
 from clinometer.training.config import RunConfig
 from clinometer.training.loop import steps_of
@@ -89,15 +89,25 @@ class RunTable:
         self._held: dict[tuple[RunConfig, str, str], Values] = {}
 
     @classmethod
-    def read(cls, study: Path, configs: Sequence[RunConfig]) -> Self:
+    def read(cls, study: Path, configs: Sequence[RunConfig], earlier: "RunTable | None" = None) -> Self:
         """Those of `configs` whose runs in a study's folder are finished and intact.
 
         Cost: every file of these runs is read once, to compare it with its digest.
+
+        Args:
+            study: The study's folder.
+            configs: The runs that the table shall have, in this order.
+            earlier: A table of the same study: its runs are not read again, nor are the arrays that it holds. Nothing
+                may have made them again since.
         """
-        wanted = {config.key: config for config in configs}
+        known: Mapping[RunConfig, Run] = {} if earlier is None else earlier.runs
+        wanted = {config.key: config for config in configs if config not in known}
         found = find_runs(study, wanted, verify=True)
-        runs: dict[RunConfig, FinishedRun] = {wanted[run.folder.name]: run for run in found.finished}
-        return cls(runs, [str(error) for error in found.damaged.values()])
+        read: dict[RunConfig, Run] = {wanted[run.folder.name]: run for run in found.finished}
+        runs = {**known, **read}
+        table = cls({c: runs[c] for c in configs if c in runs}, [str(error) for error in found.damaged.values()])
+        table._held = {} if earlier is None else earlier._held
+        return table
 
     @classmethod
     def of_arrays(cls, arrays: Mapping[RunConfig, Arrays], diverged_at: Mapping[RunConfig, int] | None = None) -> Self:

@@ -80,8 +80,30 @@ class Plan:
 
     @property
     def configs(self) -> list[RunConfig]:
-        """Every run that the exhibits need, once, seed by seed so that early results are whole."""
-        arms = [arm for name in self.exhibits for arm in self.study.exhibits[name].arms(self.bases)]
+        """Every run that the exhibits need, once, seed by seed."""
+        return self._runs_of(self.exhibits)
+
+    @property
+    def run_order(self) -> list[RunConfig]:
+        """The same runs in the order in which to make them, so that the first claims can be decided early.
+
+        The runs of one claim follow those of another; the claim that needs the fewest more is always next.
+        """
+        left = {claim.id: self.runs_of(claim) for claim in self.claims}
+        ordered: dict[RunConfig, None] = {}
+        while left:
+            missing = {name: [run for run in runs if run not in ordered] for name, runs in left.items()}
+            nearest = min(missing, key=lambda name: len(missing[name]))
+            ordered |= dict.fromkeys(missing[nearest])
+            del left[nearest]
+        return list(ordered | dict.fromkeys(self.configs))
+
+    def runs_of(self, claim: Claim) -> list[RunConfig]:
+        """The runs that a claim is decided by, seed by seed."""
+        return self._runs_of(claim.exhibits)
+
+    def _runs_of(self, exhibits: Iterable[str]) -> list[RunConfig]:
+        arms = [arm for name in exhibits for arm in self.study.exhibits[name].arms(self.bases)]
         seeds = [(seed, arm) for arm in arms for seed in range(self.seeds[self.base_of(arm)])]
         ordered = sorted(seeds, key=lambda pair: pair[0])
         return list(dict.fromkeys(dataclasses.replace(arm, seed=seed) for seed, arm in ordered))

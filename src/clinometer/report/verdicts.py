@@ -1,0 +1,59 @@
+"""Decides the claims of a study while its runs are made: each once, when the last run that it needs is done."""
+
+import contextlib
+from pathlib import Path
+from typing import Any
+
+from clinometer.results.run_table import RunTable
+from clinometer.studies.claims import decided
+from clinometer.studies.study import Plan
+from clinometer.training.config import RunConfig
+from clinometer.training.run_folder import is_done, run_folder
+
+
+class Verdicts:
+    """The claims of a plan that are decided so far, and the table of runs that they were decided by.
+
+    Args:
+        plan: What is planned.
+        folder: The study's folder.
+    """
+
+    def __init__(self, plan: Plan, folder: Path) -> None:
+        self.plan, self.folder = plan, folder
+        self.table = RunTable({})
+        self._rows: dict[str, dict[str, Any]] = {}  # by the claim's id, as in `claims.json`
+        self._missing = {claim.id: set(plan.runs_of(claim)) for claim in plan.claims}
+
+    def new_rows(self) -> list[dict[str, Any]]:
+        """Decide the claims whose last run is done since the previous call; their rows of `claims.json`.
+
+        A claim that cannot be decided for an error of its code or of the disk is left to `all_rows`, which raises the
+        error once all runs are made.
+
+        Cost: for each run that is not done, whether a file is there; for each new claim, reading its runs, less what
+        the claims before it have read.
+        """
+        done = {run for run in set[RunConfig]().union(*self._missing.values()) if self._is_done(run)}
+        ready = [claim for claim in self.plan.claims if claim.id in self._missing and self._missing[claim.id] <= done]
+        for runs in self._missing.values():
+            runs -= done
+        for claim in ready:
+            del self._missing[claim.id]
+            with contextlib.suppress(Exception):
+                self._read([*self.table.configs, *self.plan.runs_of(claim)])
+                (self._rows[claim.id],) = decided([claim], self.table, self.plan.bases)
+        return [self._rows[claim.id] for claim in ready if claim.id in self._rows]
+
+    def all_rows(self) -> list[dict[str, Any]]:
+        """The rows of all claims: those already decided as they are, the others by the runs that are done now."""
+        self._read(self.plan.configs)
+        left = [claim for claim in self.plan.claims if claim.id not in self._rows]
+        rows = self._rows | {row["id"]: row for row in decided(left, self.table, self.plan.bases)}
+        return [rows[claim.id] for claim in self.plan.claims]
+
+    def _read(self, runs: list[RunConfig]) -> None:
+        self.table = RunTable.read(self.folder, list(dict.fromkeys(runs)), self.table)
+
+    def _is_done(self, run: RunConfig) -> bool:
+        return is_done(run_folder(self.folder, run))

@@ -1,0 +1,46 @@
+"""What is printed while a study's runs are made."""
+
+import dataclasses
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import pytest
+from stored import STUDY, study
+
+from clinometer.cli import run_study as module
+from clinometer.cli.run_options import RunOptions
+from clinometer.runner.scheduler import Failure, Progress
+from clinometer.studies.study import plan
+from clinometer.training.config import RunConfig
+from clinometer.training.run_folder import run_folder
+
+
+def test_verdicts_are_printed_while_runs_are_made(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Runs that appear one by one, as if made: a claim's line comes after its last run, and once; the table closes."""
+    planned = plan(STUDY, "smoke", ["figure_01", "theorem_4_1"])
+    planned = dataclasses.replace(planned, exhibits=("figure_01", "figure_02"))
+    made, folder = tmp_path / "made", tmp_path / "study"
+    study(made, list(dict.fromkeys(dataclasses.replace(config, seed=0) for config in planned.configs)))
+    (folder / "runs").mkdir(parents=True)
+    printed: dict[str, int] = {}  # a line's first word to the number of runs that were done by then
+
+    def run_all(
+        configs: Sequence[RunConfig], study: Path, report: Callable[[Progress], None], **_: object
+    ) -> list[Failure]:
+        for done, config in enumerate(configs, 1):
+            run_folder(made, config).rename(run_folder(study, config))
+            report(Progress(len(configs), done, 0, 0, (), 1.0))
+            printed.update({line.split()[0]: done for line in capsys.readouterr().out.splitlines() if line[0] == "C"})
+        return []
+
+    monkeypatch.setattr(module, "run_all", run_all)
+    assert module.run_study(planned, folder, "clinometer reproduce", RunOptions()) == 0
+    closing = capsys.readouterr().out
+    assert "undecided: " in closing
+    assert "theorem_4_1" in closing
+    last = max(planned.run_order.index(run) for run in planned.runs_of(planned.claims[0])) + 1
+    assert printed == {"C1": last, "C2": last, "C3": last}
+    assert last < len(planned.configs)
+    assert (folder / "theorems.json").is_file()
