@@ -6,13 +6,20 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 SCALE ?= smoke
 
-.PHONY: reproduce test check docs bare results clean
+.PHONY: reproduce test test-long check docs bare bench results clean
+TESTS := -m pytest -n auto
 
 reproduce: $(VENV)/reproduces ## the paper's claims and figures, on bundled data
 	$(BIN)/clinometer reproduce santurkar2018 --scale $(SCALE) --to runs/santurkar2018-$(SCALE)
 
 test: $(VENV)/develops ## tests, doctests, the layers, and the snippets of README and docs
-	$(BIN)/python -m pytest -n auto --dist worksteal
+	$(BIN)/python $(TESTS) -m "not long"
+
+test-long: $(VENV)/develops ## the tests that take many seconds each: trainers on two processes, benchmarks, C++ compilation, fifty kills
+	$(BIN)/python $(TESTS) -m long tests
+
+bench: $(VENV)/develops ## the benchmarks, for their figures: on a machine that does nothing else
+	for file in $$(grep -l "def main" benchmarks/*.py); do echo "== $$file"; $(BIN)/python $$file || exit 1; done
 
 check: $(VENV)/develops ## style and types
 	$(BIN)/ruff check .
@@ -23,7 +30,7 @@ docs: $(VENV)/develops ## the site, in site/
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
 
 bare: $(VENV)-bare/ready ## the instrument where nothing but torch and NumPy is installed
-	$(VENV)-bare/bin/python -m pytest -n auto --dist worksteal -p no:cacheprovider --ignore tests/recorder/test_ranks.py tests/objective tests/measures tests/probes tests/recorder tests/nn tests/store
+	$(VENV)-bare/bin/python $(TESTS) -m "not long" -p no:cacheprovider --ignore tests/recorder/test_ranks.py tests/objective tests/measures tests/probes tests/recorder tests/nn tests/store
 
 results: ## keep what a finished study found, without its runs
 	mkdir -p results/santurkar2018/$(SCALE)/figures

@@ -1,4 +1,6 @@
+import gc
 import os
+from typing import Any
 
 import pytest
 import torch
@@ -16,3 +18,37 @@ settings.load_profile("clinometer")
 def _one_thread() -> None:
     """One single-threaded process per core beats one with two threads; pytest-xdist supplies the processes."""
     torch.set_num_threads(1)
+
+
+INTEGRATIONS = "tests/recorder/integrations"  # one worker runs all of them: their libraries take ten seconds to import
+EARLY = (
+    "tests/test_",
+    "tests/runner",
+    "tests/cli",
+    INTEGRATIONS,
+    "tests/recorder/test_ranks",
+)  # a quick file ends last
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Let files whose tests take long go first, so that no worker is left alone with one of them at the end."""
+    items.sort(key=lambda item: not item.nodeid.startswith(EARLY))
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """Keep a file on one worker, so that what its tests share is made once."""
+    from xdist.scheduler import LoadFileScheduling
+
+    class ByFile(LoadFileScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            return INTEGRATIONS if nodeid.startswith(INTEGRATIONS) else super()._split_scope(nodeid)
+
+    config.option.loadscopereorder = False  # it would put files of many tests first, whatever these take
+    return ByFile(config, log)
+
+
+def pytest_collection_finish() -> None:
+    """Hide from the garbage collector what imports made: a million objects that no test sets free."""
+    gc.collect()
+    gc.freeze()

@@ -2,11 +2,10 @@
 
 import re
 import runpy
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
+import warm
 
 ROOT = Path(__file__).parent.parent
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -22,13 +21,11 @@ def snippets(page: Path) -> tuple[str, str]:
 
 @pytest.mark.parametrize("page", [page for page in PAGES if snippets(page)[0]], ids=lambda p: p.name)
 def test_snippets_print_what_they_say(page: Path, tmp_path: Path) -> None:
-    """As a reader would: pasted into an empty script in an empty folder, warnings as errors."""
+    """What a page says comes out is what its Python prints, in an empty folder, warnings being errors."""
     code, expected = snippets(page)
     script = tmp_path / "script.py"
     script.write_text(code)
-    done = subprocess.run(
-        [sys.executable, "-W", "error", script], cwd=tmp_path, capture_output=True, text=True, timeout=120, check=False
-    )
+    done = warm.run(["-W", "error", script], cwd=tmp_path, timeout=600)
     assert done.returncode == 0, done.stderr
     assert done.stdout == expected
 
@@ -69,16 +66,11 @@ SHORTER = {
 }
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("benchmark", BENCHMARKS, ids=lambda p: p.name)
 def test_benchmarks_run(benchmark: Path, tmp_path: Path) -> None:
-    """Once each, for what they need and not for what they measure: a figure of a loaded machine says nothing."""
-    done = subprocess.run(
-        [sys.executable, "-W", "error", benchmark, "--repeats", "1", *SHORTER.get(benchmark.name, ())],
-        cwd=tmp_path,
-        capture_output=True,
-        text=True,
-        timeout=180,
-        check=False,
-    )
+    """Each runs to its end and prints its table; the figures of a loaded machine say nothing."""
+    words = ["-W", "error", benchmark, "--repeats", "1", *SHORTER.get(benchmark.name, ())]
+    done = warm.run(words, cwd=tmp_path, timeout=600)
     assert done.returncode == 0, done.stderr
     assert "n = 1" in done.stdout

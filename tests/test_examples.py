@@ -1,16 +1,18 @@
 """The examples are tests: each is short and runs whole, and its networks train as they would have unmeasured."""
 
-import os
+import ast
+import contextlib
+import io
 import re
 import runpy
-import subprocess
-import sys
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
+import warm
 from properties import assert_same, traces
 from torch import Tensor
 
@@ -25,25 +27,35 @@ MEASURED = (0, 1, 2, 40)  # before the optimizer has a state, once it has, and i
 Run = tuple[Recorder, list[Tensor]]  # and the losses that the loop itself saw
 
 
+@dataclass(frozen=True)
+class Pair:
+    """An example trained whole, measured and unmeasured: both runs' ends, and what was measured."""
+
+    measured: list[Run]
+    ends: tuple[list[dict[str, Any]], list[dict[str, Any]]]
+    printed: str
+
+
 def ran(example: Path, folder: Path) -> str:
     """What the example prints: run from elsewhere, on one thread, with warnings as errors."""
-    done = subprocess.run(
-        [sys.executable, "-W", "error", example],
-        cwd=folder,
-        capture_output=True,
-        text=True,
-        timeout=120,
-        env=os.environ | {"OMP_NUM_THREADS": "1"},
-        check=False,
-    )
+    done = warm.run(["-W", "error", example], cwd=folder, timeout=600)
     assert done.returncode == 0, done.stderr
     return done.stdout
 
 
-def trained(network: Path, when: Schedule) -> list[Run]:
-    """The runs of an example's `train`: one for each recorder."""
-    runs: Run | list[Run] = runpy.run_path(str(network))["train"](when)
-    return runs if isinstance(runs, list) else [runs]
+def trained(network: Path, when: Schedule) -> Any:
+    """What an example's `train` returns: a run, or a list of them where it has several recorders."""
+    return runpy.run_path(str(network))["train"](when)
+
+
+def table(network: Path, returned: Any) -> str:
+    """What the lines below the script's guard print of a training that is over, instead of one more."""
+    guard = ast.parse(network.read_text()).body[-1]
+    assert isinstance(guard, ast.If)
+    namespace = runpy.run_path(str(network)) | {"train": lambda _when: returned}
+    with contextlib.redirect_stdout(io.StringIO()) as printed:
+        exec(compile(ast.Module(guard.body, []), str(network), "exec"), namespace)
+    return printed.getvalue()
 
 
 def end(run: Run) -> dict[str, Any]:
@@ -64,41 +76,64 @@ def test_an_example_can_be_read_at_a_glance(example: Path) -> None:
     assert f"\n    {command}" in text
 
 
-@pytest.mark.parametrize("example", sorted(EXAMPLES.glob("*.py")), ids=lambda p: p.stem)
+LONG = {"learning_rate"}  # three optimizers, eight rates, three seeds
+
+
+@pytest.mark.parametrize(
+    "example",
+    [pytest.param(p, marks=[pytest.mark.long] * (p.stem in LONG)) for p in sorted(EXAMPLES.glob("*.py"))],
+    ids=lambda p: p.stem,
+)
 def test_an_example_runs(example: Path, tmp_path: Path) -> None:
-    """As a reader would run it, in an empty folder."""
+    """A process of its own in an empty folder, as a reader would run it, ends well and prints something."""
     assert ran(example, tmp_path)
 
 
-@pytest.mark.parametrize("network", NETWORKS, ids=lambda p: p.stem)
-def test_a_network_prints_its_table(network: Path, tmp_path: Path) -> None:
-    """As a reader would see it: numbers under their names, NaN nowhere."""
-    lines = ran(network, tmp_path).splitlines()
+def assert_is_a_table(printed: str) -> None:
+    """Numbers stand under their names, and none is NaN."""
+    lines = printed.splitlines()
     rows = [line for line in lines if ROW.match(line)]
     headers = [line for line in lines if re.search(r"step +loss +β", line)]
     assert len(headers) >= 1
     assert len(rows) >= 4 * len(headers)
     assert {len(line) for line in headers + rows} == {len(headers[0])}
     assert "nan" not in "".join(lines)
-    assert not list(tmp_path.iterdir()), "an example of a network leaves nothing behind"
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("network", NETWORKS, ids=lambda p: p.stem)
+def test_a_network_runs_as_a_script(network: Path, tmp_path: Path) -> None:
+    """A process of its own in an empty folder, as a reader would run it, prints its table and leaves nothing behind."""
+    assert_is_a_table(ran(network, tmp_path))
+    assert not list(tmp_path.iterdir())
 
 
 @pytest.fixture(scope="module", params=NETWORKS, ids=lambda p: p.stem)
-def pair(request: pytest.FixtureRequest) -> tuple[list[Run], list[Run]]:
-    """An example trained whole, measured and unmeasured."""
-    return trained(request.param, at(*MEASURED)), trained(request.param, at())
+def pair(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Pair:
+    """An example trained whole, measured and unmeasured, in an empty folder where it may leave nothing."""
+    with contextlib.chdir(tmp_path_factory.mktemp("empty")):
+        measured, unmeasured = (trained(request.param, when) for when in (at(*MEASURED), at()))
+        both = tuple(found if isinstance(found, list) else [found] for found in (measured, unmeasured))
+        assert all(recorder.store.last_step() is None for recorder, _ in both[1])
+        ends = tuple([end(run) for run in runs] for runs in both)
+        printed = table(request.param, measured)
+        assert not list(Path.cwd().iterdir())
+    return Pair(both[0], ends, printed)
 
 
-def test_a_network_trains_as_it_would_have_unmeasured(pair: tuple[list[Run], list[Run]]) -> None:
+def test_a_network_prints_its_table(pair: Pair) -> None:
+    """The script's own lines print it, of the run that was measured here."""
+    assert_is_a_table(pair.printed)
+
+
+def test_a_network_trains_as_it_would_have_unmeasured(pair: Pair) -> None:
     """The truth is the same training, never measured, in every bit: weights, buffers, optimizer, streams, losses."""
-    for measured, unmeasured in zip(*pair, strict=True):
-        assert unmeasured[0].store.last_step() is None
-        assert_same(end(measured), end(unmeasured))
+    assert_same(*pair.ends)
 
 
-def test_what_is_measured_is_the_loss_that_was_trained(pair: tuple[list[Run], list[Run]]) -> None:
+def test_what_is_measured_is_the_loss_that_was_trained(pair: Pair) -> None:
     """The loop knows its own loss; the walk must start from it bit for bit, and find a landscape around it."""
-    for recorder, losses in pair[0]:
+    for recorder, losses in pair.measured:
         rows = recorder.read(next(name for name in recorder.probes if name.startswith("landscape")))
         assert tuple(rows["step"]) == MEASURED
         assert_same(torch.from_numpy(rows["loss"]), torch.stack([losses[step] for step in MEASURED]))

@@ -1,4 +1,4 @@
-"""The command line as a user meets it: real processes, real exit statuses, real files."""
+"""The command line as a user meets it: processes of their own, their exit statuses, and files."""
 
 import json
 import os
@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 import torch
+import warm
 
 from clinometer.training.files import write_json
 from clinometer.training.run_folder import finish
@@ -18,14 +19,11 @@ from clinometer.training.study_file import write_study
 
 def clinometer(*words: str, cwd: Path, **env: str) -> subprocess.CompletedProcess[str]:
     clean = {name: value for name, value in os.environ.items() if not name.startswith("CLINOMETER_")}
-    return subprocess.run(
-        [sys.executable, "-m", "clinometer.cli", *words],
+    return warm.run(
+        ["-m", "clinometer.cli", *words],
         cwd=cwd,
-        capture_output=True,
-        text=True,
-        timeout=240,
         env=clean | {"CLINOMETER_CACHE": str(cwd / "cache")} | env,
-        check=False,
+        timeout=600,
     )
 
 
@@ -175,7 +173,7 @@ def test_check_is_status_1_where_a_theorem_is_not_true(tmp_path: Path) -> None:
         "right = t.right; t.right = lambda unit, **_: right(unit, factor=len(unit.x) ** -0.5)\n"
         "main(['check', 'santurkar2018', '--only', 'theorem_4_1', '--cases', '5'])"
     )
-    result = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=False)
+    result = warm.run(["-c", code], cwd=tmp_path)
     assert result.returncode == 1, result.stderr
     assert "failed" in result.stdout
 
@@ -209,12 +207,12 @@ def test_an_interruption_keeps_what_is_done(tmp_path: Path) -> None:
     started = subprocess.Popen(
         words, cwd=tmp_path, start_new_session=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
     )
-    end = time.monotonic() + 60
+    end = time.monotonic() + 300
     while not list(tmp_path.glob("out/runs/*/rows.sqlite")):
         assert time.monotonic() < end
         time.sleep(0.05)
     os.killpg(started.pid, signal.SIGINT)
-    out, _ = started.communicate(timeout=60)
+    out, _ = started.communicate(timeout=300)
     assert started.returncode == 130
     assert "the same command goes on from there" in out
     assert "Traceback" not in out

@@ -133,7 +133,7 @@ LOOPS: dict[str, Loop] = {
 }
 
 
-INDUCTOR = pytest.mark.skipif(shutil.which("g++") is None, reason="inductor needs a C++ compiler")
+INDUCTOR = [pytest.mark.long, pytest.mark.skipif(shutil.which("g++") is None, reason="inductor needs a C++ compiler")]
 
 
 @pytest.mark.parametrize("form", FORMS)
@@ -180,8 +180,7 @@ def test_hooks_see_the_modules_of_a_compiled_model() -> None:
     assert_same(rows[1], rows[0])
 
 
-@INDUCTOR
-@pytest.mark.parametrize("same_draws", [True, False])
+@pytest.mark.parametrize("same_draws", [pytest.param(same, marks=INDUCTOR) for same in (True, False)])
 def test_dropout_that_inductor_draws_its_own_way_is_told(same_draws: bool) -> None:
     """torch's documented switch makes compiled code draw as Python does; without it the losses are of other masks."""
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+import warm
 from torch import nn
 
 from clinometer import Recorder, Store, activations, every, internal_shift, landscape, load
@@ -145,7 +146,7 @@ def test_a_killed_run_can_be_read(tmp_path: Path) -> None:
         "for step in range(50): store.append(step, {'p': {'x': step}})\n"
         "os.kill(os.getpid(), signal.SIGKILL)"
     )
-    done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, check=False)
+    done = warm.run(["-c", code], cwd=tmp_path)
     assert done.returncode == -9
     assert (tmp_path / "mine" / "rows.sqlite-wal").stat().st_size
     assert load(tmp_path / "mine").p_x.values.tolist() == list(range(50))

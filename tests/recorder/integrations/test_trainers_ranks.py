@@ -12,13 +12,12 @@ pytest.importorskip("lightning.pytorch")
 pytest.importorskip("transformers")
 pytest.importorskip("accelerate")
 
-from launch import Found, launched, of
+from launch import Found, launched_by_torchrun, of
 
 from clinometer.recorder.integrations.transformers import LandscapeCallback
 
-pytestmark = pytest.mark.skipif(
-    not (dist.is_available() and dist.is_gloo_available()), reason="needs torch.distributed with gloo"
-)
+GLOO = dist.is_available() and dist.is_gloo_available()
+pytestmark = [pytest.mark.long, pytest.mark.skipif(not GLOO, reason="needs torch.distributed with gloo")]
 
 RUNS = [
     *[("lightning", run) for run in ("gpt2, 1", "resnet, 2")],
@@ -28,7 +27,7 @@ RUNS = [
 
 @pytest.fixture(scope="module")
 def found(tmp_path_factory: pytest.TempPathFactory) -> Found:
-    return launched("integrations/trainers_checks.py", tmp_path_factory.mktemp("trainers"))
+    return launched_by_torchrun("integrations/trainers_checks.py", tmp_path_factory.mktemp("trainers"))
 
 
 @pytest.mark.parametrize(("trainer", "run"), RUNS)

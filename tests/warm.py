@@ -1,0 +1,137 @@
+"""Runs Python programs as `subprocess.run([sys.executable, *words])` does, forked from a process that has torch.
+
+An interpreter spends four CPU seconds on importing torch and what its optimizers import at their first step, and the
+tests need a hundred interpreters. Here one process per test session imports torch once and forks for each program.
+A program has a process, a folder, an environment, arguments, a `__main__` module and output files of its own, ends as
+an interpreter ends, and shares with the others nothing but modules that were imported before it began.
+"""
+
+import atexit
+import functools
+import gc
+import json
+import os
+import runpy
+import select
+import signal
+import subprocess
+import sys
+import tempfile
+import types
+import warnings
+from collections.abc import Mapping, Sequence
+from importlib import import_module
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+IMPORTED = ("torch._dynamo", "torch.distributed", "scipy.stats")  # what is not installed is left out
+Done = subprocess.CompletedProcess[str]
+
+
+def run(words: Sequence[str | Path], *, cwd: Path, env: Mapping[str, str] | None = None, timeout: float = 120) -> Done:
+    """Run `python *words`, where words are `-W error`, then a script, `-m` and a module, or `-c` and code."""
+    return together([words], cwd=cwd, envs=[os.environ if env is None else env], timeout=timeout)[0]
+
+
+def together(
+    programs: Sequence[Sequence[str | Path]], *, cwd: Path, envs: Sequence[Mapping[str, str]], timeout: float = 120
+) -> list[Done]:
+    """Run several programs at once; all of them are killed if one is not done in time."""
+    server = _server()
+    assert server.stdin
+    assert server.stdout
+    with tempfile.TemporaryDirectory() as folder:
+        requests = [
+            {"words": list(map(str, words)), "cwd": str(cwd), "env": dict(env), "to": f"{folder}/{number}"}
+            for number, (words, env) in enumerate(zip(programs, envs, strict=True))
+        ]
+        print(json.dumps(requests), file=server.stdin, flush=True)
+        pids = json.loads(server.stdout.readline())
+        in_time = bool(select.select([server.stdout], [], [], timeout)[0])
+        if not in_time:
+            for pid in pids:
+                os.killpg(pid, signal.SIGKILL)
+        statuses = json.loads(server.stdout.readline())
+        said = [[Path(f"{request['to']}.{name}").read_text() for name in ("out", "err")] for request in requests]
+    if not in_time:
+        raise subprocess.TimeoutExpired(str(programs), timeout, str(said))
+    return [
+        Done(request["words"], status, *each) for request, status, each in zip(requests, statuses, said, strict=True)
+    ]
+
+
+@functools.cache
+def _server() -> subprocess.Popen[str]:
+    server = subprocess.Popen(
+        [sys.executable, __file__],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        env=os.environ | {"OMP_NUM_THREADS": "1"},  # read by OpenMP when torch is imported, and never again
+    )
+    atexit.register(server.communicate)  # it ends when its input does
+    return server
+
+
+def _serve() -> dict[str, Any] | None:
+    """Fork for each program that is asked for; return its request in the fork, and nothing at the end."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        for name in IMPORTED:
+            if find_spec(name.partition(".")[0]):
+                import_module(name)
+        exec("from clinometer import *", {})
+    gc.freeze()  # a million objects that no program has to look through, or to copy by counting
+    answers = os.fdopen(os.dup(1), "w")
+    os.dup2(2, 1)
+    for line in sys.stdin:
+        pids = []
+        for request in json.loads(line):
+            pid = os.fork()
+            if not pid:
+                answers.close()
+                return request
+            pids.append(pid)
+        print(json.dumps(pids), file=answers, flush=True)
+        print(json.dumps([os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) for pid in pids]), file=answers, flush=True)
+    return None
+
+
+def _become(request: dict[str, Any]) -> None:
+    """Be the interpreter that was asked for, but for its modules, and run the program."""
+    os.setsid()
+    os.chdir(request["cwd"])
+    os.environ.clear()
+    os.environ.update(request["env"])
+    for stream, path in enumerate([os.devnull, f"{request['to']}.out", f"{request['to']}.err"]):
+        held = os.open(path, os.O_RDWR | os.O_CREAT)
+        os.dup2(held, stream)
+        os.close(held)
+    sys.stdin = open(0, closefd=False)  # noqa: SIM115 - the server's has read ahead
+    words = request["words"]
+    if words[:2] == ["-W", "error"]:
+        sys.warnoptions[:] = ["error"]
+        warnings.simplefilter("error")
+        words = words[2:]
+    first = {"-m": request["cwd"], "-c": ""}.get(words[0], str(Path(words[0]).parent))
+    theirs = os.environ.get("PYTHONPATH", "")
+    sys.path[:] = [first, *filter(None, theirs.split(os.pathsep)), *sys.path[1:]]
+    sys.argv[:] = words
+    if words[0] == "-m":
+        sys.argv[:] = words[1:]
+        runpy.run_module(words[1], run_name="__main__", alter_sys=True)
+        return
+    code = words[1] if words[0] == "-c" else Path(words[0]).read_text()
+    main = sys.modules["__main__"] = types.ModuleType("__main__")
+    if words[0] != "-c":
+        main.__file__ = words[0]
+    else:
+        sys.argv[:] = ["-c", *words[2:]]
+    exec(compile(code, main.__dict__.get("__file__", "<string>"), "exec"), main.__dict__)
+
+
+if __name__ == "__main__":
+    asked = _serve()
+    if asked:
+        _become(asked)
