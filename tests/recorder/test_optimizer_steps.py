@@ -15,7 +15,6 @@ from torch import nn
 from torch.optim.optimizer import _global_optimizer_post_hooks
 
 from clinometer import Recorder, every, landscape
-from clinometer.recorder.optimizer_steps import OptimizerSteps
 
 
 def pair() -> tuple[nn.Sequential, torch.optim.Optimizer]:
@@ -137,27 +136,6 @@ def test_two_recorders_hear_the_same_steps(form: str) -> None:
         return [dict(recorder.read("landscape")) for recorder in recorders]
 
     assert_same(rows(1, 3), rows(1) + rows(3))
-
-
-def test_two_optimizers_are_waited_for() -> None:
-    """A line's step ends with the second; were it measured at the first, half of the update would be missing."""
-    told: list[int] = []
-
-    class Told:
-        def then(self) -> None:
-            told.append(1)
-
-    model, _ = pair()
-    both = [torch.optim.SGD(part.parameters(), lr=0.1) for part in (model[0], model[2])]
-    listener = Told()
-    footsteps = OptimizerSteps(both, listener.then)
-    footsteps.begin(telling=True)
-    both[0].step()
-    assert footsteps.taken
-    both[0].step()
-    assert not told
-    both[1].step()
-    assert told == [1]
 
 
 def test_one_hook_hears_for_all_recorders_and_keeps_none_alive() -> None:

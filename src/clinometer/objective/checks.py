@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from clinometer.objective.gradients import graph_nodes
 from clinometer.objective.params import Point
 
 _CHANGED = (
@@ -101,11 +102,12 @@ def check_graph(loss: Tensor, live: Point) -> None:
             "the loss has no graph: it does not depend on any trainable parameter. Was it detached, turned into a "
             "number with .item(), or computed under torch.no_grad()? Return the tensor that you call .backward() on."
         )
-    own = _own_parameters(loss, {id(p): name for name, p in live.items()})
+    names = {id(p): name for name, p in live.items()}
+    own = [names[id(leaf)] for node in graph_nodes(loss) if id(leaf := getattr(node, "variable", None)) in names]
     if own:
         raise ValueError(
-            f"loss_fn uses the parameter {own!r} by a reference of its own, kept from before: it would stay where it "
-            "is while the others move. Reach parameters through the model: model.parameters() inside loss_fn."
+            f"loss_fn uses the parameter {own[0]!r} by a reference of its own, kept from before: it would stay where "
+            "it is while the others move. Reach parameters through the model: model.parameters() inside loss_fn."
         )
 
 
@@ -133,21 +135,6 @@ def check_content(batch: Any, seen: list[float]) -> None:
     """ValueError if the batch does not hold what it held when `content` looked."""
     if not np.array_equal(content(batch), seen, equal_nan=True):
         raise ValueError(_CHANGED)
-
-
-def _own_parameters(loss: Tensor, names: dict[int, str]) -> str | None:
-    """The name of a parameter of these that the loss's graph ends in, or None."""
-    waiting: list[Any] = [loss.grad_fn]
-    met: set[Any] = set()
-    while waiting:
-        node = waiting.pop()
-        if node is None or node in met:
-            continue
-        met.add(node)
-        if id(getattr(node, "variable", None)) in names:
-            return names[id(node.variable)]
-        waiting.extend(previous for previous, _ in node.next_functions)
-    return None
 
 
 def _tensors(batch: Any) -> Iterator[Tensor]:

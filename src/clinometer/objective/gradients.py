@@ -1,4 +1,6 @@
-"""The gradient of a loss by the parameters that replace the model's own, in the two ways that torch offers."""
+"""The gradient of a loss, in the two ways that torch offers, and the graph that it is computed from."""
+
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -33,3 +35,21 @@ def gradient_by_backward(loss: Tensor, wanted: Point) -> dict[str, Tensor]:
     if loss.requires_grad:
         loss.backward()
     return {name: torch.zeros_like(p.detach()) if p.grad is None else p.grad for name, p in wanted.items()}
+
+
+def graph_nodes(loss: Tensor) -> set[Any]:
+    """The nodes of the graph that a loss was computed by.
+
+    Example:
+        >>> w = torch.tensor(3.0, requires_grad=True)
+        >>> sorted(node.name() for node in graph_nodes(w.square()))
+        ['PowBackward0', 'torch::autograd::AccumulateGrad']
+    """
+    waiting: list[Any] = [loss.grad_fn]
+    nodes: set[Any] = set()
+    while waiting:
+        node = waiting.pop()
+        if node is not None and node not in nodes:
+            nodes.add(node)
+            waiting.extend(previous for previous, _ in node.next_functions)
+    return nodes

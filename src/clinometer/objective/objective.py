@@ -37,13 +37,13 @@ LossFn = Callable[[nn.Module, Batch], Tensor]
 class Objective:
     """L(x): the loss of `model` on `batch` with its trainable parameters at x. Frozen: no attribute can be assigned.
 
-    BatchNorm in train mode normalises with the batch's own statistics, as the training step did, and its
-    running statistics stay put: every evaluation works on copies of the buffers. Dropout and noise draw the
-    same at every point. A parameter that does not take part in the loss has gradient zero; parameters with
-    `requires_grad=False` are held where they are. Memory: two copies of buffers and frozen parameters.
+    BatchNorm in train mode normalises with the batch's own statistics, as the training step did, and its running
+    statistics stay put: every evaluation works on copies of the buffers, and of what modules keep in plain attributes
+    (numbers, lists, tensors, generators). Dropout and noise draw the same at every point. A parameter that does not
+    take part in the loss has gradient zero; parameters with `requires_grad=False` are held where they are. Memory: two
+    copies of buffers and frozen parameters.
 
-    What a module keeps in plain attributes (numbers, lists, tensors, generators) is restored, too. The user's own
-    forward hooks see these evaluations: torch offers no way to tell them from hooks that a model needs.
+    The user's own forward hooks see these evaluations: torch offers no way to tell them from hooks that a model needs.
 
     Args:
         model: Any module but a TorchScript one. It is evaluated in place, not copied.
@@ -57,8 +57,7 @@ class Objective:
             model. All of them must make the objective, and evaluate it alike.
 
     Raises:
-        ValueError: if the model has no trainable parameter, or none of those that were chosen; or if the model, or a
-            module that `loss_fn` uses, is a TorchScript one.
+        ValueError: if no parameter is trainable, or none that was chosen; or for a TorchScript module.
     Source: Santurkar et al. (2018), §3.1: every quantity is taken on one training minibatch.
 
     Example:
@@ -122,15 +121,12 @@ class Objective:
         return len(self._snapshots)
 
     def with_batch(self, batch: Batch) -> "Objective":
-        """The mean loss over this objective's batches and one more, with buffers and random streams as they are now.
-
-        With gradient accumulation, one training step uses several batches.
-        """
+        """The mean loss over one more batch of the step, with buffers and random streams as they are now."""
         more = BatchSnapshot(self._roots, batch, self.live, self._fsdp, self._isolation, RngState.now())
         return self._replace(_snapshots=(*self._snapshots, more))
 
     def weighted(self, weight: float) -> "Objective":
-        """This objective times `weight`, for a loop that adds up its batches' losses instead of averaging them."""
+        """This objective times `weight`, for a loop that adds up its batches' losses."""
         return self._replace(weight=weight)
 
     def graph_leaves(self) -> list[Tensor]:

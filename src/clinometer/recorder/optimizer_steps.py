@@ -1,7 +1,7 @@
-"""The optimizer's steps, as they are heard: whether the one that was begun has been taken.
+"""Detects when the optimizers step, which is when a training step is over.
 
-A batch does not tell. It may be one of several whose gradients accumulate; a scaler may skip the step, or another
-optimizer take it than the one that is listened to.
+Batches do not show it. A batch may be one of several whose gradients accumulate; a scaler may skip the step; another
+optimizer than the recorder's may take it.
 """
 
 import weakref
@@ -17,106 +17,99 @@ _MANY = 1000  # batches in one step: more than anybody accumulates
 
 
 class OptimizerSteps:
-    """Listens to optimizers: torch tells of each step that any of them has taken.
+    """Reports each step of some optimizers, by a hook that torch calls after every optimizer's step.
 
     Args:
-        optimizers: Whom to listen to, and to those inside them: the step of a SAM is that of the optimizer it holds.
-        then: A method to call when all have stepped. It is not kept alive.
+        optimizers: The optimizers. The step of an optimizer inside one of them, as in SAM, is the outer one's.
+        report: A method to call with each step: True when all optimizers have stepped since `begin`. Its object is not
+            kept alive.
     """
 
-    def __init__(self, optimizers: Sequence[Any], then: Callable[[], None]) -> None:
-        self.taken = True  # the step that was begun last is over
-        self.batches = 0  # of that step, so far
-        self.usual = 1  # the most batches that a step has had
-        self.stranger: str | None = None  # the class of another optimizer that moves our parameters
-        self._then = weakref.WeakMethod(then)
-        self._telling = False  # it is to be called after this step
-        self._stepped: set[int] = set()
+    def __init__(self, optimizers: Sequence[Any], report: Callable[[bool], None]) -> None:
+        self.batches = 0  # of the present step, so far
+        self.most_batches = 1  # of any step so far
+        self.foreign_optimizer: str | None = None  # the class of another optimizer that moves our parameters
+        method: Any = report
+        self._listener, self._report = weakref.ref(method.__self__), method.__func__  # a WeakMethod is slow to call
         self._ours = [each for each in optimizers if isinstance(each, Optimizer)]
         self._number = len(self._ours)
-        self._owner = {id(each): each for each in self._ours}
+        self._owner = {id(each): id(each) for each in self._ours}
         for each in self._ours:
-            self._owner |= {id(held): each for held in vars(each).values() if isinstance(held, Optimizer)}
-        self._known: weakref.WeakSet[Optimizer] = weakref.WeakSet()  # others, that move nothing of ours
-        if self._ours:
+            self._owner |= {id(inner): id(each) for inner in vars(each).values() if isinstance(inner, Optimizer)}
+        self._stepped: set[int] = set()
+        self._unrelated: weakref.WeakSet[Optimizer] = weakref.WeakSet()  # they move none of our parameters
+        self.enabled = bool(self._ours)  # otherwise each batch counts as one step
+        if self.enabled:
             _listen(self)
 
-    @property
-    def audible(self) -> bool:
-        """Whether a step can be heard; where not, each batch is taken for one step."""
-        return self._number > 0
-
-    def begin(self, telling: bool) -> None:
-        """A step begins, on its first batch; whether to call `then` after it."""
-        self.taken = False
+    def begin(self) -> None:
+        """A step begins, with its first batch."""
         self.batches = 1
-        self._telling = telling
-        if telling:
-            self._stepped.clear()
+        self._stepped.clear()
 
     def join(self) -> None:
-        """Another batch for the same step."""
+        """Another batch belongs to the same step."""
         self.batches += 1
-        self.usual = max(self.usual, self.batches)
+        self.most_batches = max(self.most_batches, self.batches)
 
-    def heard(self, optimizer: Optimizer) -> None:
-        """An optimizer has stepped, be it ours or not."""
+    def on_step(self, optimizer: Optimizer) -> None:
+        """Report that an optimizer, of ours or not, has stepped."""
         owner = self._owner.get(id(optimizer))
-        if owner is None:
-            self._overheard(optimizer)
+        if owner is not None:
+            self._stepped.add(owner)
+        elif not self._moves_ours(optimizer):
             return
-        self.taken = True
-        if self._telling:
-            self._stepped.add(id(owner))
-            then = self._then()
-            if then and len(self._stepped) == self._number:
-                then()
+        listener = self._listener()
+        if listener is not None:
+            self._report(listener, owner is not None and len(self._stepped) == self._number)
 
-    def _overheard(self, optimizer: Optimizer) -> None:
-        if optimizer in self._known:
-            return
-        if _held(optimizer) & set[int]().union(*map(_held, self._ours)):
-            self.stranger = type(optimizer).__name__
-            self.taken = True
-        else:
-            self._known.add(optimizer)
-
-    def lost(self) -> bool:
-        """Whether no step has been heard for so many batches that none will be."""
+    def timed_out(self) -> bool:
+        """Whether so many batches have passed without a step that none will come."""
         return self.batches >= _MANY
 
-    def deafen(self) -> None:
-        """Listen no more: from here on each batch is one step."""
-        self._number = 0
+    def disable(self) -> None:
+        """Report nothing from here on: each batch counts as one step."""
+        self.enabled = False
+        _listening.pop(id(self), None)
+
+    def _moves_ours(self, optimizer: Optimizer) -> bool:
+        """Whether an optimizer that we were not given moves our parameters."""
+        if optimizer in self._unrelated:
+            return False
+        if {id(p) for p in _parameters(optimizer)} & {id(p) for ours in self._ours for p in _parameters(ours)}:
+            self.foreign_optimizer = type(optimizer).__name__
+            return True
+        self._unrelated.add(optimizer)
+        return False
 
 
-def same(first: Tensor, second: Tensor) -> bool:
-    """Whether two tensors hold the same values, NaN being one: a run that has diverged stands still."""
-    return torch.equal(first, second) or torch.allclose(first, second, rtol=0.0, atol=0.0, equal_nan=True)
+def parameters_of(optimizers: Sequence[Any]) -> list[Tensor] | None:
+    """The parameters that these optimizers move; None, which stands for all, without an optimizer."""
+    return [p for optimizer in optimizers for p in _parameters(optimizer)] if optimizers else None
 
 
-def _held(optimizer: Optimizer) -> set[int]:
-    return {id(p) for group in optimizer.param_groups for p in group["params"]}
+def _parameters(optimizer: Any) -> list[Tensor]:
+    return [p for group in optimizer.param_groups for p in group["params"]]
 
 
-def _listen(footsteps: OptimizerSteps) -> None:
+def _listen(steps: OptimizerSteps) -> None:
     global _hooked
     if not _hooked:
         # Once and for good: torch runs through its hooks while an optimizer steps, and a recorder that is collected
         # just then would take one out from under it. A compiled step would compile what its hooks do: `disable`.
-        uncompiled: Any = torch.compiler.disable(_stepped)
+        uncompiled: Any = torch.compiler.disable(_after_step)
         register_optimizer_step_post_hook(uncompiled)
         _hooked = True
-    name = id(footsteps)
-    _listening[name] = weakref.ref(footsteps, lambda _: _listening.pop(name, None))
+    key = id(steps)
+    _listening[key] = weakref.ref(steps, lambda _: _listening.pop(key, None))
 
 
 _hooked = False
 _listening: dict[int, weakref.ref[OptimizerSteps]] = {}  # a WeakSet takes a microsecond to go through
 
 
-def _stepped(optimizer: Optimizer, _args: object, _kwargs: object) -> None:
-    for known in tuple(_listening.values()):
-        found = known()
-        if found is not None:
-            found.heard(optimizer)
+def _after_step(optimizer: Optimizer, _args: object, _kwargs: object) -> None:
+    for reference in tuple(_listening.values()):
+        steps = reference()
+        if steps is not None:
+            steps.on_step(optimizer)

@@ -1,7 +1,6 @@
-"""One scheduled step under way: what it started from, and the batches it has been taken on so far."""
+"""One scheduled step that is under way: its starting point, and the batches that it has used so far."""
 
 import math
-import warnings
 from collections.abc import Sequence
 
 import torch
@@ -14,24 +13,26 @@ from clinometer.objective.objective import Batch, LossFn, Objective
 from clinometer.objective.precision import Precision
 from clinometer.probes.base import Step
 from clinometer.recorder.loss_capture import LossCapture
-from clinometer.recorder.optimizer_steps import same
+from clinometer.recorder.optimizer_steps import parameters_of
 
-_EXACT, _ROUNDED = 1e-3, 3e-2  # how far the training loss may lie from loss_fn's, and with casts to half precision
+_EXACT, _CAST = 1e-3, 3e-2  # by how much the training loss may differ from loss_fn's, and with casts to half precision
 
 
 class PendingStep:
-    """A scheduled step that has begun.
+    """A scheduled step that has begun and has not been measured.
 
     Args:
         index: The step's index.
+        probes: The names of the probes that are due.
         model, loss_fn, batch, precision: As for `Objective`.
-        optimizers: Whose parameters are moved; all of the model's without one.
-        ranks: The processes that take the step; what one decides here, all decide.
+        optimizers: Their parameters make up a point; all of the model's without an optimizer.
+        ranks: The processes that take the step; each decision here is one of all of them.
     """
 
     def __init__(
         self,
         index: int,
+        probes: Sequence[str],
         model: nn.Module,
         loss_fn: LossFn,
         batch: Batch,
@@ -40,99 +41,99 @@ class PendingStep:
         ranks: ProcessGroup,
     ) -> None:
         self.index = index
+        self.probes = probes
         self.lr = float(optimizers[0].param_groups[0]["lr"]) if optimizers else None
         self.ranks = ranks
-        held = held_by(optimizers)
-        self.objective = Objective(model, loss_fn, batch, parameters=held, precision=precision, ranks=ranks)
+        self.objective = Objective(
+            model, loss_fn, batch, parameters=parameters_of(optimizers), precision=precision, ranks=ranks
+        )
         self.before = self.objective.here()
-        self._origin = self.before  # where the first backward pass on the last batch was
-        self._fresh = True  # it has not been yet
-        self.witness = LossCapture(self.objective.graph_leaves, self._looks_around)
-        self.witness.watch()
-        self.seen: float | None = None  # the loss that training minimised, once the step has been taken
+        self._origin = self.before  # the parameters at the first backward pass on the last batch
+        self._before_backward = True  # that pass has not come yet
+        self.capture = LossCapture(self.objective.graph_leaves, self._is_elsewhere)
+        self.capture.start()
+        self.training_loss: float | None = None  # the loss that training minimised, once the step has been taken
 
-    def also(self, batch: Batch) -> None:
+    def add(self, batch: Batch) -> None:
         """Another batch of the same step."""
         self.objective = self.objective.with_batch(batch)
-        self._fresh = True
+        self._before_backward = True
 
-    def waits_for_more(self) -> bool:
-        """Whether gradients are held for a step to come; a scaler that skips a step leaves none, or infinite ones."""
-        held = self.objective.training_gradients()
-        held = [(gradient._values() if gradient.is_sparse else gradient).float() for gradient in held]
-        sizes = [float(torch.linalg.vector_norm(gradient)) for gradient in held]
+    def holds_gradients(self) -> bool:
+        """Whether there are gradients for a step to come; a scaler that skips a step leaves none, or infinite ones."""
+        gradients = self.objective.training_gradients()
+        dense = [(gradient._values() if gradient.is_sparse else gradient).float() for gradient in gradients]
+        norms = [float(torch.linalg.vector_norm(gradient)) for gradient in dense]
         # On one process alone all may be zero, or one infinite: in pieces, or before gradients are averaged.
-        largest = max(self.ranks.numbers(max(sizes, default=0.0) if all(map(math.isfinite, sizes)) else math.inf))
+        largest = max(self.ranks.numbers(max(norms, default=0.0) if all(map(math.isfinite, norms)) else math.inf))
         return 0 < largest < math.inf
 
     def has_moved(self) -> bool:
-        """Whether any parameter is elsewhere than where training first looked."""
-        return not all(same(local(p.detach()), local(self._origin[name])) for name, p in self.objective.live.items())
-
-    def _looks_around(self) -> bool:
-        """Whether a backward pass is one of those that a SAM or LBFGS makes from elsewhere."""
-        if not self._fresh:
-            return self.has_moved()
-        self._fresh = False
-        if self.has_moved():  # by the forward pass, which may hold its weights within bounds
-            self._origin = self.objective.here()
-        return False
+        """Whether any parameter differs from its value at the first backward pass, on any process."""
+        return any(self.ranks.numbers(self._has_moved_here()))
 
     def check_model(self) -> None:
         """ValueError if another model was trained meanwhile."""
-        if self.witness.foreign and self.witness.loss is None:
+        if self.capture.foreign and self.capture.loss is None:
             raise ValueError(
                 "the step that was recorded trained another model than the recorder's: its backward pass reached none "
                 "of the recorder's parameters. Make one Recorder per model, each around its own model's step."
             )
 
-    def step(self, usual: int) -> Step:
-        """The step, now that it has been taken; `usual` is how many batches a step has at most."""
+    def step(self, most_batches: int) -> Step:
+        """The step, now that it has been taken; `most_batches` is how many batches a step of this run has at most."""
         self.check_model()
-        mean = self.ranks.mean(math.nan if self.witness.loss is None else self.witness.loss)
-        seen = self.seen = None if math.isnan(mean) else mean
+        captured = self.ranks.mean(math.nan if self.capture.loss is None else self.capture.loss)
+        self.training_loss = None if math.isnan(captured) else captured
         batches = self.objective.batches
-        if seen is not None and max(batches, usual) > 1:
-            # The loop may add its batches' losses up, or divide each by their number, or, in the last and smaller
-            # group of an epoch, by the usual number: gradients tell no other way.
+        if self.training_loss is not None and max(batches, most_batches) > 1:
+            # The loop may add up its batches' losses, or divide each by their number, or, in the smaller last group of
+            # an epoch, by the usual number. The scale cannot be read from the gradients.
             mean = float(self.objective.loss(self.before))
-            weights = [1.0, float(batches), batches / usual]
-            self.objective = self.objective.weighted(min(weights, key=lambda weight: abs(seen - weight * mean)))
+            weights = [1.0, float(batches), batches / most_batches]
+            self.objective = self.objective.weighted(min(weights, key=lambda weight: abs(captured - weight * mean)))
         return Step(self.index, self.objective, self.before, self.objective.here(), self.lr)
 
-    def doubt(self, step: Step, largest: float) -> str | None:
-        """What to say if training minimised something else than `loss_fn`; looked at where its value is known.
+    def mismatch_warning(self, step: Step, largest: float) -> str | None:
+        """What to warn of if training minimised another loss than `loss_fn`, where a probe has evaluated that.
 
-        Casts round by a share of what went into the loss, not of what is left of it once the network fits: they are
-        held against the `largest` loss so far.
+        Casts round by a share of what went into the loss, not of what is left of it once the network fits: then the gap
+        is compared with the `largest` loss so far.
         """
-        seen = self.seen
-        if seen is None or "start" not in vars(step):
+        theirs = self.training_loss
+        if theirs is None or "start" not in vars(step):
             return None
         ours = float(step.loss)
-        gap = abs(ours - seen)
-        if not gap > (
-            _ROUNDED * max(largest, abs(seen)) if self.witness.rounded else _EXACT * max(abs(ours), abs(seen))
-        ):
+        gap = abs(ours - theirs)
+        cast = self.capture.cast
+        allowed = _CAST * max(largest, abs(theirs)) if cast else _EXACT * max(abs(ours), abs(theirs))
+        if not gap > allowed:
             return None  # also where either is infinite or NaN
-        times = f", {ours / seen:.4g} times as much" if seen else ""
+        times = f", {ours / theirs:.4g} times as much" if theirs else ""
         draws = (
             " If it draws random numbers: torch._inductor.config.fallback_random = True lets compiled code draw alike."
         )
         return (
-            f"loss_fn gives {ours:.6g} at step {self.index}, where training called .backward() on {seen:.6g}: off by "
+            f"loss_fn gives {ours:.6g} at step {self.index}, where training called .backward() on {theirs:.6g}: off by "
             f"{gap:.3g}{times}. What is measured is not what is trained. Let loss_fn return that very loss, call "
             "recorder.step(batch) before the forward pass, and give it the batch as the model gets it."
-            + (draws if self.witness.compiled else "")
+            + (draws if self.capture.compiled else "")
         )
 
+    def _is_elsewhere(self) -> bool:
+        """Whether a backward pass that comes now is one of those that SAM or LBFGS makes away from the origin."""
+        if not self._before_backward:
+            return self._has_moved_here()
+        self._before_backward = False
+        if self._has_moved_here():  # by the forward pass, which may hold its weights within bounds
+            self._origin = self.objective.here()
+        return False
 
-def held_by(optimizers: Sequence[Optimizer]) -> list[Tensor] | None:
-    """The parameters that these optimizers move; None, for all, without one."""
-    held = [p for optimizer in optimizers for group in optimizer.param_groups for p in group["params"]]
-    return held if optimizers else None
+    def _has_moved_here(self) -> bool:
+        live = self.objective.live.items()
+        return not all(_same(local(p.detach()), local(self._origin[name])) for name, p in live)
 
 
-def warn(message: str) -> None:
-    """Say something once that does not stop the run."""
-    warnings.warn(f"clinometer: {message}", stacklevel=3)
+def _same(first: Tensor, second: Tensor) -> bool:
+    """Whether two tensors hold the same values, where NaN equals NaN: a run that has diverged stands still."""
+    return torch.equal(first, second) or torch.allclose(first, second, rtol=0.0, atol=0.0, equal_nan=True)

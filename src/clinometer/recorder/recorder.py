@@ -1,13 +1,13 @@
 """The recorder: two lines in a loop, and no trace in the run.
 
-Around a scheduled step it keeps what the step started from (parameters, buffers, random streams, modes), lets
-the step happen untouched, and then measures the loss that the step saw. Between scheduled steps it does nothing.
+At a scheduled step it keeps the start (parameters, buffers, random streams, modes), leaves the step alone, and then
+measures the loss that the step saw. `step_state` has the states of a step and what each event does.
 """
 
 import contextlib
 from collections.abc import Generator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from torch import nn
 from torch.optim import Optimizer
@@ -15,28 +15,24 @@ from torch.optim import Optimizer
 from clinometer.objective.objective import Batch, LossFn
 from clinometer.objective.precision import Precision, check_precision
 from clinometer.objective.rng import RngState
-from clinometer.probes.base import Probe, Step, cost_of
-from clinometer.recorder.budget import Budget, timed
+from clinometer.probes.base import Probe, Step
+from clinometer.recorder.notices import UNREPORTED, Notices
 from clinometer.recorder.optimizer_steps import OptimizerSteps
-from clinometer.recorder.pending_step import PendingStep, warn
+from clinometer.recorder.pending_step import PendingStep
+from clinometer.recorder.scheduled_probes import ScheduledProbes
 from clinometer.recorder.schedules import Schedule
 from clinometer.recorder.sinks import Sinks, store_for
+from clinometer.recorder.step_state import TRANSITIONS, Action, Event, State
 from clinometer.recorder.summary import summary
 from clinometer.recorder.trackers import Sink
-from clinometer.recorder.validation import (
-    check_probes,
-    index_of,
-    named,
-    optimizers_of,
-    row_of,
-    schedules_of,
-    trained_by,
-)
+from clinometer.recorder.validation import check_loss_fn, check_model, check_optimizers, check_start
 from clinometer.store import Table
 
 __all__ = ["Probe", "Recorder", "Sink", "Step"]
 
 _NOTHING = contextlib.nullcontext()
+# Looked up once: Python 3.11 takes longer to find an enum's member than a step that is not scheduled may cost.
+_IDLE, _TAKEN, _BATCH, _STEP, _LAST_STEP = State.IDLE, State.TAKEN, Event.BATCH, Event.STEP, Event.LAST_STEP
 
 
 class Recorder:
@@ -96,172 +92,169 @@ class Recorder:
         precision: Precision = "float32",
         sinks: Sequence[Sink] = (),
     ) -> None:
-        if not callable(loss_fn):
-            raise TypeError(f"loss_fn must be a function of model and batch; found {loss_fn!r}.")
+        check_loss_fn(loss_fn)
         check_precision(precision)
         self.model = model
         self.loss_fn = loss_fn
-        self.probes = named(probes)
-        self.schedules = schedules_of(self.probes, when)
-        self.optimizers = optimizers_of(optimizer)
-        self.index = index_of(start)
+        self._probes = ScheduledProbes(probes, when)
+        self.optimizers = check_optimizers(optimizer)
+        self.index = check_start(start)
         self.precision: Precision = precision
-        self.ranks = trained_by(model, loss_fn, self.optimizers)
-        check_probes(self.probes, model, self.optimizers)
+        self.ranks = check_model(model, loss_fn, self.optimizers)
+        self._probes.check(model, self.optimizers)
+        self._probes.declare_costs(self.ranks.agreed)
         self.store = store_for(to if self.ranks.is_first else None, self.index, self.probes)
         self._sinks = Sinks(sinks, self.probes)
-        self._attempt: PendingStep | None = None
-        self._due: list[str] = []
-        self._inside = False  # a `with` block: the step ends where it does
-        self._footsteps = OptimizerSteps(self.optimizers, self.stepped)
-        self._largest = 0.0  # the largest loss that training has minimised so far
-        self._said: set[str] = set()
-        self._budgets = [schedule for schedule, _ in self.schedules if isinstance(schedule, Budget)]
-        for schedule, names in self.schedules:
-            if isinstance(schedule, Budget):
-                schedule.declare(1 + sum(cost_of(self.probes[name]) for name in names), self.ranks.agreed)
+        self._notices = Notices()
+        self._state = State.IDLE
+        self._in_block = False
+        self._pending: PendingStep | None = None
+        self._optimizer_steps = OptimizerSteps(self.optimizers, self._on_optimizer_step)
+
+    @property
+    def probes(self) -> Mapping[str, Probe]:
+        """The probes by name."""
+        return self._probes.by_name
 
     def step(self, batch: Batch) -> contextlib.AbstractContextManager[None]:
         """Begin a training step on `batch`, or go on with one; the block around it, or a line before it."""
-        if self._footsteps.taken or not self._goes_on():
-            self._begin(batch)
-        else:
-            self._footsteps.join()
-            if self._attempt:
-                self._attempt.also(batch)
-        return self._block() if self._attempt else _NOTHING
+        if self._state is not _IDLE:
+            self._before_next_batch()
+        self._on(_BATCH, batch)
+        return self._block() if self._pending else _NOTHING
 
     def read(self, probe: str) -> Table:
         """The rows of one probe so far: "step" (n,), and each of its fields (n, ...). Rank 0 alone has them."""
-        self._settle()
+        self._close()
         return self.store.read(probe)
 
     def summary(self) -> str:
-        """What was measured so far, in one line; and what a budget left out, in one more."""
-        self._settle()
-        return "\n".join([summary(self.store), *map(str, self._budgets)])
+        """What was measured so far, in one line; and what each budget skipped, in one more."""
+        self._close()
+        return "\n".join([summary(self.store), *map(str, self._probes.budgets)])
 
     def state_dict(self) -> dict[str, Any]:
-        """What it knows between two steps, in JSON; a run that goes on passes `start=state["index"]`, and loads it."""
+        """Its state between two steps, in JSON; a resumed run passes `start=state["index"]`, and loads it."""
         if self.ranks.is_first:
-            self._settle()
-        if self._attempt:
-            raise ValueError(f"step {self._attempt.index} has begun and is not over; take checkpoints between steps.")
-        known = {"index": self.index, "usual": self._footsteps.usual, "largest": self._largest}
-        return known | {"said": sorted(self._said), "budgets": [each.state_dict() for each in self._budgets]}
+            self._close()
+        if self._pending:
+            raise ValueError(f"step {self._pending.index} has begun and is not over; take checkpoints between steps.")
+        return {
+            "index": self.index,
+            "most_batches": self._optimizer_steps.most_batches,
+            "largest_loss": self._notices.largest_loss,
+            "warned": sorted(self._notices.topics),
+            "budgets": [budget.state_dict() for budget in self._probes.budgets],
+        }
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Go on from where `state_dict` was called; rows from there on are dropped."""
         self.drop()
-        self.index, self._footsteps.usual, self._largest = state["index"], state["usual"], state["largest"]
-        self._said = set(state["said"])
-        for budget, known in zip(self._budgets, state["budgets"], strict=True):
-            budget.load_state_dict(known)
+        self.index = state["index"]
+        self._optimizer_steps.most_batches = state["most_batches"]
+        self._notices = Notices(state["warned"], state["largest_loss"])
+        for budget, learned in zip(self._probes.budgets, state["budgets"], strict=True):
+            budget.load_state_dict(learned)
         self.store.drop_from(self.index)
 
-    def _settle(self) -> None:
-        """End a step that has been taken, and of which nothing else tells that it is over."""
-        if not self.ranks.is_first:
-            raise ValueError(f"rank {self.ranks.index} keeps no rows: rank 0 keeps them for all. Read them there.")
-        if self.ranks.size == 1 and (self._footsteps.taken or not self._footsteps.audible):
-            self._finish()  # several processes would have to do so together, and rank 0 may read alone
+    def drop(self) -> None:
+        """Forget the step that is under way: it will not be taken, or is not to be measured."""
+        self._on(Event.DROP)
 
-    def _goes_on(self) -> bool:
-        """Whether the step that began last has yet to be taken: gradients accumulate."""
-        attempt, footsteps = self._attempt, self._footsteps
-        if not footsteps.audible:
-            return False
-        if footsteps.lost() or (attempt and any(self.ranks.numbers(attempt.has_moved()))):
-            footsteps.deafen()
-            self._say(
-                "silence",
-                "the optimizer that the recorder was given took no step, but training went on; from here on each batch "
-                "counts as one step. Pass the optimizer that trains the model, or a list of all that do.",
-            )
-            return False
-        if attempt and not attempt.waits_for_more():
-            attempt.check_model()
-            self._give_up()  # a scaler found infinite gradients and skipped the step; this batch is for it, then
-            return False
-        return True
+    def _on(self, event: Event, batch: Batch = None) -> None:
+        """Change the state as `step_state.TRANSITIONS` has it, and act."""
+        action, self._state = TRANSITIONS[self._state][event]
+        if action is not None:
+            self._ACTIONS[action](self, batch)
 
-    def _begin(self, batch: Batch) -> None:
-        if self._attempt:
-            self._finish()  # without an optimizer the next step is the first to know that the last one is over
-        index, self.index = self.index, self.index + 1
-        due: list[str] = []
-        for schedule, names in self.schedules:
-            if schedule(index):
-                due += names
-        self._footsteps.begin(telling=bool(due))
-        if due:
-            self._due = due
-            with self._timed():
-                self._attempt = PendingStep(
-                    index, self.model, self.loss_fn, batch, self.optimizers, self.precision, self.ranks
-                )
+    def _on_optimizer_step(self, last: bool) -> None:
+        self._on(_LAST_STEP if last and not self._in_block else _STEP)
 
     @contextlib.contextmanager
     def _block(self) -> Generator[None]:
-        self._inside = True
+        self._in_block = True
         try:
             yield
         except BaseException:
-            self._give_up()
+            self._on(Event.BLOCK_ERROR)
             raise
         finally:
-            self._inside = False
-        if self._footsteps.taken or not self._footsteps.audible:
-            self._finish()
-        elif self._attempt:
-            self._attempt.check_model()
+            self._in_block = False
+        self._on(Event.BLOCK_END)
 
-    def stepped(self) -> None:
-        """The optimizers say that they have taken their step."""
-        if not self._inside:
-            self._finish()
+    def _close(self) -> None:
+        """Before rows are read: measure the last step, if it was taken and nothing else has ended it."""
+        if not self.ranks.is_first:
+            raise ValueError(f"rank {self.ranks.index} keeps no rows: rank 0 keeps them for all. Read them there.")
+        if self.ranks.size == 1:  # several processes would have to measure together, and rank 0 may read alone
+            self._on(Event.CLOSE)
 
-    def _give_up(self) -> None:
-        """No step came of what was begun; the next batch begins it anew."""
-        if self._attempt and self._footsteps.audible and not self._footsteps.taken:
-            self.index = self._attempt.index
-        self.drop()
+    def _before_next_batch(self) -> None:
+        """Find out whether the step that is under way still waits for its optimizer, as gradients accumulate."""
+        if self._state is not _TAKEN:
+            if self._optimizer_steps.timed_out() or (self._pending and self._pending.has_moved()):
+                self._optimizer_steps.disable()
+                self._notices.once("unreported", UNREPORTED)
+                self._on(Event.UNREPORTED)
+            elif self._pending and not self._pending.holds_gradients():
+                self._pending.check_model()
+                self._on(Event.SKIPPED)
+        if self._state is _TAKEN:
+            self._on(Event.CLOSE)
 
-    def drop(self) -> None:
-        """Forget the step that has begun: it will not be taken, or is not to be measured."""
-        attempt, self._attempt, self._footsteps.taken = self._attempt, None, True
-        if attempt:
-            attempt.witness.rest()
+    def _begin(self, batch: Batch) -> None:
+        index, self.index = self.index, self.index + 1
+        self._optimizer_steps.begin()
+        due = self._probes.due(index)
+        if due:
+            with self._probes.timed(due):
+                self._pending = PendingStep(
+                    index, due, self.model, self.loss_fn, batch, self.optimizers, self.precision, self.ranks
+                )
+            self._on(Event.SNAPSHOT)
+        if not self._optimizer_steps.enabled:
+            self._on(Event.UNREPORTED)
 
-    def _finish(self) -> None:
-        if (attempt := self._attempt) is None:
+    def _join(self, batch: Batch) -> None:
+        self._optimizer_steps.join()
+        if self._pending:
+            self._pending.add(batch)
+
+    def _check(self, _batch: Batch) -> None:
+        if self._pending:
+            self._pending.check_model()
+
+    def _forget(self, _batch: Batch) -> None:
+        if self._pending:
+            self._pending.capture.stop()
+            self._pending = None
+
+    def _abandon(self, batch: Batch) -> None:
+        if self._pending:
+            self.index = self._pending.index
+            self._forget(batch)
+
+    def _measure(self, batch: Batch) -> None:
+        pending = self._pending
+        if pending is None:
             return
-        self.drop()
-        with self._timed(), RngState.now().replayed():  # a probe may draw: a random direction, say
+        self._forget(batch)
+        with self._probes.timed(pending.probes), RngState.now().replayed():  # a probe may draw: a random direction, say
             with self.ranks.together():
-                step = attempt.step(self._footsteps.usual)
-                rows = {name: row_of(name, self.probes[name](step)) for name in self._due}
+                step = pending.step(self._optimizer_steps.most_batches)
+                rows = self._probes.rows(pending.probes, step)
             with self.ranks.together():
                 if self.ranks.is_first:
                     self.store.append(step.index, rows)
                     self._sinks.tell(step.index, rows)
-        if not self.ranks.is_first:
-            return
-        self._say("doubt", attempt.doubt(step, self._largest))
-        self._say("domain", attempt.objective.failures.message())
-        self._largest = max(self._largest, abs(attempt.seen or 0.0))
-        if self._footsteps.stranger:
-            self._say(
-                "stranger",
-                f"the parameters are moved by a {self._footsteps.stranger} that the recorder was not given; it goes on "
-                "with the learning rate of the one it was. Give it a list of all, or make a new Recorder with start=.",
-            )
+        if self.ranks.is_first:
+            self._notices.after(pending, step, self._optimizer_steps.foreign_optimizer)
 
-    def _timed(self) -> contextlib.AbstractContextManager[None]:
-        return timed([schedule for schedule, names in self.schedules if names[0] in self._due])
-
-    def _say(self, topic: str, message: str | None) -> None:
-        """Warn, once of each topic."""
-        if message and topic not in self._said:
-            self._said.add(topic)
-            warn(message)
+    _ACTIONS: ClassVar[Mapping[Action, Any]] = {
+        Action.BEGIN: _begin,
+        Action.JOIN: _join,
+        Action.MEASURE: _measure,
+        Action.CHECK: _check,
+        Action.FORGET: _forget,
+        Action.ABANDON: _abandon,
+    }

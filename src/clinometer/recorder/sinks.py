@@ -6,7 +6,7 @@ from pathlib import Path
 from clinometer.probes.base import Probe
 from clinometer.probes.field import Declared, declared_by, declared_in, to_json
 from clinometer.probes.labels import Rows
-from clinometer.recorder.pending_step import warn
+from clinometer.recorder.notices import warn
 from clinometer.recorder.trackers import Sink
 from clinometer.store import Row, Store
 

@@ -22,8 +22,8 @@ from clinometer.probes.base import Probe
 from clinometer.recorder.around import Around
 from clinometer.recorder.fresh import fresh
 from clinometer.recorder.recorder import Recorder, Sink
+from clinometer.recorder.scheduled_probes import ScheduledProbes
 from clinometer.recorder.schedules import Schedule
-from clinometer.recorder.validation import named, schedules_of
 from clinometer.store import Table
 
 # One library under two names: importing the second beside the first would take seconds.
@@ -63,7 +63,7 @@ class LandscapeCallback(_Callback):
         sinks: Sequence[Sink] = (),
     ) -> None:
         super().__init__()
-        schedules_of(named(probes), when)  # a mistake is told before data are prepared
+        ScheduledProbes(probes, when)  # raises a mistake before data are prepared
         check_precision(precision)
         options: Any = {"probes": probes, "when": when, "to": to, "precision": precision, "sinks": sinks}
         self._make = partial(Recorder, loss_fn=_loss, **options)

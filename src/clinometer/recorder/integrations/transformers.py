@@ -19,8 +19,8 @@ from clinometer.probes.base import Probe
 from clinometer.recorder.around import Around
 from clinometer.recorder.aside import aside
 from clinometer.recorder.recorder import Recorder, Sink
+from clinometer.recorder.scheduled_probes import ScheduledProbes
 from clinometer.recorder.schedules import Schedule
-from clinometer.recorder.validation import named, schedules_of
 from clinometer.store import Table
 
 _TrainerCallback: Any = need("transformers", "trainers").TrainerCallback
@@ -99,7 +99,7 @@ def attach(
         >>> from clinometer import every, landscape
         >>> rows = attach(trainer, [landscape()], every(100), to="runs/mine")  # doctest: +SKIP
     """
-    schedules_of(named(probes), when)  # a mistake is told before a model is loaded
+    ScheduledProbes(probes, when)  # raises a mistake before a model is loaded
     check_precision(precision)
     options: Any = {"probes": probes, "when": when, "to": to, "precision": precision, "sinks": sinks}
     callback = LandscapeCallback(trainer, partial(Recorder, **options))

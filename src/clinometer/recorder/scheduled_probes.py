@@ -1,0 +1,100 @@
+"""A recorder's probes, each with its schedule: which are due at a step, and what their budgets are told."""
+
+import contextlib
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
+
+from torch import nn
+
+from clinometer.probes.base import Probe, Step, cost_of
+from clinometer.recorder.budget import Budget, timed
+from clinometer.recorder.schedules import Schedule, every
+from clinometer.store import Row
+
+
+class ScheduledProbes:
+    """The probes by name, and the schedules that they follow.
+
+    Args:
+        probes: A nonempty list or mapping of probes.
+        when: One schedule for all, or a mapping with one for each; `every(100)` by default.
+
+    Raises:
+        TypeError, ValueError: if they are something else, two probes have one name, or a probe has no schedule.
+
+    Example:
+        >>> probes = ScheduledProbes({"often": lambda step: {}, "seldom": lambda step: {}},
+        ...                          {"often": every(2), "seldom": every(3)})
+        >>> [probes.due(index) for index in range(4)]
+        [['often', 'seldom'], [], ['often'], ['seldom']]
+    """
+
+    def __init__(self, probes: Any, when: Any) -> None:
+        self.by_name = _by_name(probes)
+        self._schedules = _schedules(self.by_name, when)
+        self.budgets = [schedule for schedule, _ in self._schedules if isinstance(schedule, Budget)]
+
+    def check(self, model: nn.Module, optimizers: Sequence[Any]) -> None:
+        """Let each probe raise if it cannot work on this model, or with the first of these optimizers."""
+        for probe in self.by_name.values():
+            check = getattr(probe, "check", None)
+            if check:
+                check(model, optimizers[0] if optimizers else None)
+
+    def declare_costs(self, broadcast: Callable[[int], int]) -> None:
+        """Give each budget the declared cost of its probes, and the function by which processes agree on a step."""
+        for schedule, names in self._schedules:
+            if isinstance(schedule, Budget):
+                schedule.declare(1 + sum(cost_of(self.by_name[name]) for name in names), broadcast)
+
+    def due(self, index: int) -> list[str]:
+        """The names of the probes that are due at a step; asked once per step, in order."""
+        due: list[str] = []
+        for schedule, names in self._schedules:
+            if schedule(index):
+                due += names
+        return due
+
+    def rows(self, names: Iterable[str], step: Step) -> dict[str, Row]:
+        """The rows of some probes at a step."""
+        return {name: _row(name, self.by_name[name](step)) for name in names}
+
+    def timed(self, names: Sequence[str]) -> contextlib.AbstractContextManager[None]:
+        """Count the time inside the block as spent by the budgets of these probes."""
+        return timed([schedule for schedule, members in self._schedules if members[0] in names])
+
+
+def _by_name(probes: Any) -> dict[str, Probe]:
+    if not isinstance(probes, Mapping | Sequence) or not probes:
+        raise TypeError(f"probes must be a nonempty list or mapping, such as [landscape()]; found {probes!r}.")
+    if isinstance(probes, Mapping):
+        return dict(probes)
+    names = [str(getattr(probe, "__name__", type(probe).__name__)) for probe in probes]
+    twice = {name for name in names if names.count(name) > 1}
+    if twice:
+        raise ValueError(f"two probes are named {twice.pop()!r}; pass a mapping: probes={{'name': probe, ...}}.")
+    return dict(zip(names, probes, strict=True))
+
+
+def _schedules(probes: Mapping[str, Probe], when: Any) -> list[tuple[Schedule, list[str]]]:
+    """Each schedule once, with the names of the probes that follow it."""
+    one: Any = every(100) if when is None else when
+    chosen: dict[str, Any] = dict(when) if isinstance(when, Mapping) else dict.fromkeys(probes, one)
+    if set(chosen) != set(probes):
+        raise ValueError(f"`when` has schedules for {', '.join(chosen)}; expected one for each of {', '.join(probes)}.")
+    found: dict[int, tuple[Any, list[str]]] = {}
+    for name, schedule in chosen.items():
+        if not callable(schedule):
+            raise TypeError(f"when must be a schedule such as every(100); found {schedule!r}.")
+        members: tuple[Any, list[str]] = found.setdefault(id(schedule), (schedule, []))
+        members[1].append(name)
+    return list(found.values())
+
+
+def _row(name: str, row: Any) -> Row:
+    if not isinstance(row, Mapping):
+        raise TypeError(
+            f"the probe {name!r} returned {type(row).__name__}; expected a mapping from names to numbers or arrays. "
+            "A probe is made by a call: probes=[landscape()], not probes=[landscape]."
+        )
+    return row
