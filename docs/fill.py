@@ -1,19 +1,29 @@
-"""Put what `results/` say into the tables of `docs/paper.md` and of the README, so that no number is typed by hand.
+"""Write the tables of the README and the docs that follow from `results/` and from the list of probes.
 
-Between `<!-- C7 -->` and `<!-- end -->` stand the parts of a claim, between `<!-- verdicts -->` and `<!-- end -->` the
-verdicts of all, with a column for each scale that has results. `python docs/fill.py` rewrites both pages; the tests ask
-whether that would change them.
+A table stands between `<!-- KEY -->` and `<!-- end -->`, where KEY is one of
+
+- `C7`: the parts of a claim, with a column for each scale that has results; `verdicts`: the verdicts of all claims;
+- `probes PATH`: every probe, what it tells and its cost, with links to the pages in PATH;
+- `fields NAME`: the fields of a probe's rows; `pages` and `reference`: the probes' pages and their entries.
+
+`python docs/fill.py` rewrites the pages, and a test compares them with what it would write.
 """
 
+import inspect
 import json
 import re
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from clinometer.probes.registry import PROBES
+
 ROOT = Path(__file__).parents[1]
-PAGES = (ROOT / "docs" / "paper.md", ROOT / "README.md")
+PAGES = (ROOT / "README.md", ROOT / "mkdocs.yml", *sorted((ROOT / "docs").glob("*.md")))
 SCALES = ("smoke", "laptop", "paper")
-TABLE = re.compile(r"<!-- (verdicts|[CFD]\d+) -->\n.*?<!-- end -->", re.DOTALL)
+KEYS = r"verdicts|[CFD]\d+|probes \S+|fields \w+|pages|reference"
+TABLE = re.compile(rf"<!-- ({KEYS}) -->\n.*?( *#? ?)<!-- end -->", re.DOTALL)
+COST = re.compile(r"Cost: (.+?)\.(?=\s|$)", re.DOTALL)
 
 
 def filled(text: str, results: Path = ROOT / "results" / "santurkar2018") -> str:
@@ -21,10 +31,50 @@ def filled(text: str, results: Path = ROOT / "results" / "santurkar2018") -> str
     found = {scale: _claims(results / scale / "claims.json") for scale in SCALES}
 
     def table(match: re.Match[str]) -> str:
-        made = _verdicts(found) if match[1] == "verdicts" else _parts_table(match[1], found)
-        return f"<!-- {match[1]} -->\n{made}\n<!-- end -->"
+        return f"<!-- {match[1]} -->\n{_table(match[1], found)}\n{match[2]}<!-- end -->"
 
     return TABLE.sub(table, text)
+
+
+def _table(key: str, found: dict[str, dict[str, Any]]) -> str:
+    kind, _, rest = key.partition(" ")
+    if kind == "probes":
+        return _probes_table(rest)
+    if kind == "fields":
+        return _fields_table(PROBES[rest])
+    if kind == "pages":
+        return "\n".join(f"      - {name}.md" for name in PROBES)
+    if kind == "reference":
+        return "\n\n".join(f"::: clinometer.probes.{name}.{name}" for name in PROBES)
+    return _verdicts(found) if kind == "verdicts" else _parts_table(kind, found)
+
+
+def _probes_table(pages: str) -> str:
+    lines = ["| probe | what it tells | cost, beside the pass that all probes of a step share |", "|---" * 3 + "|"]
+    for name, factory in PROBES.items():
+        what, cost = told_by(factory)
+        lines.append(f"| [`{name}`]({Path(pages) / name}.md) | {what} | {cost} |")
+    return "\n".join(lines)
+
+
+def told_by(factory: Callable[..., Any]) -> tuple[str, str]:
+    """What a probe tells and costs: the first line and the cost of its factory's docstring."""
+    text = inspect.getdoc(factory) or ""
+    cost = COST.search(text)
+    if not cost:
+        raise ValueError(f"the docstring of {factory.__name__} must name its cost: 'Cost: one forward pass.'")
+    return text.splitlines()[0].rstrip("."), " ".join(cost[1].split())
+
+
+def _fields_table(factory: Callable[..., Any]) -> str:
+    """The declared fields; those that summaries show first are bold."""
+    required = [p for p in inspect.signature(factory).parameters.values() if p.default is p.empty]
+    fields: Mapping[str, Any] = factory(*(["any"] for _ in required)).fields
+    lines = ["| field | axes | unit | meaning |", "|---" * 4 + "|"]
+    for name, field in fields.items():
+        called = f"**`{name}`**" if field.headline else f"`{name}`"
+        lines.append(f"| {called} | {', '.join(field.axes)} | {field.unit} | {field.meaning} |")
+    return "\n".join(lines)
 
 
 def _verdicts(found: dict[str, dict[str, Any]]) -> str:

@@ -43,8 +43,8 @@ def test_links_lead_somewhere(page: Path) -> None:
         assert (page.parent / link).exists(), f"{page.name} links to {link}"
 
 
-def test_the_papers_page_says_what_the_results_say() -> None:
-    """Its tables are made from `results/`; were one typed or stale, filling them again would change the page."""
+def test_tables_say_what_results_and_probes_say() -> None:
+    """They are made from `results/` and the probes; were one typed or stale, filling it again would change the page."""
     fill = runpy.run_path(str(ROOT / "docs" / "fill.py"))
     for path in fill["PAGES"]:
         assert fill["filled"](path.read_text()) == path.read_text(), "run: python docs/fill.py"

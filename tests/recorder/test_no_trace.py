@@ -1,7 +1,7 @@
 """The product's promise: a run with the recorder on is the run without it, bit for bit."""
 
 import random
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -9,33 +9,10 @@ import numpy as np
 import pytest
 import torch
 from models import batch, cross_entropy, everything
+from probed import VARIANTS
 from properties import assert_same, traces
 
-from clinometer import (
-    Probe,
-    Recorder,
-    Step,
-    activations,
-    batchnorm_terms,
-    every,
-    headroom,
-    internal_shift,
-    landscape,
-    noise_floor,
-)
-
-PROBES: dict[str, Callable[[], Probe]] = {
-    "landscape": landscape,
-    "internal_shift": internal_shift,
-    "activations": lambda: activations(["norm", "head"]),
-    "landscape_random": lambda: landscape(direction="random"),
-    "batchnorm_terms": batchnorm_terms,
-    "landscape_update": lambda: landscape(direction="update"),
-    "headroom": headroom,
-    "landscape_blocks": lambda: landscape(blocks="layers"),
-    "headroom_blocks": lambda: headroom(blocks=["first.*", "*.bias"]),
-    "noise_floor": noise_floor,
-}
+from clinometer import Probe, Recorder, Step, every, landscape
 
 
 def run(probes: Mapping[str, Probe] | None, steps: int = 10, to: Path | None = None) -> dict[str, Any]:
@@ -68,15 +45,15 @@ def run(probes: Mapping[str, Probe] | None, steps: int = 10, to: Path | None = N
     return traces(model, optimizer) | {"losses": losses}
 
 
-@pytest.mark.parametrize("name", PROBES)
+@pytest.mark.parametrize("name", VARIANTS)
 def test_ten_steps_are_bit_identical(name: str) -> None:
     """The truth is the same run without a recorder, compared in every bit that a run consists of."""
-    assert_same(without_identities(run({name: PROBES[name]()})), without_identities(run(None)))
+    assert_same(without_identities(run({name: VARIANTS[name]()})), without_identities(run(None)))
 
 
 def test_all_probes_together_and_to_disk(tmp_path: Path) -> None:
     """As a user would have it: everything on, written as it goes."""
-    probes = {name: make() for name, make in PROBES.items()}
+    probes = {name: make() for name, make in VARIANTS.items()}
     assert_same(without_identities(run(probes, to=tmp_path)), without_identities(run(None)))
 
 
@@ -121,24 +98,24 @@ def test_parameters_are_neither_copied_back_nor_replaced() -> None:
     model = everything()
     optimizer = torch.optim.Adam(model.parameters(), lr=0.01)
     before = traces(model, optimizer)["identities"]
-    recorder = Recorder(model, cross_entropy, [make() for make in PROBES.values()], every(1), optimizer=optimizer)
+    recorder = Recorder(model, cross_entropy, [make() for make in VARIANTS.values()], every(1), optimizer=optimizer)
     with recorder.step(batch()):
         cross_entropy(model, batch()).backward()
         optimizer.step()
     assert traces(model, optimizer)["identities"] == before
 
 
-@pytest.mark.parametrize("name", PROBES)
+@pytest.mark.parametrize("name", VARIANTS)
 def test_rows_do_not_depend_on_the_other_probes(name: str) -> None:
     """Probes share a step: were one to leave a trace in it, the next would measure something else."""
-    alone, together = (rows(probes) for probes in ([name], list(PROBES)))
+    alone, together = (rows(probes) for probes in ([name], list(VARIANTS)))
     assert_same(dict(alone.read(name)), dict(together.read(name)))
 
 
 def rows(names: list[str]) -> Recorder:
     model = everything()
     optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
-    recorder = Recorder(model, cross_entropy, [PROBES[name]() for name in names], every(2), optimizer=optimizer)
+    recorder = Recorder(model, cross_entropy, [VARIANTS[name]() for name in names], every(2), optimizer=optimizer)
     for index in range(4):
         with recorder.step(batch(index)):
             cross_entropy(model, batch(index)).backward()

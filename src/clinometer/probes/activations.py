@@ -31,7 +31,7 @@ FIELDS = {
 
 
 def activations(modules: Sequence[str], *, unit: int = 0, bins: int = 40) -> Probe:
-    """The distributions of some modules' outputs at the step's start, on its batch.
+    """Means, variances and histograms of modules' outputs at the start of the step, on its batch.
 
     Fields: `layer` (layers,) names; `mean`, `var` (layers, units), padded with NaN to the widest layer;
     `edges` (layers, bins + 1) and `counts` (layers, bins), the histogram of one unit. Cost: one forward pass.

@@ -31,7 +31,7 @@ FIELDS = {
 
 
 def batchnorm_terms() -> Probe:
-    """Theorem 4.1 on a living network: what each BatchNorm layer does to the gradient that passes through it.
+    """What each BatchNorm layer does to the gradient that passes through it, by the terms of Theorem 4.1.
 
     Fields: `layer` (layers,) names; the terms of ‖∇_y L‖² = scale · (gradient − mean − correlation) as in
     `GradientTerms`, and `passed`, ‖∇_y L‖² as backpropagation has it: (layers, units), padded with NaN to the

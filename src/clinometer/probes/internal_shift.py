@@ -29,10 +29,10 @@ FIELDS = {
 
 
 def internal_shift(layers: Layers | None = None, *, only: Collection[str] | None = None) -> Probe:
-    """Definition 2.1: what the step just taken did to each layer's gradient through the layers before it.
+    """How much each layer's gradient changes because the step moved the layers before it (Definition 2.1).
 
-    Fields: `layer` (layers,) names, `l2`, `cosine` (layers,). Cost: one forward-backward pass per measured
-    layer after the first, and the gradient at the start, which the step's other probes share.
+    Fields: `layer` (layers,) names, `l2`, `cosine` (layers,). Cost: less than one forward-backward pass for each
+    measured layer after the first.
 
     Args:
         layers: Layer name to parameter names, weight first; `layers_of(model)` by default.

@@ -27,15 +27,15 @@ def landscape(
     direction: Direction = "gradient",
     blocks: Blocks | None = None,
 ) -> Probe:
-    """The landscape along a line: loss variation, gradient predictiveness, effective smoothness.
+    """Loss variation, gradient predictiveness and effective β-smoothness along a line from where the step starts.
 
     Fields: `sizes`, `distances`, `losses`, `grad_gaps`, `cosines` (s,) as in `Line`; `loss`, `grad_norm`;
     `loss_min`, `loss_max` (loss variation); `gap_min`, `gap_max` (predictiveness); `beta` (effective
-    smoothness) and the scale-free `beta_lr_half` = β · lr / 2. Cost: s + 1 forward-backward passes.
+    smoothness) and the scale-free `beta_lr_half` = β · lr / 2. Cost: s forward-backward passes for s sizes.
 
-    With `blocks`, each block of the network walks alone, the others standing still, and gradients are those by its
-    parameters: all fields but `sizes` get a leading dimension (blocks,), `block` has the names, and `update_ratio`
-    says how long the step was beside the block's weights. Rows are named `landscape_blocks`. Cost: s passes a block,
+    With `blocks`, each block of the network walks alone while the others stand still, and gradients are those by its
+    parameters: all fields but `sizes` get a leading axis (blocks,), `block` holds the names, and `update_ratio` is the
+    length of the step relative to the block's weights. Rows are named `landscape_blocks`. That costs s passes a block,
     of which the backward half ends at the block.
 
     Args:

@@ -13,7 +13,7 @@ FIELDS = {
 
 
 def noise_floor() -> Probe:
-    """What rounding alone does to loss and gradient: differences that are no larger say nothing.
+    """How much rounding alone changes loss and gradient: differences that are no larger mean nothing.
 
     Fields: `loss`, `grad_gap` and `distance` as in `Noise`. Cost: one forward-backward pass.
     """

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from clinometer.probes.field import Declared, Field
 from clinometer.probes.labels import NAMES, axes, is_name
 from clinometer.results.layouts import Layouts, Numbers
 
@@ -36,6 +37,12 @@ class Column:
     pieces: dict[int, list[Piece]] = dataclasses.field(
         default_factory=dict[int, list[Piece]]
     )  # by the number of the run
+
+    def attributes(self, declared: Declared) -> dict[str, str]:
+        """The meaning and unit that the probe declares, under the names that xarray's plots read."""
+        field = declared.get(self.probe, {}).get(self.field, Field())
+        known = {"long_name": field.meaning, "units": field.unit}
+        return {name: text for name, text in known.items() if text}
 
     def lengths(self, coordinates: Coordinates) -> tuple[int, ...]:
         """The shape of the array that holds a run."""

@@ -21,7 +21,8 @@ def load(
     shorter at another step, there stands NaN, integers becoming floats, and "" for text. NaN and infinity that were
     measured are kept. Arrays with another axis share none, since joined they might not fit into memory:
     `activations_mean` has axes `activations_step`, `activations_layer`, `activations_unit`. `attrs` holds the store's
-    facts. All rows are read at one moment, and are held in memory.
+    facts, and `attrs` of a variable its meaning and unit, as the probe declares them. All rows are read at one moment,
+    and are held in memory.
 
     As a `pandas.DataFrame`: one row per step, one column of floats per number that a chart could show, named as in
     trackers: `landscape/beta`, `internal_shift/l2/LAYER`, `landscape/losses/0`. That is what `.plot()`, `.describe()`

@@ -32,7 +32,8 @@ def dataset(xarray: Any, rows: Rows, facts: Mapping[str, Any]) -> Any:
     variables: dict[str, Any] = {}
     for name, column in found.items():
         arrays = {step: row[column.field] for step, row in rows[column.probe].items() if column.field in row}
-        variables[name] = (column.axes, column.placed(0, arrays, entries, column.fill(entries)))
+        placed = column.placed(0, arrays, entries, column.fill(entries))
+        variables[name] = (column.axes, placed, column.attributes(declared))
     others = {name: fact for name, fact in facts.items() if name != "fields"}
     return xarray.Dataset(variables, coords=labelled(entries), attrs=others)
 

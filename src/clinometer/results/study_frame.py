@@ -76,10 +76,12 @@ def dataset(xarray: Any, path: Path, by: Literal["factors", "runs"] | None) -> A
     values = {f"config_{n}" if n in taken else n: v for n, v in factors.fields([run.config for run in runs]).items()}
     frame = _frame(runs, values, by)
     cells = math.prod(frame.lengths)
+    declared = {probe: fields for run in runs for probe, fields in declared_in(run.facts).items()}
     variables = {
         name: (
             (*frame.axes, *column.axes),
             lazy(Variable(runs, frame, column, entries, column.fill(entries, cells))),
+            column.attributes(declared),
         )
         for name, column in found.items()
     }

@@ -1,0 +1,24 @@
+"""Every probe of the registry, each with the variants that the contract tests try, on the network of `models`."""
+
+import functools
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from clinometer import Probe
+from clinometer.probes.registry import PROBES
+
+# A probe that is not here is tried as it is by default.
+ARGUMENTS: Mapping[str, list[dict[str, Any]]] = {
+    "landscape": [{}, {"direction": "random"}, {"direction": "update"}, {"blocks": "layers"}],
+    "headroom": [{}, {"blocks": ["first.*", "*.bias"]}],
+    "activations": [{"modules": ["norm", "head"]}],
+}
+
+
+def variants() -> dict[str, Callable[[], Probe]]:
+    """The name of the rows to what makes the probe."""
+    makers = [functools.partial(make, **a) for name, make in PROBES.items() for a in ARGUMENTS.get(name, [{}])]
+    return {maker().__name__: maker for maker in makers}
+
+
+VARIANTS = variants()
