@@ -54,7 +54,7 @@ def record_file(study: Path, key: str) -> Path:
 def write_record(study: Path, record: RunRecord) -> None:
     """Write a run's record, whole or not at all. The caller holds the run's lock."""
     path = record_file(study, record.key)
-    write_sealed(path, dataclasses.asdict(record))
+    write_sealed(path, dataclasses.asdict(record), durable=False)  # a record that a power cut takes is made again
     for stray in path.parent.glob(f"{path.name}.*.partial"):  # of a process that was killed while it wrote
         stray.unlink(missing_ok=True)
 

@@ -123,7 +123,7 @@ class Scheduler:
             if self._unfinished():
                 for task, error in self.pool.wait(_POLL_SECONDS if self.elsewhere else None):
                     self.running.remove(task.group)
-                    self._settle(task.group, error)
+                    self._handle_ended(task.group, error)
                 self._check_elsewhere()
         report(self._progress())
         return self.failures
@@ -143,7 +143,7 @@ class Scheduler:
             else:
                 self.waiting.append(group)  # locked or done since it was looked at
 
-    def _settle(self, group: Group, error: str | None) -> None:
+    def _handle_ended(self, group: Group, error: str | None) -> None:
         """Decide what becomes of a group whose task has ended: done, made elsewhere, failed, or waiting again."""
         rest = self._still_to_make(group)
         if rest and error is None:
@@ -186,7 +186,7 @@ class Scheduler:
         unlocked = [config for config in self.elsewhere if not is_locked(self.study, config.key)]
         for config in unlocked:
             self.elsewhere.remove(config)
-            self._settle((config,), None)
+            self._handle_ended((config,), None)
 
     def _progress(self) -> Progress:
         here = [config for group in self.running for config in group]

@@ -1,4 +1,4 @@
-"""Small files, whole or not at all."""
+"""Small files, written whole or not at all."""
 
 import hashlib
 import json
@@ -14,34 +14,37 @@ _LONGEST = 2**24  # bytes of a small file
 _SEAL = "sha256"  # the field with the digest of the others
 
 
-def write_whole(path: Path, text: str) -> None:
+def write_whole(path: Path, text: str, *, durable: bool = True) -> None:
     """Write `text` to `path` so that a reader, or a kill, finds the old file or the new one and nothing between.
 
     Args:
-        path: The file; its folder must be there.
-        text: What it shall hold, as UTF-8.
+        path: The file; its folder must exist.
+        text: Its new content, written as UTF-8.
+        durable: Whether it must outlast a power cut, which takes an fsync of the file and of its folder.
     """
-    write_bytes(path, text.encode())
+    write_bytes(path, text.encode(), durable=durable)
 
 
-def write_bytes(path: Path, data: bytes) -> None:
-    """The same for bytes; once it returns they outlast a power cut."""
+def write_bytes(path: Path, data: bytes, *, durable: bool = True) -> None:
+    """The same for bytes."""
     partial = path.with_name(f"{path.name}.{os.getpid()}.partial")  # two processes may write the same
     try:
         with partial.open("wb") as file:
             file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
+            if durable:
+                file.flush()
+                os.fsync(file.fileno())
         partial.replace(path)
     except BaseException as error:
         partial.unlink(missing_ok=True)
         if isinstance(error, OSError) and error.errno:
-            raise OSError(error.errno, error.strerror, str(path)) from error  # nobody knows the other name
+            raise OSError(error.errno, error.strerror, str(path)) from error  # users know only this name
         raise
-    settle(path.parent)
+    if durable:
+        fsync(path.parent)
 
 
-def settle(path: Path) -> None:
+def fsync(path: Path) -> None:
     """Make a file, or the names in a folder, outlast a power cut."""
     file = os.open(path, os.O_RDONLY)
     try:
@@ -50,21 +53,21 @@ def settle(path: Path) -> None:
         os.close(file)
 
 
-def write_json(path: Path, value: object) -> None:
+def write_json(path: Path, value: object, *, durable: bool = True) -> None:
     """Write `value` as JSON, whole or not at all."""
-    write_whole(path, json.dumps(value, indent=1, ensure_ascii=False) + "\n")
+    write_whole(path, json.dumps(value, indent=1, ensure_ascii=False) + "\n", durable=durable)
 
 
-def write_sealed(path: Path, facts: Mapping[str, Any]) -> None:
+def write_sealed(path: Path, facts: Mapping[str, Any], *, durable: bool = True) -> None:
     """Write an object as JSON together with its own digest."""
-    write_json(path, {**facts, _SEAL: _seal(facts)})
+    write_json(path, {**facts, _SEAL: _seal(facts)}, durable=durable)
 
 
 def read_sealed(path: Path) -> dict[str, Any]:
-    """What `write_sealed` wrote, and nothing else.
+    """Read what `write_sealed` wrote.
 
     Raises:
-        DamagedError: if it is not that.
+        DamagedError: if the content does not match its digest.
         OSError: if it cannot be read.
 
     Example:

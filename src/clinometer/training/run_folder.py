@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Protocol
 
 from clinometer.store import DamagedError
-from clinometer.training.files import digest, read_sealed, settle, write_sealed
+from clinometer.training.files import digest, fsync, read_sealed, write_sealed
 
 FILES = ("config.json", "environment.json", "rows.sqlite")  # of a finished run, besides done.json
 RUN_NAME = re.compile(r"[0-9a-f]{16}")  # of a run's folder
@@ -63,5 +63,5 @@ def finish(folder: Path) -> None:
     for stray in folder.glob("*.partial"):  # left by a process that was killed while it wrote
         stray.unlink(missing_ok=True)
     for name in FILES:
-        settle(folder / name)
+        fsync(folder / name)
     write_sealed(folder / "done.json", {"files": {name: digest(folder / name) for name in FILES}})
