@@ -269,7 +269,7 @@ def test_lemma_4_5_needs_its_hypotheses(broken: dict) -> None:
 @pytest.mark.parametrize("name", THEOREMS)
 def test_every_theorem_is_verified_and_every_break_breaks(name: str) -> None:
     """As `clinometer check` runs them, on another seed; a break that never broke would be a claim without evidence."""
-    found = check(THEOREMS[name], cases=100, seed=1)
+    found = check(THEOREMS[name].load(), cases=100, seed=1)
     assert found.verdict == "verified", found.worst
     for each in found.breaks:
         assert each.false > 0, each.name

@@ -4,7 +4,7 @@ import math
 import pytest
 import torch
 
-from clinometer.studies.theorems import Theorem, check, excess, named, relative_error, rows, select
+from clinometer.studies.theorems import Theorem, TheoremSpec, check, excess, named, relative_error, rows, select
 
 
 def uniform(generator: torch.Generator) -> float:
@@ -12,7 +12,7 @@ def uniform(generator: torch.Generator) -> float:
 
 
 def theorem(case, **breaks) -> Theorem:
-    return Theorem("title", "source", "hypothesis", "printed", "true", case, breaks, tolerance=0.25)
+    return Theorem("hypothesis", "printed", "true", case, breaks, tolerance=0.25)
 
 
 def test_the_worst_case_decides() -> None:
@@ -58,7 +58,8 @@ def test_bad_input(cases: int, seed: int) -> None:
 def test_the_rows_are_strict_json() -> None:
     """Infinities and NaN would not be."""
     found = {"theorem_1": check(theorem(lambda _: math.inf, none=lambda _: 0.0), cases=1)}
-    (row,) = json.loads(json.dumps(rows(found), allow_nan=False))
+    listed = {"theorem_1": TheoremSpec("title", "source", lambda: found["theorem_1"].theorem)}
+    (row,) = json.loads(json.dumps(rows(listed, found), allow_nan=False))
     assert (row["id"], row["verdict"], row["worst"]) == ("theorem_1", "failed", None)
     assert row["breaks"] == [{"name": "none", "false": 0.0, "error": None}]
 

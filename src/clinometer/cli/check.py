@@ -28,7 +28,7 @@ def check_command(paper: str, /, *, only: str = "", cases: int = 200, seed: int 
     with bad_input():
         study = PAPERS[one_of("paper", paper, PAPERS)]()
         chosen = select(study.theorems, split_names(only))
-        found = rows({name: check(study.theorems[name], cases, seed) for name in chosen})
+        found = rows(study.theorems, {name: check(study.theorems[name].load(), cases, seed) for name in chosen})
     console.print(Text.assemble((study.title, "bold"), f"\n{study.source}"))
     console.print(theorems_table(found))
     return 0 if all_verified(found) else 1

@@ -55,7 +55,7 @@ def report(
     runs = verdicts.table
     write_json(folder / "claims.json", claims)
     if theorems is None:
-        theorems = rows({name: check(theorem) for name, theorem in plan.theorems.items()})
+        theorems = rows(plan.theorems, {name: check(each.load()) for name, each in plan.theorems.items()})
     write_json(folder / "theorems.json", theorems)
     exhibits = {name: plan.study.exhibits[name] for name in plan.exhibits}
     with np.errstate(divide="ignore", invalid="ignore"):  # what diverged leaves gaps

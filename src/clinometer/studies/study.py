@@ -10,7 +10,7 @@ from clinometer.results.runs import Runs
 from clinometer.runner.records import holds_records
 from clinometer.studies.claims import Claim
 from clinometer.studies.figure import Figure
-from clinometer.studies.theorems import Theorem, named
+from clinometer.studies.theorems import TheoremSpec, named
 from clinometer.training.config import Bases, RunConfig, one_of, said
 from clinometer.training.study_file import NAME, read_study, write_study
 
@@ -46,7 +46,7 @@ class Study:
     scales: Mapping[str, Scale]
     exhibits: Mapping[str, FigureSpec]
     claims: tuple[Claim, ...]
-    theorems: Mapping[str, Theorem] = field(default_factory=dict[str, Theorem])
+    theorems: Mapping[str, TheoremSpec] = field(default_factory=dict[str, TheoremSpec])
     told: tuple[str, ...] = (
         "norm",
         "lr",
@@ -64,7 +64,7 @@ class Plan:
     seeds: Mapping[str, int]  # per arm of each base
     exhibits: tuple[str, ...]
     claims: tuple[Claim, ...]
-    theorems: Mapping[str, Theorem]
+    theorems: Mapping[str, TheoremSpec]
 
     @property
     def bases(self) -> Bases:

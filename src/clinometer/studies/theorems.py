@@ -8,15 +8,15 @@ import math
 import statistics
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
-
-import torch
-from torch import Generator, Tensor
+from typing import TYPE_CHECKING, Any, Literal
 
 from clinometer.training.config import one_of
 from clinometer.training.files import finite
 
-Case = Callable[[Generator], float]  # draws one input and returns the relative error of a statement there
+if TYPE_CHECKING:  # a study is listed without torch
+    from torch import Generator, Tensor
+
+Case = Callable[["Generator"], float]  # draws one input and returns the relative error of a statement there
 
 
 @dataclass(frozen=True)
@@ -27,8 +27,6 @@ class Theorem:
     amount by which it is violated over the same size, 0 where it holds.
     """
 
-    title: str
-    source: str
     hypothesis: str
     printed: str  # as the paper prints it
     true: str  # as it is true, and as `case` checks it
@@ -37,6 +35,15 @@ class Theorem:
     # Float64 rounds to 1e-16. Sums of some tens of terms, statistics whose mean is up to a hundred times their
     # deviation, and their cubes in a Hessian cost up to five digits; a wrong factor costs all of them.
     tolerance: float = 1e-10
+
+
+@dataclass(frozen=True)
+class TheoremSpec:
+    """A theorem as a study lists it."""
+
+    title: str
+    source: str  # where the paper has it
+    load: Callable[[], Theorem]  # imports what checks it
 
 
 @dataclass(frozen=True)
@@ -76,9 +83,10 @@ def check(theorem: Theorem, cases: int = 200, seed: int = 0) -> Checked:
         ValueError: if there is less than one case, or the seed is negative or beyond 64 bits.
 
     Example:
+        >>> import torch
         >>> def parity(generator):
         ...     return float(torch.randint(2, (), generator=generator))
-        >>> theorem = Theorem("t", "s", "h", "p", "0 = 0", lambda _: 0.0, {"heads = tails": parity})
+        >>> theorem = Theorem("h", "p", "0 = 0", lambda _: 0.0, {"heads = tails": parity})
         >>> found = check(theorem, cases=1000)
         >>> found.verdict, found.worst, round(found.breaks[0].false, 1)
         ('verified', 0.0, 0.5)
@@ -87,6 +95,8 @@ def check(theorem: Theorem, cases: int = 200, seed: int = 0) -> Checked:
         raise ValueError(f"--cases must be at least 1; found {cases}.")
     if not 0 <= seed < 2**63:
         raise ValueError(f"--seed must lie in [0, 2⁶³); found {seed}.")
+    import torch
+
     threads = torch.get_num_threads()
     torch.set_num_threads(1)  # for tensors of a dozen entries a second thread only spins, at five times the CPU time
     try:
@@ -119,21 +129,25 @@ def select(theorems: Iterable[str], names: Iterable[str]) -> tuple[str, ...]:
     return tuple(name for name in known if name in chosen or not chosen)
 
 
-def relative_error(left: Tensor, right: Tensor, size: Tensor | float) -> float:
+def relative_error(left: "Tensor", right: "Tensor", size: "Tensor | float") -> float:
     """‖left − right‖ / size, infinite where it is not a number.
 
     Example:
+        >>> import torch
         >>> relative_error(torch.tensor([1.0, 2.0]), torch.tensor([1.0, 1.5]), 2.0)
         0.25
     """
+    import torch
+
     error = float(torch.linalg.vector_norm(left - right) / size)
     return math.inf if math.isnan(error) else error
 
 
-def excess(left: Tensor, right: Tensor, size: Tensor | float) -> float:
+def excess(left: "Tensor", right: "Tensor", size: "Tensor | float") -> float:
     """By how much left ≤ right is violated, over `size`: max(0, left − right) / size, infinite where it is no number.
 
     Example:
+        >>> import torch
         >>> excess(torch.tensor(1.0), torch.tensor(2.0), 1.0), excess(torch.tensor(3.0), torch.tensor(2.0), 1.0)
         (0.0, 1.0)
     """
@@ -141,12 +155,14 @@ def excess(left: Tensor, right: Tensor, size: Tensor | float) -> float:
     return math.inf if math.isnan(error) else max(0.0, error)
 
 
-def rows(found: Mapping[str, Checked]) -> list[dict[str, Any]]:
-    """The theorems table: one object per theorem, ready for JSON (numbers that are not finite become null)."""
+def rows(theorems: Mapping[str, TheoremSpec], found: Mapping[str, Checked]) -> list[dict[str, Any]]:
+    """The theorems table: one object per theorem that was checked, ready for JSON (not finite numbers become null)."""
     return [
         {
             "id": name,
-            **{field: getattr(of.theorem, field) for field in ("title", "source", "hypothesis", "printed", "true")},
+            "title": theorems[name].title,
+            "source": theorems[name].source,
+            **{field: getattr(of.theorem, field) for field in ("hypothesis", "printed", "true")},
             "verdict": of.verdict,
             "cases": of.cases,
             "seed": of.seed,
@@ -164,6 +180,8 @@ def all_verified(found: Iterable[Mapping[str, Any]]) -> bool:
 
 
 def _errors(case: Case, cases: int, seed: int) -> list[float]:
+    from torch import Generator
+
     generator = Generator().manual_seed(seed)
     return [case(generator) for _ in range(cases)]
 

@@ -8,7 +8,7 @@ from importlib import import_module
 
 from clinometer.papers.santurkar2018.claims import CLAIMS
 from clinometer.studies.study import FigureSpec, Scale, Study
-from clinometer.studies.theorems import Theorem
+from clinometer.studies.theorems import TheoremSpec
 from clinometer.training.config import Config
 
 _DIGITS = Config(data="digits", model="vgg_digits", width=0.5, steps=150, measure_every=10, test_every=10)
@@ -55,16 +55,17 @@ _EXHIBITS = (
     "ambiguities",
 )
 
-_THEOREMS = (
-    "fact_c_1",
-    "theorem_4_1",
-    "theorem_4_2_part_1",
-    "theorem_4_2_part_2",
-    "observation_4_3",
-    "theorem_4_4",
-    "theorem_c_1",
-    "lemma_4_5",
-)
+# Each is checked by the module of its name, which is imported when it is checked: listing a paper needs no torch.
+_THEOREMS = {
+    "fact_c_1": ("The gradient through BatchNorm", "Appendix C, Fact C.1"),
+    "theorem_4_1": ("The effect of BatchNorm on the Lipschitzness of the loss", "Section 4.1, Theorem 4.1"),
+    "theorem_4_2_part_1": ("The effect of BatchNorm on smoothness: an equality", "Section 4.1, Theorem 4.2"),
+    "theorem_4_2_part_2": ("The effect of BatchNorm on smoothness: a bound", "Section 4.1, Theorem 4.2"),
+    "observation_4_3": ("BatchNorm can be set so as to change nothing", "Section 4.1, Observation 4.3"),
+    "theorem_4_4": ("Minimax bound on weight-space Lipschitzness", "Section 4.1, Theorem 4.4"),
+    "theorem_c_1": ("Minimax bound on weight-space smoothness", "Appendix C, Theorem C.1"),
+    "lemma_4_5": ("BatchNorm leads to a favourable initialization", "Section 4.1, Lemma 4.5"),
+}
 
 
 def _exhibit(name: str) -> FigureSpec:
@@ -72,8 +73,8 @@ def _exhibit(name: str) -> FigureSpec:
     return FigureSpec(module.TITLE, module.arms, module.draw)
 
 
-def _theorem(name: str) -> Theorem:
-    return import_module(f"{__name__}.{name}").THEOREM
+def _theorem(name: str, title: str, source: str) -> TheoremSpec:
+    return TheoremSpec(title, source, lambda: import_module(f"{__name__}.{name}").THEOREM)
 
 
 STUDY = Study(
@@ -83,5 +84,5 @@ STUDY = Study(
     scales=SCALES,
     exhibits={name: _exhibit(name) for name in _EXHIBITS},
     claims=CLAIMS,
-    theorems={name: _theorem(name) for name in _THEOREMS},
+    theorems={name: _theorem(name, *about) for name, about in _THEOREMS.items()},
 )

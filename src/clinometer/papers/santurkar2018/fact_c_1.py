@@ -50,8 +50,6 @@ def _constant(unit: Unit) -> Unit:
 
 
 THEOREM = Theorem(
-    title="The gradient through BatchNorm",
-    source="Appendix C, Fact C.1",
     hypothesis="σ > 0; g = ∂L/∂z at BatchNorm's output z, and L̂(y) = L(z)",
     printed="∂L̂/∂yᵢ = (γ/(mσ)) (m gᵢ − Σₖ gₖ − ŷᵢ Σₖ gₖŷₖ)",
     true="∇_y L̂ = (γ/s) P g,  P = I − 11ᵀ/m − ŷŷᵀ/n,  s² = σ² + ε,  n = m, or m − 1 with the unbiased variance",

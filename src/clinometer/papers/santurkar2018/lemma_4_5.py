@@ -70,8 +70,6 @@ def error(unit: Unit, start: Tensor) -> float:
 
 
 THEOREM = Theorem(
-    title="BatchNorm leads to a favourable initialization",
-    source="Section 4.1, Lemma 4.5",
     hypothesis="⟨W0, W*⟩ > 0, ε = 0, and W* an optimum of both networks: a layer with a bias",
     printed="‖W0 − Ŵ*‖² ≤ ‖W0 − W*‖² − (‖W*‖² − ⟨W*, W0⟩)²/‖W*‖²  if ⟨W0, W*⟩ > 0",
     true="Ŵ* = kW*, k = ⟨W*, W0⟩/‖W*‖², is an optimum of the same loss, and ‖W0 − Ŵ*‖² equals the right side",

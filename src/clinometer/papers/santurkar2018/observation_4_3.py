@@ -79,8 +79,6 @@ def _constant(generator: Generator) -> float:
 
 
 THEOREM = Theorem(
-    title="BatchNorm can be set so as to change nothing",
-    source="Section 4.1, Observation 4.3",
     hypothesis="σ > 0; for the minima, a layer with a bias",
     printed="for any X and W some (γ, β) with γ = σ gives the same activations; so all minima are preserved",
     true="γ = s and β = μ give z = y; minima of a layer with a bias are preserved, with zero gradient in W, γ and β",

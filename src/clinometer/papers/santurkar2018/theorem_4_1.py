@@ -58,8 +58,6 @@ def z_is_y(unit: Unit) -> Unit:
 
 
 THEOREM = Theorem(
-    title="The effect of BatchNorm on the Lipschitzness of the loss",
-    source="Section 4.1, Theorem 4.1",
     hypothesis="the gradient on the right is taken at BatchNorm's output, g = ∂L/∂z",
     printed="‖∇_y L̂‖² ≤ (γ²/σ²) (‖∇_y L‖² − (1/m)⟨1, ∇_y L⟩² − 1/√m⟨∇_y L, ŷ⟩²)",
     true="‖∇_y L̂‖² = (γ²/s²) (‖g‖² − (1/m)⟨1, g⟩² − ((2 − r)/n)⟨g, ŷ⟩²),  r = σ²/(σ² + ε); at ε = 0 (2 − r)/n is 1/m",

@@ -63,8 +63,6 @@ def _taken_at_y(unit: Unit) -> float:
 
 
 THEOREM = Theorem(
-    title="The effect of BatchNorm on smoothness: an equality",
-    source="Section 4.1, Theorem 4.2",
     hypothesis="g = ∂L/∂z and H = ∂²L/∂z² at BatchNorm's output; v = ∇_y L̂",
     printed="vᵀ(∂²L̂/∂y²)v ≤ (γ²/σ²) vᵀHv − (γ/(mσ²)) ⟨g, ŷ⟩ ‖v‖²",
     true="vᵀ(∂²L̂/∂y²)v = (γ²/s²) (Pv)ᵀH(Pv) − (γ/(ns²)) (a‖v‖² + 2p⟨g, v⟩ − 3ap²/n),  a = ⟨g, ŷ⟩,  p = ⟨ŷ, v⟩; "

@@ -93,8 +93,6 @@ def _any(generator: Generator, *, convex: bool) -> Unit:
 
 
 THEOREM = Theorem(
-    title="The effect of BatchNorm on smoothness: a bound",
-    source="Section 4.1, Theorem 4.2",
     hypothesis="H preserves the relative norms of g and u = Pv: uᵀHu/‖u‖² = gᵀHg/‖g‖²; and, not in "
     "the print, |γ| ≤ s and gᵀHg ≥ 0",
     printed="vᵀ(∂²L̂/∂y²)v ≤ (γ²/σ²) (gᵀHg − (1/(mγ)) ⟨g, ŷ⟩ ‖v‖²)",

@@ -114,8 +114,6 @@ def _one_input(generator: Generator) -> float:
 
 
 THEOREM = Theorem(
-    title="Minimax bound on weight-space Lipschitzness",
-    source="Section 4.1, Theorem 4.4",
     hypothesis="‖X‖ ≤ λ and XW = y, so that g, ŷ and σ stay; λ ≥ ‖y‖/‖W‖, two inputs or more",
     printed="max ‖∇_W L̂‖² ≤ (γ²/σ²) (g_j² − mμ_g² − λ²⟨g, ŷ⟩²),  g_j = max ‖∇_W L‖² over ‖X‖ ≤ λ",
     true="max ‖∇_W L̂‖² = (γ²/s²) (g_j − λ²mμ_g² − (λ²(2 − r)/n)⟨g, ŷ⟩²),  g_j = λ²‖g‖²; attained",

@@ -83,8 +83,6 @@ def _other_input(generator: Generator) -> float:
 
 
 THEOREM = Theorem(
-    title="Minimax bound on weight-space smoothness",
-    source="Appendix C, Theorem C.1",
     hypothesis="XXᵀ = λ²I; v = ∇_y L̂, g = ∂L/∂z and H = ∂²L/∂z²",
     printed="over ‖X‖ ≤ λ, the largest (∇_W L̂)ᵀ(∂²L̂/∂W²)(∇_W L̂) is bounded by its value at XXᵀ = λ²I (in outline)",
     true="(∇_W L̂)ᵀ(∂²L̂/∂W²)(∇_W L̂) = λ⁴ vᵀ(∂²L̂/∂y²)v at XXᵀ = λ²I, with Theorem 4.2 for the latter; "
