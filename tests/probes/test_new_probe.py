@@ -92,7 +92,7 @@ def test_its_page_draws_numbers_layers_and_distributions(folder: Path) -> None:
     figures = figures_of(*tables_of(folder))
     (number,) = figures["numbers"].panels
     line, limit = number.series
-    assert (number.title, number.ylabel, line.label) == ("spectrum: 1/s", "1/s", "λ")
+    assert (number.title, number.ylabel, line.label) == ("spectrum: λ", "1/s", "λ")
     np.testing.assert_array_equal([line.low, line.y, line.high], np.array([[0.25], [0.5], [1.0]]) * [1, 3, 5])
     np.testing.assert_array_equal(limit.y, [2.0, 2.0, 2.0])
     (layers,) = figures["entries"].panels

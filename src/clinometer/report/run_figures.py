@@ -11,6 +11,7 @@ from clinometer.report.blocks import Ranking, Tables, Values, ranked
 from clinometer.studies.figure import Figure, Panel, Ridges, Series
 
 _SHOWN = 6  # layers or blocks in a panel
+_WIDE = 20.0  # from this ratio of the largest to the smallest value on, a logarithmic axis shows more
 _PANELS = 24  # as many as a page shows of a kind
 _CAPTIONS = {
     "numbers": "Bands are ranges over the walk's step sizes. Dotted: where the step is as long as it may be.",
@@ -32,12 +33,13 @@ def figures_of(tables: Tables, declared: Declared) -> dict[str, Figure]:
         declared: What the probes declare of their fields.
     """
     rankings = ranked(tables, declared)
-    colours: dict[str, int] = {}  # a layer or block has one colour in all panels
+    labels: dict[str, int] = {}  # what has one label has one colour in all panels of a figure
+    entries: dict[str, int] = {}
     panels: dict[str, list[Panel]] = {kind: [] for kind in _TITLES}
     for probe, table in tables.items():
         fields = _drawn(table, declared.get(probe, {}))
-        panels["numbers"] += _number_panels(probe, table, fields)
-        panels["entries"] += _entry_panels(probe, table, fields, rankings.get(probe), colours)
+        panels["numbers"] += _number_panels(probe, table, fields, labels)
+        panels["entries"] += _entry_panels(probe, table, fields, rankings.get(probe), entries)
         panels["distributions"] += _ridge_panels(probe, table, fields)
     return {kind: _figure(kind, found) for kind, found in panels.items() if found}
 
@@ -56,25 +58,26 @@ def _drawn(table: Mapping[str, Values], declared: Fields) -> dict[str, Field]:
     return {name: fields[name] for name in shown(fields, known.__contains__) if fields[name].drawing != "none"}
 
 
-def _number_panels(probe: str, table: Mapping[str, Values], fields: Fields) -> Iterator[Panel]:
+def _number_panels(probe: str, table: Mapping[str, Values], fields: Fields, colours: dict[str, int]) -> Iterator[Panel]:
     """A panel for the single numbers of each unit; a pure number has its own."""
     units: dict[str, dict[str, Field]] = {}
     for name, field in fields.items():
         if not field.axes:
             units.setdefault(field.unit or field.label or name, {})[name] = field
     for unit, found in units.items():
-        lines = list(_lines(table, found))
+        lines = list(_lines(table, found, colours))
         limits = {field.limit for field in found.values() if field.limit}
         lines += [_limit(table["step"], limit) for limit in sorted(limits)]
-        yield Panel(f"{probe}: {unit}", "step", unit, tuple(lines), yscale=_scale(lines))
+        yield Panel(f"{probe}: {lines[0].label}", "step", unit, tuple(lines), yscale=_scale(lines))
 
 
-def _lines(table: Mapping[str, Values], fields: Fields) -> Iterator[Series]:
+def _lines(table: Mapping[str, Values], fields: Fields, colours: dict[str, int]) -> Iterator[Series]:
     """A line, a band or both for each label."""
     labels: dict[str, dict[str, Values]] = {}
     for name, field in fields.items():
         labels.setdefault(field.label or name, {})[field.drawing] = table[name].astype(float)
-    for colour, (label, found) in enumerate(labels.items()):
+    for label, found in labels.items():
+        colour = colours.setdefault(label, len(colours))
         yield Series(label, colour, table["step"], found.get("line"), found.get("lower"), found.get("upper"))
 
 
@@ -129,7 +132,9 @@ def _limit(step: Values, limit: float) -> Series:
 
 
 def _scale(lines: Sequence[Series]) -> Any:
-    """A logarithmic axis, unless a line, or an edge of a band, has a value that is not positive."""
+    """A logarithmic axis if nothing is negative and the values that are not zero span more than a factor of 20."""
     drawn = [values for line in lines for values in (line.y, line.low, line.high) if values is not None]
     finite = np.concatenate([values[np.isfinite(values)] for values in drawn] or [np.zeros(0)])
-    return "log" if len(finite) and (finite > 0).all() else "linear"
+    positive = finite[finite > 0]
+    wide = len(positive) and positive.max() > _WIDE * positive.min()
+    return "log" if wide and (finite >= 0).all() else "linear"

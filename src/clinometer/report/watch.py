@@ -1,6 +1,6 @@
-"""A run that is still going on, seen from another terminal: its rows as a table that grows.
+"""Shows a run that is still going on in another terminal: its rows as a table that grows.
 
-The store is opened read-only for a moment at each look, and only rows that are new are read.
+The store is opened read-only for a moment at each look, and only new rows are read.
 """
 
 import math
@@ -30,15 +30,15 @@ _REDUCED = tuple(axis for axis in SINGLE if axis != "block")  # of their entries
 
 
 def watch(path: Path, console: Console, *, every: float = 2.0, once: bool = False) -> None:
-    """Show a run's rows as they come: in place on a terminal, elsewhere whenever there are new ones. Ends by Ctrl-C.
+    """Show a run's rows as they come, until Ctrl-C: in place on a terminal, elsewhere whenever there are new ones.
 
-    Where there is no store yet it waits for one.
+    It waits for the store if there is none yet.
 
     Args:
         path: The recorder's folder, or its `rows.sqlite`.
         console: Where to show it.
         every: Seconds between looks.
-        once: Show what there is, and return.
+        once: Show the rows that there are, and return.
 
     Raises:
         ValueError: if `every` is not positive, the file is something else than a store, or, with `once`, is not there.
@@ -59,18 +59,18 @@ def watch(path: Path, console: Console, *, every: float = 2.0, once: bool = Fals
 
 
 def looks(path: Path, every: float) -> Generator[tuple[RenderableType, bool]]:
-    """Look after look, without an end: what to show, and whether there is anything new in it."""
+    """Yield without end what to show, and whether anything in it is new."""
     rows: Rows = {}
     body: RenderableType = Text()
-    told: tuple[int | None, ...] | None = None  # which file, and its last step
+    before: tuple[int | None, ...] | None = None  # the file's inode and its last step, as of the previous look
     refused = 0
     while True:
         file = store_file(path)
         try:
             which = file.stat().st_ino  # a folder that was cleared and used again holds another run
-            rows, declared = store_rows(file, rows if told and told[0] == which else {})
+            rows, declared = store_rows(file, rows if before and before[0] == which else {})
             now = (which, _last(rows))
-            body = body if now == told else details(rows, declared)  # drawn once: the processor belongs to the run
+            body = body if now == before else details(rows, declared)  # drawn once: the processor belongs to the run
             seen, refused = Group(heading(rows, str(file), time.time() - written(file)), Text(), body), 0
         except FileNotFoundError:
             now, seen = (None,), Text(f"waiting for {file}: no store there yet")
@@ -81,8 +81,8 @@ def looks(path: Path, every: float) -> Generator[tuple[RenderableType, bool]]:
             if refused > 1:
                 raise
             now, seen = (None,), Text(f"waiting for {file}: no store there yet")
-        yield seen, now != told
-        told = now
+        yield seen, now != before
+        before = now
         time.sleep(every)
 
 
@@ -100,13 +100,13 @@ def store_rows(path: Path, rows: Rows) -> tuple[Rows, Declared]:
 
 
 def written(file: Path) -> float:
-    """When a store was last written to, in seconds since the epoch: the log beside it comes first."""
+    """When a store was last written to, in seconds since the epoch; its write-ahead log may be newer than the file."""
     log = file.with_name(file.name + "-wal")
     return max(path.stat().st_mtime for path in (file, log) if path.exists())
 
 
 def heading(rows: Mapping[str, Mapping[int, Row]], name: str, age: float) -> Text:
-    """Which run, how far it is, and how many seconds ago it was written to."""
+    """The run's name, its progress, and the age of its last row."""
     steps = sorted(set().union(*rows.values()))
     if not steps:
         return Text(f"{name}: no step measured yet")
@@ -134,9 +134,10 @@ def details(rows: Mapping[str, Mapping[int, Row]], declared: Declared = NOTHING)
 
 
 def sparkline(values: Sequence[float], width: int = _WIDTH) -> str:
-    """A course in one line, from its lowest to its highest finite value; the highest of each bin where it is too long.
+    """The values over time in one line of bars, between the lowest and the highest finite value.
 
-    On a logarithmic scale where it spans more than a factor of 30. Infinity is ∞, and what is not a number a space.
+    Longer courses are cut into bins, of which the highest value is shown. The scale is logarithmic if the values span
+    more than a factor of 30. Infinity is ∞, and NaN a space.
 
     Example:
         >>> sparkline([0.0, 0.5, 1.0, float("nan"), float("inf"), 0.0])
@@ -162,7 +163,7 @@ def sparkline(values: Sequence[float], width: int = _WIDTH) -> str:
 
 
 def ago(seconds: float) -> str:
-    """Since when.
+    """An age in words.
 
     Example:
         >>> ago(3.2), ago(150), ago(9000)
