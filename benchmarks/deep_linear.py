@@ -13,11 +13,11 @@ from collections.abc import Callable
 
 import torch
 
-from clinometer.nn import linear_statistics as exact
-from clinometer.nn.deep_linear import DeepLinear, squared_error
 from clinometer.nn.vgg import glorot_
+from clinometer.papers.santurkar2018.networks import linear_statistics as exact
+from clinometer.papers.santurkar2018.networks.deep_linear import DeepLinear, squared_error
+from clinometer.papers.santurkar2018.networks.gaussian import gaussian
 from clinometer.training.environment import environment
-from clinometer.training.gaussian import gaussian
 
 
 def ways(norm: str, seeds: int) -> tuple[Callable[[], object], Callable[[], object]]:

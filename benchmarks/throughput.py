@@ -17,13 +17,14 @@ import time
 from pathlib import Path
 from typing import NamedTuple
 
+from clinometer.papers.santurkar2018.configs import vgg
 from clinometer.runner.local import LocalPool, Pool, cpu_count
 from clinometer.runner.scheduler import Progress, run_all
-from clinometer.training.config import Config, grid
+from clinometer.training.config import grid
 from clinometer.training.environment import environment
 from clinometer.training.run_folder import run_folder
 
-TINY = Config(width=1 / 8, steps=60)  # about a second
+TINY = vgg(width=1 / 8, steps=60)  # about a second
 LOOP = (
     "import sys, tempfile, time; from dataclasses import replace; from pathlib import Path; "
     "from throughput import TINY; "

@@ -17,16 +17,17 @@ import numpy as np
 from parents import Parent, StartedParent, family, kill
 
 from clinometer import Store
+from clinometer.papers.santurkar2018.configs import deep_linear, vgg
 from clinometer.runner.records import read_records
 from clinometer.runner.scheduler import run_all
-from clinometer.training.config import Config, grid
+from clinometer.training.config import RunConfig, grid
 from clinometer.training.run_folder import is_done, run_folder, verify
 
-_SMALL = Config(width=1 / 16, steps=60, measure_every=12, test_every=30)
+_SMALL = vgg(width=1 / 16, steps=60, measure_every=12, test_every=30)
 CONFIGS = [
     *grid(_SMALL, norm=["noisy_batch"], seed=range(3)),
     *grid(_SMALL, momentum=[0.9], seed=range(3)),
-    *grid(Config(data="gaussian", model="dln", lr=1e-6, batch_size=60, steps=100, measure_every=50), seed=range(2)),
+    *grid(deep_linear(samples=60, steps=100, measure_every=50), seed=range(2)),
 ]
 FIFTY = {"run": 42, "parent": 5, "server": 3}  # on what SIGKILLs fall; a parent takes seconds to start
 TWELVE = {"run": 9, "parent": 2, "server": 1}
@@ -50,7 +51,7 @@ def killed(
     """
     chance = random.Random(seed)
     found: Counter[str] = Counter()
-    done: dict[Config, int] = {}
+    done: dict[RunConfig, int] = {}
     process = start(study)
     for kind in kinds:
         fell = False
@@ -76,7 +77,7 @@ def killed(
     return found
 
 
-def check_acknowledged(study: Path, done: dict[Config, int]) -> None:
+def check_acknowledged(study: Path, done: dict[RunConfig, int]) -> None:
     """What was done stays as it is; remember what is done now."""
     for config in CONFIGS:
         file = run_folder(study, config) / "done.json"
@@ -95,14 +96,14 @@ def check_records(study: Path) -> None:
     assert all(record.starts > 0 for record in records.values())
 
 
-def forget(study: Path, done: dict[Config, int], chance: random.Random) -> None:
+def forget(study: Path, done: dict[RunConfig, int], chance: random.Random) -> None:
     """Let half of the runs be made again."""
     for config in chance.sample(CONFIGS, len(CONFIGS) // 2):
         (run_folder(study, config) / "done.json").unlink(missing_ok=True)
         done.pop(config, None)
 
 
-def rows(study: Path, configs: Sequence[Config] = CONFIGS) -> Iterator[tuple[Config, dict[str, object]]]:
+def rows(study: Path, configs: Sequence[RunConfig] = CONFIGS) -> Iterator[tuple[RunConfig, dict[str, object]]]:
     """All that the runs of a study say, verified."""
     for config in configs:
         folder = run_folder(study, config)

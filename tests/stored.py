@@ -11,32 +11,32 @@ import numpy as np
 
 from clinometer import Store, activations, batchnorm_terms, internal_shift, landscape
 from clinometer.papers import PAPERS
+from clinometer.papers.santurkar2018.configs import is_deep_linear
 from clinometer.probes.field import declared_by, to_json
 from clinometer.results.run_table import RunTable
 from clinometer.studies.claims import Finding
-from clinometer.training.config import Bases, Config, grid
+from clinometer.training.config import Bases, RunConfig, grid
 from clinometer.training.environment import environment
 from clinometer.training.files import write_json
-from clinometer.training.loop import steps_of
 from clinometer.training.run_folder import finish, run_folder
 
 STUDY = PAPERS["santurkar2018"]()
 _SMOKE = STUDY.scales["smoke"].bases
 BASES: Bases = {**_SMOKE, "dln": dataclasses.replace(_SMOKE["dln"], steps=100)}
 CLAIMS = {claim.id: claim for claim in STUDY.claims}
-Curve = Callable[[Config, int], float]  # a value at a step of a run
+Curve = Callable[[RunConfig, int], float]  # a value at a step of a run
 SIZES = np.array([0.5, 1.0, 2.0, 4.0])
 _PROBES = (landscape(), landscape(direction="random"), internal_shift(), activations(["norm"]), batchnorm_terms())
 DECLARED = to_json(declared_by({probe.__name__: probe for probe in _PROBES}))  # as the recorder writes it
 
 
-def layers_of(config: Config) -> list[str]:
+def layers_of(config: RunConfig) -> list[str]:
     """What the networks call their norms."""
-    stem, count = ("layers", 25) if config.data == "gaussian" else ("features", 5)
+    stem, count = ("layers", 25) if deep(config) else ("features", 5)
     return [f"{stem}.layer{i}.norm" for i in range(1, count + 1)]
 
 
-def ended(store: Store, config: Config) -> None:
+def ended(store: Store, config: RunConfig) -> None:
     """Close the store of a run, and declare the run done."""
     assert store.path
     folder = store.path.parent
@@ -77,7 +77,7 @@ class StoredTable(RunTable):
 
 
 def arrays(
-    config: Config,
+    config: RunConfig,
     *,
     accuracy: Curve = lambda _c, s: min(1.0, s / 50),
     test: Curve = lambda _c, _s: 0.8,
@@ -91,14 +91,14 @@ def arrays(
     mean: Curve = lambda _c, _s: 0.0,
     variance: Curve = lambda _c, _s: 1.0,
     gap_min: Curve | None = None,
-    ends: Callable[[Config], bool] = lambda _c: False,
+    ends: Callable[[RunConfig], bool] = lambda _c: False,
 ) -> dict[str, dict[str, np.ndarray[Any, Any]]]:
     """The rows of a run that hold these curves, probe by probe; one that `ends` names has rows of 45 steps."""
     names = layers_of(config)
     last = 45 if ends(config) else config.steps
 
     def steps(probe: str) -> list[int]:
-        return [step for step in steps_of(config, probe) if step < last]
+        return [step for step in config.steps_of(probe) if step < last]
 
     def along(probe: str, curve: Curve, *shape: int) -> np.ndarray[Any, Any]:
         values = np.array([curve(config, step) for step in steps(probe)])
@@ -108,7 +108,7 @@ def arrays(
         return np.stack([np.asarray(row)] * len(steps(probe)))
 
     found = {"train": {"loss": along("train", loss)}}
-    if config.data != "gaussian":
+    if not deep(config):
         found["train"]["accuracy"] = along("train", accuracy)
         found["test"] = {"loss": alike("test", 1.0), "accuracy": along("test", test)}
     walk = "landscape"
@@ -118,18 +118,18 @@ def arrays(
         "loss_max": 1.0 + along(walk, variation),
         "gap_min": along(walk, gap_min or gap),
         "gap_max": along(walk, gap),
-        "sizes": alike(walk, SIZES * config.lr),
-        "distances": alike(walk, SIZES * config.lr * 3),
+        "sizes": alike(walk, SIZES * config["lr"]),
+        "distances": alike(walk, SIZES * config["lr"] * 3),
         "grad_gaps": SIZES * along(walk, gap, 1),
         "beta": along(walk, beta),
-        "beta_lr_half": along(walk, beta) * config.lr / 2,
+        "beta_lr_half": along(walk, beta) * config["lr"] / 2,
     }
     found["landscape_random"] = found[walk] | {"gap_max": along(walk, random_gap)}
     found["internal_shift"] = {
         "l2": along(walk, l2, len(names)) * (np.arange(len(names)) > 0),
         "cosine": np.where(np.arange(len(names)) > 0, along(walk, cosine, len(names)), 1.0),
     }
-    if config.norm in ("batch", "noisy_batch"):
+    if config["norm"] in ("batch", "noisy_batch"):
         terms = {"scale": 4, "gradient": 10, "mean": 2, "correlation": 3, "passed": 20}
         found["batchnorm_terms"] = {
             "layer": alike(walk, names),
@@ -147,12 +147,12 @@ def arrays(
     return found
 
 
-def configs_of(arms: Sequence[Config], seeds: int) -> list[Config]:
+def configs_of(arms: Sequence[RunConfig], seeds: int) -> list[RunConfig]:
     """Every seed of every arm, once."""
     return list(dict.fromkeys(config for arm in arms for config in grid(arm, seed=range(seeds))))
 
 
-def table(arms: Sequence[Config], seeds: int = 3, **curves: Any) -> RunTable:
+def table(arms: Sequence[RunConfig], seeds: int = 3, **curves: Any) -> RunTable:
     """Finished runs in memory, with the curves of `arrays`; those that `ends` names diverged at step 44."""
     configs = configs_of(arms, seeds)
     ends = curves.get("ends", lambda _c: False)
@@ -160,7 +160,7 @@ def table(arms: Sequence[Config], seeds: int = 3, **curves: Any) -> RunTable:
     return RunTable.of_arrays({config: arrays(config, **curves) for config in configs}, diverged)
 
 
-def study(folder: Path, arms: Sequence[Config], seeds: int = 3, **curves: Any) -> StoredTable:
+def study(folder: Path, arms: Sequence[RunConfig], seeds: int = 3, **curves: Any) -> StoredTable:
     """The same runs as `table` has, on disk: for what reads files."""
     configs = configs_of(arms, seeds)
     for config in configs:
@@ -170,7 +170,7 @@ def study(folder: Path, arms: Sequence[Config], seeds: int = 3, **curves: Any) -
             rows = {
                 probe: {name: values[steps.index(step)] for name, values in found[probe].items()}
                 for probe in found
-                if step in (steps := list(steps_of(config, probe)))
+                if step in (steps := list(config.steps_of(probe)))
             }
             store.append(step, rows)
         store.set_meta(fields=DECLARED, **({"diverged_at": 44} if curves.get("ends", lambda _c: False)(config) else {}))
@@ -181,14 +181,14 @@ def study(folder: Path, arms: Sequence[Config], seeds: int = 3, **curves: Any) -
     return found
 
 
-def jitter(config: Config) -> float:
+def jitter(config: RunConfig) -> float:
     """A seed's own deviation, so that intervals have a width: −0.01, 0 or 0.01."""
     return 0.01 * (config.seed % 3 - 1)
 
 
-def deep(config: Config) -> bool:
+def deep(config: RunConfig) -> bool:
     """Whether this is the deep linear network, which has no accuracy and no time at chance."""
-    return config.data == "gaussian"
+    return is_deep_linear(config)
 
 
 def find(claim: str, seeds: int = 3, **curves: Curve) -> Finding:
@@ -199,11 +199,11 @@ def find(claim: str, seeds: int = 3, **curves: Curve) -> Finding:
 
 
 def by_norm(**values: float) -> Curve:
-    return lambda config, _step: values.get(config.norm, 1.0) * (1 + jitter(config))
+    return lambda config, _step: values.get(config["norm"], 1.0) * (1 + jitter(config))
 
 
 def over_time(none: Callable[[int], float], batch: Callable[[int], float]) -> Curve:
     """A curve over the measured steps, the networks' own, with a little of the seed."""
     return lambda config, step: (
-        (none if config.norm == "none" else batch)(step // config.measure_every) * (1 + jitter(config))
+        (none if config["norm"] == "none" else batch)(step // config.measure_every) * (1 + jitter(config))
     )

@@ -5,7 +5,7 @@ from stored import BASES, STUDY, by_norm, deep, find, jitter, table
 
 from clinometer.papers import PAPERS
 from clinometer.studies.claims import decided
-from clinometer.training.config import Config
+from clinometer.training.config import RunConfig
 
 
 @pytest.mark.parametrize(
@@ -14,10 +14,10 @@ from clinometer.training.config import Config
 def test_c1(none_high: float, verdict: str) -> None:
     """BatchNorm at 95% everywhere, the standard network at 60% and, at lr 0.5, where the case puts it."""
 
-    def accuracy(config: Config, step: int) -> float:
-        if config.norm == "batch":
+    def accuracy(config: RunConfig, step: int) -> float:
+        if config["norm"] == "batch":
             return 0.95 + 0.2 * jitter(config)
-        return (0.6 if config.lr == 0.1 else none_high) + jitter(config)
+        return (0.6 if config["lr"] == 0.1 else none_high) + jitter(config)
 
     found = find("C1", accuracy=accuracy)
     assert found.verdict == verdict
@@ -35,8 +35,8 @@ def test_c4(noisy_speed: float, noisy_drift: float, verdict: str) -> None:
     drifts = {"none": 1.0, "batch": 0.1, "noisy_batch": noisy_drift}
     found = find(
         "C4",
-        accuracy=lambda c, _s: speeds[c.norm] + 0.1 * jitter(c),
-        mean=lambda c, s: drifts[c.norm] * (1 + jitter(c)) * (s % 2),
+        accuracy=lambda c, _s: speeds[c["norm"]] + 0.1 * jitter(c),
+        mean=lambda c, s: drifts[c["norm"]] * (1 + jitter(c)) * (s % 2),
     )
     assert found.verdict == verdict
     assert 10 ** found.parts[2].interval.value == pytest.approx(noisy_drift)
@@ -60,8 +60,8 @@ def test_c6_looks_where_both_networks_learn() -> None:
     first fifth (0 to 30) the mean logarithm is (2 · 1 − 2 · 2) / 4, over all 15 steps (3 · 1 − 12 · 2) / 15.
     """
 
-    def l2(config: Config, step: int) -> float:
-        larger = config.norm == "batch" and not deep(config)
+    def l2(config: RunConfig, step: int) -> float:
+        larger = config["norm"] == "batch" and not deep(config)
         return (1.0 if not larger else 10.0 if 11 <= step <= 45 else 0.01) * (1 + jitter(config))
 
     found = find("C6", l2=l2)
@@ -73,7 +73,7 @@ def test_c6_looks_where_both_networks_learn() -> None:
 
 def test_c6_is_undecided_where_the_networks_never_learn_at_once() -> None:
     """BatchNorm is done before the standard network begins: there is no step to compare them at."""
-    found = find("C6", accuracy=lambda c, s: 0.95 if c.norm == "batch" else 0.1 if s < 80 else 0.5, l2=by_norm())
+    found = find("C6", accuracy=lambda c, s: 0.95 if c["norm"] == "batch" else 0.1 if s < 80 else 0.5, l2=by_norm())
     assert found.verdict == "undecided"
     assert "in 3 of 3 seeds at no measured step did both VGGs learn" in found.note
     assert len(found.beside) == 12
@@ -83,9 +83,9 @@ def test_c4_measures_the_drift_in_standard_deviations() -> None:
     """Noisy activations of ten times the spread that drift five times as far are the more stable ones."""
     found = find(
         "C4",
-        accuracy=lambda c, _s: (0.6 if c.norm == "none" else 0.95) + 0.1 * jitter(c),
-        mean=lambda c, s: (5.0 if c.norm == "noisy_batch" else 1.0) * (1 + jitter(c)) * (s % 2),
-        variance=lambda c, _s: 100.0 if c.norm == "noisy_batch" else 1.0,
+        accuracy=lambda c, _s: (0.6 if c["norm"] == "none" else 0.95) + 0.1 * jitter(c),
+        mean=lambda c, s: (5.0 if c["norm"] == "noisy_batch" else 1.0) * (1 + jitter(c)) * (s % 2),
+        variance=lambda c, _s: 100.0 if c["norm"] == "noisy_batch" else 1.0,
     )
     assert found.parts[2].verdict == "fails"
     assert 10 ** found.parts[2].interval.value == pytest.approx(0.5)
@@ -95,7 +95,9 @@ def test_c4_measures_the_drift_in_standard_deviations() -> None:
 def test_a_standard_network_that_diverged_decides_as_the_rules_say(diverged: set[int]) -> None:
     """It ended at step 45 with 90% accuracy. From there it has no accuracy, and no landscape to be smooth or rough."""
     arms = [arm for exhibit in STUDY.exhibits.values() for arm in exhibit.arms(BASES)]
-    runs = table(arms, accuracy=lambda c, _s: 0.9 + jitter(c), ends=lambda c: c.norm == "none" and c.seed in diverged)
+    runs = table(
+        arms, accuracy=lambda c, _s: 0.9 + jitter(c), ends=lambda c: c["norm"] == "none" and c.seed in diverged
+    )
     rows = {row["id"]: row for row in decided(STUDY.claims, runs, BASES)}
     high = rows["C1"]["parts"][2]
     assert high["value"] == pytest.approx(0.9 * (3 - len(diverged)) / 3, abs=0.02)
@@ -140,7 +142,7 @@ def test_c2_compares_test_accuracy_at_the_end(batch: float, verdict: str) -> Non
     found = find(
         "C2",
         test=lambda c, s: (
-            ((batch if s == last else 0.0) if c.norm == "batch" else 0.8) + jitter(c) * (c.norm == "batch")
+            ((batch if s == last else 0.0) if c["norm"] == "batch" else 0.8) + jitter(c) * (c["norm"] == "batch")
         ),
     )
     assert found.verdict == verdict
@@ -150,7 +152,7 @@ def test_c2_compares_test_accuracy_at_the_end(batch: float, verdict: str) -> Non
 @pytest.mark.parametrize(("factor", "verdict"), [(1.1, "holds"), (5.0, "fails"), (0.2, "fails")])
 def test_c3_is_about_likeness(factor: float, verdict: str) -> None:
     """Less stable by a factor 5 breaks "differs little", and so does more stable by a factor 5."""
-    found = find("C3", mean=lambda c, s: (factor if c.norm == "batch" else 1.0) * (1 + jitter(c)) * (s % 2))
+    found = find("C3", mean=lambda c, s: (factor if c["norm"] == "batch" else 1.0) * (1 + jitter(c)) * (s % 2))
     assert found.verdict == verdict
 
 
@@ -159,7 +161,7 @@ def test_c5_asks_whether_noise_stops_training(noisy: float, verdict: str) -> Non
     """At chance to the end, or at 80% after a delay of 60 steps, which stands beside."""
     found = find(
         "C5",
-        accuracy=lambda c, s: (0.1 if s < 60 else noisy) + jitter(c) if c.norm == "noise" else 0.5 + jitter(c),
+        accuracy=lambda c, s: (0.1 if s < 60 else noisy) + jitter(c) if c["norm"] == "noise" else 0.5 + jitter(c),
     )
     assert found.verdict == verdict
     assert ("3 of 3 dead" in found.note) == (verdict == "holds")
@@ -173,12 +175,12 @@ def test_c5_asks_whether_noise_stops_training(noisy: float, verdict: str) -> Non
 def test_c11(speed: float, beta: float, verdict: str) -> None:
     """BatchNorm at 95% with β = 10; in the deep linear network L1 ends lowest."""
 
-    def loss(config: Config, step: int) -> float:
-        return 1.0 if step == 0 else (0.1 if config.norm == "l1" else 0.2) * (1 + jitter(config))
+    def loss(config: RunConfig, step: int) -> float:
+        return 1.0 if step == 0 else (0.1 if config["norm"] == "l1" else 0.2) * (1 + jitter(config))
 
     found = find(
         "C11",
-        accuracy=lambda c, _s: (speed if c.norm in ("l1", "l2", "linf") else 0.95) + 0.1 * jitter(c),
+        accuracy=lambda c, _s: (speed if c["norm"] in ("l1", "l2", "linf") else 0.95) + 0.1 * jitter(c),
         beta=by_norm(none=10.0, batch=10.0, l1=beta, l2=beta, linf=beta),
         loss=loss,
     )
@@ -190,7 +192,7 @@ def test_c11_fails_where_another_norm_is_best_in_the_deep_linear_network() -> No
     found = find(
         "C11",
         accuracy=lambda c, _s: 0.95 + 0.1 * jitter(c),
-        loss=lambda c, s: 1.0 if s == 0 else (0.01 if c.norm == "l2" else 0.1) * (1 + jitter(c)),
+        loss=lambda c, s: 1.0 if s == 0 else (0.01 if c["norm"] == "l2" else 0.1) * (1 + jitter(c)),
     )
     assert found.verdict == "fails"
     assert [part.verdict for part in found.parts if "L2" in part.name and "DLN" in part.name] == ["fails"]
@@ -202,7 +204,7 @@ def test_c12_measures_from_step_0(factor: float, verdict: str) -> None:
     lps = ("l1", "l2", "linf")
     found = find(
         "C12",
-        mean=lambda c, s: 0.0 if s == 0 else (factor if c.norm in lps else 1.0) * (1 + jitter(c)),
+        mean=lambda c, s: 0.0 if s == 0 else (factor if c["norm"] in lps else 1.0) * (1 + jitter(c)),
     )
     assert found.verdict == verdict
 
@@ -211,22 +213,22 @@ def test_c12_measures_from_step_0(factor: float, verdict: str) -> None:
 def test_d1_compares_the_readings_of_the_statistic(literal: float, verdict: str) -> None:
     """Ours trains at 90%; the reading of each sample, at 20%, stands beside and does not count."""
 
-    def accuracy(config: Config, _step: int) -> float:
+    def accuracy(config: RunConfig, _step: int) -> float:
         readings = {"literal": literal, "sample": 0.2}
-        return readings.get(config.norm.partition("_")[2], 0.9) + jitter(config) * (config.norm == "l2_literal")
+        return readings.get(config["norm"].partition("_")[2], 0.9) + jitter(config) * (config["norm"] == "l2_literal")
 
     found = find("D1", accuracy=accuracy)
     assert found.verdict == verdict
     assert [part.interval.value for part in found.beside] == pytest.approx([-0.7] * 3)
 
 
-@pytest.mark.parametrize(("claim", "model"), [("D2", "dln_mean"), ("D3", "dln_bare")])
-def test_the_other_decisions_compare_the_losses(claim: str, model: str) -> None:
+@pytest.mark.parametrize(("claim", "reading"), [("D2", "dln_mean"), ("D3", "dln_bare")])
+def test_the_other_decisions_compare_the_losses(claim: str, reading: str) -> None:
     """The last loss is 0.1 of the first under our reading; under another ten times as much, or as little."""
 
-    def loss(config: Config, step: int) -> float:
-        factor = {"dln_mean": 10.0, "dln_bare": 0.1}.get(config.model, 1.0)
-        return 1.0 if step == 0 else 0.1 * factor * (1 + jitter(config) * (config.model == model))
+    def loss(config: RunConfig, step: int) -> float:
+        factor = {"dln_mean": 10.0, "dln_bare": 0.1}.get(config.settings.get("reading"), 1.0)
+        return 1.0 if step == 0 else 0.1 * factor * (1 + jitter(config) * (config.settings.get("reading") == reading))
 
     found = find(claim, loss=loss)
     assert found.verdict == "holds"

@@ -9,7 +9,7 @@ from stored import BASES, STUDY, study
 from clinometer.plots.matplotlib import draw, save
 from clinometer.results.runs import Runs
 from clinometer.studies.figure import Figure
-from clinometer.training.config import Config
+from clinometer.training.config import RunConfig
 
 BASE = BASES["vgg"]
 NAMES = list(STUDY.exhibits)
@@ -21,9 +21,9 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> Runs:
     return study(
         tmp_path_factory.mktemp("study"),
         arms,
-        beta=lambda c, s: s + c.seed + (100 if c.norm == "none" else 0),
+        beta=lambda c, s: s + c.seed + (100 if c["norm"] == "none" else 0),
         variation=lambda c, _s: 1.0 + c.seed,
-        l2=lambda c, s: 2.0 + s + c.lr,
+        l2=lambda c, s: 2.0 + s + c["lr"],
         mean=lambda _c, s: float(s),
     )
 
@@ -65,7 +65,7 @@ def test_figure_4_shows_the_stored_landscape(runs: Runs) -> None:
     np.testing.assert_allclose(batch.low, steps)
     np.testing.assert_allclose(batch.high, steps + 2)
     np.testing.assert_allclose(none.y, steps + 101)
-    assert set(edge.y) == {2 / BASE.lr}
+    assert set(edge.y) == {2 / BASE["lr"]}
     np.testing.assert_allclose(a.series[0].low, 1.0)
     np.testing.assert_allclose(a.series[0].high, 3.0)  # the median seed
 
@@ -136,7 +136,7 @@ def test_figure_7_needs_no_run() -> None:
 def test_every_figure_is_drawn_where_a_network_diverged(name: str, seeds: set[int], tmp_path: Path) -> None:
     """Warnings are errors here, so a mean over nothing would show; the other network's curves are whole."""
     arms = STUDY.exhibits[name].arms(BASES)
-    diverged = study(tmp_path, arms, ends=lambda c: c.norm == "none" and c.seed in seeds)
+    diverged = study(tmp_path, arms, ends=lambda c: c["norm"] == "none" and c.seed in seeds)
     described = figure(name, diverged)
     save(described, tmp_path / name)
     lines = [s for panel in described.panels for s in panel.series if s.colour == "batch" and s.y is not None]
@@ -147,8 +147,8 @@ def test_a_diverged_run_is_drawn_as_far_as_it_came(tmp_path: Path) -> None:
     """NaN values leave gaps; nothing raises, nothing is invented."""
     arms = STUDY.exhibits["figure_04"].arms(BASES)
 
-    def beta(config: Config, step: int) -> float:
-        return float("nan") if config.norm == "none" and step > 50 else 1.0
+    def beta(config: RunConfig, step: int) -> float:
+        return float("nan") if config["norm"] == "none" and step > 50 else 1.0
 
     described = STUDY.exhibits["figure_04"].draw(study(tmp_path, arms, beta=beta), BASES)
     line = described.panels[2].series[0].y

@@ -5,7 +5,7 @@ import pytest
 from stored import BASES, CLAIMS, STUDY, by_norm, deep, find, jitter, over_time, table
 
 from clinometer.results.run_table import RunTable
-from clinometer.training.config import Config
+from clinometer.training.config import RunConfig
 
 
 @pytest.mark.parametrize(("claim", "curve"), [("C7", "variation"), ("C8", "gap"), ("C9", "beta")])
@@ -13,8 +13,9 @@ from clinometer.training.config import Config
 def test_smoothness(claim: str, curve: str, factor: float, verdict: str) -> None:
     """The standard network's quantity is `factor` times BatchNorm's, seeds deviating on their own."""
 
-    def quantity(config: Config, _step: int) -> float:
-        return (factor if config.norm == "none" else 1.0) * (1 + jitter(config) * (1 if config.norm == "none" else -1))
+    def quantity(config: RunConfig, _step: int) -> float:
+        none = config["norm"] == "none"
+        return (factor if none else 1.0) * (1 + jitter(config) * (1 if none else -1))
 
     found = find(claim, **{curve: quantity})
     assert found.verdict == verdict
@@ -25,7 +26,7 @@ def test_a_network_at_chance_is_not_read_as_smooth() -> None:
     """BatchNorm is rougher by a factor 100 than a standard network that never learns: no verdict, and it says why."""
     found = find(
         "C7",
-        accuracy=lambda c, _s: 0.1 if c.norm == "none" else 0.9,
+        accuracy=lambda c, _s: 0.1 if c["norm"] == "none" else 0.9,
         variation=by_norm(none=0.01, batch=1.0),
     )
     assert found.verdict == "undecided"
@@ -37,8 +38,8 @@ def test_the_time_at_chance_does_not_count() -> None:
     """For 60 steps the standard network is flat and untrained; from then on it is ten times as rough: C7 holds."""
     found = find(
         "C7",
-        accuracy=lambda c, s: 0.1 if c.norm == "none" and s < 60 else 0.9,
-        variation=lambda c, s: (1e-6 if s < 60 and not deep(c) else 10.0 + jitter(c)) if c.norm == "none" else 1.0,
+        accuracy=lambda c, s: 0.1 if c["norm"] == "none" and s < 60 else 0.9,
+        variation=lambda c, s: (1e-6 if s < 60 and not deep(c) else 10.0 + jitter(c)) if c["norm"] == "none" else 1.0,
     )
     assert found.verdict == "holds"
     assert 10 ** found.parts[0].interval.value == pytest.approx(10.0, rel=0.01)
@@ -73,8 +74,8 @@ def test_either_network_at_chance_holds_the_window_back() -> None:
     """Here it is BatchNorm that learns late: the steps before must not count either."""
     found = find(
         "C7",
-        accuracy=lambda c, s: 0.1 if c.norm == "batch" and s < 60 else 0.9,
-        variation=lambda c, s: (1e6 if s < 60 and not deep(c) else 10.0 + jitter(c)) if c.norm == "none" else 1.0,
+        accuracy=lambda c, s: 0.1 if c["norm"] == "batch" and s < 60 else 0.9,
+        variation=lambda c, s: (1e6 if s < 60 and not deep(c) else 10.0 + jitter(c)) if c["norm"] == "none" else 1.0,
     )
     assert 10 ** found.parts[0].interval.value == pytest.approx(10.0, rel=0.01)
 
@@ -83,7 +84,7 @@ def test_seeds_that_only_one_network_has_are_left_out() -> None:
     """A pair needs both: a third BatchNorm run without its partner must neither count nor confuse."""
     arms = [arm for name in CLAIMS["C7"].exhibits for arm in STUDY.exhibits[name].arms(BASES)]
     runs = table(arms, variation=by_norm(none=5.0, batch=1.0))
-    partial = RunTable({c: run for c, run in runs.runs.items() if (c.norm, c.seed) != ("none", 2)})
+    partial = RunTable({c: run for c, run in runs.runs.items() if (c["norm"], c.seed) != ("none", 2)})
     found = CLAIMS["C7"].decide(partial, BASES)
     assert found.parts[0].interval.n == 2
     assert 10 ** found.parts[0].interval.value == pytest.approx(5.0, rel=0.03)
@@ -91,7 +92,7 @@ def test_seeds_that_only_one_network_has_are_left_out() -> None:
 
 def test_an_arm_that_diverged_has_no_accuracy_and_no_smoothness() -> None:
     """NaN in one seed's landscape leaves the claim undecided: it is not dropped, and not taken for a number."""
-    found = find("C9", beta=lambda c, _s: float("nan") if (c.norm, c.seed) == ("none", 1) else 10.0)
+    found = find("C9", beta=lambda c, _s: float("nan") if (c["norm"], c.seed) == ("none", 1) else 10.0)
     assert found.verdict == "undecided"
 
 
@@ -105,8 +106,8 @@ def test_c10_looks_along_random_directions_alone() -> None:
 def test_f1_asks_where_beta_settles(times: float, verdict: str) -> None:
     """β is far from 2/lr in the first half of the run, and at the given multiple of it in the second."""
 
-    def beta(config: Config, step: int) -> float:
-        return 2 / config.lr * (100.0 if step < config.steps / 2 else times) * (1 + jitter(config))
+    def beta(config: RunConfig, step: int) -> float:
+        return 2 / config["lr"] * (100.0 if step < config.steps / 2 else times) * (1 + jitter(config))
 
     assert find("F1", beta=beta).verdict == verdict
 
@@ -118,8 +119,8 @@ def test_matched_loss_undoes_the_advantage_of_speed() -> None:
     powers are straight lines between logarithms, interpolation says so exactly.
     """
 
-    def loss(config: Config, step: int) -> float:
-        return 10 * float(np.exp(-step * (4.0 if config.norm == "batch" else 1.0) / config.steps))
+    def loss(config: RunConfig, step: int) -> float:
+        return 10 * float(np.exp(-step * (4.0 if config["norm"] == "batch" else 1.0) / config.steps))
 
     found = find("C8", accuracy=lambda _c, _s: 0.5, loss=loss, gap=lambda c, s: loss(c, s) ** 2)
     assert found.parts[0].interval.value > 0.5
@@ -129,14 +130,13 @@ def test_matched_loss_undoes_the_advantage_of_speed() -> None:
 def test_matched_loss_begins_where_learning_does() -> None:
     """The standard network's loss creeps down at chance for 60 steps, and its flat landscape there must not count."""
 
-    def quantity(config: Config, step: int) -> float:
-        return (
-            1e-6 if step < 60 and config.norm == "none" and not deep(config) else 10.0 if config.norm == "none" else 1.0
-        )
+    def quantity(config: RunConfig, step: int) -> float:
+        none = config["norm"] == "none"
+        return 1e-6 if step < 60 and none and not deep(config) else 10.0 if none else 1.0
 
     found = find(
         "C8",
-        accuracy=lambda c, s: 0.1 if c.norm == "none" and s < 60 else 0.5,
+        accuracy=lambda c, s: 0.1 if c["norm"] == "none" and s < 60 else 0.5,
         gap=lambda c, s: quantity(c, s) * (1 + jitter(c)),
     )
     assert found.beside[0].interval.value == pytest.approx(1.0, abs=0.05)
@@ -144,7 +144,7 @@ def test_matched_loss_begins_where_learning_does() -> None:
 
 def test_losses_that_do_not_overlap_have_nothing_to_match() -> None:
     """BatchNorm starts where the standard network will never be."""
-    found = find("C8", accuracy=lambda _c, _s: 0.5, loss=lambda c, s: (1.0 if c.norm == "batch" else 5.0) - s / 1e3)
+    found = find("C8", accuracy=lambda _c, _s: 0.5, loss=lambda c, s: (1.0 if c["norm"] == "batch" else 5.0) - s / 1e3)
     assert {part.verdict for part in found.beside} == {"undecided"}
 
 

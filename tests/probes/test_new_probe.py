@@ -18,8 +18,8 @@ from clinometer.probes.base import LAYER, make_probe
 from clinometer.report.run_figures import figures_of
 from clinometer.report.run_page import report_run, tables_of
 from clinometer.report.watch import watch
-from clinometer.training.from_config import probes_of
-from clinometer.training.recipe import Recipe
+from clinometer.training.config import RunConfig
+from clinometer.training.from_config import build_probes
 
 FIELDS = {
     "layer": LAYER,
@@ -61,7 +61,7 @@ def spectrum(scale: float = 1.0) -> Probe:
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A run that was recorded with the probe, taken from the registry as a study file takes it."""
     monkeypatch.setitem(registry.PROBES, "spectrum", spectrum)  # type: ignore[arg-type]
-    probes = probes_of(Recipe(model="nets:mlp", probes=(("spectrum", {"scale": 0.5}),)))
+    probes = build_probes(RunConfig(model="nets:mlp", probes=(("spectrum", {"scale": 0.5}),)))
     model = everything()
     optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
     recorder = Recorder(model, cross_entropy, probes, every(2), optimizer=optimizer, to=tmp_path / "run")

@@ -14,6 +14,7 @@ from rich.console import Group
 
 from clinometer import Store
 from clinometer.cli.errors import bad_input
+from clinometer.papers.santurkar2018.configs import vgg
 from clinometer.plots.matplotlib import draw, save
 from clinometer.report.blocks import ranks_table
 from clinometer.report.console import PlainConsole
@@ -25,7 +26,6 @@ from clinometer.report.watch import watch
 from clinometer.results.sanitize import plain
 from clinometer.runner.scheduler import Progress
 from clinometer.studies.figure import Box, Diagram, Figure, Panel, Series
-from clinometer.training.config import Config
 
 HOSTILE = [
     "<script>alert(1)</script>",
@@ -165,7 +165,7 @@ def test_a_terminal_shows_names_and_obeys_none(name: str) -> None:
     assert re.sub(r"\s+", "", out.replace("�", "")).count(expected) >= 6
     stream = io.StringIO()
     with show_progress(PlainConsole(file=stream, width=20_000)) as show:
-        show(Progress(2, 1, 0, 0, (Config(),), 1.0))
+        show(Progress(2, 1, 0, 0, (vgg(),), 1.0))
     assert "1 of 2 runs done" in stream.getvalue()
 
 

@@ -3,13 +3,13 @@ import re
 
 from rich.console import Console
 
+from clinometer.papers.santurkar2018.configs import vgg
 from clinometer.report.progress import progress_line, show_progress
 from clinometer.runner.scheduler import Progress
-from clinometer.training.config import Config
 
 
 def at(done: int, seconds: float = 10.0, failed: int = 0) -> Progress:
-    return Progress(20, done, 0, failed, (Config(),), seconds)
+    return Progress(20, done, 0, failed, (vgg(),), seconds)
 
 
 def test_the_rate_counts_what_was_made_and_the_time_left_follows() -> None:

@@ -26,7 +26,7 @@ from clinometer.training.config import grid
 def digits(tmp_path_factory: pytest.TempPathFactory) -> StoredTable:
     """Two norms, three seeds; those without a norm diverge."""
     arms = grid(BASES["vgg"], norm=["none", "batch"])
-    return study(tmp_path_factory.mktemp("digits"), arms, ends=lambda config: config.norm == "none")
+    return study(tmp_path_factory.mktemp("digits"), arms, ends=lambda config: config["norm"] == "none")
 
 
 def snapshot(folder: Path) -> dict[str, Any]:
@@ -47,11 +47,11 @@ def test_parquet_holds_what_the_store_holds(digits: StoredTable, tmp_path: Path)
     for arm in digits.arms:
         for probe, field in [("landscape", "beta"), ("landscape", "sizes"), ("activations", "mean"), ("test", "loss")]:
             query = f"SELECT {field} FROM '{tmp_path}/out/{probe}.parquet' WHERE norm = ? ORDER BY seed, step"
-            found = np.array([row[0] for row in duckdb.execute(query, [arm.norm]).fetchall()])
+            found = np.array([row[0] for row in duckdb.execute(query, [arm["norm"]]).fetchall()])
             expected = [
                 Store(digits.study / "runs" / c.key / "rows.sqlite", read_only=True)
                 for c in digits.configs
-                if c.norm == arm.norm
+                if c["norm"] == arm["norm"]
             ]
             np.testing.assert_array_equal(found, np.concatenate([store.read(probe)[field] for store in expected]))
     layers = polars.read_parquet(tmp_path / "out" / "activations.parquet")["layer"]
@@ -59,7 +59,7 @@ def test_parquet_holds_what_the_store_holds(digits: StoredTable, tmp_path: Path)
     runs = polars.read_parquet(tmp_path / "out" / "runs.parquet")
     assert runs["status"].to_list() == ["done"] * 3 + ["diverged"] * 3
     assert runs["diverged_at"].to_list() == [None] * 3 + [44] * 3
-    assert runs["run"].to_list() == [c.key for c in sorted(digits.configs, key=lambda c: (c.norm, c.seed))]
+    assert runs["run"].to_list() == [c.key for c in sorted(digits.configs, key=lambda c: (c["norm"], c.seed))]
     assert pq.ParquetFile(tmp_path / "out" / "train.parquet").num_row_groups == 6, "one run after another"
 
 

@@ -29,8 +29,8 @@ def digits(tmp_path_factory: pytest.TempPathFactory) -> StoredTable:
     return study(
         folder,
         arms,
-        beta=lambda config, step: 100 * config.lr + config.seed + step / 1000,
-        ends=lambda config: config.norm == "none" and config.lr == 0.5,
+        beta=lambda config, step: 100 * config["lr"] + config.seed + step / 1000,
+        ends=lambda config: config["norm"] == "none" and config["lr"] == 0.5,
     )
 
 
@@ -47,7 +47,7 @@ def test_every_number_of_every_run_is_at_its_place(digits: StoredTable) -> None:
     assert data.activations_mean.dims[3:] == ("activations_step", "activations_layer", "activations_unit")
     assert data.norm.values.tolist() == ["batch", "none"]
     for arm in digits.arms:
-        here = data.sel(norm=arm.norm, lr=arm.lr)
+        here = data.sel(norm=arm["norm"], lr=arm["lr"])
         steps = {"landscape": {"step": digits.steps(arm, "landscape")}, "train": {"step": digits.steps(arm, "train")}}
         for probe, field in [("landscape", "beta"), ("landscape", "sizes"), ("train", "loss"), ("train", "accuracy")]:
             np.testing.assert_array_equal(here[f"{probe}_{field}"].sel(steps[probe]), digits.values(arm, probe, field))
@@ -65,7 +65,7 @@ def test_a_run_that_diverged_goes_on_as_nan(digits: StoredTable) -> None:
     assert dead.train_loss.notnull().values.tolist() == [True] * 45 + [False] * 105
     assert data.diverged_at.sel(norm="batch").isnull().all()
     assert data.run.sel(norm="none", lr=0.5, seed=0) == next(
-        config.key for config in digits.configs if (config.norm, config.lr, config.seed) == ("none", 0.5, 0)
+        config.key for config in digits.configs if (config["norm"], config["lr"], config.seed) == ("none", 0.5, 0)
     )
 
 
@@ -231,7 +231,7 @@ def test_a_frame_has_a_row_per_run_and_step(digits: StoredTable) -> None:
     assert list(frame.columns[:5]) == ["run", "norm", "lr", "seed", "step"]
     assert len(frame) == 9 * 150 + 3 * 45
     for arm in digits.arms:
-        here = frame[(frame.norm == arm.norm) & (frame.lr == arm.lr)].pivot(
+        here = frame[(frame.norm == arm["norm"]) & (frame.lr == arm["lr"])].pivot(
             index="seed", columns="step", values="train/loss"
         )
         np.testing.assert_array_equal(here, digits.values(arm, "train", "loss")[:, : here.shape[1]])

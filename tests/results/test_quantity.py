@@ -31,7 +31,7 @@ BY_HAND = {
     "internal_shift.l2:min": 1.0,
     "internal_shift.l2:last": 24.0,
 }
-CONFIG = RunConfig(steps=4, measure_every=1)
+CONFIG = RunConfig("nets:mlp", steps=4, measure_every=1)
 
 
 def rows(factor: float = 1.0) -> dict[int, Any]:

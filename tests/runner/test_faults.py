@@ -19,6 +19,7 @@ from faults import CONFIGS, FIFTY, TWELVE, check_acknowledged, check_records, ki
 from parents import KINDS, family, kill
 
 from clinometer.papers import PAPERS
+from clinometer.papers.santurkar2018.configs import vgg
 from clinometer.results.export import export
 from clinometer.runner.locks import RunLocks
 from clinometer.runner.records import prepare_records, read_record, record_file
@@ -26,12 +27,12 @@ from clinometer.runner.scheduler import run_all
 from clinometer.store import DamagedError
 from clinometer.studies.study import open_study_folder, plan
 from clinometer.training.checkpoint import Checkpoint, Keeper
-from clinometer.training.config import Config
+from clinometer.training.config import RunConfig
 from clinometer.training.run import run_group
 from clinometer.training.run_folder import run_folder, verify
 from clinometer.training.study_file import read_study
 
-TINY = Config(width=1 / 16, steps=12, measure_every=4, test_every=6, batch_size=512)
+TINY = vgg(width=1 / 16, steps=12, measure_every=4, test_every=6, batch_size=512)
 JUMPING = """
 import datetime, random, time
 _time, _time_ns, _chance = time.time, time.time_ns, random.Random()
@@ -109,7 +110,7 @@ def test_clocks_jump_and_a_parent_dies(start: str, whole: Path, tmp_path: Path) 
     """
     study = tmp_path / "study"
     first, second = (KINDS[start](study, JUMPING) for _ in range(2))
-    done: dict[Config, int] = {}
+    done: dict[RunConfig, int] = {}
     while not (done and family(first.pid)["run"]):
         assert first.poll() is None, first.finish()
         check_acknowledged(study, done)
@@ -198,7 +199,7 @@ def test_lost_records_are_named_and_made_again(whole: Path, tmp_path: Path) -> N
     """All of them: the runs' folders say that the runs are done, and none is made again."""
     study = shutil.copytree(whole, tmp_path / "study")
     shutil.rmtree(study / "records")
-    done: dict[Config, int] = {}
+    done: dict[RunConfig, int] = {}
     check_acknowledged(study, done)
     said: list[str] = []
     assert not run_all(CONFIGS, study, jobs=2, notify=said.append)
@@ -250,10 +251,10 @@ def test_a_flipped_byte_of_an_exported_table_is_refused_where_its_checksums_are_
 
 
 @pytest.fixture(scope="module")
-def interrupted(tmp_path_factory: pytest.TempPathFactory) -> dict[Config, Path]:
+def interrupted(tmp_path_factory: pytest.TempPathFactory) -> dict[RunConfig, Path]:
     """Two runs that were interrupted after their fifth checkpoint, and what `TINY` comes to if it is not."""
     made = {TINY: tmp_path_factory.mktemp("runs") / "half"}
-    made[dataclasses.replace(TINY, seed=1)] = made[TINY].with_name("other")
+    made[TINY.vary(seed=1)] = made[TINY].with_name("other")
     keep = Keeper.save
     for config, folder in made.items():
         saved: list[int] = []
@@ -272,7 +273,7 @@ def interrupted(tmp_path_factory: pytest.TempPathFactory) -> dict[Config, Path]:
     return made
 
 
-def goes_on(interrupted: dict[Config, Path], folder: Path, harm: Callable[[Path], object]) -> list[str]:
+def goes_on(interrupted: dict[RunConfig, Path], folder: Path, harm: Callable[[Path], object]) -> list[str]:
     """Go on with a copy of the run that was harmed; it must end as the whole one did. What was warned of."""
     shutil.copytree(interrupted[TINY], folder)
     harm(folder)
@@ -285,12 +286,12 @@ def goes_on(interrupted: dict[Config, Path], folder: Path, harm: Callable[[Path]
 
 
 def test_a_checkpoint_that_is_not_this_runs_own_is_named_and_not_gone_on_with(
-    interrupted: dict[Config, Path], tmp_path: Path
+    interrupted: dict[RunConfig, Path], tmp_path: Path
 ) -> None:
     """Cut short, empty, of another run, another file's bytes, one byte changed: the one before it serves."""
     files = {config: sorted((folder / "checkpoint").iterdir()) for config, folder in interrupted.items()}
     before, last = files[TINY]
-    other = files[dataclasses.replace(TINY, seed=1)][1]
+    other = files[TINY.vary(seed=1)][1]
     assert not goes_on(interrupted, tmp_path / "run", lambda _: None)
 
     def swap(folder: Path) -> None:
@@ -311,7 +312,9 @@ def test_a_checkpoint_that_is_not_this_runs_own_is_named_and_not_gone_on_with(
         assert "is damaged" in said
 
 
-def test_a_flipped_byte_of_rows_that_are_gone_on_with_is_named(interrupted: dict[Config, Path], tmp_path: Path) -> None:
+def test_a_flipped_byte_of_rows_that_are_gone_on_with_is_named(
+    interrupted: dict[RunConfig, Path], tmp_path: Path
+) -> None:
     """Ten places in the store of an interrupted run: it goes on where the byte says nothing, or begins anew."""
     named = 0
     for place in range(10):

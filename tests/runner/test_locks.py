@@ -9,13 +9,13 @@ from types import SimpleNamespace
 
 import pytest
 
+from clinometer.papers.santurkar2018.configs import vgg
 from clinometer.runner import locks
 from clinometer.runner.locks import RunLocks, is_locked, lock_file
 from clinometer.runner.ray import pool
 from clinometer.runner.ray.actor import Place
 from clinometer.runner.status import status
 from clinometer.runner.worker import Task
-from clinometer.training.config import Config
 
 KEY = "00ff00ff00ff00ff"
 JUDGE = """
@@ -124,7 +124,7 @@ def test_a_cluster_keeps_its_locks_until_a_job_ends_or_it_is_closed(
         exceptions=SimpleNamespace(RayError=OSError),
     )
     monkeypatch.setattr(pool, "connect", lambda *_: (ray, lambda: None))
-    first, second = Config(), Config(seed=1)
+    first, second = vgg(), vgg(seed=1)
     cluster = pool.RayPool()
     cluster._slots = [pool._SlotHandle(actor, None, Place("there", seed, "")) for seed in range(2)]
     for config in (first, second):

@@ -1,6 +1,5 @@
 """A cluster of two nodes of this machine with one CPU each, which share no folder with the study."""
 
-import dataclasses
 import hashlib
 import json
 import re
@@ -20,6 +19,7 @@ from properties import assert_same
 from ray.cluster_utils import Cluster as Nodes
 
 from clinometer import Store
+from clinometer.papers.santurkar2018.configs import vgg
 from clinometer.runner.ray import pool, transfer
 from clinometer.runner.ray.actor import Place, Slot
 from clinometer.runner.ray.connect import ClusterError
@@ -29,9 +29,9 @@ from clinometer.runner.records import read_records
 from clinometer.runner.scheduler import Progress, run_all
 from clinometer.runner.worker import Task
 from clinometer.store import DamagedError
-from clinometer.training import loop as train
+from clinometer.training import from_config
 from clinometer.training.checkpoint import Keeper
-from clinometer.training.config import Config, grid
+from clinometer.training.config import RunConfig, grid
 from clinometer.training.fingerprint import fingerprint
 from clinometer.training.run import run, run_group
 from clinometer.training.run_folder import run_folder, verify
@@ -41,8 +41,8 @@ pytestmark = pytest.mark.filterwarnings(
     "ignore:Exception ignored in. <_io.FileIO name='.*ray_client_server:pytest.PytestUnraisableExceptionWarning"
 )
 
-TINY = Config(width=1 / 16, steps=12, measure_every=4, test_every=6, batch_size=32)
-SLOW = dataclasses.replace(TINY, steps=150, test_every=150)
+TINY = vgg(width=1 / 16, steps=12, measure_every=4, test_every=6, batch_size=32)
+SLOW = TINY.vary(steps=150, test_every=150)
 
 
 @pytest.fixture(scope="module")
@@ -63,7 +63,7 @@ def nodes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Nodes]:
     made.shutdown()
 
 
-def assert_as_if_made_here(configs: list[Config], study: Path, here: Path) -> None:
+def assert_as_if_made_here(configs: list[RunConfig], study: Path, here: Path) -> None:
     """Whole, and with every row of the same run made by this process, which was never interrupted."""
     for config in configs:
         run(config, here / config.key)
@@ -83,7 +83,7 @@ def test_a_node_is_killed_and_its_run_goes_on_elsewhere(
     monkeypatch.setenv("RAY_ADDRESS", nodes.address)
     configs = grid(SLOW, seed=range(2))
     study = tmp_path / "study"
-    came: dict[Config, list[str]] = {config: [] for config in configs}
+    came: dict[RunConfig, list[str]] = {config: [] for config in configs}
     lost = list(nodes.worker_nodes)
 
     def kill_a_node(_now: Progress) -> None:
@@ -107,8 +107,8 @@ def test_a_client_elsewhere_sends_the_data_along(nodes: Nodes, tmp_path: Path, m
     monkeypatch.setenv("CLINOMETER_DATA", str(tmp_path))
     make_parquet(tmp_path / "train.parquet")
     make_parquet(tmp_path / "test.parquet")
-    pictures = dataclasses.replace(TINY, data="cifar10", model="vgg11", steps=4)
-    configs = [pictures, dataclasses.replace(pictures, seed=1), TINY]
+    pictures = TINY.vary(data="cifar10", in_channels=3, plan="vgg11", steps=4)
+    configs = [pictures, pictures.vary(seed=1), TINY]
     assert not run_all(configs, tmp_path / "study", pool=RayPool(nodes.client, jobs=1))
     assert_as_if_made_here(configs, tmp_path / "study", tmp_path / "here")
 
@@ -184,9 +184,9 @@ def test_a_run_that_goes_on_elsewhere_notes_both_places(tmp_path: Path) -> None:
     """What it was begun with is among the facts `before`; and it went on, for its rows are not written twice."""
     interrupted(tmp_path, 8, node="one")
     asked: list[int] = []
-    whole = train.batches
+    whole = from_config.batches_of
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(train, "batches", lambda *args: (asked.append(args[3]), whole(*args))[1])
+        patch.setattr(from_config, "batches_of", lambda *args: (asked.append(args[3]), whole(*args))[1])
         run_group({TINY: tmp_path}, facts={TINY.key: {"node": "two", "fingerprint": "same"}})
     facts = json.loads((tmp_path / "environment.json").read_text())
     assert facts == {"node": "two", "fingerprint": "same", "before": [{"node": "one", "fingerprint": "same"}]}
@@ -234,12 +234,12 @@ def test_a_slot_clears_up_after_those_that_were_killed(tmp_path: Path, monkeypat
 
 def interrupted(folder: Path, step: int, node: str = "one") -> Parcel:
     """A run that made checkpoints up to a step and went no further, packed."""
-    whole = train.batches
+    whole = from_config.batches_of
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(
-            train,
-            "batches",
-            lambda config, data, device, start: chain(islice(whole(config, data, device, start), step - start), [None]),
+            from_config,
+            "batches_of",
+            lambda data, config, device, start: chain(islice(whole(data, config, device, start), step - start), [None]),
         )
         with pytest.raises(TypeError):
             run_group({TINY: folder}, every=0.0, facts={TINY.key: {"node": node, "fingerprint": "same"}})

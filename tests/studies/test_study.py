@@ -5,6 +5,7 @@ from collections import Counter
 import pytest
 
 from clinometer.papers import PAPERS
+from clinometer.papers.santurkar2018.configs import GAUSSIAN
 from clinometer.studies.study import plan
 
 STUDY = PAPERS["santurkar2018"]()
@@ -13,16 +14,16 @@ STUDY = PAPERS["santurkar2018"]()
 def test_each_base_has_its_own_number_of_seeds() -> None:
     """By hand: at laptop scale 3 per convolutional arm, 5 per deep linear one."""
     configs = plan(STUDY, "laptop", ["figure_05"]).configs
-    seeds = Counter((config.data, config.norm) for config in configs)
+    seeds = Counter((config.data, config["norm"]) for config in configs)
     assert set(seeds.values()) == {3, 5}
-    assert all(count == (5 if data == "gaussian" else 3) for (data, _), count in seeds.items())
+    assert all(count == (5 if data == GAUSSIAN else 3) for (data, _), count in seeds.items())
     assert len({config.seed for config in configs}) == 5
 
 
 def test_a_number_of_seeds_is_for_all() -> None:
     """As the option says: seeds per arm."""
     configs = plan(STUDY, "laptop", ["figure_05"], seeds=2).configs
-    assert set(Counter((config.data, config.norm) for config in configs).values()) == {2}
+    assert set(Counter((config.data, config["norm"]) for config in configs).values()) == {2}
 
 
 def test_nothing_is_planned_twice() -> None:

@@ -23,11 +23,11 @@ from clinometer.studies.declared.dry_run import rehearse
 from clinometer.studies.declared.reader import read
 from clinometer.studies.declared.spec import OwnStudy, declared, restored
 from clinometer.studies.declared.yaml import parsed
+from clinometer.training.config import RunConfig
 from clinometer.training.data.datasets import digits
 from clinometer.training.fingerprint import _OWN_DATA, code, differences, fingerprint
 from clinometer.training.from_config import calls, data_of
 from clinometer.training.imports import FOLDER, look_in
-from clinometer.training.recipe import Recipe
 from clinometer.training.run import run, run_group
 
 _ASCII = st.characters(min_codepoint=32, max_codepoint=126)  # PyYAML does not read some others as it wrote them
@@ -97,7 +97,7 @@ def beside(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_a_run_trains_as_a_plain_loop_would(beside: Path) -> None:
     """The truth is a loop written by hand without clinometer: dropout, momentum, statistics, bit for bit."""
     settings = {"dropout": 0.5, "lr": 0.1, "momentum": 0.9}
-    recipe = Recipe(model="own_nets:mlp", settings=settings, steps=60, seed=3, measure_every=7, test_every=59)
+    recipe = RunConfig(model="own_nets:mlp", settings=settings, steps=60, seed=3, measure_every=7, test_every=59)
     run(recipe, beside / "run")
     store = Store(beside / "run" / "rows.sqlite", read_only=True)
 
@@ -129,7 +129,7 @@ def test_a_run_trains_as_a_plain_loop_would(beside: Path) -> None:
 
 @given(
     st.dictionaries(
-        st.from_regex(r"[a-z]{1,5}", fullmatch=True),
+        st.from_regex(r"[a-z]{1,5}", fullmatch=True).filter(lambda name: name not in RunConfig.__dataclass_fields__),
         st.one_of(
             st.none(),
             st.booleans(),
@@ -143,8 +143,10 @@ def test_a_run_trains_as_a_plain_loop_would(beside: Path) -> None:
 )
 def test_a_recipe_is_what_its_json_says(settings: dict[str, Any]) -> None:
     """Through the text of config.json and back, to the same config and the same folder."""
-    recipe = Recipe(model="nets:mlp", settings=settings, probes=(("landscape", {"sizes": [1, 2]}), ("nets:mine", None)))
-    again = Recipe(**json.loads(json.dumps(dataclasses.asdict(recipe))))
+    recipe = RunConfig(
+        model="nets:mlp", settings=settings, probes=(("landscape", {"sizes": [1, 2]}), ("nets:mine", None))
+    )
+    again = RunConfig(**json.loads(json.dumps(dataclasses.asdict(recipe))))
     assert again == recipe
     assert hash(again) == hash(recipe)
     assert again.key == recipe.key
@@ -152,15 +154,16 @@ def test_a_recipe_is_what_its_json_says(settings: dict[str, Any]) -> None:
 
 def test_every_field_of_a_recipe_is_part_of_its_key() -> None:
     """A field that were left out would let two different runs share a folder."""
-    base = Recipe(model="nets:mlp", settings={"lr": 0.1})
+    base = RunConfig(model="nets:mlp", settings={"lr": 0.1})
     others = {
         "data": "nets:data", "model": "nets:cnn", "batch_size": 65, "steps": 151, "seed": 1, "measure_every": 11,
         "test_every": 11, "loss": "nets:loss", "optimizer": "torch.optim:Adam", "settings": {"lr": 0.2}, "probes": (),
+        "trainer": "nets:train", "consecutive": ("landscape",), "channels_last": True,
     }  # fmt: skip
-    assert set(others) == {field.name for field in dataclasses.fields(Recipe)}
+    assert set(others) == {field.name for field in dataclasses.fields(RunConfig)}
     keys = [base.key, *(dataclasses.replace(base, **{name: value}).key for name, value in others.items())]
     assert len(set(keys)) == len(keys)
-    assert Recipe(model="nets:mlp", settings={"lr": 1}).key == Recipe(model="nets:mlp", settings={"lr": 1.0}).key
+    assert RunConfig(model="nets:mlp", settings={"lr": 1}).key == RunConfig(model="nets:mlp", settings={"lr": 1.0}).key
 
 
 @given(
@@ -321,7 +324,7 @@ def test_the_study_without_a_slip_is_accepted(beside: Path) -> None:
 
 def test_settings_go_to_whoever_names_them(beside: Path) -> None:
     """Python's own rules say what a function can be called with; what nothing names goes to `**rest`."""
-    recipe = Recipe(model="own_nets:told", settings={"scale": (1, 2), "depth": 2, "lr": 1, "other": 1}, seed=5)
+    recipe = RunConfig(model="own_nets:told", settings={"scale": (1, 2), "depth": 2, "lr": 1, "other": 1}, seed=5)
     found = calls(recipe)
     assert found["model"].arguments == {"scale": [1, 2], "depth": 2.0, "other": 1, "seed": 5}
     assert isinstance(found["model"].arguments["depth"], float)
@@ -350,7 +353,7 @@ def test_probes_of_the_user_are_recorded_under_their_name(beside: Path) -> None:
 
 def test_a_run_that_was_interrupted_goes_on_as_if_it_had_not_been(beside: Path) -> None:
     """The truth is the same run in one go: momentum, dropout, statistics and order of batches, in every row."""
-    recipe = Recipe(
+    recipe = RunConfig(
         model="own_nets:mlp",
         settings={"dropout": 0.5, "momentum": 0.9, "lr": 0.1},
         probes=(("landscape", {"direction": "random"}), ("own_nets:stumble", None)),
@@ -380,7 +383,7 @@ def test_a_fingerprint_follows_the_modules_of_the_study(beside: Path) -> None:
         "    return x, x\n"
     )
     (beside / "number").write_text("1")
-    recipe = Recipe(model="own_nets:line", data="own_data:read")
+    recipe = RunConfig(model="own_nets:line", data="own_data:read")
     before = fingerprint(recipe)
     assert {"own_nets", "own_data", "own_deep", "own_deep.sizes", "clinometer.training.parts"} <= set(before["code"])
     assert not any(name.startswith(("torch", "numpy")) for name in before["code"])
@@ -394,14 +397,14 @@ def test_a_fingerprint_follows_the_modules_of_the_study(beside: Path) -> None:
     assert differences(before, fingerprint(recipe)) == ["code: own_deep.sizes", "data: own_data:read"]
 
 
-def table(arms: list[Recipe], curve: Callable[[Recipe, int], list[float]]) -> RunTable:
+def table(arms: list[RunConfig], curve: Callable[[RunConfig, int], list[float]]) -> RunTable:
     """Four seeds of each arm, whose β is chosen."""
     betas = {dataclasses.replace(arm, seed=seed): curve(arm, seed) for arm in arms for seed in range(4)}
     diverged = {config: 0 for config, values in betas.items() if not np.isfinite(values).all()}
     return RunTable.of_arrays({config: {"landscape": {"beta": values}} for config, values in betas.items()}, diverged)
 
 
-def arms(**factors: Any) -> list[Recipe]:
+def arms(**factors: Any) -> list[RunConfig]:
     return OwnStudy(name="x", model="nets:mlp", factors=factors, steps=40, every=10).arms
 
 
@@ -410,7 +413,7 @@ def claimed(**keys: Any) -> Comparison:
     return comparison("claims[0]", {k: v for k, v in {**told, **keys}.items() if v is not None}, ["p", "lr"])
 
 
-def beta(arm: Recipe, seed: int) -> list[float]:
+def beta(arm: RunConfig, seed: int) -> list[float]:
     """At steps 0 to 30: 8 and then 2 with p 0; half of that with p 1; and a little of the seed."""
     size = (1 + arm.settings["p"]) * (1 + 0.01 * seed)
     return [8 / size, 8 / size, 2 / size, 2 / size * (1 + 0.001 * seed * arm.settings["p"])]
@@ -454,7 +457,7 @@ def test_arms_are_paired_where_all_else_agrees() -> None:
         (arms(p=[0, 1]), lambda _arm, _seed: [-1.0] * 4, "a ratio needs positive values"),
     ],
 )  # fmt: skip
-def test_what_cannot_be_decided_says_why(there: list[Recipe], curve: Any, expected: str) -> None:
+def test_what_cannot_be_decided_says_why(there: list[RunConfig], curve: Any, expected: str) -> None:
     """No arm, no number, no sign: undecided, with the reason in the note."""
     found = claimed().decide(table(there, curve), there)
     assert found.verdict == "undecided"

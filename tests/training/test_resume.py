@@ -1,6 +1,5 @@
 """A run that is interrupted and goes on is, bit for bit, the run that was not: weights, rows, and facts."""
 
-import dataclasses
 import json
 import os
 from collections.abc import Iterator, Mapping
@@ -13,16 +12,17 @@ from properties import assert_same
 from torch import nn
 
 from clinometer import Recorder, Store, landscape, noise_floor, within_budget
+from clinometer.papers.santurkar2018.configs import deep_linear, vgg
+from clinometer.papers.santurkar2018.stacked import stacks
 from clinometer.store import DamagedError
-from clinometer.training import linear
-from clinometer.training import loop as train
+from clinometer.training import from_config
 from clinometer.training.checkpoint import Checkpoint, Keeper, load_state, state_of
-from clinometer.training.config import Config, grid
+from clinometer.training.config import grid
 from clinometer.training.run import run, run_group
 from clinometer.training.run_folder import is_done, run_folder, verify
 
-TINY = Config(width=1 / 16, steps=12, measure_every=4, test_every=6, batch_size=512)  # epochs of two batches
-DLN = Config(data="gaussian", model="dln", lr=1e-6, batch_size=60, steps=9, measure_every=3)
+TINY = vgg(width=1 / 16, steps=12, measure_every=4, test_every=6, batch_size=512)  # epochs of two batches
+DLN = deep_linear(samples=60, steps=9, measure_every=3)
 
 
 class PowerCutError(Exception):
@@ -36,7 +36,7 @@ def read(folder: Path) -> dict[str, object]:
 
 def interrupt(patch: pytest.MonkeyPatch, step: int) -> None:
     """Let the next runs end before this step."""
-    whole = train.batches
+    whole = from_config.batches_of
 
     def batches(*args: Any) -> Iterator[Any]:
         for index, batch in enumerate(whole(*args), args[3]):
@@ -44,7 +44,7 @@ def interrupt(patch: pytest.MonkeyPatch, step: int) -> None:
                 raise PowerCutError
             yield batch
 
-    patch.setattr(train, "batches", batches)
+    patch.setattr(from_config, "batches_of", batches)
 
 
 @pytest.mark.parametrize(
@@ -57,12 +57,12 @@ def test_an_interrupted_run_ends_as_one_that_was_not(changed: Mapping[str, Any],
 
     Running statistics, momentum, noise, the order of the data and a divergence all have to go on.
     """
-    config = dataclasses.replace(TINY, **changed)
+    config = TINY.vary(**changed)
     run(config, tmp_path / "whole")
     for step in (3, 8):
         with pytest.MonkeyPatch.context() as patch:
             interrupt(patch, step)
-            if config.lr < 1:
+            if config["lr"] < 1:
                 with pytest.raises(PowerCutError):
                     run_group({config: tmp_path / "parts"}, every=0.0)
                 assert not is_done(tmp_path / "parts")
@@ -78,12 +78,12 @@ def test_an_interrupted_run_ends_as_one_that_was_not(changed: Mapping[str, Any],
 def test_it_goes_on_and_does_not_begin_anew(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """After an interruption at step 8 with a checkpoint before each, the first batch asked for is that of step 8."""
     asked: list[int] = []
-    whole = train.batches
+    whole = from_config.batches_of
     with pytest.MonkeyPatch.context() as patch:
         interrupt(patch, 8)
         with pytest.raises(PowerCutError):
             run_group({TINY: tmp_path / "run"}, every=0.0)
-    monkeypatch.setattr(train, "batches", lambda *args: (asked.append(args[3]), whole(*args))[1])
+    monkeypatch.setattr(from_config, "batches_of", lambda *args: (asked.append(args[3]), whole(*args))[1])
     run(TINY, tmp_path / "run")
     assert asked == [8]
 
@@ -91,8 +91,8 @@ def test_it_goes_on_and_does_not_begin_anew(tmp_path: Path, monkeypatch: pytest.
 @pytest.mark.parametrize("changed", [{"norm": "batch", "momentum": 0.9}, {"norm": "l1"}, {"norm": "noise"}], ids=str)
 def test_stacked_seeds_go_on_from_where_each_was(changed: Mapping[str, Any], tmp_path: Path) -> None:
     """Interrupted between the checkpoints of two seeds, so that one is a step behind; the truth is the whole run."""
-    config = dataclasses.replace(DLN, **changed)
-    together = 2 if linear.stacks(config) else 1
+    config = DLN.vary(**changed)
+    together = 2 if stacks(config) else 1
     configs = grid(config, seed=range(together))
     run_group({c: tmp_path / f"whole{c.seed}" for c in configs})
     parts = {c: tmp_path / f"parts{c.seed}" for c in configs}
@@ -162,8 +162,8 @@ def test_another_config_or_code_does_not_go_on(tmp_path: Path) -> None:
             run_group({TINY: tmp_path}, every=0.0, facts={TINY.key: {"fingerprint": {"code": "old"}}})
     asked: list[int] = []
     with pytest.MonkeyPatch.context() as patch:
-        whole = train.batches
-        patch.setattr(train, "batches", lambda *args: (asked.append(args[3]), whole(*args))[1])
+        whole = from_config.batches_of
+        patch.setattr(from_config, "batches_of", lambda *args: (asked.append(args[3]), whole(*args))[1])
         run_group({TINY: tmp_path}, facts={TINY.key: {"fingerprint": {"code": "new"}}})
     assert asked == [0]
 

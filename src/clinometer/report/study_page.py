@@ -18,7 +18,7 @@ from clinometer.results.runs import Runs
 from clinometer.runner.scheduler import Failure
 from clinometer.studies.study import FigureSpec, Plan
 from clinometer.studies.theorems import check, rows
-from clinometer.training.config import Config, RunConfig
+from clinometer.training.config import RunConfig
 from clinometer.training.environment import environment
 from clinometer.training.files import write_json
 
@@ -108,7 +108,11 @@ def _unfinished(done: int, planned: int) -> list[str]:
 
 
 def _settings(plan: Plan, name: str) -> dict[str, Any]:
-    return {fact: value for fact, value in plan.bases[name].facts().items() if fact not in (*plan.study.told, "seed")}
+    return {
+        fact: value
+        for fact, value in plan.bases[name].facts().items()
+        if fact not in (*plan.study.label_fields, "seed")
+    }
 
 
 def _arm(runs: Runs, arm: RunConfig, plan: Plan) -> page.Arm:
@@ -124,9 +128,9 @@ def _arm(runs: Runs, arm: RunConfig, plan: Plan) -> page.Arm:
     told = dataclasses.replace(told, accuracy=_percent(final_accuracy(runs, arm)))
     if "accuracy" in runs.row(arm, "test"):
         told = dataclasses.replace(told, test=_percent(np.nan_to_num(runs.values(arm, "test", "accuracy")[:, -1])))
-    if not isinstance(arm, Config):  # how many classes there are is not known
+    if plan.study.classes is None:
         return told
-    left = left_chance(runs, arm)
+    left = left_chance(runs, arm, classes=plan.study.classes)
     words = ", ".join("never: dead" if np.isinf(step) else f"{step:.0f}" for step in left)
     return dataclasses.replace(told, left_chance=words)
 

@@ -12,7 +12,6 @@ from numpy.typing import ArrayLike
 from clinometer.results.finished_run import find_runs
 from clinometer.store import Table
 from clinometer.training.config import RunConfig
-from clinometer.training.loop import steps_of
 
 Floats = np.ndarray[Any, np.dtype[np.float64]]
 Values = np.ndarray[Any, Any]
@@ -75,7 +74,7 @@ class RunTable:
         damaged: What is wrong with runs that were left out, in sentences.
 
     Example:
-        >>> arm = RunConfig(steps=3)
+        >>> arm = RunConfig("nets:mlp", steps=3)
         >>> losses = {seed: {"train": {"loss": [4.0, 2.0, 1.0 + seed]}} for seed in (0, 1)}
         >>> table = RunTable.of_arrays({dataclasses.replace(arm, seed=seed): of for seed, of in losses.items()})
         >>> table.values(arm, "train", "loss")
@@ -156,12 +155,12 @@ class RunTable:
     def values(self, arm: RunConfig, probe: str, field: str, seeds: Sequence[int] | None = None) -> Floats:
         """A field of an arm's runs, shape (seeds, steps, ...), in the order of `seeds` (by default all that it has)."""
         chosen = self.common(arm) if seeds is None else seeds
-        steps = len(steps_of(arm, probe))
+        steps = len(arm.steps_of(probe))
         return np.stack([_lengthened(self._column(arm, seed, probe, field), steps) for seed in chosen])
 
     def steps(self, arm: RunConfig, probe: str) -> np.ndarray[Any, Any]:
         """The steps at which a probe measured, or would have but for a divergence, shape (steps,)."""
-        return np.array(steps_of(arm, probe))
+        return np.array(arm.steps_of(probe))
 
     def row(self, arm: RunConfig, probe: str) -> Table:
         """The first row of a probe in an arm's first run; empty if there is none."""

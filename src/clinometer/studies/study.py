@@ -4,7 +4,7 @@ import dataclasses
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 from clinometer.results.runs import Runs
 from clinometer.runner.records import holds_records
@@ -47,11 +47,9 @@ class Study:
     exhibits: Mapping[str, FigureSpec]
     claims: tuple[Claim, ...]
     theorems: Mapping[str, TheoremSpec] = field(default_factory=dict[str, TheoremSpec])
-    told: tuple[str, ...] = (
-        "norm",
-        "lr",
-    )  # what is always said of an arm, beside that in which it differs from its base
+    label_fields: tuple[str, ...] = ()  # what every arm's label says, beside that in which it differs from its base
     recorded: tuple[str, ...] = ()  # probes whose last numbers make a table
+    classes: int | None = None  # of its data, where all arms are classifiers of so many: chance is known then
     declared: Mapping[str, Any] | None = None  # what a study of one's own is made of, as JSON
 
 
@@ -69,7 +67,7 @@ class Plan:
     @property
     def bases(self) -> Bases:
         """What runs share, by base."""
-        return cast("Bases", self.study.scales[self.scale].bases)  # a paper's are Configs, and nobody else reads them
+        return self.study.scales[self.scale].bases
 
     @property
     def about(self) -> str:
@@ -118,7 +116,7 @@ class Plan:
         """What sets an arm apart: its base, what the study always tells, and whatever else differs from the base."""
         name = self.base_of(arm)
         facts, base = arm.facts(), self.bases[name].facts()
-        told = [f for f in facts if f != "seed" and (f in self.study.told or facts[f] != base.get(f))]
+        told = [f for f in facts if f != "seed" and (f in self.study.label_fields or facts[f] != base.get(f))]
         words = [f"{f} {said(facts[f])}" for f in told]
         return ", ".join([name, *words] if len(self.bases) > 1 else words or [self.study.name])
 

@@ -73,6 +73,7 @@ class Keeper:
     """
 
     def __init__(self, folder: Path, every: float = 60.0) -> None:
+        self.run = folder
         self.folder = folder / "checkpoint"
         self.found: Checkpoint | None = None  # the one that the run goes on from
         self._every = every

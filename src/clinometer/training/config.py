@@ -1,6 +1,7 @@
-"""The config of one run: everything that decides its numbers, and nothing else.
+"""The config of one training run: everything that decides its numbers, and nothing else.
 
-`RunConfig` is what all have, `Config` a run of a paper's study; a study of one's own has `recipe.Recipe`.
+A paper's run and a user's run have the same config: import paths of what is trained, and the settings that these are
+called with. Nothing is imported until the run is made, so a config can be built, compared and stored anywhere.
 """
 
 import dataclasses
@@ -8,93 +9,165 @@ import difflib
 import hashlib
 import json
 import math
-import operator
+import textwrap
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
-from clinometer.nn.deep_linear import READINGS
-from clinometer.nn.norms import NORMS
-from clinometer.nn.vgg import PLANS
-from clinometer.training.data.datasets import DATASETS
+from clinometer.training.errors import SpecError
+from clinometer.training.settings import Settings, canonical, frozen
 
-GAUSSIAN = "gaussian"  # inputs and a linear map drawn from the seed; batch_size is the number of samples
+LOSS, OPTIMIZER, TRAINER = "torch.nn.functional:cross_entropy", "torch.optim:SGD", "clinometer.training.loop:train"
+PATHS = ("model", "data", "loss", "optimizer", "trainer")  # the fields that are import paths
+
+ProbeSpec = tuple[str, Settings | None]  # a probe: its name or import path, and the arguments of the function there;
+# None where the import path is the probe itself
 
 
 @dataclass(frozen=True)
 class RunConfig:
-    """One training run with the instrument on: what configs of any kind have. Two equal configs are one run.
+    """One recorded training run. Two equal configs are one run, kept in one folder.
 
-    Its fields are JSON: `config.json` is their `dataclasses.asdict`.
+    `model`, `data`, `loss`, `optimizer` and `trainer` are import paths, `package.module:name`; `data` may also be the
+    name of a bundled data set. Each of the first four is called with those `settings` that it has parameters for. All
+    fields are JSON: `config.json` is the config's `dataclasses.asdict`.
+
+    Raises:
+        SpecError: a `ValueError` that names the field which cannot be used.
+
+    Example:
+        >>> one, other = (RunConfig("nets:mlp", settings={"lr": lr}) for lr in (1, 1.0))
+        >>> one == other, one.key == other.key
+        (True, True)
+        >>> one.vary(lr=0.5, steps=20)["lr"]
+        0.5
     """
 
+    model: str
     data: str = "digits"
-    model: str = ""
-    batch_size: int = 128
+    loss: str = LOSS  # of (outputs, targets)
+    optimizer: str = OPTIMIZER  # of (parameters)
+    trainer: str = TRAINER  # of (runs, device); see `training/trainer.py`
+    settings: Settings = field(default_factory=Settings)
+    probes: tuple[ProbeSpec, ...] = (("landscape", Settings()),)
+    consecutive: tuple[str, ...] = ()  # probes that also measure one step later, by the names of their rows
+    batch_size: int = 64
     steps: int = 150
-    seed: int = 0  # weights, batches and noise; equal seeds start from equal weights where their shapes are the same
-    measure_every: int = 10  # steps between measurements of the landscape
+    seed: int = 0  # of weights, the order of batches, and every other draw
+    measure_every: int = 10  # steps between measurements
     test_every: int = 10  # steps between passes over the test set
+    channels_last: bool = False  # network and batches in this memory format: a third faster on a CPU for narrow VGGs
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "settings", frozen("settings", self.settings))
+        object.__setattr__(self, "probes", tuple(_probe_spec(index, each) for index, each in enumerate(self.probes)))
+        object.__setattr__(self, "consecutive", tuple(self.consecutive))
+        for name in PATHS:
+            _check_path(name, getattr(self, name))
+        for name in ("batch_size", "steps", "measure_every", "test_every"):
+            check_count(name, getattr(self, name), 1)
+        check_count("seed", self.seed, 0)
+        _check_flag("channels_last", self.channels_last)
+        for name in _FIELDS & self.settings.keys():
+            raise SpecError(f"settings.{name}", f"every config has a field {name!r}. Give the setting another name.")
+
+    def __getitem__(self, name: str) -> Any:
+        """A setting or a field, by its name; ValueError if there is none."""
+        if name in self.settings:
+            return self.settings[name]
+        return getattr(self, one_of("setting or field", name, [*self.settings, *sorted(_FIELDS)]))
+
+    def vary(self, **changes: Any) -> "RunConfig":
+        """The same run with other values of some settings or fields.
+
+        Args:
+            changes: The name of a field, or of a setting that the config has, to its value.
+
+        Raises:
+            ValueError: if there is no such name.
+
+        Example:
+            >>> RunConfig("nets:mlp", settings={"norm": "none", "lr": 0.1}).vary(norm="batch", seed=3).settings
+            {'norm': 'batch', 'lr': 0.1}
+        """
+        settings = dict(changes.pop("settings", self.settings))
+        for name in list(changes):
+            one_of("factor", name, [*settings, *sorted(_FIELDS)])
+            if name not in _FIELDS:
+                settings[name] = changes.pop(name)
+        return dataclasses.replace(self, settings=Settings(settings), **changes)
 
     @property
     def key(self) -> str:
-        """A name for the run's folder: a hash of the config."""
-        text = json.dumps(self._identity(), sort_keys=True)
+        """The name of the run's folder: a hash of the config."""
+        text = json.dumps(canonical(dataclasses.asdict(self)), sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 
     def facts(self) -> dict[str, Any]:
-        """What a reader is told of it: name to value."""
-        return dataclasses.asdict(self)
+        """Its fields and settings side by side, as tables and labels show them; of probes, their names."""
+        facts = {name: getattr(self, name) for name in (*PATHS, "batch_size", "steps", "seed")}
+        facts |= {name: getattr(self, name) for name in ("measure_every", "test_every", "channels_last")}
+        probes = ", ".join(path for path, _ in self.probes)
+        return {**facts, "probes": probes, "consecutive": ", ".join(self.consecutive) or None, **self.settings}
 
     def short(self) -> str:
-        """What a line of progress calls it."""
-        return f"seed {self.seed}"
+        """A label for a line of progress: its first settings and its seed."""
+        settings = " ".join(f"{name} {said(value)}" for name, value in self.settings.items())
+        return f"{textwrap.shorten(settings, 30, placeholder=' …')} seed {self.seed}".strip()
 
-    def _identity(self) -> dict[str, Any]:
-        return dataclasses.asdict(self)
+    def steps_of(self, rows: str) -> range | list[int]:
+        """The steps at which the run writes such rows, unless it diverges before.
+
+        Args:
+            rows: `train`, `test`, or the name of a probe's rows.
+
+        Example:
+            >>> config = RunConfig("nets:mlp", steps=25, consecutive=("activations",))
+            >>> list(config.steps_of("landscape")), config.steps_of("activations")
+            ([0, 10, 20], [0, 1, 10, 11, 20, 21])
+        """
+        if rows == "train":
+            return range(self.steps)
+        if rows == "test":
+            return sorted({*range(0, self.steps, self.test_every), self.steps - 1})
+        measured = range(0, self.steps, self.measure_every)
+        if rows in self.consecutive:
+            return sorted({step for first in measured for step in (first, first + 1) if step < self.steps})
+        return measured
+
+    @property
+    def modules(self) -> tuple[str, ...]:
+        """The modules that it names."""
+        paths = [*(getattr(self, name) for name in PATHS), *(path for path, _ in self.probes)]
+        return tuple(dict.fromkeys(path.partition(":")[0] for path in paths if ":" in path))
 
 
-@dataclass(frozen=True)
-class Config(RunConfig):
-    """A run of a paper's study: a network that this package knows, on data that it knows.
+_FIELDS = {each.name for each in dataclasses.fields(RunConfig)}
+
+Bases = Mapping[str, RunConfig]  # what the runs of a study share, by the name of each group of runs
+
+
+def grid(base: RunConfig, **factors: Iterable[Any]) -> list[RunConfig]:
+    """`base` with every combination of the factors' values, the last factor varying fastest.
+
+    Args:
+        base: The config that the others vary.
+        factors: A field or setting of `base` to its values.
 
     Example:
-        >>> Config(norm="bacth")                                  # doctest: +ELLIPSIS
-        Traceback (most recent call last):
-        ...
-        ValueError: no norm 'bacth'; there are none, batch, ... Did you mean 'batch'?
+        >>> base = RunConfig("nets:mlp", settings={"norm": "batch"})
+        >>> [(config["norm"], config.seed) for config in grid(base, norm=["none", "batch"], seed=range(2))]
+        [('none', 0), ('none', 1), ('batch', 0), ('batch', 1)]
     """
-
-    model: str = "vgg_digits"  # a row of PLANS, or of READINGS; `data` is one of DATASETS, or GAUSSIAN
-    width: float = 1.0  # factor on every layer's channels
-    norm: str = "batch"  # a row of NORMS
-    lr: float = 0.1
-    momentum: float = 0.0
-
-    def __post_init__(self) -> None:
-        for field in dataclasses.fields(self):
-            object.__setattr__(self, field.name, _typed(field.name, getattr(self, field.name), type(field.default)))
-        one_of("data set", self.data, [*DATASETS, GAUSSIAN])
-        one_of("model", self.model, [*PLANS, *READINGS])
-        one_of("norm", self.norm, NORMS)
-        for name in ("width", "lr", "batch_size", "steps", "measure_every", "test_every"):
-            if not 0 < getattr(self, name) < math.inf:
-                raise ValueError(f"{name} must be positive and finite; found {getattr(self, name)}.")
-        if not 0 <= self.momentum < 1:
-            raise ValueError(f"momentum must lie in [0, 1); found {self.momentum}.")
-        if (self.data == GAUSSIAN) != (self.model in READINGS):
-            raise ValueError(
-                f"the data {GAUSSIAN!r} and the models {', '.join(READINGS)} go with each other alone; "
-                f"found {self.data!r} with {self.model!r}."
-            )
-
-    def short(self) -> str:
-        """What a line of progress calls it."""
-        return f"{self.norm} lr {self.lr:g} seed {self.seed}"
+    configs = [base]
+    for name, values in factors.items():
+        chosen = list(values)
+        configs = [config.vary(**{name: value}) for config in configs for value in chosen]
+    return configs
 
 
 def said(value: Any) -> str:
-    """A value as a reader is told it: the last name of an import path, numbers without zeros that say nothing.
+    """A value as labels show it: the last name of an import path, and no trailing zeros.
 
     Example:
         >>> said(0.10), said(1.0), said(None), said("torch.optim:SGD"), said((32, 32))
@@ -107,20 +180,6 @@ def said(value: Any) -> str:
     if isinstance(value, tuple):
         return f"[{', '.join(said(each) for each in value)}]"
     return "none" if value is None else str(value).rpartition(":")[2]
-
-
-Bases = Mapping[str, Config]  # what the runs of a study share unless an arm says otherwise, one per data set
-
-
-def _typed(name: str, value: Any, kind: type) -> Any:
-    """The value as its field's type, so that lr=1 and lr=1.0 are one run; TypeError if it is not one."""
-    if kind is float and isinstance(value, int | float) and not isinstance(value, bool):
-        return float(value)
-    if kind is int and not isinstance(value, bool) and hasattr(value, "__index__"):
-        return operator.index(value)
-    if kind is str and isinstance(value, str):
-        return value
-    raise TypeError(f"{name} must be {kind.__name__}; found {value!r}.")
 
 
 def one_of(kind: str, name: str, known: Iterable[str]) -> str:
@@ -138,20 +197,27 @@ def one_of(kind: str, name: str, known: Iterable[str]) -> str:
     raise ValueError(f"no {kind} {name!r}; there are {', '.join(names)}.{hint}")
 
 
-def grid(base: Config, **factors: Iterable[Any]) -> list[Config]:
-    """`base` with every combination of the factors' values, the last factor varying fastest.
+def check_count(key: str, value: object, least: int) -> None:
+    """SpecError unless the value is a whole number of at least `least`."""
+    if isinstance(value, bool) or not isinstance(value, int) or not least <= value < math.inf:
+        raise SpecError(key, f"expected a whole number of at least {least}; found {value!r}.")
 
-    Args:
-        base: What stays.
-        factors: A field of `Config` to its values.
 
-    Example:
-        >>> [(config.norm, config.seed) for config in grid(Config(), norm=["none", "batch"], seed=range(2))]
-        [('none', 0), ('none', 1), ('batch', 0), ('batch', 1)]
-    """
-    configs = [base]
-    for name, values in factors.items():
-        one_of("factor", name, (field.name for field in dataclasses.fields(Config)))
-        chosen = list(values)
-        configs = [dataclasses.replace(config, **{name: value}) for config in configs for value in chosen]
-    return configs
+def _check_flag(key: str, value: object) -> None:
+    if not isinstance(value, bool):
+        raise SpecError(key, f"expected true or false; found {value!r}.")
+
+
+def _check_path(key: str, value: object) -> None:
+    """SpecError unless the value could be imported: `module:name`, or for data the name of what is bundled."""
+    text = value if isinstance(value, str) else ""
+    module, colon, name = text.partition(":")
+    parts = [*module.split("."), *name.split(".")] if colon else module.split()
+    if not (all(part.isidentifier() for part in parts) and parts and (colon or key == "data")):
+        bundled = ", or digits or cifar10" if key == "data" else ""
+        raise SpecError(key, f"expected an import path such as mymodule:{key}{bundled}; found {value!r}.")
+
+
+def _probe_spec(index: int, given: Any) -> ProbeSpec:
+    path, arguments = given
+    return (str(path), None if arguments is None else frozen(f"probes[{index}]", arguments))

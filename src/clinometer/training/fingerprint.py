@@ -20,25 +20,18 @@ from clinometer.training.config import RunConfig
 from clinometer.training.data.datasets import DATASETS
 from clinometer.training.from_config import Call, calls, data_of
 from clinometer.training.parts import bytes_of
-from clinometer.training.recipe import Recipe
-
-_ROOTS = ("clinometer.training.loop", "clinometer.training.linear")
-_OWN_ROOTS = ("clinometer.training.loop", "clinometer.training.from_config")
 
 
 def fingerprint(config: RunConfig, device: str = "cpu") -> dict[str, Any]:
     """The fingerprint of a config's run, if it were made now; ready for JSON.
 
     Example:
-        >>> fingerprint(RunConfig())["torch"] == torch.__version__
+        >>> fingerprint(RunConfig("torch.nn:Identity", settings={"lr": 0.1}))["torch"] == torch.__version__
         True
     """
-    roots, data = _ROOTS, {config.data: _data(config.data)} if config.data in DATASETS else {}
-    if isinstance(config, Recipe):
-        made = calls(config)  # imported once, so that their code can be found
-        roots = (*_OWN_ROOTS, *config.modules)
-        data = _own_data(config, made["data"]) if "data" in made else data
-    return {"code": code(roots), "data": data, "torch": torch.__version__, "device": device.partition(":")[0]}
+    made = calls(config)  # imported, so that their code can be found
+    data = _own_data(config, made["data"]) if "data" in made else {config.data: _data(config.data)}
+    return {"code": code(config.modules), "data": data, "torch": torch.__version__, "device": device.partition(":")[0]}
 
 
 def differences(one: Any, other: Any) -> list[str]:
@@ -124,12 +117,12 @@ def _digest(tree: ast.Module) -> str:
     return hashlib.sha256(ast.dump(tree).encode()).hexdigest()[:16]
 
 
-def _own_data(recipe: Recipe, call: Call) -> dict[str, str]:
+def _own_data(config: RunConfig, call: Call) -> dict[str, str]:
     """A digest of what the user's function returns: the file that it reads may change where its code does not."""
     arguments = ", ".join(f"{name}={value!r}" for name, value in sorted(call.arguments.items()))
-    said = f"{recipe.data}({arguments})" if arguments else recipe.data  # other arguments make other data
+    said = f"{config.data}({arguments})" if arguments else config.data  # other arguments make other data
     if said not in _OWN_DATA:
-        data = data_of(recipe)
+        data = data_of(config)
         tensors = [t for each in (data.train, data.test) if each for t in (each.inputs, each.targets)]
         _OWN_DATA[said] = _digest_of(tensors)
     return {said: _OWN_DATA[said]}

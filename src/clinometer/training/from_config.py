@@ -1,7 +1,7 @@
-"""A recipe made into a training: its import paths followed, and called with the settings that they name."""
+"""Builds what a run trains from its config: import paths are followed, and called with the settings that they take."""
 
 import functools
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,13 +12,14 @@ from clinometer.objective.rng import RngState
 from clinometer.probes.base import Probe
 from clinometer.probes.registry import PROBES
 from clinometer.store import Row
+from clinometer.training.config import ProbeSpec, RunConfig
 from clinometer.training.data.datasets import DATASETS
 from clinometer.training.errors import SpecError, known
 from clinometer.training.imports import followed, needs, passed, takes, where_raised
-from clinometer.training.parts import Batch, Samples, Training, samples_of, seed_all, tested_on
-from clinometer.training.recipe import Measured, Recipe
+from clinometer.training.parts import Samples, Training, batches_of, seed_all, tested_on
 
-_GIVEN = {"loss": 2, "optimizer": 1}  # arguments that the loop passes first: outputs and targets; parameters
+_CALLED = ("model", "data", "loss", "optimizer")
+_GIVEN = {"loss": 2, "optimizer": 1}  # arguments that the trainer passes first: outputs and targets; parameters
 
 
 @dataclass(frozen=True)
@@ -46,97 +47,114 @@ class Call:
             raise SpecError(self.key, f"called with {said or 'nothing'}, it raised {where_raised(error)}") from error
 
 
-def calls(recipe: Recipe) -> dict[str, Call]:
-    """The model, the data, the loss and the optimizer of a recipe, to be called.
+def calls(config: RunConfig) -> dict[str, Call]:
+    """The model, data, loss and optimizer of a config as calls with their arguments.
 
-    A setting goes to each that names it as a parameter; if none does, to those that take any name. So does `seed`.
+    A setting goes to each function that has a parameter of its name; if none has, to those that take any name. So does
+    the config's `seed`.
 
     Raises:
-        SpecError: if nothing takes a setting, or something needs what is no setting.
+        SpecError: if no function takes a setting, or one needs what is no setting.
     """
-    paths = {key: getattr(recipe, key) for key in ("model", "data", "loss", "optimizer")}
+    paths = {key: getattr(config, key) for key in _CALLED}
     functions = {key: followed(key, path) for key, path in paths.items() if ":" in path}
     taken = {key: takes(function, _GIVEN.get(key, 0)) for key, function in functions.items()}
     named = dict.fromkeys(name for parameters, _ in taken.values() for name in parameters)
-    unnamed = [name for name in recipe.settings if name not in named]
+    unnamed = [name for name in config.settings if name not in named]
     if not any(anything for _, anything in taken.values()):
         for name in unnamed:
             known(f"factors.{name}", f"parameter of {', '.join(paths[key] for key in functions)} called", name, named)
     found: dict[str, Call] = {}
     for key, (parameters, anything) in taken.items():
-        chosen = {n: v for n, v in recipe.settings.items() if n in parameters or (anything and n in unnamed)}
+        chosen = {n: v for n, v in config.settings.items() if n in parameters or (anything and n in unnamed)}
         if "seed" in parameters:
-            chosen["seed"] = recipe.seed
+            chosen["seed"] = config.seed
         if missing := needs(functions[key], chosen, _GIVEN.get(key, 0)):
             raise SpecError(key, f"{paths[key]} needs {missing[0]!r}, which is no factor. Add it to factors.")
         found[key] = Call(key, functions[key], passed(parameters, chosen))
     return found
 
 
-def parameters(recipe: Recipe) -> list[str]:
-    """The names that settings can have: the parameters of all its functions, but for those that the loop passes."""
-    paths = {key: getattr(recipe, key) for key in ("model", "data", "loss", "optimizer")}
+def parameters(config: RunConfig) -> list[str]:
+    """The names that settings can have: the parameters of its functions, but for those that the trainer passes."""
+    paths = {key: getattr(config, key) for key in _CALLED}
     found = [takes(followed(key, path), _GIVEN.get(key, 0))[0] for key, path in paths.items() if ":" in path]
     return [name for each in found for name in each if name != "seed"]
 
 
-def data_of(recipe: Recipe) -> Data:
-    """The data of a recipe: bundled, or what the user's function returns, drawn alike in every run unless by `seed`."""
-    if ":" not in recipe.data:
-        bundled = DATASETS[known("data", "bundled data", recipe.data, DATASETS)]()
+def data_of(config: RunConfig) -> Data:
+    """The data of a config: bundled, or what its function returns. All runs draw alike unless it takes the seed."""
+    if ":" not in config.data:
+        bundled = DATASETS[known("data", "bundled data", config.data, DATASETS)]()
         train = Samples(bundled.train_images, bundled.train_labels, bundled.normalized)
         return Data(train, Samples(bundled.test_images, bundled.test_labels, bundled.normalized))
     seed_all(0)
-    given = calls(recipe)["data"]()
+    given = calls(config)["data"]()
     pairs = given if _is_pair(given) and all(_is_pair(each) for each in given) else (given,)
-    train, *test = (_samples(recipe.data, pair) for pair in pairs)
+    train, *test = (_samples(config.data, pair) for pair in pairs)
     return Data(train, test[0] if test else None)
 
 
-def cooked(recipe: Recipe, device: str = "cpu", data: Data | None = None) -> Training:
-    """What a run of a recipe consists of; the network is made right after all random streams began with the seed.
+def build_training(config: RunConfig, device: str = "cpu", data: Data | None = None) -> Training:
+    """What a run trains, ready for its first step.
 
     Args:
-        recipe: The run's config.
+        config: The run's config.
         device: Where it trains.
         data: Its data, if they are at hand.
 
     Raises:
-        SpecError: if something of the user's cannot be used, naming the key.
+        SpecError: if something that the config names cannot be used; it names the field.
     """
-    data = data or data_of(recipe)
-    made = calls(recipe)
-    seed_all(recipe.seed)
-    model = made["model"]()
+    data = data or data_of(config)
+    model = build_model(config).to(device)
+    if config.channels_last:  # torch's annotations lack this overload
+        model = model.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
+    optimizer = build_optimizer(config, model.parameters())
+    loss = calls(config)["loss"]
+    criterion = functools.partial(loss.function, **loss.arguments)
+    order = functools.partial(batches_of, data.train, config, device)
+    test = functools.partial(_tested, model, criterion, data.test, device) if data.test else None
+    return Training(model, optimizer, criterion, order, build_probes(config), test)
+
+
+def build_model(config: RunConfig) -> nn.Module:
+    """The network of a config, made right after all random streams began with its seed."""
+    call = calls(config)["model"]
+    seed_all(config.seed)
+    model = call()
     if not isinstance(model, nn.Module):
-        raise SpecError("model", f"expected {recipe.model} to return an nn.Module; found {type(model).__name__}.")
-    model = model.to(device)
-    optimizer = made["optimizer"](model.parameters())
+        raise SpecError("model", f"expected {config.model} to return an nn.Module; found {type(model).__name__}.")
+    return model
+
+
+def build_optimizer(config: RunConfig, parameters: Iterable[Tensor]) -> torch.optim.Optimizer:
+    """The optimizer of a config for these parameters."""
+    optimizer = calls(config)["optimizer"](parameters)
     if not isinstance(optimizer, torch.optim.Optimizer):
         found = type(optimizer).__name__
-        raise SpecError("optimizer", f"expected {recipe.optimizer} to make a torch optimizer; found {found}.")
-    loss = made["loss"]
-    criterion = functools.partial(loss.function, **loss.arguments)
-    order = functools.partial(_batches, recipe, data.train, device)
-    test = functools.partial(_tested, model, criterion, data.test, device) if data.test else None
-    return Training(model, optimizer, criterion, order, probes_of(recipe), test)
+        raise SpecError("optimizer", f"expected {config.optimizer} to make a torch optimizer; found {found}.")
+    return optimizer
 
 
-def probes_of(recipe: Recipe) -> dict[str, Probe]:
-    """The recipe's probes, under the names of their rows."""
-    found = [_probe(f"probes[{index}]", each) for index, each in enumerate(recipe.probes)]
-    return dict(zip(names_of(recipe), found, strict=True))
+def build_probes(config: RunConfig) -> dict[str, Probe]:
+    """The probes of a config, by the names of their rows."""
+    found = [_probe(f"probes[{index}]", each) for index, each in enumerate(config.probes)]
+    names = names_of(config)
+    for index, name in enumerate(config.consecutive):
+        known(f"consecutive[{index}]", "probe with rows called", name, names)
+    return dict(zip(names, found, strict=True))
 
 
-def names_of(recipe: Recipe) -> list[str]:
-    """The names of its probes' rows; nothing of the user's is imported.
+def names_of(config: RunConfig) -> list[str]:
+    """The names of its probes' rows; no import path is followed.
 
     Example:
-        >>> names_of(Recipe(model="nets:mlp", probes=(("landscape", {"direction": "random"}), ("mine:speed", None))))
+        >>> names_of(RunConfig("nets:mlp", probes=(("landscape", {"direction": "random"}), ("mine:speed", None))))
         ['landscape_random', 'speed']
     """
     names: list[str] = []
-    for index, (path, arguments) in enumerate(recipe.probes):
+    for index, (path, arguments) in enumerate(config.probes):
         key = f"probes[{index}]"
         mine = ":" in path
         name = path.rpartition(":")[2].rpartition(".")[2] if mine else _probe(key, (path, arguments)).__name__
@@ -146,8 +164,8 @@ def names_of(recipe: Recipe) -> list[str]:
     return names
 
 
-def _probe(key: str, measured: Measured) -> Any:
-    path, arguments = measured
+def _probe(key: str, spec: ProbeSpec) -> Any:
+    path, arguments = spec
     if ":" in path and arguments is None:
         return followed(key, path)  # the probe itself
     maker = followed(key, path) if ":" in path else PROBES[known(key, "probe", path, PROBES)]
@@ -158,15 +176,8 @@ def _probe(key: str, measured: Measured) -> Any:
     return Call(key, maker, passed(parameters, arguments or {}))()
 
 
-def _batches(recipe: Recipe, samples: Samples, device: str, start: int) -> Iterator[Batch]:
-    inputs, targets = samples.inputs.to(device), samples.targets.to(device)
-    for chosen in samples_of(len(targets), recipe.batch_size, recipe.steps, recipe.seed, start):
-        picked = chosen.to(device)
-        yield samples.prepared(inputs[picked]), targets[picked]
-
-
 def _tested(model: nn.Module, criterion: Callable[..., Tensor], samples: Samples, device: str) -> Row:
-    with RngState.now().replayed():  # a network that draws in evaluation, too, trains as it would have untested
+    with RngState.now().replayed():  # or a network that draws in evaluation would train differently when tested
         return tested_on(model, criterion, samples, device)
 
 

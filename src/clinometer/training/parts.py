@@ -1,4 +1,4 @@
-"""What a run consists of, whatever its config says of it: built per kind of config, trained by one loop."""
+"""The parts of a training run: samples and their order, the built run, its seed and its scores."""
 
 import random
 from collections.abc import Callable, Iterator, Mapping
@@ -11,13 +11,14 @@ from torch.optim import Optimizer
 
 from clinometer.probes.base import Probe
 from clinometer.store import Row
+from clinometer.training.config import RunConfig
 
 Batch = tuple[Tensor, Tensor]
 
 
 @dataclass(frozen=True)
 class Samples:
-    """Inputs and targets, and what a batch of inputs goes through before the network sees it."""
+    """Inputs and targets, and the function that prepares a batch of inputs for the network."""
 
     inputs: Tensor  # (n, ...)
     targets: Tensor  # (n, ...)
@@ -69,8 +70,17 @@ def samples_of(count: int, batch_size: int, steps: int, seed: int, start: int = 
                     yield chosen
 
 
+def batches_of(samples: Samples, config: RunConfig, device: str, start: int = 0) -> Iterator[Batch]:
+    """The batches of all steps from `start` on: a function of the config's seed and of the step."""
+    inputs, targets = samples.inputs.to(device), samples.targets.to(device)
+    for chosen in samples_of(len(targets), config.batch_size, config.steps, config.seed, start):
+        picked = chosen.to(device)
+        batch = samples.prepared(inputs[picked])
+        yield batch.to(memory_format=torch.channels_last) if config.channels_last else batch, targets[picked]
+
+
 def bytes_of(tensor: Tensor) -> memoryview:
-    """What a tensor of any dtype holds, for a digest.
+    """The bytes of a tensor of any dtype, for a digest.
 
     Example:
         >>> bytes_of(torch.tensor(1.0, dtype=torch.bfloat16)).hex()
@@ -80,9 +90,9 @@ def bytes_of(tensor: Tensor) -> memoryview:
 
 
 def seed_all(seed: int) -> None:
-    """Begin the streams of Python, NumPy and torch anew."""
+    """Seed the generators of Python, NumPy and torch."""
     random.seed(seed)
-    np.random.seed(seed)  # a network of somebody else's may draw from it
+    np.random.seed(seed)  # a user's network may draw from it
     torch.manual_seed(seed)
 
 

@@ -9,18 +9,13 @@ from typing import Any
 
 import torch
 
-from clinometer.nn.deep_linear import READINGS
 from clinometer.store import DamagedError
 from clinometer.training.checkpoint import Keeper
-from clinometer.training.config import Config, RunConfig
+from clinometer.training.config import RunConfig
 from clinometer.training.environment import environment
 from clinometer.training.files import read_json, write_json
-from clinometer.training.from_config import cooked
-from clinometer.training.linear import stacks, train_together
-from clinometer.training.loop import train, training_of
-from clinometer.training.parts import Training
-from clinometer.training.recipe import Recipe
 from clinometer.training.run_folder import finish, is_done
+from clinometer.training.trainer import trainer_of, trains_seeds_together
 
 Group = tuple[RunConfig, ...]  # runs that one process makes
 
@@ -28,15 +23,15 @@ SECONDS = 60.0  # from one checkpoint to the next
 
 
 def groups(configs: Iterable[RunConfig]) -> list[Group]:
-    """The configs by the process that makes them: seeds that train stacked together, every other run alone.
+    """The configs by the process that makes them: each alone, but for seeds that their trainer makes together.
 
     Example:
-        >>> [[c.seed for c in group] for group in groups([Config(seed=0), Config(seed=1)])]
+        >>> [[c.seed for c in group] for group in groups([RunConfig("nets:mlp", seed=seed) for seed in (0, 1)])]
         [[0], [1]]
     """
     found: dict[RunConfig, list[RunConfig]] = {}
     for config in configs:
-        together = isinstance(config, Config) and stacks(config)
+        together = trains_seeds_together(config)
         found.setdefault(dataclasses.replace(config, seed=0) if together else config, []).append(config)
     return [tuple(group) for group in found.values()]
 
@@ -55,7 +50,7 @@ def run_group(
     """Make the runs of one of `groups`, each in its folder, on one thread; those done already are left out.
 
     Args:
-        folders: Where each config's run lies. Nobody else may write there: see `runner/locks.py`.
+        folders: Each config's folder. Nobody else may write there: see `runner/locks.py`.
         device: Where to train.
         every: Seconds from one checkpoint to the next.
         facts: What to note of where each is made, by its key; what `environment` says by default.
@@ -67,23 +62,9 @@ def run_group(
     for config, folder in waiting.items():
         _prepare(config, folder, (facts or {}).get(config.key) or environment(device), keepers[config])
     torch.set_num_threads(1)  # one single-threaded process per core beats one process with many threads
-    linear = {c: folder for c, folder in waiting.items() if isinstance(c, Config) and c.model in READINGS}
-    if linear:
-        train_together(linear, device, {config: keepers[config] for config in linear})
-    for config, folder in waiting.items():
-        if config not in linear:
-            train(config, _training(config, device), folder, keepers[config])
+    trainer_of(next(iter(keepers)))(keepers, device)
     for folder in waiting.values():
         finish(folder)
-
-
-def _training(config: RunConfig, device: str) -> Training:
-    """What the run of a config consists of, by its kind."""
-    if isinstance(config, Recipe):
-        return cooked(config, device)
-    if isinstance(config, Config):
-        return training_of(config, device)
-    raise TypeError(f"no way to train a {type(config).__name__}; expected a Config or a Recipe.")
 
 
 def _prepare(config: RunConfig, folder: Path, facts: Mapping[str, Any], keeper: Keeper) -> None:

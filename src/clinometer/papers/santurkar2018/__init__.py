@@ -7,18 +7,18 @@ bundled digits and a short deep linear network, `laptop` on CIFAR-10 with narrow
 from importlib import import_module
 
 from clinometer.papers.santurkar2018.claims import CLAIMS
+from clinometer.papers.santurkar2018.configs import deep_linear, vgg
 from clinometer.studies.study import FigureSpec, Scale, Study
 from clinometer.studies.theorems import TheoremSpec
-from clinometer.training.config import Config
 
-_DIGITS = Config(data="digits", model="vgg_digits", width=0.5, steps=150, measure_every=10, test_every=10)
-_DLN = Config(data="gaussian", model="dln", lr=1e-6, batch_size=1_000, steps=10_000, measure_every=100)
+_DIGITS = vgg(data="digits", plan="vgg_digits", width=0.5, steps=150, measure_every=10, test_every=10)
+_DLN = deep_linear(lr=1e-6, steps=10_000, measure_every=100)
 
 SCALES = {
     "smoke": Scale(
         {
             "vgg": _DIGITS,
-            "dln": Config(data="gaussian", model="dln", lr=1e-6, batch_size=1_000, steps=500, measure_every=20),
+            "dln": deep_linear(lr=1e-6, steps=500, measure_every=20),
             "digits": _DIGITS,
         },
         {"vgg": 3, "dln": 3, "digits": 3},
@@ -26,7 +26,7 @@ SCALES = {
     ),
     "laptop": Scale(
         {
-            "vgg": Config(data="cifar10", model="vgg16", width=1 / 8, steps=2_000, measure_every=50, test_every=200),
+            "vgg": vgg(data="cifar10", plan="vgg16", width=1 / 8, steps=2_000, measure_every=50, test_every=200),
             "dln": _DLN,
             "digits": _DIGITS,
         },
@@ -35,7 +35,7 @@ SCALES = {
     ),
     "paper": Scale(
         {
-            "vgg": Config(data="cifar10", model="vgg16", width=1.0, steps=15_000, measure_every=100, test_every=250),
+            "vgg": vgg(data="cifar10", plan="vgg16", width=1.0, steps=15_000, measure_every=100, test_every=250),
             "dln": _DLN,
             "digits": _DIGITS,
         },
@@ -84,5 +84,7 @@ STUDY = Study(
     scales=SCALES,
     exhibits={name: _exhibit(name) for name in _EXHIBITS},
     claims=CLAIMS,
+    label_fields=("norm", "lr"),
+    classes=10,
     theorems={name: _theorem(name, *about) for name, about in _THEOREMS.items()},
 )

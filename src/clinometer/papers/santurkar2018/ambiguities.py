@@ -6,7 +6,7 @@ from clinometer.papers.santurkar2018.variants import LPS
 from clinometer.results.runs import Runs
 from clinometer.studies.figure import Figure, Panel, Series
 from clinometer.studies.series import curves
-from clinometer.training.config import Bases, Config, grid
+from clinometer.training.config import Bases, RunConfig, grid
 
 TITLE = "Decisions where the paper is silent"
 READINGS = {
@@ -21,7 +21,7 @@ DLNS = {
 }
 
 
-def arms(bases: Bases) -> list[Config]:
+def arms(bases: Bases) -> list[RunConfig]:
     """The Lp norms under three readings, on digits; the deep linear network under three."""
     return [arm for row in (*lp_rows(bases), *dln_rows(bases)) for arm in row]
 
@@ -44,7 +44,7 @@ def draw(runs: Runs, bases: Bases) -> Figure:
     )
 
 
-def lp_rows(bases: Bases) -> list[list[Config]]:
+def lp_rows(bases: Bases) -> list[list[RunConfig]]:
     """L1, L2 and L∞ under our reading, the literal one, and that of each sample."""
     base = bases["digits"]
     # A p-norm over m is the average for p = 1: one arm serves both readings.
@@ -52,14 +52,14 @@ def lp_rows(bases: Bases) -> list[list[Config]]:
     return [grid(base, norm=norms) for norms in rows]
 
 
-def dln_rows(bases: Bases) -> list[list[Config]]:
+def dln_rows(bases: Bases) -> list[list[RunConfig]]:
     """The standard and the BatchNorm network under our reading, with the mean loss, and without the last norm."""
-    return [grid(bases["dln"], model=[model], norm=["none", "batch"]) for model in DLNS]
+    return [grid(bases["dln"], reading=[reading], norm=["none", "batch"]) for reading in DLNS]
 
 
-def _accuracy(runs: Runs, row: list[Config]) -> tuple[Series, ...]:
+def _accuracy(runs: Runs, row: list[RunConfig]) -> tuple[Series, ...]:
     return curves(runs, styled(row), "train", "accuracy", lambda values: 100 * smooth(values))
 
 
-def _relative(runs: Runs, row: list[Config]) -> tuple[Series, ...]:
+def _relative(runs: Runs, row: list[RunConfig]) -> tuple[Series, ...]:
     return curves(runs, styled(row), "train", "loss", lambda values: values / values[:, :1])

@@ -6,14 +6,14 @@ from clinometer.plots.panels import reference
 from clinometer.results.runs import Runs
 from clinometer.studies.figure import Figure, Panel
 from clinometer.studies.series import curves
-from clinometer.training.config import Bases, Config
+from clinometer.training.config import Bases, RunConfig
 
 TITLE = "The plateau of β near 2/lr"
 NORMS = ("none", "batch")
 VGG_LRS = (0.1, 0.5, 0.01)
 
 
-def arms(bases: Bases) -> list[Config]:
+def arms(bases: Bases) -> list[RunConfig]:
     """Both kinds of network with and without BatchNorm, the convolutional one at three learning rates."""
     return [arm for _, row in _rows(bases) for arm in row]
 
@@ -29,11 +29,11 @@ def draw(runs: Runs, bases: Bases) -> Figure:
     )
 
 
-def _rows(bases: Bases) -> list[tuple[str, list[Config]]]:
+def _rows(bases: Bases) -> list[tuple[str, list[RunConfig]]]:
     rows = [(f"VGG, lr {lr:g}", vgg(bases, NORMS, lr)) for lr in VGG_LRS]
-    return [*rows, (f"DLN, lr {bases['dln'].lr:g}", dln(bases, NORMS))]
+    return [*rows, (f"DLN, lr {bases['dln']['lr']:g}", dln(bases, NORMS))]
 
 
-def _panel(runs: Runs, title: str, row: list[Config]) -> Panel:
+def _panel(runs: Runs, title: str, row: list[RunConfig]) -> Panel:
     lines = curves(runs, styled(row), "landscape", "beta_lr_half")
     return Panel(title, "step", "β · lr / 2", (*lines, reference("β = 2/lr", lines[0].x, 1.0)), yscale="log")

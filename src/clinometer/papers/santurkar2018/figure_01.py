@@ -4,14 +4,14 @@ from clinometer.papers.santurkar2018.style import accuracy_panel, band, figure, 
 from clinometer.papers.santurkar2018.variants import layers_shown, vgg
 from clinometer.results.runs import Runs
 from clinometer.studies.figure import Figure
-from clinometer.training.config import Bases, Config
+from clinometer.training.config import Bases, RunConfig
 
 TITLE = "Figure 1: training with and without BatchNorm"
 LRS = (0.1, 0.5)
 NORMS = ("none", "batch")
 
 
-def arms(bases: Bases) -> list[Config]:
+def arms(bases: Bases) -> list[RunConfig]:
     """Both networks at both learning rates."""
     return [arm for lr in LRS for arm in vgg(bases, NORMS, lr)]
 

@@ -6,13 +6,13 @@ from clinometer.papers.santurkar2018.variants import layers_shown, vgg
 from clinometer.results.runs import Runs
 from clinometer.studies.figure import Figure, Panel
 from clinometer.studies.series import mean_and_range
-from clinometer.training.config import Bases, Config
+from clinometer.training.config import Bases, RunConfig
 
 TITLE = "Figure 2: noise after BatchNorm"
 NORMS = ("none", "batch", "noisy_batch")
 
 
-def arms(bases: Bases) -> list[Config]:
+def arms(bases: Bases) -> list[RunConfig]:
     """The standard network, BatchNorm, and BatchNorm followed by Algorithm 1's noise."""
     return vgg(bases, NORMS)
 
@@ -39,7 +39,7 @@ def draw(runs: Runs, bases: Bases) -> Figure:
     )
 
 
-def _drift_panel(runs: Runs, shown: list[Config]) -> Panel:
+def _drift_panel(runs: Runs, shown: list[RunConfig]) -> Panel:
     series = tuple(
         mean_and_range(each, drift_steps(runs, each.config), between_steps(runs, each.config).relative.mean(2))
         for each in styled(shown)

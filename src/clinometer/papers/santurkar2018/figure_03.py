@@ -6,7 +6,7 @@ from clinometer.papers.santurkar2018.variants import dln, layers_shown, vgg
 from clinometer.plots.panels import loss_panel, shift_panels
 from clinometer.results.runs import Runs
 from clinometer.studies.figure import Figure, Panel
-from clinometer.training.config import Bases, Config
+from clinometer.training.config import Bases, RunConfig
 
 TITLE = "Figure 3: internal covariate shift"
 NORMS = ("none", "batch")
@@ -14,7 +14,7 @@ VGG_LRS = (0.1, 0.01)
 DLN_LRS = (1e-6, 1e-7)
 
 
-def arms(bases: Bases) -> list[Config]:
+def arms(bases: Bases) -> list[RunConfig]:
     """Both networks at two learning rates, convolutional and deep linear."""
     return [arm for row in _rows(bases) for arm in row]
 
@@ -24,12 +24,12 @@ def draw(runs: Runs, bases: Bases) -> Figure:
     panels: list[Panel] = []
     for row in _rows(bases):
         convolutional = not is_dln(row[0])
-        title = f"({'a' if convolutional else 'b'}) {'VGG' if convolutional else 'DLN'}, lr {row[0].lr:g}"
+        title = f"({'a' if convolutional else 'b'}) {'VGG' if convolutional else 'DLN'}, lr {row[0]['lr']:g}"
         panels.append(
             accuracy_panel(runs, title, "train", row) if convolutional else loss_panel(runs, title, styled(row))
         )
         for layer in layers_shown("figure_03", row[0]):
-            panels += shift_panels(runs, f"layer {layer}, lr {row[0].lr:g}", layer, styled(row))
+            panels += shift_panels(runs, f"layer {layer}, lr {row[0]['lr']:g}", layer, styled(row))
     return figure(
         TITLE,
         "(a) Convolutional and (b) deep linear network. G is the gradient of a layer's weight; G′ is that gradient on "
@@ -39,5 +39,5 @@ def draw(runs: Runs, bases: Bases) -> Figure:
     )
 
 
-def _rows(bases: Bases) -> list[list[Config]]:
+def _rows(bases: Bases) -> list[list[RunConfig]]:
     return [*(vgg(bases, NORMS, lr) for lr in VGG_LRS), *(dln(bases, NORMS, lr) for lr in DLN_LRS)]

@@ -5,13 +5,13 @@ from clinometer.papers.santurkar2018.variants import vgg
 from clinometer.plots.panels import beta_panel, predictiveness_panel, variation_panel
 from clinometer.results.runs import Runs
 from clinometer.studies.figure import Figure
-from clinometer.training.config import Bases, Config
+from clinometer.training.config import Bases, RunConfig
 
 TITLE = "Figure 4: the loss landscape along the gradient"
 NORMS = ("none", "batch")
 
 
-def arms(bases: Bases) -> list[Config]:
+def arms(bases: Bases) -> list[RunConfig]:
     """Both networks at the scale's own learning rate."""
     return vgg(bases, NORMS)
 
@@ -28,6 +28,6 @@ def draw(runs: Runs, bases: Bases) -> Figure:
         (
             variation_panel(runs, "(a) loss variation", lines),
             predictiveness_panel(runs, "(b) gradient predictiveness", lines),
-            beta_panel(runs, "(c) effective β-smoothness", lines, shown[0].lr),
+            beta_panel(runs, "(c) effective β-smoothness", lines, shown[0]["lr"]),
         ),
     )

@@ -5,12 +5,12 @@ from clinometer.papers.santurkar2018.variants import NORMALIZED, dln, vgg
 from clinometer.plots.panels import loss_panel
 from clinometer.results.runs import Runs
 from clinometer.studies.figure import Figure
-from clinometer.training.config import Bases, Config
+from clinometer.training.config import Bases, RunConfig
 
 TITLE = "Figure 5: Lp normalizations"
 
 
-def arms(bases: Bases) -> list[Config]:
+def arms(bases: Bases) -> list[RunConfig]:
     """Both kinds of network under every normalization."""
     return [*vgg(bases, NORMALIZED), *dln(bases, NORMALIZED)]
 

@@ -4,12 +4,12 @@ from clinometer.papers.santurkar2018.style import figure, ridge_panel
 from clinometer.papers.santurkar2018.variants import NORMALIZED, layers_shown, vgg
 from clinometer.results.runs import Runs
 from clinometer.studies.figure import Figure
-from clinometer.training.config import Bases, Config
+from clinometer.training.config import Bases, RunConfig
 
 TITLE = "Figure 6: activations under Lp normalizations"
 
 
-def arms(bases: Bases) -> list[Config]:
+def arms(bases: Bases) -> list[RunConfig]:
     """The convolutional network under every normalization."""
     return vgg(bases, NORMALIZED)
 

@@ -3,12 +3,12 @@
 from clinometer.papers.santurkar2018.style import figure
 from clinometer.results.runs import Runs
 from clinometer.studies.figure import Box, Diagram, Figure, Panel
-from clinometer.training.config import Bases, Config
+from clinometer.training.config import Bases, RunConfig
 
 TITLE = "Figure 7: the two networks compared in the theory"
 
 
-def arms(_bases: Bases) -> list[Config]:
+def arms(_bases: Bases) -> list[RunConfig]:
     """None."""
     return []
 

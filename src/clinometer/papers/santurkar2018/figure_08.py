@@ -8,13 +8,13 @@ from clinometer.papers.santurkar2018.variants import layers_shown, vgg
 from clinometer.results.runs import Runs
 from clinometer.studies.figure import Figure, Panel
 from clinometer.studies.series import mean_and_range
-from clinometer.training.config import Bases, Config, RunConfig
+from clinometer.training.config import Bases, RunConfig
 
 TITLE = "Figure 8: stability of the activations"
 NORMS = ("none", "batch", "noisy_batch")
 
 
-def arms(bases: Bases) -> list[Config]:
+def arms(bases: Bases) -> list[RunConfig]:
     """The standard network, BatchNorm, and BatchNorm with noise."""
     return vgg(bases, NORMS)
 
@@ -39,7 +39,7 @@ def draw(runs: Runs, bases: Bases) -> Figure:
 
 
 def _panel(
-    runs: Runs, shown: list[Config], layer: int, title: str, moment: str, measure: Callable[[Runs, RunConfig], Moved]
+    runs: Runs, shown: list[RunConfig], layer: int, title: str, moment: str, measure: Callable[[Runs, RunConfig], Moved]
 ) -> Panel:
     first = int(measure is from_start)  # at step 0 nothing has moved from it
     series = tuple(

@@ -4,13 +4,13 @@ from clinometer.papers.santurkar2018.style import figure, ridge_panel
 from clinometer.papers.santurkar2018.variants import dln, layers_shown
 from clinometer.results.runs import Runs
 from clinometer.studies.figure import Figure
-from clinometer.training.config import Bases, Config
+from clinometer.training.config import Bases, RunConfig
 
 TITLE = "Figure 9: activations of the deep linear network"
 NORMS = ("none", "batch")
 
 
-def arms(bases: Bases) -> list[Config]:
+def arms(bases: Bases) -> list[RunConfig]:
     """The deep linear network with and without BatchNorm."""
     return dln(bases, NORMS)
 

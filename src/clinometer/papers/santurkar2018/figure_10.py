@@ -5,13 +5,13 @@ from clinometer.papers.santurkar2018.variants import dln
 from clinometer.plots.panels import beta_panel, predictiveness_panel, variation_panel
 from clinometer.results.runs import Runs
 from clinometer.studies.figure import Figure
-from clinometer.training.config import Bases, Config
+from clinometer.training.config import Bases, RunConfig
 
 TITLE = "Figure 10: the loss landscape of the deep linear network"
 NORMS = ("none", "batch")
 
 
-def arms(bases: Bases) -> list[Config]:
+def arms(bases: Bases) -> list[RunConfig]:
     """The deep linear network with and without BatchNorm."""
     return dln(bases, NORMS)
 
@@ -27,6 +27,6 @@ def draw(runs: Runs, bases: Bases) -> Figure:
         (
             variation_panel(runs, "(a) loss variation", lines),
             predictiveness_panel(runs, "(b) gradient predictiveness", lines),
-            beta_panel(runs, "(c) effective β-smoothness", lines, shown[0].lr, log=True),
+            beta_panel(runs, "(c) effective β-smoothness", lines, shown[0]["lr"], log=True),
         ),
     )

@@ -7,14 +7,14 @@ from clinometer.papers.santurkar2018.variants import dln, label, vgg
 from clinometer.plots.panels import fading_lines
 from clinometer.results.runs import Runs
 from clinometer.studies.figure import Figure, Panel
-from clinometer.training.config import Bases, Config
+from clinometer.training.config import Bases, RunConfig
 
 TITLE = "Figure 11: change of the gradient against the size of the step"
 NORMS = ("none", "batch")
 LINES = 12
 
 
-def arms(bases: Bases) -> list[Config]:
+def arms(bases: Bases) -> list[RunConfig]:
     """Both kinds of network with and without BatchNorm."""
     return [*vgg(bases, NORMS), *dln(bases, NORMS)]
 
@@ -38,7 +38,7 @@ def draw(runs: Runs, bases: Bases) -> Figure:
     )
 
 
-def _panel(runs: Runs, arm: Config, title: str, field: str, xlabel: str) -> Panel:
+def _panel(runs: Runs, arm: RunConfig, title: str, field: str, xlabel: str) -> Panel:
     gaps, x = (np.median(runs.values(arm, "landscape", name), axis=0) for name in ("grad_gaps", field))
     steps = runs.steps(arm, "landscape")
     chosen = np.unique(np.linspace(0, len(steps) - 1, LINES).astype(int))

@@ -5,12 +5,12 @@ from clinometer.papers.santurkar2018.variants import NORMALIZED, vgg
 from clinometer.plots.panels import beta_panel, predictiveness_panel, variation_panel
 from clinometer.results.runs import Runs
 from clinometer.studies.figure import Figure
-from clinometer.training.config import Bases, Config
+from clinometer.training.config import Bases, RunConfig
 
 TITLE = "Figure 12: the VGG's landscape under Lp normalizations"
 
 
-def arms(bases: Bases) -> list[Config]:
+def arms(bases: Bases) -> list[RunConfig]:
     """The convolutional network under every normalization."""
     return vgg(bases, NORMALIZED)
 
@@ -27,7 +27,7 @@ def draw(runs: Runs, bases: Bases) -> Figure:
             accuracy_panel(runs, "(a) training accuracy", "train", shown),
             variation_panel(runs, "(b) loss variation", lines),
             predictiveness_panel(runs, "(c) gradient predictiveness", lines),
-            beta_panel(runs, "(d) effective β-smoothness", lines, shown[0].lr, log=True),
+            beta_panel(runs, "(d) effective β-smoothness", lines, shown[0]["lr"], log=True),
         ),
         columns=2,
     )

@@ -5,12 +5,12 @@ from clinometer.papers.santurkar2018.variants import NORMALIZED, dln
 from clinometer.plots.panels import beta_panel, loss_panel, predictiveness_panel, variation_panel
 from clinometer.results.runs import Runs
 from clinometer.studies.figure import Figure
-from clinometer.training.config import Bases, Config
+from clinometer.training.config import Bases, RunConfig
 
 TITLE = "Figure 13: the deep linear network's landscape under Lp normalizations"
 
 
-def arms(bases: Bases) -> list[Config]:
+def arms(bases: Bases) -> list[RunConfig]:
     """The deep linear network under every normalization."""
     return dln(bases, NORMALIZED)
 
@@ -27,7 +27,7 @@ def draw(runs: Runs, bases: Bases) -> Figure:
             loss_panel(runs, "(a) training loss", lines),
             variation_panel(runs, "(b) loss variation", lines),
             predictiveness_panel(runs, "(c) gradient predictiveness", lines),
-            beta_panel(runs, "(d) effective β-smoothness", lines, shown[0].lr, log=True),
+            beta_panel(runs, "(d) effective β-smoothness", lines, shown[0]["lr"], log=True),
         ),
         columns=2,
     )

@@ -8,13 +8,13 @@ from clinometer.papers.santurkar2018.style import colour, figure
 from clinometer.papers.santurkar2018.variants import dln, label, vgg
 from clinometer.results.runs import Runs
 from clinometer.studies.figure import Figure, Panel, Series
-from clinometer.training.config import Bases, Config
+from clinometer.training.config import Bases, RunConfig
 
 TITLE = "The landscape at matched loss"
 NORMS = ("none", "batch")
 
 
-def arms(bases: Bases) -> list[Config]:
+def arms(bases: Bases) -> list[RunConfig]:
     """Both kinds of network with and without BatchNorm."""
     return [*vgg(bases, NORMS), *dln(bases, NORMS)]
 
@@ -35,7 +35,7 @@ def draw(runs: Runs, bases: Bases) -> Figure:
     )
 
 
-def _panel(runs: Runs, both: list[Config], title: str, name: str) -> Panel:
+def _panel(runs: Runs, both: list[RunConfig], title: str, name: str) -> Panel:
     levels, values = at_common_losses(runs, both, log_quantity(runs, name))
     x = np.exp(np.log(levels).mean(0))
     series = tuple(

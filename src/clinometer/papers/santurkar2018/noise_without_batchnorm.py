@@ -4,12 +4,12 @@ from clinometer.papers.santurkar2018.style import accuracy_panel, band, figure
 from clinometer.papers.santurkar2018.variants import vgg
 from clinometer.results.runs import Runs
 from clinometer.studies.figure import Figure
-from clinometer.training.config import Bases, Config
+from clinometer.training.config import Bases, RunConfig
 
 TITLE = "Noise without BatchNorm"
 
 
-def arms(bases: Bases) -> list[Config]:
+def arms(bases: Bases) -> list[RunConfig]:
     """The standard network without and with noise, and BatchNorm with it."""
     return vgg(bases, ["none", "noise", "noisy_batch"])
 

@@ -5,14 +5,14 @@ from clinometer.papers.santurkar2018.variants import dln, vgg
 from clinometer.plots.panels import beta_panel, predictiveness_panel, variation_panel
 from clinometer.results.runs import Runs
 from clinometer.studies.figure import Figure
-from clinometer.training.config import Bases, Config
+from clinometer.training.config import Bases, RunConfig
 
 TITLE = "The loss landscape along random directions"
 NORMS = ("none", "batch")
 PROBE = "landscape_random"
 
 
-def arms(bases: Bases) -> list[Config]:
+def arms(bases: Bases) -> list[RunConfig]:
     """Both kinds of network with and without BatchNorm."""
     return [*vgg(bases, NORMS), *dln(bases, NORMS)]
 
@@ -25,7 +25,7 @@ def draw(runs: Runs, bases: Bases) -> Figure:
         for panel in (
             variation_panel(runs, f"{kind}: loss variation", styled(both), PROBE),
             predictiveness_panel(runs, f"{kind}: gradient predictiveness", styled(both), PROBE),
-            beta_panel(runs, f"{kind}: effective β-smoothness", styled(both), both[0].lr, PROBE, log=True),
+            beta_panel(runs, f"{kind}: effective β-smoothness", styled(both), both[0]["lr"], PROBE, log=True),
         )
     ]
     return figure(

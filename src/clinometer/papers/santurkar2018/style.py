@@ -8,7 +8,7 @@ from clinometer.plots import panels
 from clinometer.results.runs import Runs
 from clinometer.studies.figure import Figure, Panel
 from clinometer.studies.series import StyledVariant, band_caption
-from clinometer.training.config import Config, RunConfig
+from clinometer.training.config import RunConfig
 
 COLOURS = {  # Okabe and Ito's, one per norm in all figures
     "none": "#D55E00",
@@ -26,33 +26,33 @@ def figure(title: str, caption: str, shown: Sequence[Panel], columns: int = 3) -
     return Figure(title, caption, tuple(shown), columns, COLOURS)
 
 
-def styled(arms: Sequence[Config]) -> list[StyledVariant]:
+def styled(arms: Sequence[RunConfig]) -> list[StyledVariant]:
     """Networks as lines: a colour per norm; where learning rates differ, labels name them and later ones are dashed."""
-    several = len({arm.lr for arm in arms}) > 1
+    several = len({arm["lr"] for arm in arms}) > 1
     return [
         StyledVariant(
-            arm, label(arm) + (f", lr {arm.lr:g}" if several else ""), colour(arm), dashed=arm.lr != arms[0].lr
+            arm, label(arm) + (f", lr {arm['lr']:g}" if several else ""), colour(arm), dashed=arm["lr"] != arms[0]["lr"]
         )
         for arm in arms
     ]
 
 
-def colour(arm: Config) -> str:
+def colour(arm: RunConfig) -> str:
     """The key of a network's colour: its norm, whatever the reading of an Lp norm."""
-    return arm.norm if arm.norm in COLOURS else arm.norm.split("_")[0]
+    return arm["norm"] if arm["norm"] in COLOURS else arm["norm"].split("_")[0]
 
 
-def band(runs: Runs, *arms: Config) -> str:
+def band(runs: Runs, *arms: RunConfig) -> str:
     """What lines and bands are, for a caption, and which of them end early."""
-    return band_caption(runs, arms, [f"{label(arm)} at lr {arm.lr:g}" for arm in arms])
+    return band_caption(runs, arms, [f"{label(arm)} at lr {arm['lr']:g}" for arm in arms])
 
 
-def accuracy_panel(runs: Runs, title: str, probe: str, arms: Sequence[Config]) -> Panel:
+def accuracy_panel(runs: Runs, title: str, probe: str, arms: Sequence[RunConfig]) -> Panel:
     """Accuracy over training, in percent; that of minibatches is averaged over 9 steps."""
     return panels.accuracy_panel(runs, title, probe, styled(arms), smooth if probe == "train" else lambda v: v)
 
 
-def ridge_panel(runs: Runs, arm: Config, layer: int) -> Panel:
+def ridge_panel(runs: Runs, arm: RunConfig, layer: int) -> Panel:
     """The histograms of unit 0 of a layer, counted from 1, over training, in the first seed."""
     (variant,) = styled([arm])
     return panels.ridge_panel(runs, f"{label(arm)}, layer {layer}", variant, layer_index(runs, arm, layer))

@@ -8,17 +8,17 @@ from clinometer.papers.santurkar2018.variants import vgg
 from clinometer.plots.panels import fading_lines
 from clinometer.results.runs import Floats, Runs
 from clinometer.studies.figure import Figure, Panel
-from clinometer.training.config import Bases, Config
+from clinometer.training.config import Bases, RunConfig
 
 TITLE = "Theorem 4.1 on a living network"
 
 
-def arms(bases: Bases) -> list[Config]:
+def arms(bases: Bases) -> list[RunConfig]:
     """The convolutional network with BatchNorm."""
     return vgg(bases, ["batch"])
 
 
-def shares(runs: Runs, arm: Config) -> dict[str, Floats]:
+def shares(runs: Runs, arm: RunConfig) -> dict[str, Floats]:
     """What the terms do to a layer's gradient, all its units together: each of shape (seeds, steps, layers).
 
     The factor is γ²/σ² averaged over units, each with the weight of what is left of its gradient.

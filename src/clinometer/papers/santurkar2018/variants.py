@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from clinometer.training.config import Bases, Config, grid
+from clinometer.training.config import Bases, RunConfig, grid
 
 LABELS = {
     "none": "Standard",
@@ -27,25 +27,25 @@ SHOWN = {
 }
 
 
-def vgg(bases: Bases, norms: Sequence[str], lr: float | None = None) -> list[Config]:
+def vgg(bases: Bases, norms: Sequence[str], lr: float | None = None) -> list[RunConfig]:
     """Convolutional networks, an arm per norm, at the scale's learning rate or at another."""
     return _arms(bases["vgg"], norms, lr)
 
 
-def dln(bases: Bases, norms: Sequence[str], lr: float | None = None) -> list[Config]:
+def dln(bases: Bases, norms: Sequence[str], lr: float | None = None) -> list[RunConfig]:
     """Deep linear networks, an arm per norm, at the scale's learning rate or at another."""
     return _arms(bases["dln"], norms, lr)
 
 
-def label(arm: Config) -> str:
+def label(arm: RunConfig) -> str:
     """What an arm is called in the paper."""
-    return LABELS.get(arm.norm) or LABELS[arm.norm.split("_")[0]]  # another reading of an Lp norm
+    return LABELS.get(arm["norm"]) or LABELS[arm["norm"].split("_")[0]]  # another reading of an Lp norm
 
 
-def layers_shown(figure: str, arm: Config) -> tuple[int, ...]:
+def layers_shown(figure: str, arm: RunConfig) -> tuple[int, ...]:
     """The layers that a figure shows of this arm's network."""
-    return SHOWN[figure][arm.model]
+    return SHOWN[figure][arm.settings.get("plan", "dln")]
 
 
-def _arms(base: Config, norms: Sequence[str], lr: float | None) -> list[Config]:
-    return grid(base, norm=norms, lr=[base.lr if lr is None else lr])
+def _arms(base: RunConfig, norms: Sequence[str], lr: float | None) -> list[RunConfig]:
+    return grid(base, norm=norms, lr=[base["lr"] if lr is None else lr])

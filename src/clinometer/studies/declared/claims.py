@@ -12,9 +12,8 @@ from clinometer.results.quantity import Quantity
 from clinometer.results.run_table import Floats, RunTable
 from clinometer.results.statistics import Interval
 from clinometer.studies.claims import Claim, Finding, Part, above, below, undecided
-from clinometer.training.config import said
+from clinometer.training.config import RunConfig, said
 from clinometer.training.errors import SpecError, known
-from clinometer.training.recipe import Recipe
 from clinometer.training.settings import Settings, frozen
 
 _RULE = re.compile(r"(ratio|difference|value) (above|below) ([-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?)")
@@ -40,14 +39,14 @@ class Comparison:
     source: str
     given: Settings  # the keys that it was read from
 
-    def claim(self, arms: Sequence[Recipe]) -> Claim:
+    def claim(self, arms: Sequence[RunConfig]) -> Claim:
         """The claim as studies have it, on these arms."""
         whose = f" of {_chosen(self.compare)}" if self.compare else ""
         rule = f"{self.kind} {self.side} {self.bound:g}: {self.quantity.name} {self.quantity.window}{whose}"
         rule += f" against {_chosen(self.to)}, seed by seed" if self.to else ""
         return Claim(self.id, self.statement, self.source, rule, (), lambda runs, _: self.decide(runs, arms))
 
-    def decide(self, runs: RunTable, arms: Sequence[Recipe]) -> Finding:
+    def decide(self, runs: RunTable, arms: Sequence[RunConfig]) -> Finding:
         """Compare what is there: a part for each pair of arms."""
         ours, others = ([arm for arm in arms if _fits(arm, chosen)] for chosen in (self.compare, self.to))
         for found, chosen in ((ours, self.compare), (others, self.to)):
@@ -64,7 +63,7 @@ class Comparison:
         parts = [self._part(runs, one, other, _chosen(_told(one, rest)), notes) for one, other in pairs]
         return Finding(tuple(parts), " ".join(dict.fromkeys(notes)))
 
-    def _part(self, runs: RunTable, one: Recipe, other: Recipe, at: str, notes: list[str]) -> Part:
+    def _part(self, runs: RunTable, one: RunConfig, other: RunConfig, at: str, notes: list[str]) -> Part:
         name = f"{self.quantity.name} {self.quantity.window}, {self.kind}{at and f', {at}'}"
         try:
             seeds = runs.common(one, other)
@@ -141,7 +140,7 @@ def _arms(key: str, given: Any, factors: Sequence[str]) -> Settings:
     return frozen(key, given)
 
 
-def _fits(arm: Recipe, chosen: Mapping[str, Any]) -> bool:
+def _fits(arm: RunConfig, chosen: Mapping[str, Any]) -> bool:
     facts = arm.facts()
     return all(name in facts and facts[name] == value for name, value in chosen.items())
 
@@ -150,12 +149,12 @@ def _chosen(chosen: Mapping[str, Any]) -> str:
     return ", ".join(f"{name} {said(value)}" for name, value in chosen.items())
 
 
-def _told(arm: Recipe, names: Sequence[str]) -> dict[str, Any]:
+def _told(arm: RunConfig, names: Sequence[str]) -> dict[str, Any]:
     facts = arm.facts()
     return {name: facts[name] for name in names}
 
 
-def _varied(arms: Sequence[Recipe]) -> list[str]:
+def _varied(arms: Sequence[RunConfig]) -> list[str]:
     """The facts that differ between arms."""
     facts = [arm.facts() for arm in arms]
     return [name for name in facts[0] if any(each[name] != facts[0][name] for each in facts)]

@@ -9,16 +9,16 @@ from torch import Tensor
 from clinometer.recorder.recorder import Recorder
 from clinometer.recorder.schedules import every
 from clinometer.store import Row, Table
+from clinometer.training.config import RunConfig
 from clinometer.training.errors import SpecError
-from clinometer.training.from_config import Data, cooked, data_of
+from clinometer.training.from_config import Data, build_training, data_of
 from clinometer.training.imports import where_raised
 from clinometer.training.parts import Samples, Training, scores, seed_all
-from clinometer.training.recipe import Recipe
 
 _TESTED = 100  # samples of the test set: enough to see whether the network takes them
 
 
-def rehearse(arms: Sequence[Recipe], device: str = "cpu") -> dict[str, Table]:
+def rehearse(arms: Sequence[RunConfig], device: str = "cpu") -> dict[str, Table]:
     """Build every arm, take a step of the first, and return its rows: probe to field to values.
 
     Raises:
@@ -30,7 +30,7 @@ def rehearse(arms: Sequence[Recipe], device: str = "cpu") -> dict[str, Table]:
         said = (arm.data, *sorted(arm.settings.items(), key=str)) if ":" in arm.data else (arm.data,)
         if said not in held:
             held = {said: _few(data_of(arm), arm.batch_size)}  # one at a time: they may be large
-        training = cooked(arm, device, held[said])
+        training = build_training(arm, device, held[said])
         recorder = _recorder(training)
         rows = rows or _step(arm, training, recorder)
     return rows
@@ -43,7 +43,7 @@ def _recorder(training: Training) -> Recorder:
         raise SpecError("probes", str(error)) from error
 
 
-def _step(arm: Recipe, training: Training, recorder: Recorder) -> dict[str, Table]:
+def _step(arm: RunConfig, training: Training, recorder: Recorder) -> dict[str, Table]:
     seed_all(arm.seed)
     inputs, targets = next(training.batches(0))
     try:
@@ -72,7 +72,7 @@ def _outputs(training: Training, inputs: Tensor) -> Any:
         raise SpecError("model", f"given a batch of inputs, {shape}, it raised {where_raised(error)}") from error
 
 
-def _loss(arm: Recipe, training: Training, outputs: Any, targets: Tensor) -> Any:
+def _loss(arm: RunConfig, training: Training, outputs: Any, targets: Tensor) -> Any:
     shapes = f"outputs {_shape(outputs)} and targets {_shape(targets)}"
     try:
         loss: Any = training.criterion(outputs, targets)

@@ -8,17 +8,16 @@ from typing import Any, cast, get_args
 from clinometer.results.runs import MissingRunsError, Runs
 from clinometer.results.statistics import Interval
 from clinometer.studies.claims import Claim, Finding, Part, Verdict, undecided
-from clinometer.training.config import said
+from clinometer.training.config import RunConfig, said
 from clinometer.training.errors import SpecError
-from clinometer.training.recipe import Recipe
 
 _TEXTS = ("id", "statement", "source", "rule")
 
 
-class Arms(dict[str, Recipe]):
+class Arms(dict[str, RunConfig]):
     """The arms of a study, as a function that decides a claim is given them: by name, or by a part that tells one."""
 
-    def __missing__(self, name: str) -> Recipe:
+    def __missing__(self, name: str) -> RunConfig:
         found = [arm for arm in self.values() if set(name.split(", ")) <= _words(arm)]
         if len(found) != 1:
             count = "no arm" if not found else f"{len(found)} arms"
@@ -26,11 +25,11 @@ class Arms(dict[str, Recipe]):
         return found[0]
 
 
-def _words(arm: Recipe) -> set[str]:
+def _words(arm: RunConfig) -> set[str]:
     return {f"{name} {said(value)}" for name, value in arm.facts().items()}
 
 
-def on_arms(claim: Claim, arms: Mapping[str, Recipe]) -> Claim:
+def on_arms(claim: Claim, arms: Mapping[str, RunConfig]) -> Claim:
     """The claim, its function given the runs and these arms."""
     named = cast("Any", Arms(arms))
 

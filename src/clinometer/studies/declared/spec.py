@@ -14,11 +14,10 @@ from clinometer.studies.declared.claims import Comparison, comparison
 from clinometer.studies.declared.figures import figure
 from clinometer.studies.declared.saved_claims import claim_kept, kept, on_arms
 from clinometer.studies.study import FigureSpec, Scale, Study
-from clinometer.training.config import said
+from clinometer.training.config import LOSS, OPTIMIZER, ProbeSpec, RunConfig, check_count, said
 from clinometer.training.errors import SpecError, known
 from clinometer.training.from_config import names_of
 from clinometer.training.imports import path_of
-from clinometer.training.recipe import LOSS, OPTIMIZER, Measured, Recipe, check_count
 from clinometer.training.settings import Settings, Value, frozen
 
 FIELDS = ("model", "data", "loss", "optimizer", "batch_size", "steps")  # of a recipe, which a factor may vary as well
@@ -82,7 +81,7 @@ class OwnStudy:
         names_of(self.arms[0])  # and all that a recipe refuses
 
     @property
-    def arms(self) -> list[Recipe]:
+    def arms(self) -> list[RunConfig]:
         """Every combination of the factors' values, the last factor varying fastest."""
         combinations = itertools.product(*self.factors.values())
         return [self._arm(dict(zip(self.factors, values, strict=True))) for values in combinations]
@@ -120,7 +119,7 @@ class OwnStudy:
             scales={"own": Scale({"own": arms[0]}, {"own": self.seeds}, about)},
             exhibits={name: self._exhibit(name, probes, arms) for name, probes in self._figures().items()},
             claims=tuple(self._as_claim(claim, arms) for claim in self.claims),
-            told=tuple(self.varied),
+            label_fields=tuple(self.varied),
             recorded=("train", "test", *names_of(arms[0])),
             declared=self.declared(),
         )
@@ -134,22 +133,22 @@ class OwnStudy:
     def _figures(self) -> dict[str, list[str]]:
         return {"training": ["train", "test"], **{name: [name] for name in names_of(self.arms[0])}}
 
-    def _as_claim(self, claim: Comparison | Claim, arms: Sequence[Recipe]) -> Claim:
+    def _as_claim(self, claim: Comparison | Claim, arms: Sequence[RunConfig]) -> Claim:
         if isinstance(claim, Comparison):
             return claim.claim(arms)
         return on_arms(claim, {self.name_of(arm): arm for arm in arms})
 
-    def _exhibit(self, name: str, probes: Sequence[str], arms: Sequence[Recipe]) -> FigureSpec:
+    def _exhibit(self, name: str, probes: Sequence[str], arms: Sequence[RunConfig]) -> FigureSpec:
         return FigureSpec(
             name, lambda _: list(arms), lambda runs, _: figure(runs, name, probes, arms, self.name_of), whole=False
         )
 
-    def _arm(self, values: Mapping[str, Value]) -> Recipe:
+    def _arm(self, values: Mapping[str, Value]) -> RunConfig:
         fields = {name: values.get(name, getattr(self, name)) for name in FIELDS}
         settings = Settings({name: value for name, value in values.items() if name not in FIELDS})
         test_every = self.every if self.test_every is None else self.test_every
-        probes: tuple[Measured, ...] = tuple(self.probes)
-        return Recipe(**fields, settings=settings, probes=probes, measure_every=self.every, test_every=test_every)
+        probes: tuple[ProbeSpec, ...] = tuple(self.probes)
+        return RunConfig(**fields, settings=settings, probes=probes, measure_every=self.every, test_every=test_every)
 
     def _claim(self, key: str, given: Any) -> Comparison | Claim:
         if isinstance(given, Comparison | Claim):

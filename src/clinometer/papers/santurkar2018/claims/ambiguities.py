@@ -7,7 +7,7 @@ from clinometer.papers.santurkar2018.progress import trained
 from clinometer.papers.santurkar2018.variants import label
 from clinometer.results.runs import Floats, Runs
 from clinometer.studies.claims import Claim, Finding, above, below
-from clinometer.training.config import Bases, Config
+from clinometer.training.config import Bases, RunConfig
 
 
 def lp_reading(runs: Runs, bases: Bases) -> Finding:
@@ -15,7 +15,7 @@ def lp_reading(runs: Runs, bases: Bases) -> Finding:
     ours, literal, sample = lp_rows(bases)
     seeds = runs.common(*ours, *literal, *sample)
 
-    def slower(arm: Config, own: Config) -> Floats:
+    def slower(arm: RunConfig, own: RunConfig) -> Floats:
         return mean_accuracy(runs, arm, seeds) - mean_accuracy(runs, own, seeds)
 
     literals = [(arm, own) for arm, own in zip(literal, ours, strict=True) if arm != own]
@@ -41,7 +41,7 @@ def last_norm(runs: Runs, bases: Bases) -> Finding:
     return _against_ours(runs, ours[1:], bare[1:], "no norm at the end − norm", more=False)
 
 
-def _against_ours(runs: Runs, ours: list[Config], other: list[Config], reading: str, *, more: bool) -> Finding:
+def _against_ours(runs: Runs, ours: list[RunConfig], other: list[RunConfig], reading: str, *, more: bool) -> Finding:
     seeds = runs.common(*ours, *other)
     claim = above if more else below
     return Finding(

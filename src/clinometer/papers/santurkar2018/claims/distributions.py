@@ -11,7 +11,7 @@ from clinometer.papers.santurkar2018.progress import trained
 from clinometer.papers.santurkar2018.variants import LABELS, LPS, dln, vgg
 from clinometer.results.runs import Floats, Runs
 from clinometer.studies.claims import Claim, Finding, Part, above, below
-from clinometer.training.config import Bases, Config
+from clinometer.training.config import Bases, RunConfig
 
 ALMOST = 0.05  # "almost as well": within five points of mean training accuracy
 LITTLE = np.log10(2)  # "differs little": within a factor 2
@@ -83,7 +83,7 @@ def lp_shifts_more(runs: Runs, bases: Bases) -> Finding:
     parts: list[Part] = []
     beside: list[Part] = []
     for arm in lps:
-        name = LABELS[arm.norm].removeprefix("Standard + ")
+        name = LABELS[arm["norm"]].removeprefix("Standard + ")
         far, near = (_drift_ratio(runs, arm, none, seeds, start=start) for start in (True, False))
         spread = log_ratio(*(mean_variance_change(runs, each, seeds) for each in (arm, none)))
         parts.append(above(f"log10 of the drift from step 0, {name} − standard", far))
@@ -92,7 +92,7 @@ def lp_shifts_more(runs: Runs, bases: Bases) -> Finding:
     return Finding(tuple(parts), f"{PINNED}; {trained(runs, none, *lps)}", beside=tuple(beside))
 
 
-def _drift_ratio(runs: Runs, ours: Config, other: Config, seeds: list[int], *, start: bool = False) -> Floats:
+def _drift_ratio(runs: Runs, ours: RunConfig, other: RunConfig, seeds: list[int], *, start: bool = False) -> Floats:
     """log10 of the ratio of two arms' drifts, (seeds,)."""
     return log_ratio(*(mean_drift(runs, arm, seeds, start=start) for arm in (ours, other)))
 
@@ -104,7 +104,7 @@ def _compared(kind: str, l2: Floats, cosine: Floats) -> list[Part]:
     ]
 
 
-def _shift(runs: Runs, both: list[Config], field: str, chosen: Bools) -> Floats:
+def _shift(runs: Runs, both: list[RunConfig], field: str, chosen: Bools) -> Floats:
     """BatchNorm's mean over layers and chosen steps minus the standard network's, (seeds,)."""
     seeds, measure = runs.common(*both), shift_over_layers(runs, field)
     none, batch = (measure(arm, seeds) for arm in both)

@@ -8,7 +8,7 @@ from clinometer.papers.santurkar2018.theorem_4_1_in_training import shares
 from clinometer.papers.santurkar2018.variants import dln, label, vgg
 from clinometer.results.runs import Floats, Runs
 from clinometer.studies.claims import Claim, Finding, Part, above, below, undecided
-from clinometer.training.config import Bases, Config
+from clinometer.training.config import Bases, RunConfig
 
 PLATEAU = np.log10(2)  # "near 2/lr": within a factor 2
 LATE = 0.5  # the second half of the run
@@ -51,7 +51,7 @@ def _near(name: str, settled: Floats) -> list[Part]:
     ]
 
 
-def _settled(runs: Runs, arm: Config) -> Floats:
+def _settled(runs: Runs, arm: RunConfig) -> Floats:
     late = runs.steps(arm, "landscape") >= LATE * arm.steps
     return np.median(np.log10(runs.values(arm, "landscape", "beta_lr_half")[:, late]), axis=1)
 

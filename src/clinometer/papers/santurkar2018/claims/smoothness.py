@@ -11,7 +11,7 @@ from clinometer.papers.santurkar2018.progress import trained
 from clinometer.papers.santurkar2018.variants import dln, vgg
 from clinometer.results.runs import Floats, Runs
 from clinometer.studies.claims import Claim, Finding, Part, above, undecided
-from clinometer.training.config import Bases, Config
+from clinometer.training.config import Bases, RunConfig
 
 
 def smoother_by(name: str) -> Callable[[Runs, Bases], Finding]:
@@ -51,7 +51,7 @@ def _smoother(runs: Runs, bases: Bases, names: list[str], probe: str) -> Finding
     )
 
 
-def _summary(runs: Runs, arm: Config, name: str, seeds: list[int], probe: str, start: Floats) -> Floats:
+def _summary(runs: Runs, arm: RunConfig, name: str, seeds: list[int], probe: str, start: Floats) -> Floats:
     """log10 of a quantity, one per seed: of β the maximum over the run, of the others the mean from `start` on."""
     logs = log_quantity(runs, name, probe)(arm, seeds)
     if name == "beta":

@@ -8,7 +8,7 @@ from clinometer.papers.santurkar2018.progress import trained
 from clinometer.papers.santurkar2018.variants import LABELS, LPS, dln, vgg
 from clinometer.results.runs import Floats, Runs
 from clinometer.studies.claims import Claim, Finding, Part, above, below
-from clinometer.training.config import Bases, Config
+from clinometer.training.config import Bases, RunConfig
 
 ALIVE = 0.2  # twice chance: above it a network has begun to learn
 TRAINED = 0.1  # "still trains": within ten points of where it ends at the lower learning rate
@@ -24,7 +24,7 @@ def trains_faster(runs: Runs, bases: Bases) -> Finding:
     return Finding(
         (
             above(
-                f"mean training accuracy at lr {none.lr:g}, BatchNorm − standard",
+                f"mean training accuracy at lr {none['lr']:g}, BatchNorm − standard",
                 mean_accuracy(runs, batch, seeds) - mean_accuracy(runs, none, seeds),
             ),
             above(
@@ -77,12 +77,12 @@ def lp_does_as_well(runs: Runs, bases: Bases) -> Finding:
     seeds, seeds_dln = runs.common(batch, *lps), runs.common(batch_dln, *lps_dln)
     parts: list[Part] = []
     for arm in lps:
-        name = LABELS[arm.norm].removeprefix("Standard + ")
+        name = LABELS[arm["norm"]].removeprefix("Standard + ")
         faster = mean_accuracy(runs, arm, seeds) - mean_accuracy(runs, batch, seeds)
         rougher = log_ratio(_largest_beta(runs, arm, seeds), _largest_beta(runs, batch, seeds))
         parts.append(above(f"mean training accuracy, {name} − BatchNorm", faster, -ALMOST))
         parts.append(below(f"log10 of the largest β, {name} − BatchNorm", rougher, ALIKE))
-    reached = {arm.norm: loss_fell(runs, arm, seeds_dln) for arm in (batch_dln, *lps_dln)}
+    reached = {arm["norm"]: loss_fell(runs, arm, seeds_dln) for arm in (batch_dln, *lps_dln)}
     l1 = reached.pop("l1")
     parts += [
         below(
@@ -94,7 +94,7 @@ def lp_does_as_well(runs: Runs, bases: Bases) -> Finding:
     return Finding(tuple(parts), trained(runs, batch, *lps, batch_dln, *lps_dln))
 
 
-def _largest_beta(runs: Runs, arm: Config, seeds: list[int]) -> Floats:
+def _largest_beta(runs: Runs, arm: RunConfig, seeds: list[int]) -> Floats:
     return runs.values(arm, "landscape", "beta", seeds).max(1)
 
 

@@ -1,4 +1,3 @@
-import dataclasses
 import multiprocessing as mp
 from pathlib import Path
 
@@ -8,16 +7,18 @@ import torch
 from properties import assert_same
 
 from clinometer import NORMS, Store
-from clinometer.nn.linear_statistics import EXACT
+from clinometer.papers.santurkar2018.configs import DLN_SIZES, VGG, deep_linear, vgg
+from clinometer.papers.santurkar2018.networks.gaussian import gaussian
+from clinometer.papers.santurkar2018.networks.linear_statistics import EXACT
+from clinometer.papers.santurkar2018.stacked import train
 from clinometer.runner.scheduler import Progress, run_all
-from clinometer.training import linear
-from clinometer.training.config import Config, grid
-from clinometer.training.gaussian import gaussian
-from clinometer.training.linear import build, train_together
+from clinometer.training.checkpoint import Keeper
+from clinometer.training.config import grid
+from clinometer.training.from_config import build_model
 from clinometer.training.run import groups, run, run_group
 from clinometer.training.run_folder import is_done, run_folder
 
-DLN = Config(data="gaussian", model="dln", lr=1e-6, batch_size=60, steps=5, measure_every=3)
+DLN = deep_linear(samples=60, steps=5, measure_every=3)
 
 
 def read(folder: Path) -> dict[str, object]:
@@ -26,23 +27,23 @@ def read(folder: Path) -> dict[str, object]:
 
 
 @pytest.mark.parametrize(
-    ("model", "norm"), [*(("dln", norm) for norm in NORMS), *((row, "batch") for row in ("dln_mean", "dln_bare"))]
+    ("reading", "norm"), [*(("dln", norm) for norm in NORMS), *((row, "batch") for row in ("dln_mean", "dln_bare"))]
 )
-def test_it_is_gradient_descent_on_the_samples(model: str, norm: str, tmp_path: Path) -> None:
+def test_it_is_gradient_descent_on_the_samples(reading: str, norm: str, tmp_path: Path) -> None:
     """The truth is torch's loop on the plain network and all samples, from the same start.
 
     Losses agree to 1e-9: an equal gradient but for 1e-14, grown a little in five steps.
     """
-    config = dataclasses.replace(DLN, model=model, norm=norm, lr=1e-2 if model == "dln_mean" else 1e-6)
+    config = DLN.vary(reading=reading, norm=norm, lr=1e-2 if reading == "dln_mean" else 1e-6)
     run(config, tmp_path)
-    network, data = build(config), gaussian(config.seed, config.batch_size)
-    optimizer = torch.optim.SGD(network.parameters(), lr=config.lr)
+    network, data = build_model(config), gaussian(config.seed, config["samples"])
+    optimizer = torch.optim.SGD(network.parameters(), lr=config["lr"])
     torch.manual_seed(config.seed)
     expected: list[float] = []
     for _ in range(config.steps):
         optimizer.zero_grad()
         loss = torch.nn.functional.mse_loss(
-            network(data.inputs), data.targets, reduction="mean" if model == "dln_mean" else "sum"
+            network(data.inputs), data.targets, reduction="mean" if reading == "dln_mean" else "sum"
         )
         loss.backward()
         optimizer.step()
@@ -54,7 +55,7 @@ def test_it_is_gradient_descent_on_the_samples(model: str, norm: str, tmp_path: 
 @pytest.mark.parametrize("norm", ["none", "batch", "l2", "l1", "noisy_batch"])
 def test_the_measured_loss_is_the_trained_one(norm: str, tmp_path: Path) -> None:
     """Bit for bit, in a stack of three and alone; and each probe's rows stand where the schedule says."""
-    configs = grid(dataclasses.replace(DLN, norm=norm), seed=range(3 if norm in EXACT else 1))
+    configs = grid(DLN.vary(norm=norm), seed=range(3 if norm in EXACT else 1))
     run_group({config: tmp_path / str(config.seed) for config in configs})
     for config in configs:
         rows = read(tmp_path / str(config.seed))
@@ -70,7 +71,7 @@ def test_the_measured_loss_is_the_trained_one(norm: str, tmp_path: Path) -> None
         losses = rows["train"]["loss"]
         for probe in ("landscape", "landscape_random"):
             assert rows[probe]["loss"].tolist() == losses[[0, 3]].tolist()
-            np.testing.assert_allclose(rows[probe]["sizes"][0], np.array(linear.SIZES) * config.lr)
+            np.testing.assert_allclose(rows[probe]["sizes"][0], np.array(DLN_SIZES) * config["lr"])
         if norm != "noisy_batch":  # one learning rate along minus the gradient is where the next step begins
             np.testing.assert_allclose(rows["landscape"]["losses"][0, 2], losses[1], rtol=1e-12)
         assert rows["activations"]["mean"].shape == (4, 25, 10)
@@ -80,10 +81,10 @@ def test_the_measured_loss_is_the_trained_one(norm: str, tmp_path: Path) -> None
 @pytest.mark.parametrize("norm", EXACT)
 def test_a_seeds_rows_do_not_depend_on_those_beside_it(norm: str, tmp_path: Path) -> None:
     """Every byte that every probe wrote, made in a stack of four and made alone."""
-    configs = grid(dataclasses.replace(DLN, norm=norm), seed=range(4))
-    train_together({config: tmp_path / "together" / str(config.seed) for config in configs})
+    configs = grid(DLN.vary(norm=norm), seed=range(4))
+    train({config: Keeper(tmp_path / "together" / str(config.seed)) for config in configs})
     for config in configs[1:3]:
-        train_together({config: tmp_path / "alone" / str(config.seed)})
+        train({config: Keeper(tmp_path / "alone" / str(config.seed))})
         assert_same(*(read(tmp_path / where / str(config.seed)) for where in ("alone", "together")))
 
 
@@ -91,7 +92,7 @@ def test_measuring_does_not_change_the_training(tmp_path: Path) -> None:
     """Measured at every step and at the first alone, the losses are the same bit for bit."""
     for every in (1, 100):
         for norm in ("batch", "l1", "noise"):
-            run(dataclasses.replace(DLN, norm=norm, measure_every=every), tmp_path / norm / str(every))
+            run(DLN.vary(norm=norm, measure_every=every), tmp_path / norm / str(every))
     for norm in ("batch", "l1", "noise"):
         often, seldom = (read(tmp_path / norm / every)["train"] for every in ("1", "100"))
         assert_same(often, seldom)
@@ -102,7 +103,7 @@ def test_a_seed_that_diverges_ends_alone(tmp_path: Path) -> None:
 
     Those that go on write what they would have written alone.
     """
-    base = dataclasses.replace(DLN, norm="none", lr=1e-5, batch_size=1000, steps=6, measure_every=2)
+    base = DLN.vary(norm="none", lr=1e-5, samples=1000, steps=6, measure_every=2)
     configs = grid(base, seed=[1, 2, 3, 4])
     assert not run_all(configs, tmp_path)
     facts = {config.seed: read(run_folder(tmp_path, config))["meta"] for config in configs}
@@ -114,16 +115,14 @@ def test_a_seed_that_diverges_ends_alone(tmp_path: Path) -> None:
         assert np.isfinite(losses[:-1]).all()
         assert np.isfinite(losses[-1]) == (config.seed in (3, 4))
         assert rows["meta"]["ended"]
-    train_together({configs[2]: tmp_path / "alone"})
+    train({configs[2]: Keeper(tmp_path / "alone")})
     assert_same(read(tmp_path / "alone"), read(run_folder(tmp_path, configs[2])))
 
 
 def test_groups_are_the_seeds_of_an_arm() -> None:
     """By hand: exact norms by arm; L1, and networks on images, each alone; in the order of first appearance."""
-    digits = grid(Config(), seed=range(2))
-    batch, slow, l1 = (
-        grid(dataclasses.replace(DLN, **arm), seed=range(2)) for arm in ({}, {"lr": 1e-7}, {"norm": "l1"})
-    )
+    digits = grid(vgg(), seed=range(2))
+    batch, slow, l1 = (grid(DLN.vary(**arm), seed=range(2)) for arm in ({}, {"lr": 1e-7}, {"norm": "l1"}))
     mixed = [c for pair in zip(digits, batch, slow, l1, strict=True) for c in pair]
     assert groups(mixed) == [(digits[0],), tuple(batch), tuple(slow), (l1[0],), (digits[1],), (l1[1],)]
 
@@ -142,8 +141,8 @@ def test_progress_counts_runs_and_done_ones_are_left_alone(tmp_path: Path) -> No
 
 def test_a_killed_group_costs_its_members_and_no_other(tmp_path: Path) -> None:
     """The process of two endless seeds is killed; the other arm ends, and each lost run is named."""
-    endless = grid(dataclasses.replace(DLN, steps=10**6, measure_every=10**6), seed=range(2))
-    other = dataclasses.replace(DLN, norm="l2")
+    endless = grid(DLN.vary(steps=10**6, measure_every=10**6), seed=range(2))
+    other = DLN.vary(norm="l2")
     killed: list[int] = []
 
     def kill(now: Progress) -> None:
@@ -168,8 +167,9 @@ def test_a_failed_group_names_every_member(tmp_path: Path) -> None:
     assert all("FileExistsError" in failure.reason and failure.log.is_file() for failure in failures)
 
 
-@pytest.mark.parametrize("bad", [{"data": "digits"}, {"model": "vgg11"}])
-def test_its_data_and_models_go_together(bad: dict[str, str]) -> None:
-    """A VGG has no use for ten numbers, nor a linear network for images."""
+@pytest.mark.parametrize("bad", [{"data": "digits"}, {"model": VGG}])
+def test_its_data_and_models_go_together(bad: dict[str, str], tmp_path: Path) -> None:
+    """A VGG has no use for ten numbers, nor a linear network for images: its trainer says so before it trains."""
     with pytest.raises(ValueError, match="go with each other alone; found"):
-        dataclasses.replace(DLN, **bad)
+        train({DLN.vary(**bad): Keeper(tmp_path)})
+    assert not list(tmp_path.iterdir())

@@ -4,9 +4,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor, nn
 
-from clinometer.nn.deep_linear import DeepLinear, squared_error
-from clinometer.nn.linear_statistics import EXACT, losses, stacked, statistics
 from clinometer.nn.vgg import glorot_
+from clinometer.papers.santurkar2018.networks.deep_linear import DeepLinear, squared_error
+from clinometer.papers.santurkar2018.networks.linear_statistics import EXACT, losses, stacked, statistics
 
 Sample = tuple[Tensor, Tensor]
 

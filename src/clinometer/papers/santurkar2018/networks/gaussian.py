@@ -32,3 +32,9 @@ def gaussian(seed: int, samples: int = 1000, width: int = 10, device: str = "cpu
     inputs = torch.randn(samples, width, generator=generator, dtype=torch.float64).to(device)
     matrix = torch.randn(width, width, generator=generator, dtype=torch.float64).to(device)
     return Regression(inputs, matrix, inputs @ matrix.T)
+
+
+def samples_and_targets(seed: int, samples: int = 1000, width: int = 10) -> tuple[Tensor, Tensor]:
+    """Inputs and targets of `gaussian`, as a config's `data` returns them."""
+    data = gaussian(seed, samples, width)
+    return data.inputs, data.targets

@@ -1,7 +1,8 @@
-"""Full-batch gradient descent on deep linear networks, the seeds of an arm together where exact statistics allow it.
+"""The trainer of the deep linear network: gradient descent on all samples, on several seeds at once where possible.
 
-Their parameters are stacked along a leading axis, and one loss and one gradient serve them all. Each seed has a
-network whose parameters are views of its slice, so that the instrument sees an ordinary network in training.
+Where the loss follows from the data's mean and covariance, the seeds' parameters are stacked along a leading axis, and
+one loss and one gradient serve them all. Each seed has a network whose parameters are views of its slice, so that the
+recorder sees an ordinary network in training.
 """
 
 import contextlib
@@ -10,7 +11,6 @@ import functools
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
 
@@ -18,21 +18,23 @@ import torch
 from torch import Tensor, nn
 from torch.func import functional_call
 
-from clinometer.nn import linear_statistics as exact
-from clinometer.nn.deep_linear import READINGS, DeepLinear, squared_error
-from clinometer.nn.vgg import glorot_
 from clinometer.objective.objective import LossFn, Objective
 from clinometer.objective.params import Point
+from clinometer.papers.santurkar2018.configs import DEEP_LINEAR, GAUSSIAN
+from clinometer.papers.santurkar2018.networks import linear_statistics as exact
+from clinometer.papers.santurkar2018.networks.deep_linear import READINGS, squared_error
+from clinometer.papers.santurkar2018.networks.gaussian import Regression, gaussian
 from clinometer.probes.base import Probe, Step
 from clinometer.recorder.recorder import Recorder
 from clinometer.recorder.schedules import at
 from clinometer.store import Row
 from clinometer.training.checkpoint import Checkpoint, Keeper
-from clinometer.training.config import Config
-from clinometer.training.gaussian import Regression, gaussian
-from clinometer.training.loop import end, probes_of, steps_of
+from clinometer.training.config import RunConfig
+from clinometer.training.from_config import build_model, build_optimizer, build_probes
+from clinometer.training.loop import end
+from clinometer.training.trainer import seeds_together
 
-SIZES = (1 / 100, 1 / 10, 1.0, 10.0, 30.0)  # in multiples of the learning rate: the points of Figure 11(b)
+_ON_SAMPLES = ("activations", "batchnorm_terms")  # probes that need more than the statistics
 
 
 @dataclass(frozen=True)
@@ -46,18 +48,18 @@ class Task:
 
 @dataclass(frozen=True)
 class Slice:
-    """One network's part of the optimizer that moves all of them."""
+    """One network's part of the optimizer's state, which is stacked."""
 
     optimizer: torch.optim.Optimizer
     index: int
 
     def state_dict(self) -> dict[str, Any]:
-        """The optimizer's state of this network alone, parameter by parameter."""
+        """The state of this network alone, parameter by parameter."""
         states = [self.optimizer.state.get(p, {}) for p in self._parameters]
         return {"state": [{name: value[self.index] for name, value in state.items()} for state in states]}
 
     def load_state_dict(self, known: Mapping[str, Any], /) -> None:
-        """Give it back; the other networks' parts stay."""
+        """Restore the state of this network; those of the others stay."""
         for parameter, state in zip(self._parameters, known["state"], strict=True):
             for name, value in state.items():
                 held = self.optimizer.state[parameter].setdefault(name, torch.zeros_like(parameter))
@@ -68,41 +70,48 @@ class Slice:
         return [p for group in self.optimizer.param_groups for p in group["params"]]
 
 
-def stacks(config: Config) -> bool:
+def stacks(config: RunConfig) -> bool:
     """Whether runs of this config that differ in their seed train as one computation."""
-    return config.model in READINGS and config.norm in exact.EXACT
+    return config["norm"] in exact.EXACT
 
 
-def train_together(
-    runs: Mapping[Config, Path], device: str = "cpu", keepers: Mapping[Config, Keeper] | None = None
-) -> None:
-    """Train the networks of `runs`, which differ in their seed alone, each with its rows in a folder of its own.
+@seeds_together(stacks)
+def train(runs: Mapping[RunConfig, Keeper], device: str = "cpu") -> None:
+    """Train deep linear networks, which differ in their seed alone, each with its rows in its own folder.
 
     Those whose last checkpoints are of the same step go on together from there.
 
-    Rows: `train` (the loss before each step), and the probes. The measured loss is the trained one, bit for bit: both
-    are evaluated by the same operations, and a seed's numbers do not depend on which seeds train beside it. A seed
+    Rows: `train` (the loss before each step), and those of the probes. The measured loss is the trained one, bit for
+    bit: both are computed by the same operations, and a seed's numbers do not depend on the seeds beside it. A seed
     whose loss is no longer finite ends there, with `diverged_at` among the store's facts, and the others go on.
+
+    Raises:
+        ValueError: if a config has another network or other data.
     """
-    keepers = keepers or {config: Keeper(folder) for config, folder in runs.items()}
-    starts = {config: kept.step if (kept := keepers[config].found) else 0 for config in runs}
+    for config in runs:
+        if (config.model, config.data) != (DEEP_LINEAR, GAUSSIAN):
+            raise ValueError(
+                f"the data {GAUSSIAN} and the model {DEEP_LINEAR} go with each other alone; "
+                f"found {config.data!r} with {config.model!r}."
+            )
+    starts = {config: keeper.found.step if keeper.found else 0 for config, keeper in runs.items()}
     for start in sorted(set(starts.values())):
-        _train_from(start, {c: folder for c, folder in runs.items() if starts[c] == start}, device, keepers)
+        _train_from(start, {c: keeper for c, keeper in runs.items() if starts[c] == start}, device)
 
 
-def _train_from(start: int, runs: Mapping[Config, Path], device: str, keepers: Mapping[Config, Keeper]) -> None:
+def _train_from(start: int, runs: Mapping[RunConfig, Keeper], device: str) -> None:
     config = next(iter(runs))
-    data = [gaussian(c.seed, c.batch_size, _width(c), device) for c in runs]
-    models = [build(c).to(device) for c in runs]
+    data = [gaussian(c.seed, c["samples"], c["width"], device) for c in runs]
+    models = [build_model(c).to(device) for c in runs]
     task = _exact(config, data) if stacks(config) else _plain(config, models, data)
     point = _stack(models)
-    optimizer = torch.optim.SGD(point.values(), lr=config.lr, momentum=config.momentum)
+    optimizer = build_optimizer(config, point.values())
     training = {
-        index: _recorder(c, task.single, models[index], data[index], folder, start)
-        for index, (c, folder) in enumerate(runs.items())
+        index: _recorder(c, task.single, models[index], data[index], keeper, start)
+        for index, (c, keeper) in enumerate(runs.items())
     }
-    kept = [keepers[config] for config in runs]
-    torch.manual_seed(config.seed)  # the noise layers' draws
+    kept = list(runs.values())
+    torch.manual_seed(config.seed)  # of the noise layers
     slices = [Slice(optimizer, index) for index in training]
     for index, keeper in enumerate(kept):
         if keeper.found:
@@ -129,29 +138,18 @@ def _train_from(start: int, runs: Mapping[Config, Path], device: str, keepers: M
         end(recorder)
 
 
-def build(config: Config) -> DeepLinear:
-    """The network of a config, initialised from its seed."""
-    model = DeepLinear(config.norm, width=_width(config), last_norm=READINGS[config.model].last_norm)
-    glorot_(model, config.seed)
-    return model
-
-
-def _width(config: Config) -> int:
-    return max(1, round(10 * config.width))
-
-
-def _exact(config: Config, data: Sequence[Regression]) -> Task:
+def _exact(config: RunConfig, data: Sequence[Regression]) -> Task:
     scale = _scale(config)
     batches = [exact.statistics(each.inputs, each.matrix, scale) for each in data]
     everything = exact.stacked(batches)
 
     def single(model: nn.Module, batch: exact.Statistics) -> Tensor:
-        return exact.losses({name: p[None] for name, p in model.named_parameters()}, batch, config.norm)[0]
+        return exact.losses({name: p[None] for name, p in model.named_parameters()}, batch, config["norm"])[0]
 
-    return Task(lambda point: exact.losses(point, everything, config.norm), single, batches)
+    return Task(lambda point: exact.losses(point, everything, config["norm"]), single, batches)
 
 
-def _plain(config: Config, models: Sequence[nn.Module], data: Sequence[Regression]) -> Task:
+def _plain(config: RunConfig, models: Sequence[nn.Module], data: Sequence[Regression]) -> Task:
     scale = _scale(config)
 
     def stacked(point: Point) -> Tensor:
@@ -168,8 +166,8 @@ def _on_samples(scale: float) -> LossFn:
     return lambda model, batch: squared_error(model(batch.inputs), batch.targets, scale)
 
 
-def _scale(config: Config) -> float:
-    return READINGS[config.model].scale(config.batch_size, _width(config))
+def _scale(config: RunConfig) -> float:
+    return READINGS[config["reading"]].scale(config["samples"], config["width"])
 
 
 def _stack(models: Sequence[nn.Module]) -> dict[str, Tensor]:
@@ -183,35 +181,35 @@ def _stack(models: Sequence[nn.Module]) -> dict[str, Tensor]:
 
 
 def _recorder(
-    config: Config, loss_fn: LossFn, model: nn.Module, data: Regression, folder: Path, start: int
+    config: RunConfig, loss_fn: LossFn, model: nn.Module, data: Regression, keeper: Keeper, start: int
 ) -> Recorder:
-    probes = {name: _seeded(probe, config.seed) for name, probe in probes_of(model, SIZES).items()}
+    probes = {name: _seeded(probe, config.seed) for name, probe in build_probes(config).items()}
     if stacks(config):  # histograms and the gradients of single samples are not among the statistics
-        for name in {"activations", "batchnorm_terms"} & probes.keys():
-            probes[name] = _looking_at(probes[name], _on_samples(_scale(config)), data)
-    schedules = {name: at(*steps_of(config, name)) for name in probes}
-    # The optimizer holds all networks' parameters along an axis; this one's learning rate is all that is asked of it.
-    rate = SimpleNamespace(param_groups=[{"params": list(model.parameters()), "lr": config.lr}])
+        for name in _ON_SAMPLES:
+            probes[name] = _on_objective(probes[name], _on_samples(_scale(config)), data)
+    schedules = {name: at(*config.steps_of(name)) for name in probes}
+    # The real optimizer holds the stacked parameters; the recorder asks this network's only for its learning rate.
+    rate = SimpleNamespace(param_groups=[{"params": list(model.parameters()), "lr": config["lr"]}])
     optimizer = cast("torch.optim.Optimizer", rate)
-    return Recorder(model, loss_fn, probes, schedules, optimizer=optimizer, to=folder, start=start)
+    return Recorder(model, loss_fn, probes, schedules, optimizer=optimizer, to=keeper.run, start=start)
 
 
-def _looking_at(probe: Probe, loss_fn: LossFn, batch: Any) -> Probe:
-    """The probe, shown the same network under another loss."""
+def _on_objective(probe: Probe, loss_fn: LossFn, batch: Any) -> Probe:
+    """The probe on the same network with another loss and batch."""
 
     @functools.wraps(probe)
-    def looking(step: Step) -> Row:
+    def measured(step: Step) -> Row:
         return probe(dataclasses.replace(step, objective=Objective(step.objective.model, loss_fn, batch)))
 
-    return looking
+    return measured
 
 
 def _seeded(probe: Probe, seed: int) -> Probe:
-    """The probe with its draws from this seed: the program's is another's where several train together."""
+    """The probe with its draws from this seed: torch's own stream belongs to another seed of the stack."""
 
     @functools.wraps(probe)
     def seeded(step: Step) -> Row:
-        torch.manual_seed(seed)  # the recorder puts the program's own streams back
+        torch.manual_seed(seed)  # the recorder restores the run's own streams
         return probe(step)
 
     return seeded

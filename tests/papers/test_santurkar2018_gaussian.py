@@ -1,9 +1,9 @@
 import pytest
 import torch
 
-from clinometer.nn.deep_linear import DeepLinear
 from clinometer.nn.vgg import glorot_
-from clinometer.training.gaussian import gaussian
+from clinometer.papers.santurkar2018.networks.deep_linear import DeepLinear
+from clinometer.papers.santurkar2018.networks.gaussian import gaussian
 
 
 def test_moments_are_those_of_the_standard_normal() -> None:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from torch import Tensor, nn
 
 from clinometer.nn.norms import NORMS
+from clinometer.nn.vgg import glorot_
 
 
 @dataclass(frozen=True)
@@ -65,6 +66,29 @@ class DeepLinear(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         return self.layers(x)
+
+
+def deep_linear(norm: str = "batch", reading: str = "dln", width: int = 10, seed: int = 0) -> nn.Module:
+    """A deep linear network with Glorot weights drawn from the seed.
+
+    Args:
+        norm: A row of `NORMS`.
+        reading: A row of `READINGS`.
+        width: Units of each layer.
+        seed: Of the weights.
+    """
+    return glorot_(DeepLinear(norm, width=width, last_norm=READINGS[reading].last_norm), seed)
+
+
+def loss(outputs: Tensor, targets: Tensor, reading: str = "dln") -> Tensor:
+    """The squared error as a reading has it: summed, or averaged, over samples and outputs.
+
+    Example:
+        >>> import torch
+        >>> loss(torch.zeros(2, 2), torch.tensor([[1.0, 0.0], [0.0, 2.0]]), "dln_mean")
+        tensor(1.2500)
+    """
+    return squared_error(outputs, targets, READINGS[reading].scale(*targets.shape))
 
 
 def squared_error(outputs: Tensor, targets: Tensor, scale: float = 1.0) -> Tensor:

@@ -5,8 +5,8 @@ import torch
 from torch import nn
 
 from clinometer import NORMS
-from clinometer.nn.deep_linear import READINGS, DeepLinear, squared_error
 from clinometer.nn.vgg import glorot_
+from clinometer.papers.santurkar2018.networks.deep_linear import READINGS, DeepLinear, squared_error
 
 X = torch.randn(50, 10, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
 
