@@ -20,7 +20,7 @@ from torch import distributed as dist
 from torch.nn import functional as F
 
 from clinometer import Recorder, every, landscape
-from clinometer.objective.dtensor import local
+from clinometer.objective.dtensor import to_local
 
 RANK = int(os.environ.get("RANK", "0"))
 Batch = tuple[Tensor, Tensor]
@@ -80,7 +80,7 @@ def bits(model: nn.Module, optimizer: torch.optim.Optimizer) -> str:
     tensors += [v for state in optimizer.state.values() for v in state.values() if isinstance(v, Tensor)]
     digest = hashlib.sha256()
     for tensor in tensors:
-        digest.update(local(tensor.detach()).contiguous().numpy().tobytes())
+        digest.update(to_local(tensor.detach()).contiguous().numpy().tobytes())
     hooks = [sum(len(d) for n, d in vars(m).items() if n.endswith("_hooks")) for m in model.modules()]
     digest.update(
         repr((random.getstate(), np.random.get_state(), hooks, [m.training for m in model.modules()])).encode()

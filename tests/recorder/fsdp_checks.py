@@ -14,7 +14,7 @@ from torch.distributed.fsdp import fully_shard
 from torch.distributed.tensor import DTensor, distribute_tensor
 
 from clinometer import Objective, Recorder, batchnorm_terms, every, headroom, internal_shift, landscape, noise_floor
-from clinometer.objective.dtensor import local
+from clinometer.objective.dtensor import to_local
 from clinometer.probes.landscape import random_direction
 
 PROBES = [landscape(), headroom(), internal_shift(), noise_floor()]
@@ -44,7 +44,7 @@ def random_directions() -> Any:
     drawn: list[Any] = []
 
     def probe(step: Any) -> Any:
-        drawn.append({name: local(value) for name, value in random_direction(step).items()})
+        drawn.append({name: to_local(value) for name, value in random_direction(step).items()})
         return {"loss": step.loss}
 
     recorder = recorded(
@@ -113,7 +113,7 @@ def memory() -> Any:
 
     def probe(step: Any) -> Any:
         points = {"before": step.before, "after": step.after, "gradient": step.gradient}
-        return {name: sum(local(value).numel() for value in point.values()) for name, point in points.items()}
+        return {name: sum(to_local(value).numel() for value in point.values()) for name, point in points.items()}
 
     optimizer = sgd(model)
     recorder = Recorder(model, cross_entropy, {"sizes": probe, "landscape": landscape()}, optimizer=optimizer)
@@ -124,7 +124,7 @@ def memory() -> Any:
         doing = "measuring"
     gc.collect()
     total = sum(p.numel() for p in model.parameters())
-    mine = sum(local(p).numel() for p in model.parameters())
+    mine = sum(to_local(p).numel() for p in model.parameters())
     points = {name: int(n[0]) for name, n in recorder.store.read("sizes").items()} if RANK == 0 else {}
     return {"total": total, "mine": mine, "points": points, "most": most, "left": _whole()}
 

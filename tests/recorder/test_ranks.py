@@ -13,7 +13,7 @@ from torch import distributed as dist
 from torch import nn
 
 from clinometer import Objective
-from clinometer.objective.distributed import ProcessGroup
+from clinometer.objective.distributed import Ranks
 from clinometer.objective.gradients import gradient, gradient_by_backward
 
 pytestmark = pytest.mark.skipif(
@@ -223,5 +223,5 @@ def test_two_ways_to_the_gradient_agree() -> None:
 def test_one_process_is_alone() -> None:
     """Nothing is exchanged, whatever torch was built with: the numbers are this process's own."""
     objective = Objective(nn.Linear(2, 1), lambda m, x: m(x).sum(), torch.ones(1, 2))
-    assert objective.ranks == ProcessGroup() == ProcessGroup(size=1, index=0)
-    assert objective.ranks.numbers(3.0) == [3.0]
+    assert objective.ranks == Ranks() == Ranks(size=1, index=0)
+    assert objective.ranks.all_gather(3.0) == [3.0]

@@ -18,7 +18,7 @@ from torch.nn import functional as F
 from clinometer import Recorder, Store, activations, every, internal_shift, landscape
 from clinometer.probes.field import declared_in
 from clinometer.probes.labels import Rows
-from clinometer.recorder import trackers
+from clinometer.recorder import sinks
 
 EXTRA = "the trackers are an extra: pip install 'clinometer[trackers]'"
 
@@ -79,7 +79,7 @@ def test_scalars_are_the_stored_numbers_by_name(store: Store) -> None:
     """Against the arrays by hand: every named number is there, and no text, histogram or number per unit."""
     seen: dict[str, dict[int, float]] = {}
     for step, rows in sent(store):
-        for name, value in trackers.scalars(rows).items():
+        for name, value in sinks.scalars(rows).items():
             seen.setdefault(name, {})[step] = value
     same(seen, expected(store))
 
@@ -89,7 +89,7 @@ def test_tensorboard_reads_back_what_the_store_holds(store: Store, tmp_path: Pat
     pytest.importorskip("tensorboard", reason=EXTRA)
     from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-    sink = trackers.tensorboard(tmp_path)
+    sink = sinks.tensorboard(tmp_path)
     for step, rows in sent(store):
         sink(step, rows)
     events = EventAccumulator(str(tmp_path)).Reload()  # while the writer is still open: every step is flushed
@@ -137,7 +137,7 @@ def wandb_rows(folder: Path) -> list[dict[str, Any]]:
 
 def test_wandb_keeps_the_rows_of_a_run_of_its_own(store: Store, offline: Any, tmp_path: Path) -> None:
     """Read from the run's file: as many rows as measured steps, each over the recorder's step."""
-    sink = trackers.wandb(project="mine")
+    sink = sinks.wandb(project="mine")
     for step, rows in sent(store):
         sink(step, rows)
     offline.run.finish()
@@ -153,7 +153,7 @@ def test_wandb_keeps_the_rows_of_a_run_of_its_own(store: Store, offline: Any, tm
 
 def test_wandb_leaves_the_users_steps_as_they_were(offline: Any, tmp_path: Path) -> None:
     """Of a run that passes step=, here epochs: W&B drops what comes below its own step, so one lost row would show."""
-    sink = trackers.wandb(run := offline.init(project="mine"))
+    sink = sinks.wandb(run := offline.init(project="mine"))
     for epoch in range(4):
         if epoch % 2 == 0:
             sink(100 * epoch, {"landscape": {"beta": 0.5 * epoch}})
@@ -170,7 +170,7 @@ def test_wandb_leaves_the_users_steps_as_they_were(offline: Any, tmp_path: Path)
 def test_wandb_says_when_a_measurement_takes_anothers_place(offline: Any, tmp_path: Path) -> None:
     """Nothing is logged in between, so W&B has one row; with commit=True, both."""
     run = offline.init(project="mine")
-    sink, each = trackers.wandb(), trackers.wandb(commit=True)
+    sink, each = sinks.wandb(), sinks.wandb(commit=True)
     sink(0, {"p": {"x": 1.0}})
     with pytest.warns(UserWarning, match="W&B shows step 5 in place of"):
         sink(5, {"p": {"x": 2.0}})
@@ -186,7 +186,7 @@ def test_wandb_refuses_settings_that_would_be_ignored(offline: Any) -> None:
     """W&B itself would keep the run's project and say nothing."""
     offline.init(project="mine")
     with pytest.raises(ValueError, match="project cannot change the W&B run that is there"):
-        trackers.wandb(project="other")
+        sinks.wandb(project="other")
 
 
 @pytest.fixture
@@ -204,7 +204,7 @@ def mlflow(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
 def test_mlflow_reads_back_what_the_store_holds(store: Store, mlflow: Any) -> None:
     """Through MLflow's own client, whose names are narrower; the user's run goes on, and is still theirs to end."""
     run = mlflow.start_run()
-    sink = trackers.mlflow()
+    sink = sinks.mlflow()
     for step, rows in sent(store):
         sink(step, rows)
         mlflow.log_metric("loss", 1.0, step=7)
@@ -222,16 +222,16 @@ def test_mlflow_takes_more_numbers_than_one_request_holds(mlflow: Any) -> None:
     """MLflow's own limit is 1,000, which a network of 600 layers passes."""
     with mlflow.start_run() as run:
         layers = [f"block {i}" for i in range(600)]
-        trackers.mlflow()(0, {"shift": {"layer": layers, "l2": range(600), "cosine": range(600)}})
+        sinks.mlflow()(0, {"shift": {"layer": layers, "l2": range(600), "cosine": range(600)}})
     assert len(mlflow.MlflowClient().get_run(run.info.run_id).data.metrics) == 1200
 
 
 def test_mlflow_wants_a_run(mlflow: Any) -> None:
     """Left to itself MLflow would start one that nobody asked for, and at the first measured step."""
     with pytest.raises(ValueError, match=r"no MLflow run is active: call mlflow.start_run\(\)"):
-        trackers.mlflow()
+        sinks.mlflow()
     with pytest.raises(Exception, match="nowhere"):
-        trackers.mlflow(run_id="nowhere")
+        sinks.mlflow(run_id="nowhere")
 
 
 def test_trackio_reads_back_what_the_store_holds(store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -240,10 +240,10 @@ def test_trackio_reads_back_what_the_store_holds(store: Store, tmp_path: Path, m
     trackio = pytest.importorskip("trackio", reason=EXTRA)
     from trackio.sqlite_storage import SQLiteStorage
 
-    sink = trackers.trackio(project="mine", embed=False, auto_log_gpu=False, auto_log_cpu=False)
+    sink = sinks.trackio(project="mine", embed=False, auto_log_gpu=False, auto_log_cpu=False)
     run = trackio.context_vars.current_run.get()
     with pytest.raises(ValueError, match="project cannot change the Trackio run that is there"):
-        trackers.trackio(project="other")
+        sinks.trackio(project="other")
     for step, rows in sent(store):
         sink(step, rows)
         trackio.log({"loss": 1.0}, step=100 + step)
@@ -262,4 +262,4 @@ def test_a_missing_tracker_is_said_before_the_run(name: str, tmp_path: Path, mon
     """Made unimportable; the message names what to install."""
     monkeypatch.setitem(sys.modules, name, None)
     with pytest.raises(ImportError, match=r"pip install 'clinometer\[trackers\]'"):
-        getattr(trackers, name)(**({"folder": tmp_path} if name == "tensorboard" else {}))
+        getattr(sinks, name)(**({"folder": tmp_path} if name == "tensorboard" else {}))

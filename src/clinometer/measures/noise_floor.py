@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from clinometer.objective.dtensor import local, with_local
+from clinometer.objective.dtensor import from_local, to_local
 from clinometer.objective.objective import Objective
 from clinometer.objective.params import Point, gap_and_cosine, norm, sub
 
@@ -52,6 +52,6 @@ def noise_floor(objective: Objective, origin: Point, *, start: tuple[Tensor, Poi
 
 
 def _rounded(value: Tensor, generator: torch.Generator) -> Tensor:
-    piece = local(value)
+    piece = to_local(value)
     signs = torch.randint(2, piece.shape, generator=generator).mul_(2).sub_(1)
-    return with_local(value, piece * (1 + torch.finfo(value.dtype).eps * signs.to(value.device, value.dtype)))
+    return from_local(value, piece * (1 + torch.finfo(value.dtype).eps * signs.to(value.device, value.dtype)))

@@ -1,7 +1,7 @@
-"""The modules that a loss function reaches by itself: by closure, default, partial, bound object or global.
+"""Finds the modules that a loss function uses besides the model: by closure, default, partial, bound object or global.
 
-The generator's loss holds the discriminator, a distillation loss its teacher. They are no part of the model that is
-measured, but evaluating the loss runs them: their running statistics and generators must stay as they are.
+A generator's loss uses the discriminator, a distillation loss its teacher. They are not part of the model, but
+evaluating the loss runs them, and their running statistics and generators must stay as they are.
 """
 
 import contextlib
@@ -12,38 +12,38 @@ from typing import Any
 
 from torch import nn
 
-_DEEPEST = 4  # an object of an object of an object: as far as a training script hides a network
+_DEEPEST = 4  # attributes of attributes: as deep as training scripts keep a network
 _LONGEST = 1000  # a longer list holds data, not networks
 _LIBRARIES = ("torch", "numpy", "builtins")
 
 
 def modules_used_by(function: Any) -> list[nn.Module]:
-    """Modules that calling `function` may run, outermost ones only, in the order found.
+    """The outermost modules that calling `function` may run.
 
     Example:
         >>> teacher = nn.Linear(1, 1)
         >>> modules_used_by(lambda model, x: model(x) - teacher(x))
         [Linear(in_features=1, out_features=1, bias=True)]
     """
-    found: dict[int, nn.Module] = {}
-    met: set[int] = set()
+    modules: dict[int, nn.Module] = {}
+    visited: set[int] = set()
     waiting: list[tuple[Any, int]] = [(function, 0)]
     while waiting:
         item, depth = waiting.pop()
-        if id(item) in met or depth > _DEEPEST:
+        if id(item) in visited or depth > _DEEPEST:
             continue
-        met.add(id(item))
+        visited.add(id(item))
         if isinstance(item, nn.Module):
-            found[id(item)] = item
+            modules[id(item)] = item
         else:
-            waiting += [(each, depth + 1) for each in _held(item)]
-    return list(found.values())
+            waiting += [(each, depth + 1) for each in _references(item)]
+    return list(modules.values())
 
 
-def _held(item: Any) -> Iterator[Any]:
-    """What an object holds that may be a module or lead to one."""
+def _references(item: Any) -> Iterator[Any]:
+    """The objects that an object refers to and that may be modules or lead to one."""
     if isinstance(item, types.FunctionType):
-        yield from _held_by_function(item)
+        yield from _references_of_function(item)
     elif isinstance(item, types.MethodType):
         yield item.__self__
         yield item.__func__
@@ -56,7 +56,7 @@ def _held(item: Any) -> Iterator[Any]:
         yield from getattr(item, "__dict__", {}).values()
 
 
-def _held_by_function(function: types.FunctionType) -> Iterator[Any]:
+def _references_of_function(function: types.FunctionType) -> Iterator[Any]:
     if function.__module__ and function.__module__.startswith(_LIBRARIES):
         return
     yield from function.__defaults__ or ()
@@ -65,14 +65,14 @@ def _held_by_function(function: types.FunctionType) -> Iterator[Any]:
         with contextlib.suppress(ValueError):  # not filled yet
             if cell.cell_contents is not function:
                 yield cell.cell_contents
-    for name in _names(function.__code__):
+    for name in _global_names(function.__code__):
         if name in function.__globals__:
             yield function.__globals__[name]
 
 
-def _names(code: types.CodeType) -> Iterator[str]:
+def _global_names(code: types.CodeType) -> Iterator[str]:
     """The global names that code mentions, also in the functions and comprehensions inside it."""
     yield from code.co_names
     for constant in code.co_consts:
         if isinstance(constant, types.CodeType):
-            yield from _names(constant)
+            yield from _global_names(constant)

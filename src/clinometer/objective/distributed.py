@@ -1,8 +1,8 @@
-"""The processes that train a model together, and what they have to tell each other while they measure it.
+"""The ranks that train a model together, and the numbers that they exchange while they measure it.
 
-Every process evaluates the loss on its own batch. What training minimises is the mean over processes, so that is what
-is measured: losses are averaged here, and gradients too where no wrapper has done so. Each process comes to the same
-numbers, bit for bit, and so to the same decisions: one that went on alone would leave the others waiting.
+Each rank evaluates the loss on its own batch. Training minimises the mean over ranks, so that is measured: losses are
+averaged here, and gradients too where no wrapper has done so. All ranks get the same numbers, bit for bit, and so take
+the same decisions: a rank that went on alone would leave the others waiting.
 """
 
 import contextlib
@@ -17,78 +17,80 @@ import torch
 from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
-from clinometer.objective.dtensor import Groups, gathered, is_dtensor, mesh_of
+from clinometer.objective.dtensor import Groups, all_gather, device_mesh, is_dtensor
 from clinometer.objective.params import Point, joined
 
 
 class OtherRankError(RuntimeError):
-    """Another process failed while this one measured."""
+    """Another rank failed while this one measured."""
 
 
 @dataclass(frozen=True)
-class ProcessGroup:
-    """The processes that train one model, by the groups whose product they are; this one alone without any.
+class Ranks:
+    """The ranks that train one model: the product of some of torch's process groups; without any, this process alone.
+
+    Not called ProcessGroup, which is torch's name for each of `groups`.
 
     Example:
-        >>> alone = ProcessGroup()
-        >>> alone.size, alone.is_first, alone.agreed(7)
+        >>> alone = Ranks()
+        >>> alone.size, alone.is_first, alone.broadcast(7)
         (1, True, 7)
     """
 
     groups: Groups = ()
-    size: int = 1  # how many they are
-    index: int = 0  # this one's number among them
-    tells: bool = True  # a failure can be told to the others: they wait here, and in no exchange of a wrapper's own
-    around: tuple[weakref.ref[nn.Module], ...] = ()  # wrappers around the model; one that has served is to go
+    size: int = 1  # how many ranks
+    index: int = 0  # of this one among them
+    reports_failures: bool = True  # the others wait here for it, and in no exchange of a wrapper's own
+    around: tuple[weakref.ref[nn.Module], ...] = ()  # wrappers around the model; those of earlier runs may be collected
 
     @classmethod
-    def of(cls, groups: Groups, *, tells: bool, wrappers: Sequence[nn.Module] = ()) -> "ProcessGroup":
-        """Those of these process groups' product."""
+    def of(cls, groups: Groups, *, reports_failures: bool, wrappers: Sequence[nn.Module] = ()) -> "Ranks":
+        """The ranks in the product of some process groups."""
         sizes = [torch.distributed.get_world_size(group) for group in groups]
         index = 0
         for group, size in zip(groups, sizes, strict=True):
             index = index * size + torch.distributed.get_rank(group)
-        return cls(groups, math.prod(sizes), index, tells, tuple(map(weakref.ref, wrappers)))
+        return cls(groups, math.prod(sizes), index, reports_failures, tuple(map(weakref.ref, wrappers)))
 
     @property
     def wrappers(self) -> list[nn.Module]:
-        """Those around the model that are still in use."""
+        """The wrappers around the model that are still in use."""
         return [wrapper for reference in self.around if (wrapper := reference()) is not None]
 
     @property
     def is_first(self) -> bool:
-        """Whether this is the one that writes."""
+        """Whether this rank is the one that writes."""
         return self.index == 0
 
-    def numbers(self, mine: float) -> list[float]:
-        """Each process's number, in their order. Waits for all of them.
+    def all_gather(self, mine: float) -> list[float]:
+        """Each rank's number, in their order. Waits for all of them.
 
         Raises:
             OtherRankError: if one of them had an error instead.
         """
         if not self.groups:
             return [mine]
-        told = self._exchange(0.0, mine)
-        failed = [i for i, (failure, _) in enumerate(told) if failure]
+        pairs = self._exchange(0.0, mine)
+        failed = [i for i, (failure, _) in enumerate(pairs) if failure]
         if failed:
             raise OtherRankError(
                 f"rank {failed[0]} failed while this rank, {self.index}, measured; its own error says why. "
                 "Nothing of this step is kept on any rank."
             )
-        return [number for _, number in told]
+        return [number for _, number in pairs]
 
-    def agreed(self, mine: int) -> int:
-        """The first process's number; exact up to 2⁵³."""
-        return int(self.numbers(mine)[0]) if self.groups else mine
+    def broadcast(self, mine: int) -> int:
+        """Rank 0's number; exact up to 2⁵³."""
+        return int(self.all_gather(mine)[0]) if self.groups else mine
 
     def mean(self, mine: float) -> float:
-        """The mean of their numbers."""
-        return sum(self.numbers(mine)) / self.size
+        """The mean of the ranks' numbers."""
+        return sum(self.all_gather(mine)) / self.size
 
     def average(self, loss: Tensor, gradient: Point) -> tuple[Tensor, dict[str, Tensor]]:
-        """The mean of their losses, and of their gradients but for pieces, which `fully_shard` has averaged already.
+        """The mean of the ranks' losses and gradients; shards of gradients have been averaged by `fully_shard` already.
 
-        A gradient is taken in as many exchanges as it has large parameters; it may be changed in place.
+        Takes one exchange per large parameter. The gradient may be changed in place.
         """
         if not self.groups:
             return loss, dict(gradient)
@@ -103,38 +105,36 @@ class ProcessGroup:
         return mean.to(loss.device), {name: whole.get(name, value) for name, value in gradient.items()}
 
     @contextlib.contextmanager
-    def together(self) -> Generator[None]:
-        """A block that all processes leave the same way: with an error if one of them has one.
+    def all_or_none(self) -> Generator[None]:
+        """A block that all ranks leave the same way: with an error if one of them has one.
 
-        Where a wrapper exchanges parameters, others may wait for those, and only hear of it when this process ends.
+        Where a wrapper exchanges parameters, the others may be waiting for those; they fail when this process ends.
         """
         try:
             yield
         except OtherRankError:
             raise  # all know
         except Exception:
-            if self.groups and self.tells:
+            if self.groups and self.reports_failures:
                 with contextlib.suppress(Exception):  # a dead connection: the first error is the one to see
                     self._exchange(1.0, 0.0)
             raise
-        self.numbers(0.0)
+        self.all_gather(0.0)
 
     def _exchange(self, failure: float, number: float) -> list[list[float]]:
-        # All exchanges of numbers look alike, so that a failure is heard whatever the others are waiting for.
-        return gathered(torch.tensor([[failure, number]], dtype=torch.float64), self.groups).tolist()
+        # All exchanges of numbers look alike, so that a failure reaches the others whatever they are waiting for.
+        return all_gather(torch.tensor([[failure, number]], dtype=torch.float64), self.groups).tolist()
 
 
-def ranks_of(
-    modules: Sequence[nn.Module], live: Mapping[str, Tensor], wrappers: Sequence[nn.Module] = ()
-) -> ProcessGroup:
-    """The processes that train the parameters `live`, as the wrappers among `modules` tell, or those around them.
+def ranks_of(modules: Sequence[nn.Module], live: Mapping[str, Tensor], wrappers: Sequence[nn.Module] = ()) -> Ranks:
+    """The ranks that train the parameters `live`, by the wrappers among `modules` or around the model.
 
     Raises:
         ValueError: for wrappers whose parameters cannot be moved from outside.
     """
     ours = {id(p) for p in live.values()}
-    meshes = [mesh_of(p) for p in live.values() if is_dtensor(p)]
-    found = ProcessGroup()
+    meshes = [device_mesh(p) for p in live.values() if is_dtensor(p)]
+    ranks = Ranks()
     for module in (*modules, *wrappers):
         if type(module).__name__ == "FullyShardedDataParallel":
             raise ValueError(
@@ -147,7 +147,7 @@ def ranks_of(
                     "DistributedDataParallel(mixed_precision=...) swaps weights behind the model's back, which cannot "
                     "be measured; use torch.autocast in loss_fn instead."
                 )
-            found = ProcessGroup.of((module.process_group,), tells=True, wrappers=wrappers)
+            ranks = Ranks.of((module.process_group,), reports_failures=True, wrappers=wrappers)
     if meshes and not any(hasattr(module, "_get_fsdp_state") for module in modules):
         raise ValueError(
             "the model's parameters are DTensors, but not by fully_shard; of the ways to spread a model over processes "
@@ -155,8 +155,8 @@ def ranks_of(
         )
     if meshes:
         largest = max(meshes, key=lambda mesh: mesh.size())
-        found = ProcessGroup.of(tuple(largest.get_group(i) for i in range(largest.ndim)), tells=False)
-    return found
+        ranks = Ranks.of(tuple(largest.get_group(i) for i in range(largest.ndim)), reports_failures=False)
+    return ranks
 
 
 def wrappers_around(model: nn.Module) -> list[nn.Module]:
@@ -169,10 +169,10 @@ def wrappers_around(model: nn.Module) -> list[nn.Module]:
     return [wrapper for wrapper in wrappers if any(module is model for module in wrapper.modules())]
 
 
-def standing_in(module: nn.Module) -> dict[str, Any]:
-    """What a module is made of while it is measured: its attributes, and for a DDP wrapper a quiet forward pass.
+def attributes_of(module: nn.Module) -> dict[str, Any]:
+    """A module's attributes while it is measured; a DDP wrapper's forward pass then runs the wrapped module alone.
 
-    The wrapper's own would make ready to reduce gradients that never come, and send buffers to the other processes.
+    Its own forward pass would prepare to reduce gradients that never come, and send buffers to the other ranks.
     """
     if not isinstance(module, DistributedDataParallel):
         return vars(module)
@@ -190,9 +190,9 @@ def standing_in(module: nn.Module) -> dict[str, Any]:
 
 
 def receive_buffers(module: nn.Module, copies: Mapping[int, Tensor]) -> None:
-    """Make `copies`, by the identities of buffers, what the wrapper's next forward pass will make of the buffers.
+    """Give `copies` (by the buffers' ids) the values that the wrapper's next forward pass will give the buffers.
 
-    DDP sends the first process's to all before each forward pass but those under `no_sync`.
+    DDP sends rank 0's buffers to all before each forward pass but those under `no_sync`.
     """
     if not isinstance(module, DistributedDataParallel) or not module.will_sync_module_buffers():
         return

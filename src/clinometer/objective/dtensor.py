@@ -1,6 +1,6 @@
-"""Tensors whose elements lie on several processes: torch's DTensor, which `fully_shard` makes of parameters.
+"""torch's DTensor, a tensor whose elements lie on several processes; `fully_shard` makes parameters into it.
 
-Known by what they have, not by their class: importing that takes a second, and builds of torch without it exist.
+It is recognised by its attributes: importing its class takes a second, and some builds of torch lack it.
 """
 
 from collections.abc import Sequence
@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-Groups = tuple[Any, ...]  # process groups whose product are some processes; none: this process alone
+Groups = tuple[Any, ...]  # torch's process groups, one per mesh dimension; none: this process alone
 
 
 def is_dtensor(x: Any) -> bool:
@@ -17,45 +17,45 @@ def is_dtensor(x: Any) -> bool:
     return hasattr(x, "placements")
 
 
-def mesh_of(x: Any) -> Any:
-    """The processes that a spread tensor lies on, as a `DeviceMesh`."""
+def device_mesh(x: Any) -> Any:
+    """The `DeviceMesh` of processes that a DTensor lies on."""
     return x.device_mesh
 
 
-def local(x: Tensor) -> Tensor:
-    """The elements that this process holds; the tensor itself where that is all of them.
+def to_local(x: Tensor) -> Tensor:
+    """The elements that this process holds: all of them, unless it is a DTensor.
 
     Example:
-        >>> local(torch.ones(2))
+        >>> to_local(torch.ones(2))
         tensor([1., 1.])
     """
-    spread: Any = x
-    return spread.to_local() if is_dtensor(x) else x
+    dtensor: Any = x
+    return dtensor.to_local() if is_dtensor(x) else x
 
 
-def whole(x: Any) -> Any:
-    """All elements of a tensor, on each of its processes: for a vector here and there, never for many weights."""
+def full_tensor(x: Any) -> Any:
+    """All elements of a tensor, on each of its processes. For single vectors: it costs the memory of all elements."""
     return x.full_tensor() if is_dtensor(x) else x
 
 
-def with_local(x: Tensor, part: Tensor) -> Tensor:
-    """A tensor spread as `x` is, of which this process holds `part`."""
-    if not is_dtensor(x):
+def from_local(like: Tensor, part: Tensor) -> Tensor:
+    """A tensor sharded like another, of which this process holds `part`."""
+    if not is_dtensor(like):
         return part
-    fresh = torch.empty_like(x.detach())
-    local(fresh).copy_(part)
+    fresh = torch.empty_like(like.detach())
+    to_local(fresh).copy_(part)
     return fresh
 
 
-def holders(x: Any) -> Groups:
-    """The process groups over which a tensor is cut up; not those on which it is repeated."""
+def shard_groups(x: Any) -> Groups:
+    """The process groups over which a tensor is sharded, without those over which it is replicated."""
     if not is_dtensor(x):
         return ()
     return tuple(x.device_mesh.get_group(i) for i, kind in enumerate(x.placements) if not kind.is_replicate())
 
 
 def shard_index(x: Any) -> int:
-    """Which of the pieces of a tensor this process holds, counted from 0: repeated ones have the same number."""
+    """The index of the shard that this process holds; replicas of a shard have the same index."""
     number = 0
     for i, kind in enumerate(getattr(x, "placements", ())):
         if not kind.is_replicate():
@@ -63,16 +63,16 @@ def shard_index(x: Any) -> int:
     return number
 
 
-def gathered(x: Tensor, groups: Sequence[Any]) -> Tensor:
-    """What each process of the groups has, joined along the first dimension in the order of ranks.
+def all_gather(x: Tensor, groups: Sequence[Any]) -> Tensor:
+    """The tensors of all processes of the groups, joined along the first dimension in the order of ranks.
 
-    Gathered and not summed: each process sums the same numbers in the same order, and comes to the same bits.
+    Sums over processes gather first: each process then adds the same numbers in the same order, to the same bits.
     """
     for group in reversed(groups):
         sent = x.contiguous().to(_carrier(group, x))
-        found = [torch.empty_like(sent) for _ in range(torch.distributed.get_world_size(group))]
-        torch.distributed.all_gather(found, sent, group=group)
-        x = torch.cat(found).to(x.device)
+        parts = [torch.empty_like(sent) for _ in range(torch.distributed.get_world_size(group))]
+        torch.distributed.all_gather(parts, sent, group=group)
+        x = torch.cat(parts).to(x.device)
     return x
 
 

@@ -1,10 +1,10 @@
-"""Parameters that `fully_shard` holds: moved where they lie, because it gathers them by references of its own.
+"""Evaluates networks under `fully_shard`, whose parameters must be changed in place: FSDP gathers them by references.
 
-For an evaluation the pieces take the values of a point, and afterwards clones of what they were. Gradients come by
-`.backward()`, which gathers each part of the network when it is needed and averages over the processes: at no time is
-the whole network on one of them. What that leaves in `.grad` and in FSDP's own books is set aside before.
+For an evaluation the shards take the values of a point, and afterwards their own again, from clones. Gradients come by
+`.backward()`, which gathers each part of the network when it is needed and averages over the ranks, so no rank ever
+holds the whole network. `.grad` and FSDP's own state are set aside before.
 
-This file alone looks behind torch's public interface: FSDP says nowhere else where it is.
+FSDP has no public interface for its state, so this file uses private attributes of torch's.
 """
 
 import contextlib
@@ -14,10 +14,10 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from clinometer.objective.dtensor import is_dtensor, local
+from clinometer.objective.dtensor import is_dtensor, to_local
 from clinometer.objective.params import Point
 
-# What a loop may have set, and what an evaluation needs: its gradients reduced at once, its gathered copies freed.
+# A loop may have set these otherwise. An evaluation needs gradients reduced at once, and gathered copies freed.
 _GROUP = {
     "reduce_grads": True,
     "all_reduce_grads": True,
@@ -41,50 +41,50 @@ class Fsdp:
         return bool(self._modules)
 
     def reshard(self) -> None:
-        """Free what is gathered: FSDP would go on using it though the pieces have moved, and so would the names."""
+        """Free the gathered parameters: FSDP would use them on, though the shards have changed since."""
         for module in self._modules:
             module.reshard()
 
     @property
     def parameters(self) -> list[Tensor]:
-        """All that FSDP holds, trained or not."""
+        """All sharded parameters, trainable or not."""
         return [piece.sharded_param for piece in self._pieces()]
 
     def gathered(self, live: Mapping[str, Tensor]) -> list[Tensor]:
-        """What FSDP gathers `live` into, where training's graphs end; nothing before the first forward pass."""
+        """The gathered forms of `live`, in which training's graphs end; none before the first forward pass."""
         return [piece._unsharded_param for piece in self._pieces(live) if hasattr(piece, "_unsharded_param")]
 
     def unreduced(self, live: Mapping[str, Tensor]) -> list[Tensor]:
-        """The gradients by `live` that wait whole for others to come, where a loop accumulates without reducing."""
+        """The gradients by `live` that are not reduced yet, in a loop that accumulates without reducing."""
         waiting = [piece.unsharded_accumulated_grad for piece in self._pieces(live)]
         return [gradient for gradient in (*waiting, *(p.grad for p in self.gathered(live))) if gradient is not None]
 
     @contextlib.contextmanager
     def at(self, point: Point, live: Mapping[str, Tensor]) -> Generator[None]:
-        """Inside the block the pieces among `live` have the values of `point`, and `.grad` is empty everywhere."""
+        """Inside the block the sharded parameters have the values of `point`, and `.grad` is empty everywhere."""
         if not self._modules:
             yield
             return
-        kept = {name: local(p.detach()).clone() for name, p in live.items() if is_dtensor(p)}
+        own = {name: to_local(p.detach()).clone() for name, p in live.items() if is_dtensor(p)}
         with contextlib.ExitStack() as aside:
             self._set_aside(aside)
             try:
-                self._put({name: local(point[name]) for name in kept}, live)
+                self._assign({name: to_local(point[name]) for name in own}, live)
                 yield
             except BaseException:
                 self._recover()
                 raise
             finally:
-                self._put(kept, live)
+                self._assign(own, live)
 
     @torch.no_grad()
-    def _put(self, values: Point, live: Mapping[str, Tensor]) -> None:
+    def _assign(self, values: Point, live: Mapping[str, Tensor]) -> None:
         self.reshard()
         for name, value in values.items():
-            local(live[name]).copy_(value)
+            to_local(live[name]).copy_(value)
 
     def _recover(self) -> None:
-        """After an error amid a pass FSDP knows neither where it is nor what to wait for."""
+        """Reset FSDP's state after an error amid a pass."""
         for module in self._modules:
             state = module._get_fsdp_state()
             if getattr(state, "_is_root", False) and hasattr(module, "reset_iter_state"):
@@ -107,7 +107,7 @@ class Fsdp:
         return [group for groups in several for group in groups if group is not None]
 
     def _pieces(self, live: Mapping[str, Tensor] | None = None) -> list[Any]:
-        """What FSDP keeps of each parameter, or of those among `live`."""
+        """FSDP's own record of each parameter, or of those among `live`."""
         pieces = [piece for group in self._groups() for piece in group.fsdp_params]
         ours = None if live is None else {id(p) for p in live.values()}
         return [piece for piece in pieces if ours is None or id(piece.sharded_param) in ours]
@@ -115,12 +115,12 @@ class Fsdp:
 
 @contextlib.contextmanager
 def _changed(owner: Any, values: Mapping[str, Any]) -> Generator[None]:
-    """Inside the block those of an object's attributes that it has are as given."""
-    kept = {name: getattr(owner, name) for name in values if hasattr(owner, name)}
+    """Inside the block an object's attributes have these values, as far as it has such attributes."""
+    own = {name: getattr(owner, name) for name in values if hasattr(owner, name)}
     try:
-        for name in kept:
+        for name in own:
             setattr(owner, name, values[name])
         yield
     finally:
-        for name, value in kept.items():
+        for name, value in own.items():
             setattr(owner, name, value)

@@ -1,8 +1,8 @@
-"""A model's state at one moment, put in the model's place for an evaluation and taken out again.
+"""The state of a model's modules at one moment, which replaces their present state during an evaluation.
 
 A module is more than parameters and buffers: it may anneal a float, fill a buffer on its first call, keep tensors in a
-list, or own a generator. So for an evaluation every module gets another `__dict__`, made of copies, and then its own
-back. Whatever the forward pass assigns or changes in place is gone with the copy; the live one was never touched.
+list, or own a generator. So for an evaluation every module gets another `__dict__`, made of copies, and afterwards its
+own back. The forward pass can assign and change the copy alone.
 """
 
 import contextlib
@@ -17,7 +17,7 @@ import torch
 from torch import Tensor, nn
 
 from clinometer.objective.checks import check_torchscript
-from clinometer.objective.distributed import receive_buffers, standing_in
+from clinometer.objective.distributed import attributes_of, receive_buffers
 
 # Hooks and the like stay the live ones: a handle that removes a hook refers to the very dict it is in.
 _SHARED = set(vars(nn.Module())) - {"_parameters", "_buffers", "_modules", "training"}
@@ -30,22 +30,22 @@ Memo = dict[int, Any]  # id of an object -> what stands for it in the copy
 
 
 class ModuleState:
-    """What a model's modules hold now: copies of everything but trainable parameters, whose places are remembered.
+    """Copies of all that a model's modules hold now but trainable parameters, which each evaluation supplies.
 
     Args:
         roots: The model, and the other modules that the loss runs; used in place.
         trainable: The parameters that each evaluation supplies, by name.
-        held: Parameters that stay in place, because somebody else sees to them.
+        in_place: Parameters that are neither copied nor replaced: `Fsdp` changes their values.
     """
 
     def __init__(
-        self, roots: Sequence[nn.Module], trainable: Mapping[str, Tensor], held: Sequence[Tensor] = ()
+        self, roots: Sequence[nn.Module], trainable: Mapping[str, Tensor], in_place: Sequence[Tensor] = ()
     ) -> None:
         self._trainable = dict(trainable)
         modules = modules_of(roots)
-        self._same: Memo = {id(item): item for item in (*modules, *held)}
+        self._same: Memo = {id(item): item for item in (*modules, *in_place)}
         memo = self._same | {id(p): p for p in trainable.values()}
-        self._states = [(module, *_frozen(standing_in(module), memo)) for module in modules]
+        self._states = [(module, *_frozen(attributes_of(module), memo)) for module in modules]
         for module in modules:
             receive_buffers(module, memo)
 
@@ -61,14 +61,14 @@ class ModuleState:
             yield
         finally:
             try:
-                _put(live)
-            except KeyboardInterrupt:  # it came between two modules: half a model back is no model
-                _put(live)
+                _restore(live)
+            except KeyboardInterrupt:  # it came between two modules
+                _restore(live)
                 raise
 
 
 def like(tensor: Tensor, value: Tensor) -> Tensor:
-    """A copy of `value` that is to a model what `tensor` is: of its class, with its attributes and `requires_grad`.
+    """A copy of `value` that can replace `tensor` in a model: of its class, with its attributes and `requires_grad`.
 
     A loss may choose parameters by class, by `requires_grad`, or by a tag that was set on them.
     """
@@ -85,22 +85,22 @@ def modules_of(roots: Sequence[nn.Module]) -> list[nn.Module]:
     Raises:
         ValueError: if one of them is a TorchScript module.
     """
-    found: dict[int, nn.Module] = {}
+    modules: dict[int, nn.Module] = {}
     waiting: list[Any] = [*roots]
     while waiting:
         item = waiting.pop()
-        if isinstance(item, nn.Module) and id(item) not in found:
-            found[id(item)] = item
+        if isinstance(item, nn.Module) and id(item) not in modules:
+            modules[id(item)] = item
             waiting += vars(item).values()
         elif isinstance(item, dict):
             waiting += [value for value in item.values() if isinstance(value, nn.Module)]
         elif isinstance(item, list | tuple):
             waiting += [value for value in item if isinstance(value, nn.Module)]
-    check_torchscript(found.values())
-    return list(found.values())
+    check_torchscript(modules.values())
+    return list(modules.values())
 
 
-def _put(live: list[tuple[nn.Module, dict[str, Any]]]) -> None:
+def _restore(live: list[tuple[nn.Module, dict[str, Any]]]) -> None:
     for module, own in live:
         object.__setattr__(module, "__dict__", own)
 

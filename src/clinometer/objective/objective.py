@@ -16,8 +16,8 @@ from torch import Tensor, nn
 
 from clinometer.objective.checks import trainable_of
 from clinometer.objective.discover import modules_used_by
-from clinometer.objective.distributed import ProcessGroup, ranks_of
-from clinometer.objective.dtensor import local
+from clinometer.objective.distributed import Ranks, ranks_of
+from clinometer.objective.dtensor import to_local
 from clinometer.objective.failures import LossFailures
 from clinometer.objective.fsdp import Fsdp
 from clinometer.objective.gradients import gradient, gradient_by_backward
@@ -71,7 +71,7 @@ class Objective:
     loss_fn: LossFn
     precision: Precision
     live: Point  # the model's own trainable parameters
-    ranks: ProcessGroup
+    ranks: Ranks
     weight: float  # the mean loss over the batches is multiplied by it
     failures: LossFailures
     _roots: list[nn.Module]
@@ -88,7 +88,7 @@ class Objective:
         seed: int | RngState | None = None,
         parameters: Iterable[Tensor] | None = None,
         precision: Precision = "float32",
-        ranks: ProcessGroup | None = None,
+        ranks: Ranks | None = None,
     ) -> None:
         check_precision(precision)
         roots = [model, *modules_used_by(loss_fn), *(ranks.wrappers if ranks else ())]
@@ -136,7 +136,7 @@ class Objective:
     def training_gradients(self) -> list[Tensor]:
         """The gradients that training holds on this process now."""
         present = [p.grad.detach() for p in self.live.values() if p.grad is not None]
-        return [*map(local, present), *self._fsdp.unreduced(self.live)]
+        return [*map(to_local, present), *self._fsdp.unreduced(self.live)]
 
     def here(self) -> dict[str, Tensor]:
         """The model's present trainable parameters, as detached copies."""

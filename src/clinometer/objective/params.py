@@ -2,7 +2,7 @@
 
 A `Point` maps a parameter's name to a tensor. Nothing here knows about models. Sums run in at least
 float32, so half-precision parameters do not lose the small differences that smoothness is made of. Where parameters
-are sharded, each process holds its pieces of a point; sums are over all of them, and all processes must ask for them.
+are sharded, each process holds its shards of a point; a sum is over all shards, and all processes must call it.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping
 import torch
 from torch import Tensor
 
-from clinometer.objective.dtensor import Groups, gathered, holders, local
+from clinometer.objective.dtensor import Groups, all_gather, shard_groups, to_local
 
 Point = Mapping[str, Tensor]
 
@@ -70,7 +70,7 @@ def dot(a: Point, b: Point) -> Tensor:
         >>> dot({"w": torch.tensor([3.0, 4.0])}, {"w": torch.tensor([1.0, 1.0])})
         tensor(7.)
     """
-    return _together((on, _inner(x, y)) for on, (x, y) in _blocks(a, b)).sum()
+    return _gather((on, _inner(x, y)) for on, (x, y) in _blocks(a, b)).sum()
 
 
 def norm(point: Point) -> Tensor:
@@ -80,7 +80,7 @@ def norm(point: Point) -> Tensor:
         >>> norm({"w": torch.tensor([3.0]), "b": torch.tensor([4.0])})
         tensor(5.)
     """
-    return torch.linalg.vector_norm(_together((on, torch.linalg.vector_norm(x)) for on, (x,) in _blocks(point)))
+    return torch.linalg.vector_norm(_gather((on, torch.linalg.vector_norm(x)) for on, (x,) in _blocks(point)))
 
 
 def gap_and_cosine(a: Point, b: Point) -> tuple[Tensor, Tensor]:
@@ -92,7 +92,7 @@ def gap_and_cosine(a: Point, b: Point) -> tuple[Tensor, Tensor]:
         >>> gap_and_cosine({"w": torch.tensor([3.0, 0.0])}, {"w": torch.tensor([0.0, 4.0])})
         (tensor(5.), tensor(0.))
     """
-    gap, product, first, second = _together((on, _products(x, y)) for on, (x, y) in _blocks(a, b)).sum(0)
+    gap, product, first, second = _gather((on, _products(x, y)) for on, (x, y) in _blocks(a, b)).sum(0)
     # Rooted before they are multiplied: the product of two small squares underflows where the cosine is harmless.
     return gap.sqrt(), (product / (first.sqrt() * second.sqrt())).clamp(-1.0, 1.0)
 
@@ -114,7 +114,7 @@ def check_direction(origin: Point, direction: Point) -> None:
 
 
 def joined(point: Point) -> Iterator[list[str]]:
-    """The names in groups that may be laid end to end: small parameters joined, large ones alone.
+    """The names in groups whose tensors may be concatenated: small parameters together, large ones alone.
 
     A network has many small parameters, and an operation on each would cost more than the arithmetic.
     """
@@ -122,7 +122,7 @@ def joined(point: Point) -> Iterator[list[str]]:
     size = 0
     kind = None
     for name, value in point.items():
-        before, kind = kind, (value.device, value.dtype, holders(value))
+        before, kind = kind, (value.device, value.dtype, shard_groups(value))
         if names and (size + value.numel() > _SMALL or kind != before):
             yield names
             names, size = [], 0
@@ -133,11 +133,11 @@ def joined(point: Point) -> Iterator[list[str]]:
 
 
 def _blocks(*points: Point) -> Iterator[tuple[Groups, tuple[Tensor, ...]]]:
-    """The points' values as flat tensors, of the first one's names, and the processes that hold other pieces."""
+    """The points' values as flat tensors, by the first one's names, with the groups that hold the other shards."""
     for names in joined(points[0]):
-        parts = ([local(point[name]).reshape(-1) for name in names] for point in points)
+        parts = ([to_local(point[name]).reshape(-1) for name in names] for point in points)
         flat = (torch.cat(values) if len(values) > 1 else values[0] for values in parts)
-        yield holders(points[0][names[0]]), tuple(x.to(torch.promote_types(x.dtype, torch.float32)) for x in flat)
+        yield shard_groups(points[0][names[0]]), tuple(x.to(torch.promote_types(x.dtype, torch.float32)) for x in flat)
 
 
 def _products(x: Tensor, y: Tensor) -> Tensor:
@@ -148,11 +148,11 @@ def _inner(x: Tensor, y: Tensor) -> Tensor:
     return (x * y.conj()).real.sum()
 
 
-def _together(sums: Iterable[tuple[Groups, Tensor]]) -> Tensor:
-    """Sums over blocks, those of other processes among them, along the first dimension."""
+def _gather(sums: Iterable[tuple[Groups, Tensor]]) -> Tensor:
+    """The sums over blocks, of all processes, along the first dimension."""
     found: dict[Groups, list[Tensor]] = {}
     for on, each in sums:
         found.setdefault(on, []).append(each)
     # Parameters may lie on several devices; what is summed over them meets on the first one's.
     device = next(iter(found.values()))[0].device
-    return torch.cat([gathered(torch.stack([x.to(device) for x in each]), on) for on, each in found.items()])
+    return torch.cat([all_gather(torch.stack([x.to(device) for x in each]), on) for on, each in found.items()])

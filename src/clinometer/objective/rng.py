@@ -1,8 +1,7 @@
 """The state of every random stream that a loss function may draw from.
 
-Two evaluations are comparable only if dropout and noise fall the same in both, and an instrument leaves
-no trace only if the run's next draw is the one it would have been. Both are the same act: set the streams
-aside, put others in their place, put the first ones back.
+Two evaluations are comparable only if dropout and noise draw the same in both, and an instrument leaves no trace only
+if the run's next draw is the one it would have been. Both need the streams to be replaced and put back.
 """
 
 import contextlib
@@ -67,7 +66,7 @@ class RngState:
 
     @contextlib.contextmanager
     def replayed(self) -> Generator[None]:
-        """Draw from these streams inside the block; afterwards the outer ones go on as if nothing had been."""
+        """Inside the block these are the program's streams; afterwards it has its own back, unchanged."""
         present = RngState.now()
         self.restore()
         try:

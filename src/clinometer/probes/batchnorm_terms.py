@@ -7,7 +7,7 @@ from torch.optim import Optimizer
 
 from clinometer.measures.activations import units
 from clinometer.measures.batchnorm import batchnorms_of, gradient_terms
-from clinometer.objective.dtensor import whole
+from clinometer.objective.dtensor import full_tensor
 from clinometer.objective.hooks import submodule
 from clinometer.probes.base import LAYER, Probe, Step, make_probe, padded
 from clinometer.probes.field import Field
@@ -57,7 +57,7 @@ def batchnorm_terms() -> Probe:
         for name, signal in signals.items():
             layer: Any = submodule(model, name)
             # The layer's own where it is frozen or absent.
-            gamma = whole(step.before.get(f"{name}.weight", layer.weight))
+            gamma = full_tensor(step.before.get(f"{name}.weight", layer.weight))
             found = gradient_terms(signal.input, signal.output_gradient, gamma, layer.eps)
             for term, value in vars(found).items():
                 terms.setdefault(term, []).append(value)

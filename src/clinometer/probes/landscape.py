@@ -9,7 +9,7 @@ from torch.optim import Optimizer
 
 from clinometer.measures.layers import Blocks, within
 from clinometer.measures.line import Line, check_sizes, effective_smoothness, gradient_predictiveness, loss_range, walk
-from clinometer.objective.dtensor import local, shard_index, with_local
+from clinometer.objective.dtensor import from_local, shard_index, to_local
 from clinometer.objective.params import Point, norm, scale, sub
 from clinometer.probes.base import LOSS, Probe, Step, make_probe
 from clinometer.probes.field import Field
@@ -146,14 +146,14 @@ def random_direction(step: Step) -> Point:
     A generator of its own: a run that draws nothing would otherwise meet the same direction at every step. Processes
     that repeat a parameter draw the same for it, and those that share it each their piece.
     """
-    seed = step.objective.ranks.agreed((1_000_003 * torch.initial_seed() + step.index) % 2**53)
+    seed = step.objective.ranks.broadcast((1_000_003 * torch.initial_seed() + step.index) % 2**53)
     generators: dict[int, torch.Generator] = {}
     drawn: dict[str, Tensor] = {}
     for name, value in step.gradient.items():
         piece = shard_index(value)
         generator = generators.setdefault(piece, torch.Generator().manual_seed((seed + 7_368_787 * piece) % 2**63))
-        part = torch.randn(local(value).shape, generator=generator, dtype=value.dtype).to(value.device)
-        drawn[name] = with_local(value, part)
+        part = torch.randn(to_local(value).shape, generator=generator, dtype=value.dtype).to(value.device)
+        drawn[name] = from_local(value, part)
     return scale(drawn, norm(step.gradient) / norm(drawn))
 
 

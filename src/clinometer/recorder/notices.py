@@ -26,7 +26,7 @@ class Notices:
     Example:
         >>> import warnings
         >>> notices = Notices()
-        >>> with warnings.catch_warnings(record=True) as caught:
+        >>> with warnings.catch_warnings(record=True, action="always") as caught:
         ...     notices.once("loss", "it is odd"), notices.once("loss", "it is odd"), notices.once("lr", None)
         (None, None, None)
         >>> [str(warning.message) for warning in caught], notices.topics

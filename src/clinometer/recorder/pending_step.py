@@ -7,8 +7,8 @@ import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from clinometer.objective.distributed import ProcessGroup
-from clinometer.objective.dtensor import local
+from clinometer.objective.distributed import Ranks
+from clinometer.objective.dtensor import to_local
 from clinometer.objective.objective import Batch, LossFn, Objective
 from clinometer.objective.precision import Precision
 from clinometer.probes.base import Step
@@ -38,7 +38,7 @@ class PendingStep:
         batch: Batch,
         optimizers: Sequence[Optimizer],
         precision: Precision,
-        ranks: ProcessGroup,
+        ranks: Ranks,
     ) -> None:
         self.index = index
         self.probes = probes
@@ -65,12 +65,12 @@ class PendingStep:
         dense = [(gradient._values() if gradient.is_sparse else gradient).float() for gradient in gradients]
         norms = [float(torch.linalg.vector_norm(gradient)) for gradient in dense]
         # On one process alone all may be zero, or one infinite: in pieces, or before gradients are averaged.
-        largest = max(self.ranks.numbers(max(norms, default=0.0) if all(map(math.isfinite, norms)) else math.inf))
+        largest = max(self.ranks.all_gather(max(norms, default=0.0) if all(map(math.isfinite, norms)) else math.inf))
         return 0 < largest < math.inf
 
     def has_moved(self) -> bool:
         """Whether any parameter differs from its value at the first backward pass, on any process."""
-        return any(self.ranks.numbers(self._has_moved_here()))
+        return any(self.ranks.all_gather(self._has_moved_here()))
 
     def check_model(self) -> None:
         """ValueError if another model was trained meanwhile."""
@@ -131,7 +131,7 @@ class PendingStep:
 
     def _has_moved_here(self) -> bool:
         live = self.objective.live.items()
-        return not all(_same(local(p.detach()), local(self._origin[name])) for name, p in live)
+        return not all(_same(to_local(p.detach()), to_local(self._origin[name])) for name, p in live)
 
 
 def _same(first: Tensor, second: Tensor) -> bool:

@@ -17,14 +17,14 @@ from clinometer.objective.precision import Precision, check_precision
 from clinometer.objective.rng import RngState
 from clinometer.probes.base import Probe, Step
 from clinometer.recorder.notices import UNREPORTED, Notices
+from clinometer.recorder.open_store import open_store
 from clinometer.recorder.optimizer_steps import OptimizerSteps
 from clinometer.recorder.pending_step import PendingStep
 from clinometer.recorder.scheduled_probes import ScheduledProbes
 from clinometer.recorder.schedules import Schedule
-from clinometer.recorder.sinks import Sinks, store_for
+from clinometer.recorder.sinks import Sink, Sinks
 from clinometer.recorder.step_state import TRANSITIONS, Action, Event, State
 from clinometer.recorder.summary import summary
-from clinometer.recorder.trackers import Sink
 from clinometer.recorder.validation import check_loss_fn, check_model, check_optimizers, check_start
 from clinometer.store import Table
 
@@ -57,7 +57,7 @@ class Recorder:
         to: A folder for `rows.sqlite`, written as the run goes; memory by default.
         start: The index of the first step; a resumed run passes its own, and rows from there on are dropped.
         precision: `float32` measures with autocast off, `training` as the loop computes.
-        sinks: Where else the rows go, such as `trackers.tensorboard("logs")`.
+        sinks: Where else the rows go, such as `sinks.tensorboard("logs")`.
 
     Raises:
         ValueError: if `to` holds rows of another run, two probes have one name, or a probe cannot work on this model.
@@ -102,8 +102,8 @@ class Recorder:
         self.precision: Precision = precision
         self.ranks = check_model(model, loss_fn, self.optimizers)
         self._probes.check(model, self.optimizers)
-        self._probes.declare_costs(self.ranks.agreed)
-        self.store = store_for(to if self.ranks.is_first else None, self.index, self.probes)
+        self._probes.declare_costs(self.ranks.broadcast)
+        self.store = open_store(to if self.ranks.is_first else None, self.index, self.probes)
         self._sinks = Sinks(sinks, self.probes)
         self._notices = Notices()
         self._state = State.IDLE
@@ -240,13 +240,13 @@ class Recorder:
             return
         self._forget(batch)
         with self._probes.timed(pending.probes), RngState.now().replayed():  # a probe may draw: a random direction, say
-            with self.ranks.together():
+            with self.ranks.all_or_none():
                 step = pending.step(self._optimizer_steps.most_batches)
                 rows = self._probes.rows(pending.probes, step)
-            with self.ranks.together():
+            with self.ranks.all_or_none():
                 if self.ranks.is_first:
                     self.store.append(step.index, rows)
-                    self._sinks.tell(step.index, rows)
+                    self._sinks.send(step.index, rows)
         if self.ranks.is_first:
             self._notices.after(pending, step, self._optimizer_steps.foreign_optimizer)
 

@@ -1,54 +1,183 @@
-"""Where rows go: the run's store, and the sinks that a user added."""
+"""Sinks: functions that get each measured step's rows once they are in the store; four of them log to trackers.
 
-from collections.abc import Mapping, Sequence
+The trackers draw the same charts, named as `scalars` names them (`landscape/beta`, `internal_shift/l2/LAYER`); the
+store keeps everything. An active run of a tracker belongs to its user: a sink logs to it, and neither ends it nor moves
+its step.
+"""
+
+import re
+import time
+import warnings
+import weakref
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
+from clinometer.extras import need
 from clinometer.probes.base import Probe
-from clinometer.probes.field import Declared, declared_by, declared_in, to_json
-from clinometer.probes.labels import Rows
+from clinometer.probes.field import Declared, declared_by
+from clinometer.probes.labels import Rows, scalars
 from clinometer.recorder.notices import warn
-from clinometer.recorder.trackers import Sink
-from clinometer.store import Row, Store
+from clinometer.store import Row
 
+__all__ = ["Sink", "Sinks", "mlflow", "scalars", "tensorboard", "trackio", "wandb"]
 
-def store_for(to: str | Path | None, start: int, probes: Mapping[str, Probe]) -> Store:
-    """The store of a run that begins at step `start`, without rows from there on; in memory without a folder.
+Sink = Callable[[int, Mapping[str, Row]], None]  # the step's index, and probe name to row
 
-    Its facts hold what the probes declare of their fields, so that the rows can be read and drawn without the probes.
-
-    Raises:
-        ValueError: if a new run would write into the rows of another.
-    """
-    store = Store(None if to is None else Path(to) / "rows.sqlite")
-    last = store.last_step()
-    if start == 0 and last is not None:
-        raise ValueError(
-            f"{store.path} holds the rows of another run, up to step {last}. "
-            "Choose another folder, delete that one, or pass start= to go on with it."
-        )
-    store.drop_from(start)
-    if declared := declared_by(probes):
-        store.set_meta(fields=to_json(declared_in(store.meta) | declared))
-    return store
+_STEP = "clinometer/step"
+_BATCH = 1000  # MLflow takes no more metrics in one request
 
 
 class Sinks:
-    """The sinks in use: one that raises gets no more rows.
+    """A recorder's sinks. A sink that raises gets no more rows.
 
     Args:
         sinks: Functions of a step's index and its rows.
-        probes: Whose declarations of their fields go along with the rows.
+        probes: The probes; their declarations of their fields go along with the rows.
     """
 
     def __init__(self, sinks: Sequence[Sink], probes: Mapping[str, Probe]) -> None:
         self._used = list(sinks)
         self._declared: Declared = declared_by(probes)
 
-    def tell(self, index: int, rows: Mapping[str, Row]) -> None:
-        """Hand a step's rows to all of them."""
+    def send(self, index: int, rows: Mapping[str, Row]) -> None:
+        """Give a step's rows to each sink."""
         for sink in list(self._used):
             try:
                 sink(index, Rows(rows, self._declared))
             except Exception as error:  # a tracker that is down must not end the training that it tracks
                 self._used.remove(sink)
                 warn(f"a sink failed and gets no more rows ({type(error).__name__}: {error}); they are in the store.")
+
+
+def tensorboard(folder: str | Path) -> Sink:
+    """Scalars in TensorBoard's event files, at the recorder's own steps; other writers may share the folder.
+
+    Each measured step is flushed, so that it is seen at once and outlives a kill. TensorBoard keeps float32.
+
+    Args:
+        folder: The log directory, made if it is not there.
+
+    Raises:
+        ImportError: if TensorBoard is not installed: `pip install 'clinometer[trackers]'`.
+
+    Example:
+        >>> import tempfile
+        >>> sink = tensorboard(tempfile.mkdtemp())
+        >>> sink(0, {"landscape": {"beta": 3.5}})
+    """
+    need("tensorboard", "trackers")  # torch's own error does not say what to install
+    writer = need("torch.utils.tensorboard", "trackers").SummaryWriter(str(folder))
+
+    def sink(step: int, rows: Mapping[str, Row]) -> None:
+        for name, value in scalars(rows).items():
+            writer.add_scalar(name, value, step)
+        writer.flush()
+
+    weakref.finalize(sink, writer.close)
+    return sink
+
+
+def wandb(run: Any = None, *, commit: bool = False, **init: Any) -> Sink:
+    """Scalars in Weights & Biases, drawn over their own axis `clinometer/step`.
+
+    Logs to `run`, or to the active run, or to one that it starts with `wandb.init(**init)`; offline too.
+
+    In a run that is not its own the numbers join the next row that the run logs, so that its steps stay as they were.
+    Measured more often than logged, only the newest is drawn, which a warning says once.
+
+    Args:
+        run: The run; the active one by default.
+        commit: Give each measurement a row of its own. Only for a run in which nobody passes `step=`.
+        init: For `wandb.init`, where no run is active: `project="mine", mode="offline"`, ...
+
+    Raises:
+        ImportError: if W&B is not installed: `pip install 'clinometer[trackers]'`.
+        ValueError: if there are arguments for `init` and a run that they could not change.
+    """
+    library = need("wandb", "trackers")
+    run = library.run if run is None else run
+    if run is not None and init:
+        raise ValueError(f"{', '.join(init)} cannot change the W&B run that is there already; leave it out.")
+    own = run is None
+    run = library.init(**init) if own else run
+    # Why not `step=index`: W&B's step only grows, and drops what is logged below it without an error. A step of ours,
+    # or a row of ours, could put the user's next `log(..., step=epoch)` below, and their numbers would be lost.
+    run.define_metric(_STEP, hidden=True)
+    commit = commit or own or run.settings.mode == "shared"  # in which runs have no step
+    defined: set[str] = set()
+    joined: int | None = None  # the row of the run that holds our last measurement
+
+    def sink(step: int, rows: Mapping[str, Row]) -> None:
+        nonlocal joined
+        for probe in rows.keys() - defined:
+            run.define_metric(f"{probe}/*", step_metric=_STEP)
+            defined.add(probe)
+        if not commit and run.step == joined:
+            warnings.warn(
+                f"W&B shows step {step} in place of the step measured before, since the run logged nothing in between: "
+                "log more often than you measure, or pass commit=True if nobody passes step= to W&B.",
+                stacklevel=2,
+            )
+        run.log(scalars(rows) | {_STEP: step}, commit=commit)
+        joined = None if commit else run.step
+
+    return sink
+
+
+def mlflow(run_id: str | None = None) -> Sink:
+    """Scalars in an MLflow run, at the recorder's own steps, which MLflow keeps apart for each metric.
+
+    Characters that MLflow does not take in a name become "_". Its SQL stores keep an infinity as the largest float.
+
+    Args:
+        run_id: The run; the active one by default.
+
+    Raises:
+        ImportError: if MLflow is not installed: `pip install 'clinometer[trackers]'`.
+        ValueError: if no run is active.
+    """
+    library = need("mlflow", "trackers")
+    active = library.active_run()
+    if run_id is None and active is None:
+        raise ValueError("no MLflow run is active: call mlflow.start_run() before, or pass run_id=.")
+    run_id = run_id or active.info.run_id
+    client = library.MlflowClient()  # which keeps today's tracking URI
+    client.get_run(run_id)  # now, and not at the first measured step
+
+    def sink(step: int, rows: Mapping[str, Row]) -> None:
+        now = int(1000 * time.time())
+        metrics = [
+            library.entities.Metric(re.sub(r"[^\w\-./ ]", "_", name), value, now, step)
+            for name, value in scalars(rows).items()
+        ]
+        for start in range(0, len(metrics), _BATCH):
+            client.log_batch(run_id, metrics[start : start + _BATCH])
+
+    return sink
+
+
+def trackio(run: Any = None, **init: Any) -> Sink:
+    """Scalars in Trackio, at the recorder's own steps, which Trackio takes in any order.
+
+    Logs to `run`, or to the active run, or to one that it starts with `trackio.init(**init)`. Pass `step=` in
+    `trackio.log` calls of your own: without it Trackio counts on from the highest step it has seen, and ours are steps.
+
+    Args:
+        run: The run; the active one by default.
+        init: For `trackio.init`, where no run is active: `project="mine"`, ...
+
+    Raises:
+        ImportError: if Trackio is not installed: `pip install 'clinometer[trackers]'`.
+        ValueError: if there are arguments for `init` and a run that they could not change.
+    """
+    library = need("trackio", "trackers")
+    run = library.context_vars.current_run.get() if run is None else run  # it has no other name for the active one
+    if run is not None and init:
+        raise ValueError(f"{', '.join(init)} cannot change the Trackio run that is there already; leave it out.")
+    run = library.init(**init) if run is None else run
+
+    def sink(step: int, rows: Mapping[str, Row]) -> None:
+        run.log(scalars(rows), step=step)
+
+    return sink

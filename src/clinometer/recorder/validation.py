@@ -8,7 +8,7 @@ from torch import nn
 
 from clinometer.objective.checks import trainable_of
 from clinometer.objective.discover import modules_used_by
-from clinometer.objective.distributed import ProcessGroup, ranks_of, wrappers_around
+from clinometer.objective.distributed import Ranks, ranks_of, wrappers_around
 from clinometer.objective.fsdp import Fsdp
 from clinometer.objective.module_state import modules_of
 from clinometer.objective.objective import LossFn
@@ -34,7 +34,7 @@ def check_optimizers(optimizer: Any) -> list[Any]:
     return found
 
 
-def check_model(model: nn.Module, loss_fn: LossFn, optimizers: Sequence[Any]) -> ProcessGroup:
+def check_model(model: nn.Module, loss_fn: LossFn, optimizers: Sequence[Any]) -> Ranks:
     """The processes that train the model; ValueError if it has nothing to train, or parts that cannot be measured."""
     modules = modules_of([model, *modules_used_by(loss_fn)])
     Fsdp(modules)  # so that names mean shards, and not what an earlier forward pass gathered

@@ -19,8 +19,7 @@ from torch.nn.parallel import DistributedDataParallel
 from clinometer.extras import need
 from clinometer.objective.precision import Precision, check_precision
 from clinometer.probes.base import Probe
-from clinometer.recorder.around import Around
-from clinometer.recorder.fresh import fresh
+from clinometer.recorder.patching import PatchedMethod, copy_containers
 from clinometer.recorder.recorder import Recorder, Sink
 from clinometer.recorder.scheduled_probes import ScheduledProbes
 from clinometer.recorder.schedules import Schedule
@@ -70,7 +69,7 @@ class LandscapeCallback(_Callback):
         self.recorder: Recorder | None = None
         self._begins = False  # a batch is about to be trained on for the first time
         self._skipped: int | None = None  # the step of which a batch had no loss
-        self._around: Around | None = None
+        self._patch: PatchedMethod | None = None
 
     def read(self, probe: str) -> Table:
         """The rows of one probe so far; see `Recorder.read`."""
@@ -84,7 +83,8 @@ class LandscapeCallback(_Callback):
     def on_train_start(self, trainer: Any, pl_module: Any) -> None:
         _check(trainer, pl_module)
         self.recorder = self._make(pl_module, optimizer=trainer.optimizers[0], start=trainer.global_step)
-        self._around, self._skipped = Around(trainer.strategy, "training_step", partial(self._step, trainer)), None
+        self._patch = PatchedMethod(trainer.strategy, "training_step", partial(self._step, trainer))
+        self._skipped = None
 
     def on_train_batch_start(self, *_call: Any) -> None:
         self._begins = True
@@ -94,7 +94,7 @@ class LandscapeCallback(_Callback):
         # False where measurements call, and LBFGS for the second time.
         begins, self._begins = self._begins and trainer.global_step != self._skipped, False
         if begins and self.recorder:
-            self.recorder.step(fresh(arguments))
+            self.recorder.step(copy_containers(arguments))
         output = training_step(*arguments)
         if begins and self.recorder and _loss_in(output) is None:  # Lightning steps nevertheless, and counts it
             self._skipped = trainer.global_step
@@ -106,8 +106,8 @@ class LandscapeCallback(_Callback):
             self.recorder.drop()  # counted, but not taken: a scaler found infinite gradients
 
     def on_train_end(self, *_call: Any) -> None:
-        if self.recorder and self._around:
-            self._around.remove()
+        if self.recorder and self._patch:
+            self._patch.remove()
             self.recorder.drop()
 
     def on_exception(self, *_call: Any) -> None:
@@ -122,7 +122,7 @@ def _loss(module: nn.Module, arguments: Any) -> Tensor:
     trainer: Any = module.trainer
     loggers, trainer.loggers = trainer.loggers, [_SilentLogger() for _ in trainer.loggers]
     try:
-        loss = _loss_in(trainer.strategy.training_step(*fresh(arguments)))
+        loss = _loss_in(trainer.strategy.training_step(*copy_containers(arguments)))
     finally:
         trainer.loggers = loggers
     return loss / trainer.accumulate_grad_batches

@@ -16,8 +16,7 @@ from torch.nn.parallel import DistributedDataParallel
 from clinometer.extras import need
 from clinometer.objective.precision import Precision, check_precision
 from clinometer.probes.base import Probe
-from clinometer.recorder.around import Around
-from clinometer.recorder.aside import aside
+from clinometer.recorder.patching import PatchedMethod, temporary_attributes
 from clinometer.recorder.recorder import Recorder, Sink
 from clinometer.recorder.scheduled_probes import ScheduledProbes
 from clinometer.recorder.schedules import Schedule
@@ -34,7 +33,7 @@ class LandscapeCallback(_TrainerCallback):
     def __init__(self, trainer: Any, make: Any) -> None:
         self.recorder: Recorder | None = None
         self._trainer, self._make = trainer, make
-        self._around: Around | None = None
+        self._patch: PatchedMethod | None = None
 
     def read(self, probe: str) -> Table:
         """The rows of one probe so far; see `Recorder.read`."""
@@ -48,7 +47,7 @@ class LandscapeCallback(_TrainerCallback):
         _check(trainer)
         loss_fn = partial(_loss, trainer)
         self.recorder = self._make(trainer.model, loss_fn, optimizer=trainer.optimizer, start=state.global_step)
-        self._around = Around(trainer, "training_step", self._step)
+        self._patch = PatchedMethod(trainer, "training_step", self._step)
 
     def _step(self, training_step: Any, model: nn.Module, *arguments: Any, **named_arguments: Any) -> Tensor:
         if self.recorder and not isinstance(self._trainer.accelerator, _Measuring):
@@ -60,8 +59,8 @@ class LandscapeCallback(_TrainerCallback):
             self.recorder.drop()  # counted, but not taken: a scaler found infinite gradients
 
     def on_train_end(self, *_call: Any, **_kwargs: Any) -> None:
-        if self.recorder and self._around:
-            self._around.remove()
+        if self.recorder and self._patch:
+            self._patch.remove()
             self.recorder.drop()
 
 
@@ -127,7 +126,7 @@ def _loss(trainer: Any, model: nn.Module, call: Any) -> Tensor:
     accelerator = _Measuring(trainer.accelerator)
     if _is_wrapped(trainer):  # as training calls it: a loss may ask for `model.module`
         model = trainer.model_wrapped
-    with aside(trainer, _DATA, accelerator=accelerator, log=_nothing):
+    with temporary_attributes(trainer, _DATA, accelerator=accelerator, log=_nothing):
         trainer.training_step(model, *arguments, **named_arguments)
     return accelerator.loss
 

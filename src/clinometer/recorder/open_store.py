@@ -1,0 +1,29 @@
+"""Opens the store that a recorder writes its rows to."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from clinometer.probes.base import Probe
+from clinometer.probes.field import declared_by, declared_in, to_json
+from clinometer.store import Store
+
+
+def open_store(to: str | Path | None, start: int, probes: Mapping[str, Probe]) -> Store:
+    """The store of a run that begins at step `start`, without rows from there on; in memory without a folder.
+
+    Its facts hold what the probes declare of their fields, so that the rows can be read and drawn without the probes.
+
+    Raises:
+        ValueError: if a new run would write into the rows of another.
+    """
+    store = Store(None if to is None else Path(to) / "rows.sqlite")
+    last = store.last_step()
+    if start == 0 and last is not None:
+        raise ValueError(
+            f"{store.path} holds the rows of another run, up to step {last}. "
+            "Choose another folder, delete that one, or pass start= to go on with it."
+        )
+    store.drop_from(start)
+    if declared := declared_by(probes):
+        store.set_meta(fields=to_json(declared_in(store.meta) | declared))
+    return store
