@@ -1,5 +1,6 @@
 """Locks on runs. Whether a run is locked is judged by a process that knows nothing of this package, only of flock."""
 
+import fcntl
 import os
 import signal
 import subprocess
@@ -79,6 +80,17 @@ def test_another_object_of_the_process_neither_gets_nor_drops_a_lock(tmp_path: P
     assert not judged_locked(tmp_path)
     assert other.acquire(KEY)
     other.close()
+
+
+def test_a_look_at_a_lock_does_not_keep_others_from_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A shared lock, as `is_locked` takes for a moment, is there when the run is to be locked, and then is gone."""
+    locks.RunLocks(tmp_path).close()
+    looking = os.open(lock_file(tmp_path, KEY), os.O_RDONLY | os.O_CREAT)
+    fcntl.flock(looking, fcntl.LOCK_SH)
+    monkeypatch.setattr(locks.time, "sleep", lambda _: fcntl.flock(looking, fcntl.LOCK_UN))
+    with RunLocks(tmp_path).attempt(KEY) as acquired:
+        assert acquired
+    os.close(looking)
 
 
 def test_a_lock_that_is_in_use_is_not_collected(tmp_path: Path) -> None:

@@ -7,8 +7,12 @@ no heartbeat to miss.
 import contextlib
 import fcntl
 import os
+import time
 from collections.abc import Generator
 from pathlib import Path
+
+_ATTEMPTS = 3
+_PAUSE = 0.005  # seconds between two attempts
 
 
 class RunLocks:
@@ -45,15 +49,13 @@ class RunLocks:
         file = os.open(lock_file(self._study, key), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
         self._files[key] = file
         _OPEN[file] = self
+        acquired = False
         try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            self.release(key)
-            return False
-        except BaseException:
-            self.release(key)
-            raise
-        return True
+            acquired = _acquire(file)
+        finally:
+            if not acquired:
+                self.release(key)
+        return acquired
 
     def release(self, key: str) -> None:
         """Unlock a run; nothing happens if this object has not locked it."""
@@ -85,7 +87,7 @@ class RunLocks:
 def is_locked(study: Path, key: str) -> bool:
     """Whether a run is locked, by this process or another; the folder may be read-only.
 
-    It takes a shared lock for a moment, so a run that is to be locked at that moment is locked a moment later.
+    It takes a shared lock for some microseconds, which `RunLocks.acquire` waits for.
     """
     try:
         file = os.open(lock_file(study, key), os.O_RDONLY | os.O_CLOEXEC)
@@ -105,6 +107,16 @@ def is_locked(study: Path, key: str) -> bool:
 def lock_file(study: Path, key: str) -> Path:
     """The file that is locked while a run is made."""
     return study / "records" / f"{key}.lock"
+
+
+def _acquire(file: int) -> bool:
+    """Lock a file; try again a moment later, for what was in the way may be somebody who looked at the lock."""
+    for _ in range(_ATTEMPTS):
+        with contextlib.suppress(BlockingIOError):
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return True
+        time.sleep(_PAUSE)
+    return False
 
 
 def _unlock(file: int) -> None:
