@@ -24,9 +24,9 @@ from clinometer.papers import PAPERS
 whole = PAPERS["santurkar2018"]()
 smoke = whole.scales["smoke"]
 small = dict(width=1 / 16, steps=40, measure_every=20, test_every=20)
-bases = {**smoke.bases, "vgg": dataclasses.replace(smoke.bases["vgg"], **small)}
+bases = {**smoke.bases, "vgg": smoke.bases["vgg"].vary(**small)}
 PAPERS["santurkar2018"] = lambda: dataclasses.replace(
-    whole, scales={"smoke": dataclasses.replace(smoke, bases=bases)})
+    whole, scales={"smoke": dataclasses.replace(smoke, make_bases=lambda: bases)})
 for words in json.loads(sys.argv[1]):
     if words[0] == "load":
         print(dict(load(words[1]).landscape_loss.sizes))

@@ -3,6 +3,7 @@
 import dataclasses
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -19,11 +20,14 @@ from clinometer.training.study_file import NAME, read_study, write_study
 class Scale:
     """How large a study is made."""
 
-    bases: Mapping[
-        str, RunConfig
-    ]  # under the names that figures and claims ask for; an arm is told by the first with its data
+    make_bases: Callable[[], Bases]  # called when a run is planned, so that listing a study builds no config
     seeds: Mapping[str, int]  # per arm of each base, unless the caller says otherwise
     about: str  # data, networks and how long it takes
+
+    @cached_property
+    def bases(self) -> Bases:
+        """What runs share, by the name that figures and claims ask for; an arm belongs to the first with its data."""
+        return self.make_bases()
 
 
 @dataclass(frozen=True)

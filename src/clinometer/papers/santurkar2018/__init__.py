@@ -10,38 +10,34 @@ from clinometer.papers.santurkar2018.claims import CLAIMS
 from clinometer.papers.santurkar2018.configs import deep_linear, vgg
 from clinometer.studies.study import FigureSpec, Scale, Study
 from clinometer.studies.theorems import TheoremSpec
+from clinometer.training.config import Bases
 
-_DIGITS = vgg(data="digits", plan="vgg_digits", width=0.5, steps=150, measure_every=10, test_every=10)
-_DLN = deep_linear(lr=1e-6, steps=10_000, measure_every=100)
+_SMOKE, _LAPTOP, _PAPER = (
+    "8×8 digits, 5 convolutions at half width, 150 steps; DLN of 25 layers, 500 steps; minutes on two cores",
+    "CIFAR-10 (JPEG), VGG-16 at 1/8 width, 2,000 steps; DLN of 25 layers, 10,000 steps; hours on two cores",
+    "CIFAR-10 (JPEG), VGG-16 at full width, 15,000 steps; DLN of 25 layers, 10,000 steps; for a GPU",
+)
+
+
+def _smoke() -> Bases:
+    digits = vgg(data="digits", plan="vgg_digits", width=0.5, steps=150, measure_every=10, test_every=10)
+    return {"vgg": digits, "dln": deep_linear(lr=1e-6, steps=500, measure_every=20), "digits": digits}
+
+
+def _laptop() -> Bases:
+    wide = vgg(data="cifar10", plan="vgg16", width=1 / 8, steps=2_000, measure_every=50, test_every=200)
+    return {"vgg": wide, "dln": deep_linear(lr=1e-6, steps=10_000, measure_every=100), "digits": _smoke()["digits"]}
+
+
+def _paper() -> Bases:
+    wide = vgg(data="cifar10", plan="vgg16", width=1.0, steps=15_000, measure_every=100, test_every=250)
+    return {"vgg": wide, "dln": _laptop()["dln"], "digits": _smoke()["digits"]}
+
 
 SCALES = {
-    "smoke": Scale(
-        {
-            "vgg": _DIGITS,
-            "dln": deep_linear(lr=1e-6, steps=500, measure_every=20),
-            "digits": _DIGITS,
-        },
-        {"vgg": 3, "dln": 3, "digits": 3},
-        about="8×8 digits, 5 convolutions at half width, 150 steps; DLN of 25 layers, 500 steps; minutes on two cores",
-    ),
-    "laptop": Scale(
-        {
-            "vgg": vgg(data="cifar10", plan="vgg16", width=1 / 8, steps=2_000, measure_every=50, test_every=200),
-            "dln": _DLN,
-            "digits": _DIGITS,
-        },
-        {"vgg": 3, "dln": 5, "digits": 3},
-        about="CIFAR-10 (JPEG), VGG-16 at 1/8 width, 2,000 steps; DLN of 25 layers, 10,000 steps; hours on two cores",
-    ),
-    "paper": Scale(
-        {
-            "vgg": vgg(data="cifar10", plan="vgg16", width=1.0, steps=15_000, measure_every=100, test_every=250),
-            "dln": _DLN,
-            "digits": _DIGITS,
-        },
-        {"vgg": 3, "dln": 5, "digits": 3},
-        about="CIFAR-10 (JPEG), VGG-16 at full width, 15,000 steps; DLN of 25 layers, 10,000 steps; for a GPU",
-    ),
+    "smoke": Scale(_smoke, {"vgg": 3, "dln": 3, "digits": 3}, _SMOKE),
+    "laptop": Scale(_laptop, {"vgg": 3, "dln": 5, "digits": 3}, _LAPTOP),
+    "paper": Scale(_paper, {"vgg": 3, "dln": 5, "digits": 3}, _PAPER),
 }
 
 # The paper's figures, then what the paper says in words alone or not at all.

@@ -4,9 +4,6 @@ import math
 import operator
 from typing import Any
 
-from clinometer.nn.norms import NORMS
-from clinometer.nn.vgg import PLANS
-from clinometer.papers.santurkar2018.networks.deep_linear import READINGS
 from clinometer.training.config import ProbeSpec, RunConfig, one_of
 from clinometer.training.settings import Settings
 
@@ -52,6 +49,8 @@ def vgg(
         ...
         ValueError: no norm 'bacth'; there are none, batch, ... Did you mean 'batch'?
     """
+    from clinometer.nn.vgg import PLANS  # imports torch, which `clinometer list` does without
+
     one_of("data set", data, CHANNELS)
     one_of("plan", plan, PLANS)
     settings = {"plan": plan, "width": _positive("width", width), "in_channels": CHANNELS[data]}
@@ -95,6 +94,8 @@ def deep_linear(
         seed: Of weights, data and noise.
         measure_every: Steps between measurements.
     """
+    from clinometer.papers.santurkar2018.networks.deep_linear import READINGS
+
     one_of("reading", reading, READINGS)
     settings = {"reading": reading, "width": _whole("width", width), "samples": _whole("samples", samples)}
     return RunConfig(
@@ -119,6 +120,8 @@ def is_deep_linear(config: RunConfig) -> bool:
 
 def _trained(norm: str, lr: float, momentum: float) -> dict[str, Any]:
     """The settings that both networks have."""
+    from clinometer.nn.norms import NORMS
+
     one_of("norm", norm, NORMS)
     if not 0 <= (momentum := _number("momentum", momentum)) < 1:
         raise ValueError(f"momentum must lie in [0, 1); found {momentum}.")

@@ -116,7 +116,7 @@ class OwnStudy:
             name=self.name,
             title=self.question or self.name,
             source=f"{self.name}, a study of one's own",
-            scales={"own": Scale({"own": arms[0]}, {"own": self.seeds}, about)},
+            scales={"own": Scale(lambda: {"own": arms[0]}, {"own": self.seeds}, about)},
             exhibits={name: self._exhibit(name, probes, arms) for name, probes in self._figures().items()},
             claims=tuple(self._as_claim(claim, arms) for claim in self.claims),
             label_fields=tuple(self.varied),
