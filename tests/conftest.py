@@ -52,3 +52,8 @@ def pytest_collection_finish() -> None:
     """Hide from the garbage collector what imports made: a million objects that no test sets free."""
     gc.collect()
     gc.freeze()
+
+
+def pytest_unconfigure() -> None:
+    """Let the interpreter's end free what it always does: some libraries print what is left."""
+    gc.unfreeze()
