@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -31,22 +32,36 @@ def snapshot(folder: Path) -> dict[str, bytes]:
     return {str(path.relative_to(folder)): path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file()}
 
 
-def test_reproduce_from_nothing_and_again(tmp_path: Path) -> None:
-    """Two seeds of one figure on digits: the promised files are there, and a second call trains nothing."""
-    words = ("reproduce", "santurkar2018", "--only", "figure_02", "--seeds", "2", "--to", "out")
-    first = clinometer(*words, cwd=tmp_path)
+SMALL = ("reproduce", "santurkar2018", "--only", "F2", "--seeds", "2", "--to", "out")
+
+
+@pytest.fixture(scope="module")
+def reproduced(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Two seeds of one figure on digits, made from nothing."""
+    folder = tmp_path_factory.mktemp("reproduced")
+    first = clinometer(*SMALL, cwd=folder)
     assert first.returncode == 0, first.stderr
-    assert "6 of 6 runs done" in first.stdout
-    out = tmp_path / "out"
+    assert "2 of 2 runs done" in first.stdout
+    return folder / "out"
+
+
+def test_reproduce_from_nothing_and_again(reproduced: Path, tmp_path: Path) -> None:
+    """The promised files are there, and a second call trains nothing: each file of the runs is as it was."""
+    out = shutil.copytree(reproduced, tmp_path / "out")
     claims = json.loads((out / "claims.json").read_text())
-    assert [claim["id"] for claim in claims] == ["C4"]
+    assert [claim["id"] for claim in claims] == ["F2"]
     assert {claim["n"] for claim in claims} == {2}
-    for name in ("report.html", "figures/figure_02.svg", "figures/figure_02.png", "study.json"):
+    for name in (
+        "report.html",
+        "figures/theorem_4_1_in_training.svg",
+        "figures/theorem_4_1_in_training.png",
+        "study.json",
+    ):
         assert (out / name).stat().st_size
     runs = snapshot(out / "runs")
-    again = clinometer(*words, cwd=tmp_path)
+    again = clinometer(*SMALL, cwd=tmp_path)
     assert again.returncode == 0
-    assert "6 of 6 runs done (6 found)" in again.stdout
+    assert "2 of 2 runs done (2 found)" in again.stdout
     assert snapshot(out / "runs") == runs
     assert json.loads((out / "claims.json").read_text()) == claims
 
@@ -61,13 +76,13 @@ def test_reproduce_from_nothing_and_again(tmp_path: Path) -> None:
     write_json(some / "environment.json", facts)
     finish(some)
     before = snapshot(out / "runs")
-    refused = clinometer(*words, cwd=tmp_path)
+    refused = clinometer(*SMALL, cwd=tmp_path)
     assert refused.returncode == 2
-    assert "1 of the 6 finished runs in out" in refused.stderr
+    assert "1 of the 2 finished runs in out" in refused.stderr
     assert f"torch: 1.0, now {torch.__version__}" in refused.stderr
     assert "Traceback" not in refused.stderr
     assert snapshot(out / "runs") == before
-    assert clinometer(*words, "--stale", "keep", cwd=tmp_path).returncode == 0
+    assert clinometer(*SMALL, "--stale", "keep", cwd=tmp_path).returncode == 0
     assert snapshot(out / "runs") == before
 
     before = snapshot(out)
@@ -227,19 +242,15 @@ def test_list_and_help(tmp_path: Path) -> None:
     assert "reproduce" in clinometer("--help", cwd=tmp_path).stdout
 
 
-def test_a_study_whose_runs_fail_is_status_1_and_still_reported(tmp_path: Path) -> None:
+def test_a_study_whose_runs_fail_is_status_1_and_still_reported(reproduced: Path, tmp_path: Path) -> None:
     """The run folder is made a file, so no run can begin: each is named, the page is written, nothing is decided."""
-    out = tmp_path / "out"
-    assert (
-        clinometer("reproduce", "santurkar2018", "--only", "C7", "--seeds", "1", "--to", "out", cwd=tmp_path).returncode
-        == 0
-    )
+    out = shutil.copytree(reproduced, tmp_path / "out")
     runs = sorted((out / "runs").iterdir())
     for path in runs[0].iterdir():
         path.unlink()
     runs[0].rmdir()
     runs[0].write_text("in the way")
-    result = clinometer("reproduce", "santurkar2018", "--only", "C7", "--seeds", "1", "--to", "out", cwd=tmp_path)
+    result = clinometer(*SMALL, cwd=tmp_path)
     assert result.returncode == 1
     assert "failed:" in result.stdout
     assert "FileExistsError" in (out / "report.html").read_text()
