@@ -18,6 +18,7 @@ from clinometer.training.files import write_bytes
 
 Palette = Mapping[str, str]
 
+_DPI = 130
 _SHOWN_RIDGES = 15
 _SHOWN_POINTS = 400  # more than a panel has pixels across would only make the file large
 _SHOWN_LETTERS = 80  # of a name, which may be as long as whoever named it liked
@@ -26,6 +27,7 @@ _STYLE: Any = {
     "axes.spines.right": False,
     "axes.grid": True,
     "axes.titlesize": "medium",
+    "axes.titley": 1.0,  # nothing stands above the axes that a title would have to avoid
     "font.size": 9,
     "grid.alpha": 0.25,
     "legend.frameon": False,
@@ -35,25 +37,43 @@ _STYLE: Any = {
 
 
 def save(figure: Figure, stem: Path) -> None:
-    """Write `stem`.svg and `stem`.png.
+    """Draw a figure, and write it as `stem`.svg and `stem`.png.
 
     Args:
         figure: What to draw.
         stem: The path without its ending; its folder is made.
     """
     stem.parent.mkdir(parents=True, exist_ok=True)
-    drawn = draw(figure)
     with mpl.rc_context(_STYLE), warnings.catch_warnings():
         # A name may be in a script that the font has not; its characters are drawn as boxes, and tables have them.
         warnings.filterwarnings("ignore", "Glyph .* missing from font")
-        lines = io.BytesIO()
-        drawn.savefig(lines, format="svg", metadata={"Date": None})
-        pixels = io.BytesIO()
-        drawn.savefig(pixels, format="png", dpi=130)
-    # 256 colours are enough for bands over bands, and a third of the size: a page holds all figures of a paper.
-    Image.open(pixels).convert("RGB").quantize(256).save(packed := io.BytesIO(), "PNG", optimize=True)
-    write_bytes(stem.with_suffix(".svg"), lines.getvalue())
-    write_bytes(stem.with_suffix(".png"), packed.getvalue())
+        canvas = draw(figure)
+        pixels = _png(canvas)
+        canvas.set_layout_engine("none")  # the panels have their places now: the second drawing need not seek them
+        lines = _svg(canvas)
+    write_bytes(stem.with_suffix(".svg"), lines)
+    write_bytes(stem.with_suffix(".png"), pixels)
+
+
+def _png(canvas: Any) -> bytes:
+    """Pixels in 256 colours: enough for bands over bands, and a third of the size of a page with all figures."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+
+    canvas.set_dpi(_DPI)
+    raster: Any = FigureCanvasAgg(canvas)
+    raster.draw()
+    size = raster.get_width_height()
+    image = Image.frombuffer("RGBA", size, raster.buffer_rgba(), "raw", "RGBA", 0, 1).convert("RGB")
+    image.quantize(256).save(packed := io.BytesIO(), "PNG", optimize=True)
+    return packed.getvalue()
+
+
+def _svg(canvas: Any) -> bytes:
+    from matplotlib.backends.backend_svg import FigureCanvasSVG
+
+    vector: Any = FigureCanvasSVG(canvas)
+    vector.print_svg(lines := io.BytesIO(), metadata={"Date": None})
+    return lines.getvalue()
 
 
 def draw(figure: Figure) -> Any:
