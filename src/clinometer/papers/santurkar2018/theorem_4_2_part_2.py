@@ -46,7 +46,8 @@ def violation(unit: Unit) -> float:
 
 def error(unit: Unit) -> float:
     """The larger of `violation` and the error of right − left = slack."""
-    return max(violation(unit), relative_error(right(unit) - left(unit), slack(unit), size(unit)))
+    curved, bound, terms = left(unit), right(unit), size(unit)
+    return max(excess(curved, bound, terms), relative_error(bound - curved, slack(unit), terms))
 
 
 def with_loss(unit: Unit, g: Tensor, h: Tensor) -> Unit:

@@ -1,4 +1,4 @@
-"""What the theorems speak of: one unit of a linear layer with BatchNorm, and the loss that follows it.
+"""The setting of the theorems: one unit of a linear layer with BatchNorm, and the loss that follows it.
 
     y = Xw,  ŷ = (y − μ)/s,  z = γŷ + β,  L̂(y) = L(z),  g = ∂L/∂z
 
@@ -121,7 +121,8 @@ def hessian(function: Callable[[Tensor], Tensor], at: Tensor) -> Tensor:
     """∂²f/∂x² at a point, (m, m), by reverse mode twice."""
     x = at.detach().requires_grad_()
     (first,) = torch.autograd.grad(function(x), x, create_graph=True)
-    return torch.stack([torch.autograd.grad(entry, x, retain_graph=True)[0] for entry in first])
+    rows = torch.eye(len(first), dtype=x.dtype)
+    return torch.autograd.grad(first, x, rows, is_grads_batched=True)[0]
 
 
 def random_unit(
@@ -133,10 +134,10 @@ def random_unit(
     eps: float | None = None,
     unbiased: bool | None = None,
 ) -> Unit:
-    """A unit with a smooth loss that is neither convex nor separable, in float64; what is None is drawn.
+    """A unit in float64 with a smooth loss that is neither convex nor separable; arguments that are None are random.
 
-    m from 3 to 12 (with two samples P = 0), d from 2 to 6, γ of either sign from 0.1 to 10 in size, ε = 0 in half of
-    the cases and 1e-5 to 1 in the others, either variance.
+    m lies between 3 and 12 (with two samples P = 0), d between 2 and 6, |γ| between 0.1 and 10 with either sign. ε is 0
+    in half of the cases and between 1e-5 and 1 in the others; the variance is the biased or the unbiased one.
     """
 
     def normal(*shape: int) -> Tensor:
