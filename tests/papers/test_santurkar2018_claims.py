@@ -4,7 +4,7 @@ import pytest
 from stored import BASES, STUDY, by_norm, deep, find, jitter, table
 
 from clinometer.papers import PAPERS
-from clinometer.studies.claims import decided
+from clinometer.studies.claims_json import claim_rows
 from clinometer.training.config import RunConfig
 
 
@@ -98,7 +98,7 @@ def test_a_standard_network_that_diverged_decides_as_the_rules_say(diverged: set
     runs = table(
         arms, accuracy=lambda c, _s: 0.9 + jitter(c), ends=lambda c: c["norm"] == "none" and c.seed in diverged
     )
-    rows = {row["id"]: row for row in decided(STUDY.claims, runs, BASES)}
+    rows = {row["id"]: row for row in claim_rows(STUDY.claims, runs, BASES)}
     high = rows["C1"]["parts"][2]
     assert high["value"] == pytest.approx(0.9 * (3 - len(diverged)) / 3, abs=0.02)
     assert {rows[claim]["verdict"] for claim in ("C7", "C8", "C9")} == {"undecided"}
@@ -110,14 +110,14 @@ def test_a_standard_network_that_diverged_decides_as_the_rules_say(diverged: set
 def test_one_seed_leaves_every_claim_undecided() -> None:
     """Whatever the numbers: without a spread there is no interval."""
     arms = [arm for exhibit in STUDY.exhibits.values() for arm in exhibit.arms(BASES)]
-    rows = decided(STUDY.claims, table(arms, seeds=1, variation=by_norm(none=5.0, batch=1.0)), BASES)
+    rows = claim_rows(STUDY.claims, table(arms, seeds=1, variation=by_norm(none=5.0, batch=1.0)), BASES)
     assert {row["verdict"] for row in rows} == {"undecided"}
     assert all(row["low"] is None for row in rows)
 
 
 def test_no_runs_leave_every_claim_undecided() -> None:
     """A study whose runs all failed still has a table."""
-    rows = decided(STUDY.claims, table([], seeds=1), BASES)
+    rows = claim_rows(STUDY.claims, table([], seeds=1), BASES)
     assert {row["verdict"] for row in rows} == {"undecided"}
     assert [row["id"] for row in rows] == [*(f"C{number}" for number in range(1, 13)), "D1", "D2", "D3", "F1", "F2"]
 

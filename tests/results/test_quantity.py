@@ -77,7 +77,8 @@ def test_compare_finds_a_layer_by_its_name(tmp_path: Path) -> None:
 def test_a_study_file_means_what_the_command_line_means(quantity: str, over: Any, expected: Quantity) -> None:
     """`landscape.beta:last` was a field of that name in a study file; a file's `over` is the same in words."""
     given = {"id": "c", "quantity": quantity, "rule": "value above 0", "compare": {"lr": 1}}
-    found = comparison("claims[0]", given | ({} if over is None else {"over": over}), ["lr"]).quantity
+    claim = comparison("claims[0]", given | ({} if over is None else {"over": over}), ["lr"])
+    found = claim.decide.quantity
     assert found == expected
     assert Quantity.parse(str(found)) == found
 

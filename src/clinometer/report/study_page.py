@@ -60,7 +60,7 @@ def report(
     exhibits = {name: plan.study.exhibits[name] for name in plan.exhibits}
     with np.errstate(divide="ignore", invalid="ignore"):  # what diverged leaves gaps
         figures = {
-            name: exhibit.draw(runs, plan.bases) for name, exhibit in exhibits.items() if _fit(runs, exhibit, plan)
+            name: exhibit.draw(runs, plan.variants) for name, exhibit in exhibits.items() if _fit(runs, exhibit, plan)
         }
     for name, figure in figures.items():
         save(figure, folder / "figures" / name)
@@ -92,7 +92,7 @@ def report(
 
 def _fit(runs: Runs, exhibit: FigureSpec, plan: Plan) -> bool:
     """Whether the arms on each data set have a seed in common, to be compared by; or any has one, if that will do."""
-    arms = exhibit.arms(plan.bases)
+    arms = exhibit.arms(plan.variants)
     if not exhibit.whole:
         return any(runs.seeds(arm) for arm in arms)
     return all(runs.seeds(*(arm for arm in arms if arm.data == data)) for data in {arm.data for arm in arms})

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from clinometer.results.run_table import RunTable
-from clinometer.studies.claims import decided
+from clinometer.studies.claims_json import claim_rows
 from clinometer.studies.study import Plan
 from clinometer.training.config import RunConfig
 from clinometer.training.run_folder import is_done, run_folder
@@ -42,14 +42,14 @@ class Verdicts:
             del self._missing[claim.id]
             with contextlib.suppress(Exception):
                 self._read([*self.table.configs, *self.plan.runs_of(claim)])
-                (self._rows[claim.id],) = decided([claim], self.table, self.plan.bases)
+                (self._rows[claim.id],) = claim_rows([claim], self.table, self.plan.variants)
         return [self._rows[claim.id] for claim in ready if claim.id in self._rows]
 
     def all_rows(self) -> list[dict[str, Any]]:
         """The rows of all claims: those already decided as they are, the others by the runs that are done now."""
         self._read(self.plan.configs)
         left = [claim for claim in self.plan.claims if claim.id not in self._rows]
-        rows = self._rows | {row["id"]: row for row in decided(left, self.table, self.plan.bases)}
+        rows = self._rows | {row["id"]: row for row in claim_rows(left, self.table, self.plan.variants)}
         return [rows[claim.id] for claim in self.plan.claims]
 
     def _read(self, runs: list[RunConfig]) -> None:

@@ -1,19 +1,19 @@
-"""Claims, and how they are decided: by an interval over seeds, by a rule that is written before the run."""
+"""Claims, each decided by an interval over seeds, by a rule that is written before the run."""
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from clinometer.results.runs import MissingRunsError, Runs
+from clinometer.results.run_table import MissingRunsError, RunTable
 from clinometer.results.statistics import Interval, interval, sign_flip_p
-from clinometer.training.config import Bases
-from clinometer.training.files import finite
+from clinometer.training.config import RunConfig
 
 Verdict = Literal["holds", "fails", "undecided"]
+Variants = Mapping[str, RunConfig]  # a declared study's variants by name, or the configs that a paper's variants vary
 
 
 @dataclass(frozen=True)
@@ -28,11 +28,11 @@ class Part:
 
 @dataclass(frozen=True)
 class Finding:
-    """What was found about a claim: the first part is its headline."""
+    """The outcome of a claim; its first part is the headline."""
 
     parts: tuple[Part, ...]
-    note: str = ""  # what a reader must know beside the numbers: how far the arms had trained, say
-    beside: tuple[Part, ...] = ()  # further comparisons, shown and not counted
+    note: str = ""  # what a reader must know beside the numbers, such as how far the networks had trained
+    beside: tuple[Part, ...] = ()  # further comparisons, which are shown and do not count
 
     @property
     def verdict(self) -> Verdict:
@@ -45,14 +45,14 @@ class Finding:
 
 @dataclass(frozen=True)
 class Claim:
-    """A statement of a paper, and the rule that decides it."""
+    """A statement of a paper or of a user's study, and the rule that decides it."""
 
     id: str
     statement: str
-    source: str  # where the paper says it
+    source: str  # where it is stated
     rule: str  # in words, what `decide` does
-    exhibits: tuple[str, ...]  # those whose runs it needs
-    decide: Callable[[Runs, Bases], Finding]
+    exhibits: tuple[str, ...]  # the figures whose runs it needs; of a declared study, all runs where it names none
+    decide: Callable[[RunTable, Variants], Finding]
 
 
 def above(name: str, samples: ArrayLike, bound: float = 0.0) -> Part:
@@ -93,40 +93,16 @@ def undecided(reason: str) -> Finding:
     return Finding((Part("not measured", Interval(math.nan, math.nan, math.nan, 0), "undecided"),), reason)
 
 
-def decided(claims: Sequence[Claim], runs: Runs, bases: Bases) -> list[dict[str, Any]]:
-    """The claims table: one object per claim, ready for JSON (numbers that are not finite become null)."""
-    with np.errstate(divide="ignore", invalid="ignore"):  # dead and diverged runs: what is not finite is undecided
-        return [_row(claim, _found(claim, runs, bases)) for claim in claims]
+def decide(claim: Claim, runs: RunTable, variants: Variants) -> Finding:
+    """A claim's finding; undecided, with the reason, where a run that it needs is missing.
 
-
-def _found(claim: Claim, runs: Runs, bases: Bases) -> Finding:
-    try:
-        return claim.decide(runs, bases)
-    except MissingRunsError as missing:
-        return undecided(str(missing))
-
-
-def _row(claim: Claim, finding: Finding) -> dict[str, Any]:
-    return {
-        "id": claim.id,
-        "statement": claim.statement,
-        "source": claim.source,
-        "rule": claim.rule,
-        "verdict": finding.verdict,
-        **_numbers(finding.parts[0].interval),
-        "quantity": finding.parts[0].name,
-        "parts": [_part(part) for part in finding.parts],
-        "beside": [_part(part) for part in finding.beside],
-        "note": finding.note,
-    }
-
-
-def _part(part: Part) -> dict[str, Any]:
-    return {"name": part.name, "verdict": part.verdict, **_numbers(part.interval), "p": finite(part.p)}
-
-
-def _numbers(found: Interval) -> dict[str, float | int | None]:
-    return {name: finite(getattr(found, name)) for name in ("value", "low", "high")} | {"n": found.n}
+    What is not finite, of a dead or diverged run, leaves its part undecided.
+    """
+    with np.errstate(divide="ignore", invalid="ignore"):
+        try:
+            return claim.decide(runs, variants)
+        except MissingRunsError as missing:
+            return undecided(str(missing))
 
 
 def _sign_flip(samples: ArrayLike, bound: float) -> float:

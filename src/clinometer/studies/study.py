@@ -52,6 +52,7 @@ class Study:
     claims: tuple[Claim, ...]
     theorems: Mapping[str, TheoremSpec] = field(default_factory=dict[str, TheoremSpec])
     label_fields: tuple[str, ...] = ()  # what every arm's label says, beside that in which it differs from its base
+    variants: Bases | None = None  # by name; figures and claims are given them in place of the scale's bases
     recorded: tuple[str, ...] = ()  # probes whose last numbers make a table
     classes: int | None = None  # of its data, where all arms are classifiers of so many: chance is known then
     declared: Mapping[str, Any] | None = None  # what a study of one's own is made of, as JSON
@@ -72,6 +73,11 @@ class Plan:
     def bases(self) -> Bases:
         """What runs share, by base."""
         return self.study.scales[self.scale].bases
+
+    @property
+    def variants(self) -> Bases:
+        """The configs by name that figures and claims are given."""
+        return self.bases if self.study.variants is None else self.study.variants
 
     @property
     def about(self) -> str:
@@ -105,7 +111,7 @@ class Plan:
         return self._runs_of(claim.exhibits)
 
     def _runs_of(self, exhibits: Iterable[str]) -> list[RunConfig]:
-        arms = [arm for name in exhibits for arm in self.study.exhibits[name].arms(self.bases)]
+        arms = [arm for name in exhibits for arm in self.study.exhibits[name].arms(self.variants)]
         seeds = [(seed, arm) for arm in arms for seed in range(self.seeds[self.base_of(arm)])]
         ordered = sorted(seeds, key=lambda pair: pair[0])
         return list(dict.fromkeys(dataclasses.replace(arm, seed=seed) for seed, arm in ordered))

@@ -1,33 +1,31 @@
 """Figures of a declared study: every number that its runs recorded, over training, a line per variant."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 
 from clinometer.results.quantity import Quantity, curve_fields
 from clinometer.results.run_table import RunTable
+from clinometer.studies.claims import Variants
 from clinometer.studies.figure import Figure, Panel, Series
 from clinometer.studies.series import StyledVariant, band_caption, mean_and_range
-from clinometer.training.config import RunConfig
 
 _WIDE = 20.0  # a ratio of the largest to the least from which a logarithmic axis shows more
 
-Naming = Callable[[RunConfig], str]
 
-
-def figure(runs: RunTable, title: str, probes: Sequence[str], arms: Sequence[RunConfig], name_of: Naming) -> Figure:
+def figure(runs: RunTable, title: str, probes: Sequence[str], variants: Variants) -> Figure:
     """A panel per number that the probes' rows hold, a line per variant.
 
     Args:
         runs: What is finished.
         title: Of the figure.
         probes: Whose rows.
-        arms: In the order of their colours.
-        name_of: What a variant is called.
+        variants: By name, in the order of their colours.
     """
-    variants = [StyledVariant(arm, name_of(arm), number) for number, arm in enumerate(arms) if runs.seeds(arm)]
-    panels = [_panel(runs, variants, probe, field) for probe in probes for field in _fields(runs, variants, probe)]
-    caption = band_caption(runs, [each.config for each in variants], [each.label for each in variants])
+    styled = [StyledVariant(config, name, number) for number, (name, config) in enumerate(variants.items())]
+    shown = [each for each in styled if runs.seeds(each.config)]
+    panels = [_panel(runs, shown, probe, field) for probe in probes for field in _fields(runs, shown, probe)]
+    caption = band_caption(runs, [each.config for each in shown], [each.label for each in shown])
     return Figure(title, caption, tuple(panels))
 
 

@@ -5,14 +5,14 @@ import itertools
 import math
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from clinometer.results.quantity import Fields
-from clinometer.studies.claims import Claim
-from clinometer.studies.declared.claims import Comparison, comparison
+from clinometer.studies.declared.claims import claim_of, spec_of
+from clinometer.studies.declared.comparison_rule import ComparisonRule
 from clinometer.studies.declared.figures import figure
-from clinometer.studies.declared.saved_claims import claim_kept, kept, on_arms
+from clinometer.studies.declared.variants import NamedVariants
 from clinometer.studies.study import FigureSpec, Scale, Study
 from clinometer.training.config import LOSS, OPTIMIZER, ProbeSpec, RunConfig, check_count, said
 from clinometer.training.errors import SpecError, known
@@ -22,6 +22,7 @@ from clinometer.training.settings import Settings, Value, frozen
 
 FIELDS = ("model", "data", "loss", "optimizer", "batch_size", "steps")  # of a recipe, which a factor may vary as well
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
+_TRAINING = "training"  # the figure that needs the runs of all variants, as claims do
 _MOST = 10_000  # arms, or seeds: more is a slip
 
 
@@ -74,7 +75,8 @@ class OwnStudy:
         self._set(probes=tuple(_probe(f"probes[{index}]", each) for index, each in enumerate(self.probes)))
         if not isinstance(self.claims, list | tuple):
             raise SpecError("claims", f"expected a list of claims; found {self.claims!r}.")
-        self._set(claims=tuple(self._claim(f"claims[{index}]", each) for index, each in enumerate(self.claims)))
+        factors = [*self.factors, *FIELDS]
+        self._set(claims=tuple(claim_of(f"claims[{i}]", each, factors) for i, each in enumerate(self.claims)))
         ids = [claim.id for claim in self.claims]
         if twice := [each for index, each in enumerate(ids) if each in ids[:index]]:
             raise SpecError(f"claims[{ids.index(twice[0])}].id", f"two claims are called {twice[0]!r}.")
@@ -105,8 +107,8 @@ class OwnStudy:
     def check_claims(self, rows: Mapping[str, Fields]) -> None:
         """SpecError unless what the claims ask for is in rows such as these."""
         for index, claim in enumerate(self.claims):
-            if isinstance(claim, Comparison):
-                claim.quantity.check(rows, f"claims[{index}].quantity")
+            if isinstance(claim.decide, ComparisonRule):
+                claim.decide.quantity.check(rows, f"claims[{index}].quantity")
 
     def study(self) -> Study:
         """As the rest of the package has studies."""
@@ -117,8 +119,9 @@ class OwnStudy:
             title=self.question or self.name,
             source=f"{self.name}, a study of one's own",
             scales={"own": Scale(lambda: {"own": arms[0]}, {"own": self.seeds}, about)},
-            exhibits={name: self._exhibit(name, probes, arms) for name, probes in self._figures().items()},
-            claims=tuple(self._as_claim(claim, arms) for claim in self.claims),
+            exhibits={name: self._exhibit(name, probes) for name, probes in self._figures().items()},
+            claims=tuple(replace(claim, exhibits=(_TRAINING,)) for claim in self.claims),
+            variants=NamedVariants({self.name_of(arm): arm for arm in arms}),
             label_fields=tuple(self.varied),
             recorded=("train", "test", *names_of(arms[0])),
             declared=self.declared(),
@@ -127,20 +130,18 @@ class OwnStudy:
     def declared(self) -> dict[str, Any]:
         """Itself as JSON, from which `declared` below makes it again."""
         plain = {each.name: getattr(self, each.name) for each in dataclasses.fields(self)}
-        claims = [claim.given if isinstance(claim, Comparison) else kept(claim) for claim in self.claims]
+        claims = [spec_of(claim) for claim in self.claims]
         return {**plain, "probes": [[path, given] for path, given in self.probes], "claims": claims}
 
     def _figures(self) -> dict[str, list[str]]:
-        return {"training": ["train", "test"], **{name: [name] for name in names_of(self.arms[0])}}
+        return {_TRAINING: ["train", "test"], **{name: [name] for name in names_of(self.arms[0])}}
 
-    def _as_claim(self, claim: Comparison | Claim, arms: Sequence[RunConfig]) -> Claim:
-        if isinstance(claim, Comparison):
-            return claim.claim(arms)
-        return on_arms(claim, {self.name_of(arm): arm for arm in arms})
-
-    def _exhibit(self, name: str, probes: Sequence[str], arms: Sequence[RunConfig]) -> FigureSpec:
+    def _exhibit(self, name: str, probes: Sequence[str]) -> FigureSpec:
         return FigureSpec(
-            name, lambda _: list(arms), lambda runs, _: figure(runs, name, probes, arms, self.name_of), whole=False
+            name,
+            lambda variants: list(variants.values()),
+            lambda runs, variants: figure(runs, name, probes, variants),
+            whole=False,
         )
 
     def _arm(self, values: Mapping[str, Value]) -> RunConfig:
@@ -149,13 +150,6 @@ class OwnStudy:
         test_every = self.every if self.test_every is None else self.test_every
         probes: tuple[ProbeSpec, ...] = tuple(self.probes)
         return RunConfig(**fields, settings=settings, probes=probes, measure_every=self.every, test_every=test_every)
-
-    def _claim(self, key: str, given: Any) -> Comparison | Claim:
-        if isinstance(given, Comparison | Claim):
-            return given
-        if isinstance(given, Mapping) and "function" in given:
-            return claim_kept(key, given)
-        return comparison(key, given, [*self.factors, *FIELDS])
 
     def _set(self, **values: Any) -> None:
         for name, value in values.items():

@@ -1,0 +1,67 @@
+"""The rows of `claims.json`: a claim and its finding as JSON, and the finding again from its row."""
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any, get_args
+
+from clinometer.results.run_table import RunTable
+from clinometer.results.statistics import Interval
+from clinometer.studies.claims import Claim, Finding, Part, Variants, Verdict, decide
+from clinometer.training.files import finite
+
+TEXTS = ("id", "statement", "source", "rule")
+
+
+def claim_rows(claims: Sequence[Claim], runs: RunTable, variants: Variants) -> list[dict[str, Any]]:
+    """Decide claims by the finished runs; a row each."""
+    return [to_row(claim, decide(claim, runs, variants)) for claim in claims]
+
+
+def to_row(claim: Claim, finding: Finding) -> dict[str, Any]:
+    """A claim and its finding as JSON; numbers that are not finite become null."""
+    return {
+        **{name: getattr(claim, name) for name in TEXTS},
+        "verdict": finding.verdict,
+        **_numbers(finding.parts[0].interval),
+        "quantity": finding.parts[0].name,
+        "parts": [_part_row(part) for part in finding.parts],
+        "beside": [_part_row(part) for part in finding.beside],
+        "note": finding.note,
+    }
+
+
+def to_finding(row: Mapping[str, Any]) -> Finding:
+    """The finding of a row.
+
+    Raises:
+        LookupError, TypeError or ValueError: if the row is damaged.
+
+    Example:
+        >>> from clinometer.studies.claims import above
+        >>> finding = Finding((above("difference", [1.0, 1.1, 0.9]),), "a note")
+        >>> claim = Claim("C1", "it is positive", "", "above 0", (), lambda runs, variants: finding)
+        >>> to_finding(to_row(claim, finding)) == finding
+        True
+    """
+    parts, beside = (tuple(_part(part) for part in row[name]) for name in ("parts", "beside"))
+    return Finding(parts, str(row["note"]), beside)
+
+
+def _part_row(part: Part) -> dict[str, Any]:
+    return {"name": part.name, "verdict": part.verdict, **_numbers(part.interval), "p": finite(part.p)}
+
+
+def _numbers(found: Interval) -> dict[str, float | int | None]:
+    return {name: finite(getattr(found, name)) for name in ("value", "low", "high")} | {"n": found.n}
+
+
+def _part(row: Mapping[str, Any]) -> Part:
+    if row["verdict"] not in get_args(Verdict):
+        raise ValueError(f"no verdict {row['verdict']!r}")
+    value, p = _number(row["value"], math.nan), _number(row["p"], math.nan)
+    low, high = _number(row["low"], -math.inf), _number(row["high"], math.inf)
+    return Part(str(row["name"]), Interval(value, low, high, int(row["n"])), row["verdict"], p)
+
+
+def _number(value: Any, absent: float) -> float:
+    return absent if value is None else float(value)
