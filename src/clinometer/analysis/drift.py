@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from clinometer.results.runs import Floats, Runs
+from clinometer.results.run_table import Floats, RunTable
 from clinometer.training.config import RunConfig
 
 Indices = np.ndarray[tuple[int], np.dtype[np.intp]]
@@ -18,41 +18,41 @@ class Moved(NamedTuple):
     relative: Floats  # (seeds, steps, layers) of the means, over the units' standard deviation
 
 
-def between_steps(runs: Runs, arm: RunConfig, seeds: list[int] | None = None) -> Moved:
+def between_steps(runs: RunTable, arm: RunConfig, seeds: list[int] | None = None) -> Moved:
     """From each measured step to the step after it, each on its own batch."""
     first = _successive(runs, arm)
     return _moved(runs, arm, seeds, first, first + 1)
 
 
-def from_start(runs: Runs, arm: RunConfig, seeds: list[int] | None = None) -> Moved:
+def from_start(runs: RunTable, arm: RunConfig, seeds: list[int] | None = None) -> Moved:
     """From step 0 to each measured step."""
     later = _successive(runs, arm)
     return _moved(runs, arm, seeds, np.zeros_like(later), later)
 
 
-def mean_drift(runs: Runs, arm: RunConfig, seeds: list[int], *, start: bool = False) -> Floats:
+def mean_drift(runs: RunTable, arm: RunConfig, seeds: list[int], *, start: bool = False) -> Floats:
     """The change of the units' means over their deviation: the mean over layers and steps, shape (seeds,)."""
     moved = (from_start if start else between_steps)(runs, arm, seeds).relative
     return moved[:, 1:].mean((1, 2))  # without step 0, from which nothing has moved
 
 
-def mean_variance_change(runs: Runs, arm: RunConfig, seeds: list[int]) -> Floats:
+def mean_variance_change(runs: RunTable, arm: RunConfig, seeds: list[int]) -> Floats:
     """The change of the units' variances from step 0: the mean over layers and steps, shape (seeds,)."""
     return from_start(runs, arm, seeds).var[:, 1:].mean((1, 2))
 
 
-def drift_steps(runs: Runs, arm: RunConfig) -> Floats:
+def drift_steps(runs: RunTable, arm: RunConfig) -> Floats:
     """The measured steps that have a successor, shape (steps,)."""
     return runs.steps(arm, "activations")[_successive(runs, arm)]
 
 
-def _successive(runs: Runs, arm: RunConfig) -> Indices:
+def _successive(runs: RunTable, arm: RunConfig) -> Indices:
     """The rows of the measured steps whose next step was measured as well."""
     steps = runs.steps(arm, "activations")
     return np.flatnonzero((np.diff(steps) == 1) & (steps[:-1] % arm.measure_every == 0))
 
 
-def _moved(runs: Runs, arm: RunConfig, seeds: list[int] | None, before: Indices, after: Indices) -> Moved:
+def _moved(runs: RunTable, arm: RunConfig, seeds: list[int] | None, before: Indices, after: Indices) -> Moved:
     means, variances = (runs.values(arm, "activations", field, seeds) for field in ("mean", "var"))
     squared = mean_over_units((means[:, after] - means[:, before]) ** 2)
     spread = mean_over_units((variances[:, after] - variances[:, before]) ** 2)

@@ -3,11 +3,11 @@
 import numpy as np
 
 from clinometer.analysis.paired import Measure
-from clinometer.results.runs import Floats, Runs
+from clinometer.results.run_table import Floats, RunTable
 from clinometer.training.config import RunConfig
 
 
-def shift_over_layers(runs: Runs, field: str) -> Measure:
+def shift_over_layers(runs: RunTable, field: str) -> Measure:
     """The mean over layers of log10 ‖G − G′‖ (`l2`) or of cos(G, G′) (`cosine`).
 
     The first layer is left out: there is no layer before it that could shift its gradient.

@@ -3,13 +3,13 @@
 import numpy as np
 
 from clinometer.analysis.paired import Measure
-from clinometer.results.runs import Floats, Runs
+from clinometer.results.run_table import Floats, RunTable
 from clinometer.training.config import RunConfig
 
 QUANTITIES = {"variation": "the loss variation", "gap": "the largest change of the gradient", "beta": "β"}
 
 
-def log_quantity(runs: Runs, name: str, probe: str = "landscape") -> Measure:
+def log_quantity(runs: RunTable, name: str, probe: str = "landscape") -> Measure:
     """log10 of one of `QUANTITIES` at each step that a probe measured."""
 
     def measure(arm: RunConfig, seeds: list[int]) -> Floats:

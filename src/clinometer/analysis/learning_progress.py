@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from clinometer.results.runs import Floats, Runs
+from clinometer.results.run_table import Floats, RunTable
 from clinometer.training.config import RunConfig
 
 WINDOW = 9  # steps over which minibatch accuracy is averaged
@@ -15,44 +15,44 @@ Seeds = Sequence[int] | None  # all that a variant has by default
 Bools = np.ndarray[Any, np.dtype[np.bool_]]
 
 
-def is_classifier(runs: Runs, arm: RunConfig) -> bool:
+def is_classifier(runs: RunTable, arm: RunConfig) -> bool:
     """Whether the training rows of a variant have an accuracy; a regression has a loss alone."""
     return "accuracy" in runs.row(arm, "train")
 
 
-def accuracy(runs: Runs, arm: RunConfig, seeds: Seeds = None) -> Floats:
+def accuracy(runs: RunTable, arm: RunConfig, seeds: Seeds = None) -> Floats:
     """Minibatch training accuracy, shape (seeds, steps); 0 after a run diverged, which has learnt nothing more."""
     return np.nan_to_num(runs.values(arm, "train", "accuracy", seeds))
 
 
-def mean_accuracy(runs: Runs, arm: RunConfig, seeds: Seeds = None) -> Floats:
+def mean_accuracy(runs: RunTable, arm: RunConfig, seeds: Seeds = None) -> Floats:
     """Mean minibatch training accuracy over the whole run, shape (seeds,): how fast a network learns."""
     return accuracy(runs, arm, seeds).mean(1)
 
 
-def final_accuracy(runs: Runs, arm: RunConfig, seeds: Seeds = None) -> Floats:
+def final_accuracy(runs: RunTable, arm: RunConfig, seeds: Seeds = None) -> Floats:
     """Mean training accuracy over the last 10 steps, shape (seeds,)."""
     return accuracy(runs, arm, seeds)[:, -10:].mean(1)
 
 
-def left_chance(runs: Runs, arm: RunConfig, seeds: Seeds = None, *, classes: int = 10) -> Floats:
+def left_chance(runs: RunTable, arm: RunConfig, seeds: Seeds = None, *, classes: int = 10) -> Floats:
     """The first step at which the accuracy over 9 steps exceeds twice chance, shape (seeds,); infinite if none does."""
     return first_above(runs, arm, 2 / classes, seeds)
 
 
-def first_above(runs: Runs, arm: RunConfig, level: float, seeds: Seeds = None) -> Floats:
+def first_above(runs: RunTable, arm: RunConfig, level: float, seeds: Seeds = None) -> Floats:
     """The first step at which the accuracy over 9 steps exceeds a level, shape (seeds,); infinite if none does."""
     above = smooth(accuracy(runs, arm, seeds)) > level
     return np.where(above.any(1), above.argmax(1), np.inf)
 
 
-def loss_fell(runs: Runs, arm: RunConfig, seeds: Seeds = None) -> Floats:
+def loss_fell(runs: RunTable, arm: RunConfig, seeds: Seeds = None) -> Floats:
     """Last training loss over the first, shape (seeds,); infinite where a run diverged. For regressions."""
     losses = runs.values(arm, "train", "loss", seeds)
     return np.nan_to_num(losses[:, -1] / losses[:, 0], nan=np.inf, posinf=np.inf)
 
 
-def learning_starts(runs: Runs, arms: Sequence[RunConfig], seeds: Sequence[int]) -> Floats:
+def learning_starts(runs: RunTable, arms: Sequence[RunConfig], seeds: Sequence[int]) -> Floats:
     """The step from which all these variants have begun to learn, shape (seeds,); infinite where one never does.
 
     A classifier has once its accuracy over 9 steps passes twice chance. A regression, whose loss falls from the first
@@ -67,7 +67,7 @@ def learning_starts(runs: Runs, arms: Sequence[RunConfig], seeds: Sequence[int])
     return np.max(starts, axis=0)
 
 
-def all_learn(runs: Runs, arms: Sequence[RunConfig], seeds: Sequence[int], probe: str) -> Bools:
+def all_learn(runs: RunTable, arms: Sequence[RunConfig], seeds: Sequence[int], probe: str) -> Bools:
     """At which of a probe's steps all these variants learn, shape (seeds, steps).
 
     They do from the start of the slowest to the end of the fastest. A classifier ends once its accuracy over 9 steps
@@ -79,7 +79,7 @@ def all_learn(runs: Runs, arms: Sequence[RunConfig], seeds: Sequence[int], probe
     return (steps >= learning_starts(runs, arms, seeds)[:, None]) & (steps <= np.min(ends, axis=0)[:, None])
 
 
-def progress_text(runs: Runs, arm: RunConfig, name: str) -> str:
+def progress_text(runs: RunTable, arm: RunConfig, name: str) -> str:
     """How far a variant had trained, in words, and how many of its runs never learnt or diverged."""
     count = len(runs.seeds(arm))
     if is_classifier(runs, arm):

@@ -11,13 +11,13 @@ import numpy as np
 
 from clinometer.analysis.learning_progress import learning_starts
 from clinometer.analysis.paired import Measure
-from clinometer.results.runs import Floats, Runs
+from clinometer.results.run_table import Floats, RunTable
 from clinometer.training.config import RunConfig
 
 LEVELS = 12  # training losses compared, evenly spaced in the logarithm
 
 
-def at_common_losses(runs: Runs, arms: Sequence[RunConfig], measure: Measure) -> tuple[Floats, list[Floats]]:
+def at_common_losses(runs: RunTable, arms: Sequence[RunConfig], measure: Measure) -> tuple[Floats, list[Floats]]:
     """Losses that all variants pass through, (seeds, LEVELS), and what each variant measured there, (seeds, LEVELS).
 
     NaN where the losses of a seed's networks do not overlap.
@@ -37,13 +37,13 @@ def at_common_losses(runs: Runs, arms: Sequence[RunConfig], measure: Measure) ->
     return np.exp(levels), values
 
 
-def matched_difference(runs: Runs, ours: RunConfig, other: RunConfig, measure: Measure) -> Floats:
+def matched_difference(runs: RunTable, ours: RunConfig, other: RunConfig, measure: Measure) -> Floats:
     """The mean of ours − other over the losses that both pass through, shape (seeds,)."""
     _, (one, two) = at_common_losses(runs, [ours, other], measure)
     return (one - two).mean(1)
 
 
-def _descents(runs: Runs, arm: RunConfig, measure: Measure, seeds: list[int]) -> list[tuple[Floats, Floats]]:
+def _descents(runs: RunTable, arm: RunConfig, measure: Measure, seeds: list[int]) -> list[tuple[Floats, Floats]]:
     """For each seed the logarithms of the losses that were lower than all before them, and what was measured there."""
     losses, values = runs.values(arm, "landscape", "loss", seeds), measure(arm, seeds)
     steps, starts = runs.steps(arm, "landscape"), learning_starts(runs, [arm], seeds)

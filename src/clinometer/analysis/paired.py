@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from clinometer.results.runs import Floats
+from clinometer.results.run_table import Floats
 from clinometer.training.config import RunConfig
 
 Measure = Callable[[RunConfig, list[int]], Floats]  # of a variant and its seeds, shape (seeds, measured steps)

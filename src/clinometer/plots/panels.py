@@ -7,36 +7,38 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from clinometer.results.runs import Floats, Runs
+from clinometer.results.run_table import Floats, RunTable
 from clinometer.studies.figure import Panel, Ridges, Series, Values
 from clinometer.studies.series import Pick, StyledVariant, curves
 
 Variants = Sequence[StyledVariant]
 
 
-def accuracy_panel(runs: Runs, title: str, probe: str, variants: Variants, pick: Pick = lambda values: values) -> Panel:
+def accuracy_panel(
+    runs: RunTable, title: str, probe: str, variants: Variants, pick: Pick = lambda values: values
+) -> Panel:
     """Accuracy of `train` or `test` over training, in percent; `pick` may smooth it."""
     lines = curves(runs, variants, probe, "accuracy", lambda values: 100 * pick(values))
     return Panel(title, "step", "accuracy (%)", lines, ylim=(0, 102))
 
 
-def loss_panel(runs: Runs, title: str, variants: Variants) -> Panel:
+def loss_panel(runs: RunTable, title: str, variants: Variants) -> Panel:
     """Training loss, on a logarithmic axis."""
     return Panel(title, "step", "training loss", curves(runs, variants, "train", "loss"), yscale="log")
 
 
-def variation_panel(runs: Runs, title: str, variants: Variants, probe: str = "landscape") -> Panel:
+def variation_panel(runs: RunTable, title: str, variants: Variants, probe: str = "landscape") -> Panel:
     """The range of the loss along the walk, a band per variant."""
     return Panel(title, "step", "loss", _ranges(runs, variants, probe, "loss"), yscale="log")
 
 
-def predictiveness_panel(runs: Runs, title: str, variants: Variants, probe: str = "landscape") -> Panel:
+def predictiveness_panel(runs: RunTable, title: str, variants: Variants, probe: str = "landscape") -> Panel:
     """The range of the gradient's change along the walk, a band per variant."""
     return Panel(title, "step", "gradient change", _ranges(runs, variants, probe, "gap"), yscale="log")
 
 
 def beta_panel(
-    runs: Runs, title: str, variants: Variants, lr: float, probe: str = "landscape", *, log: bool = False
+    runs: RunTable, title: str, variants: Variants, lr: float, probe: str = "landscape", *, log: bool = False
 ) -> Panel:
     """Effective β-smoothness, with 2/lr dotted."""
     lines = curves(runs, variants, probe, "beta")
@@ -44,7 +46,7 @@ def beta_panel(
     return Panel(title, "step", "β", (*lines, edge), yscale="log" if log else "linear")
 
 
-def shift_panels(runs: Runs, title: str, layer: int, variants: Variants) -> tuple[Panel, Panel]:
+def shift_panels(runs: RunTable, title: str, layer: int, variants: Variants) -> tuple[Panel, Panel]:
     """‖G − G′‖ and cos(G, G′) of one layer, counted from 1."""
     l2, cosine = (
         curves(runs, variants, "internal_shift", field, lambda values: values[:, :, layer - 1])
@@ -56,7 +58,7 @@ def shift_panels(runs: Runs, title: str, layer: int, variants: Variants) -> tupl
     )
 
 
-def ridge_panel(runs: Runs, title: str, variant: StyledVariant, index: int) -> Panel:
+def ridge_panel(runs: RunTable, title: str, variant: StyledVariant, index: int) -> Panel:
     """The histograms of unit 0 of one layer over training, in the first seed; `index` is its row of `activations`."""
     seeds = runs.seeds(variant.config)[:1]
     edges, counts = (
@@ -80,11 +82,11 @@ def fading_lines(labels: Sequence[str], colour: str, xs: Sequence[Values], ys: S
     )
 
 
-def _ranges(runs: Runs, variants: Variants, probe: str, quantity: str) -> tuple[Series, ...]:
+def _ranges(runs: RunTable, variants: Variants, probe: str, quantity: str) -> tuple[Series, ...]:
     """A band per variant: the median over seeds of either end."""
     return tuple(_range(runs, variant, probe, quantity) for variant in variants)
 
 
-def _range(runs: Runs, variant: StyledVariant, probe: str, quantity: str) -> Series:
+def _range(runs: RunTable, variant: StyledVariant, probe: str, quantity: str) -> Series:
     low, high = (np.median(runs.values(variant.config, probe, f"{quantity}_{end}"), axis=0) for end in ("min", "max"))
     return Series(variant.label, variant.colour, runs.steps(variant.config, probe), low=low, high=high)

@@ -14,7 +14,7 @@ from clinometer.plots.matplotlib import save
 from clinometer.report import page
 from clinometer.report.final_values import finals
 from clinometer.report.verdicts import Verdicts
-from clinometer.results.runs import Runs
+from clinometer.results.run_table import RunTable
 from clinometer.runner.scheduler import Failure
 from clinometer.studies.study import FigureSpec, Plan
 from clinometer.studies.theorems import check, rows
@@ -90,7 +90,7 @@ def report(
     return Results(claims, theorems, remarks)
 
 
-def _fit(runs: Runs, exhibit: FigureSpec, plan: Plan) -> bool:
+def _fit(runs: RunTable, exhibit: FigureSpec, plan: Plan) -> bool:
     """Whether the arms on each data set have a seed in common, to be compared by; or any has one, if that will do."""
     arms = exhibit.arms(plan.variants)
     if not exhibit.whole:
@@ -115,7 +115,7 @@ def _settings(plan: Plan, name: str) -> dict[str, Any]:
     }
 
 
-def _arm(runs: Runs, arm: RunConfig, plan: Plan) -> page.Arm:
+def _arm(runs: RunTable, arm: RunConfig, plan: Plan) -> page.Arm:
     losses = runs.values(arm, "train", "loss")[:, [0, -1]]
     told = page.Arm(
         name=plan.name_of(arm),
@@ -139,7 +139,7 @@ def _percent(values: Any) -> str:
     return f"{100 * values.mean():.1f}% ({100 * values.min():.1f} to {100 * values.max():.1f})"
 
 
-def _environment(runs: Runs) -> Mapping[str, Any]:
+def _environment(runs: RunTable) -> Mapping[str, Any]:
     """Where the first run was made, and in how many other places the rest were."""
     if not runs.configs:
         return environment()
@@ -148,7 +148,7 @@ def _environment(runs: Runs) -> Mapping[str, Any]:
     return found[0] | ({"note": f"{others} other environments also made runs of this study"} if others else {})
 
 
-def _mixed(runs: Runs) -> list[str]:
+def _mixed(runs: RunTable) -> list[str]:
     """What a page says of runs that were made by different code, data or versions."""
     first: dict[tuple[str, str], Any] = {}
     what: dict[str, None] = {}
@@ -170,6 +170,6 @@ def _named(fingerprint: Any) -> dict[tuple[str, str], Any]:
     return named
 
 
-def _made(runs: Runs) -> list[Mapping[str, Any]]:
+def _made(runs: RunTable) -> list[Mapping[str, Any]]:
     """What each run says of where and with what it was made."""
     return [run.environment for run in runs.runs.values()]

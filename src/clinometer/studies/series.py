@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
-from clinometer.results.runs import Floats, Runs
+from clinometer.results.run_table import Floats, RunTable
 from clinometer.studies.figure import Colour, Series, Values
 from clinometer.training.config import RunConfig
 
@@ -27,7 +27,7 @@ def mean_and_range(variant: StyledVariant, x: Values, values: Floats) -> Series:
 
 
 def curves(
-    runs: Runs, variants: Iterable[StyledVariant], probe: str, field: str, pick: Pick = lambda values: values
+    runs: RunTable, variants: Iterable[StyledVariant], probe: str, field: str, pick: Pick = lambda values: values
 ) -> tuple[Series, ...]:
     """A field over training, one series per variant.
 
@@ -44,7 +44,7 @@ def curves(
     )
 
 
-def band_caption(runs: Runs, variants: Sequence[RunConfig], names: Sequence[str]) -> str:
+def band_caption(runs: RunTable, variants: Sequence[RunConfig], names: Sequence[str]) -> str:
     """A sentence on what lines and bands are, and one that names the variants whose runs diverged.
 
     Args:

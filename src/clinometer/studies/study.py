@@ -7,7 +7,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from clinometer.results.runs import Runs
+from clinometer.results.run_table import RunTable
 from clinometer.runner.records import holds_records
 from clinometer.studies.claims import Claim
 from clinometer.studies.figure import Figure
@@ -36,7 +36,7 @@ class FigureSpec:
 
     title: str
     arms: Callable[[Bases], Sequence[RunConfig]]
-    draw: Callable[[Runs, Bases], Figure]
+    draw: Callable[[RunTable, Bases], Figure]
     whole: bool = True  # whether it is drawn only if all its arms have a finished run
 
 

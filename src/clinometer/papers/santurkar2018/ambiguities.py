@@ -3,7 +3,7 @@
 from clinometer.analysis.learning_progress import smooth
 from clinometer.papers.santurkar2018.style import band, figure, styled
 from clinometer.papers.santurkar2018.variants import LPS
-from clinometer.results.runs import Runs
+from clinometer.results.run_table import RunTable
 from clinometer.studies.figure import Figure, Panel, Series
 from clinometer.studies.series import curves
 from clinometer.training.config import Bases, RunConfig, grid
@@ -26,7 +26,7 @@ def arms(bases: Bases) -> list[RunConfig]:
     return [arm for row in (*lp_rows(bases), *dln_rows(bases)) for arm in row]
 
 
-def draw(runs: Runs, bases: Bases) -> Figure:
+def draw(runs: RunTable, bases: Bases) -> Figure:
     """Training accuracy by Lp reading, and the deep linear network's loss over its start."""
     lps = [
         Panel(f"Lp: {title}", "step", "accuracy (%)", _accuracy(runs, row), ylim=(0, 102))
@@ -57,9 +57,9 @@ def dln_rows(bases: Bases) -> list[list[RunConfig]]:
     return [grid(bases["dln"], reading=[reading], norm=["none", "batch"]) for reading in DLNS]
 
 
-def _accuracy(runs: Runs, row: list[RunConfig]) -> tuple[Series, ...]:
+def _accuracy(runs: RunTable, row: list[RunConfig]) -> tuple[Series, ...]:
     return curves(runs, styled(row), "train", "accuracy", lambda values: 100 * smooth(values))
 
 
-def _relative(runs: Runs, row: list[RunConfig]) -> tuple[Series, ...]:
+def _relative(runs: RunTable, row: list[RunConfig]) -> tuple[Series, ...]:
     return curves(runs, styled(row), "train", "loss", lambda values: values / values[:, :1])

@@ -3,7 +3,7 @@
 from clinometer.papers.santurkar2018.style import band, figure, styled
 from clinometer.papers.santurkar2018.variants import dln, vgg
 from clinometer.plots.panels import reference
-from clinometer.results.runs import Runs
+from clinometer.results.run_table import RunTable
 from clinometer.studies.figure import Figure, Panel
 from clinometer.studies.series import curves
 from clinometer.training.config import Bases, RunConfig
@@ -18,7 +18,7 @@ def arms(bases: Bases) -> list[RunConfig]:
     return [arm for _, row in _rows(bases) for arm in row]
 
 
-def draw(runs: Runs, bases: Bases) -> Figure:
+def draw(runs: RunTable, bases: Bases) -> Figure:
     """One panel per network and learning rate: β · lr / 2, whose value 1 is the edge of stability."""
     return figure(
         TITLE,
@@ -34,6 +34,6 @@ def _rows(bases: Bases) -> list[tuple[str, list[RunConfig]]]:
     return [*rows, (f"DLN, lr {bases['dln']['lr']:g}", dln(bases, NORMS))]
 
 
-def _panel(runs: Runs, title: str, row: list[RunConfig]) -> Panel:
+def _panel(runs: RunTable, title: str, row: list[RunConfig]) -> Panel:
     lines = curves(runs, styled(row), "landscape", "beta_lr_half")
     return Panel(title, "step", "β · lr / 2", (*lines, reference("β = 2/lr", lines[0].x, 1.0)), yscale="log")

@@ -2,7 +2,7 @@
 
 from clinometer.papers.santurkar2018.style import accuracy_panel, band, figure, ridge_panel
 from clinometer.papers.santurkar2018.variants import layers_shown, vgg
-from clinometer.results.runs import Runs
+from clinometer.results.run_table import RunTable
 from clinometer.studies.figure import Figure
 from clinometer.training.config import Bases, RunConfig
 
@@ -16,7 +16,7 @@ def arms(bases: Bases) -> list[RunConfig]:
     return [arm for lr in LRS for arm in vgg(bases, NORMS, lr)]
 
 
-def draw(runs: Runs, bases: Bases) -> Figure:
+def draw(runs: RunTable, bases: Bases) -> Figure:
     """Panels (a) training accuracy, (b) test accuracy, (c) histograms of one unit over training at lr 0.1."""
     shown = arms(bases)
     ridges = [ridge_panel(runs, arm, layer) for layer in layers_shown("figure_01", shown[0]) for arm in shown[:2]]

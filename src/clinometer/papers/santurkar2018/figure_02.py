@@ -3,7 +3,7 @@
 from clinometer.analysis.drift import between_steps, drift_steps
 from clinometer.papers.santurkar2018.style import accuracy_panel, band, figure, ridge_panel, styled
 from clinometer.papers.santurkar2018.variants import layers_shown, vgg
-from clinometer.results.runs import Runs
+from clinometer.results.run_table import RunTable
 from clinometer.studies.figure import Figure, Panel
 from clinometer.studies.series import mean_and_range
 from clinometer.training.config import Bases, RunConfig
@@ -17,7 +17,7 @@ def arms(bases: Bases) -> list[RunConfig]:
     return vgg(bases, NORMS)
 
 
-def draw(runs: Runs, bases: Bases) -> Figure:
+def draw(runs: RunTable, bases: Bases) -> Figure:
     """A row per arm, of the histograms of one unit of three layers; before them accuracy and the drift of the means."""
     shown = arms(bases)
     firsts = (
@@ -39,7 +39,7 @@ def draw(runs: Runs, bases: Bases) -> Figure:
     )
 
 
-def _drift_panel(runs: Runs, shown: list[RunConfig]) -> Panel:
+def _drift_panel(runs: RunTable, shown: list[RunConfig]) -> Panel:
     series = tuple(
         mean_and_range(each, drift_steps(runs, each.config), between_steps(runs, each.config).relative.mean(2))
         for each in styled(shown)

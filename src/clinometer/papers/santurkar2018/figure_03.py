@@ -4,7 +4,7 @@ from clinometer.papers.santurkar2018.progress import is_dln
 from clinometer.papers.santurkar2018.style import accuracy_panel, band, figure, styled
 from clinometer.papers.santurkar2018.variants import dln, layers_shown, vgg
 from clinometer.plots.panels import loss_panel, shift_panels
-from clinometer.results.runs import Runs
+from clinometer.results.run_table import RunTable
 from clinometer.studies.figure import Figure, Panel
 from clinometer.training.config import Bases, RunConfig
 
@@ -19,7 +19,7 @@ def arms(bases: Bases) -> list[RunConfig]:
     return [arm for row in _rows(bases) for arm in row]
 
 
-def draw(runs: Runs, bases: Bases) -> Figure:
+def draw(runs: RunTable, bases: Bases) -> Figure:
     """One row per network and learning rate: accuracy or loss, then ‖G − G′‖ and cos(G, G′) of two layers."""
     panels: list[Panel] = []
     for row in _rows(bases):

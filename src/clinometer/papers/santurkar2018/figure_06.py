@@ -2,7 +2,7 @@
 
 from clinometer.papers.santurkar2018.style import figure, ridge_panel
 from clinometer.papers.santurkar2018.variants import NORMALIZED, layers_shown, vgg
-from clinometer.results.runs import Runs
+from clinometer.results.run_table import RunTable
 from clinometer.studies.figure import Figure
 from clinometer.training.config import Bases, RunConfig
 
@@ -14,7 +14,7 @@ def arms(bases: Bases) -> list[RunConfig]:
     return vgg(bases, NORMALIZED)
 
 
-def draw(runs: Runs, bases: Bases) -> Figure:
+def draw(runs: RunTable, bases: Bases) -> Figure:
     """A panel of histograms per normalization."""
     panels = [ridge_panel(runs, arm, layer) for arm in arms(bases) for layer in layers_shown("figure_06", arm)]
     return figure(

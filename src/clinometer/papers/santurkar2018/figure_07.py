@@ -1,7 +1,7 @@
 """Figure 7: the two networks that the theorems compare. A diagram: it needs no run."""
 
 from clinometer.papers.santurkar2018.style import figure
-from clinometer.results.runs import Runs
+from clinometer.results.run_table import RunTable
 from clinometer.studies.figure import Box, Diagram, Figure, Panel
 from clinometer.training.config import Bases, RunConfig
 
@@ -13,7 +13,7 @@ def arms(_bases: Bases) -> list[RunConfig]:
     return []
 
 
-def draw(_runs: Runs, _bases: Bases) -> Figure:
+def draw(_runs: RunTable, _bases: Bases) -> Figure:
     """Panels (a) a linear layer whose output meets the loss, (b) the same with BatchNorm between."""
     vanilla = Diagram(
         (

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from clinometer.analysis.drift import Moved, between_steps, drift_steps, from_start
 from clinometer.papers.santurkar2018.style import band, figure, layer_index, styled
 from clinometer.papers.santurkar2018.variants import layers_shown, vgg
-from clinometer.results.runs import Runs
+from clinometer.results.run_table import RunTable
 from clinometer.studies.figure import Figure, Panel
 from clinometer.studies.series import mean_and_range
 from clinometer.training.config import Bases, RunConfig
@@ -19,7 +19,7 @@ def arms(bases: Bases) -> list[RunConfig]:
     return vgg(bases, NORMS)
 
 
-def draw(runs: Runs, bases: Bases) -> Figure:
+def draw(runs: RunTable, bases: Bases) -> Figure:
     """Rows: mean and variance from step to step, mean and variance from step 0. Columns: layers."""
     shown = arms(bases)
     layers = layers_shown("figure_08", shown[0])
@@ -39,7 +39,12 @@ def draw(runs: Runs, bases: Bases) -> Figure:
 
 
 def _panel(
-    runs: Runs, shown: list[RunConfig], layer: int, title: str, moment: str, measure: Callable[[Runs, RunConfig], Moved]
+    runs: RunTable,
+    shown: list[RunConfig],
+    layer: int,
+    title: str,
+    moment: str,
+    measure: Callable[[RunTable, RunConfig], Moved],
 ) -> Panel:
     first = int(measure is from_start)  # at step 0 nothing has moved from it
     series = tuple(

@@ -2,7 +2,7 @@
 
 from clinometer.papers.santurkar2018.style import figure, ridge_panel
 from clinometer.papers.santurkar2018.variants import dln, layers_shown
-from clinometer.results.runs import Runs
+from clinometer.results.run_table import RunTable
 from clinometer.studies.figure import Figure
 from clinometer.training.config import Bases, RunConfig
 
@@ -15,7 +15,7 @@ def arms(bases: Bases) -> list[RunConfig]:
     return dln(bases, NORMS)
 
 
-def draw(runs: Runs, bases: Bases) -> Figure:
+def draw(runs: RunTable, bases: Bases) -> Figure:
     """A row per network, a panel per layer."""
     panels = [ridge_panel(runs, arm, layer) for arm in arms(bases) for layer in layers_shown("figure_09", arm)]
     return figure(

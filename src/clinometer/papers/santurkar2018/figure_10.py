@@ -3,7 +3,7 @@
 from clinometer.papers.santurkar2018.style import band, figure, styled
 from clinometer.papers.santurkar2018.variants import dln
 from clinometer.plots.panels import beta_panel, predictiveness_panel, variation_panel
-from clinometer.results.runs import Runs
+from clinometer.results.run_table import RunTable
 from clinometer.studies.figure import Figure
 from clinometer.training.config import Bases, RunConfig
 
@@ -16,7 +16,7 @@ def arms(bases: Bases) -> list[RunConfig]:
     return dln(bases, NORMS)
 
 
-def draw(runs: Runs, bases: Bases) -> Figure:
+def draw(runs: RunTable, bases: Bases) -> Figure:
     """Panels (a) range of the loss, (b) range of the gradient's change, (c) β, over probe steps of [1/100, 30] × lr."""
     shown = arms(bases)
     lines = styled(shown)

@@ -5,7 +5,7 @@ import numpy as np
 from clinometer.papers.santurkar2018.style import colour, figure
 from clinometer.papers.santurkar2018.variants import dln, label, vgg
 from clinometer.plots.panels import fading_lines
-from clinometer.results.runs import Runs
+from clinometer.results.run_table import RunTable
 from clinometer.studies.figure import Figure, Panel
 from clinometer.training.config import Bases, RunConfig
 
@@ -19,7 +19,7 @@ def arms(bases: Bases) -> list[RunConfig]:
     return [*vgg(bases, NORMS), *dln(bases, NORMS)]
 
 
-def draw(runs: Runs, bases: Bases) -> Figure:
+def draw(runs: RunTable, bases: Bases) -> Figure:
     """Rows (a) VGG, (b) DLN: standard and with BatchNorm against the step size, then both against the distance."""
     panels = [
         _panel(runs, arm, f"({letter}) {name}: {label(arm)}", field, xlabel)
@@ -38,7 +38,7 @@ def draw(runs: Runs, bases: Bases) -> Figure:
     )
 
 
-def _panel(runs: Runs, arm: RunConfig, title: str, field: str, xlabel: str) -> Panel:
+def _panel(runs: RunTable, arm: RunConfig, title: str, field: str, xlabel: str) -> Panel:
     gaps, x = (np.median(runs.values(arm, "landscape", name), axis=0) for name in ("grad_gaps", field))
     steps = runs.steps(arm, "landscape")
     chosen = np.unique(np.linspace(0, len(steps) - 1, LINES).astype(int))

@@ -3,7 +3,7 @@
 from clinometer.papers.santurkar2018.style import accuracy_panel, band, figure, styled
 from clinometer.papers.santurkar2018.variants import NORMALIZED, vgg
 from clinometer.plots.panels import beta_panel, predictiveness_panel, variation_panel
-from clinometer.results.runs import Runs
+from clinometer.results.run_table import RunTable
 from clinometer.studies.figure import Figure
 from clinometer.training.config import Bases, RunConfig
 
@@ -15,7 +15,7 @@ def arms(bases: Bases) -> list[RunConfig]:
     return vgg(bases, NORMALIZED)
 
 
-def draw(runs: Runs, bases: Bases) -> Figure:
+def draw(runs: RunTable, bases: Bases) -> Figure:
     """Panels (a) training accuracy, (b) loss variation, (c) predictiveness, (d) β."""
     shown = arms(bases)
     lines = styled(shown)

@@ -6,7 +6,7 @@ from clinometer.analysis.landscape import QUANTITIES, log_quantity
 from clinometer.analysis.matched_loss import at_common_losses
 from clinometer.papers.santurkar2018.style import colour, figure
 from clinometer.papers.santurkar2018.variants import dln, label, vgg
-from clinometer.results.runs import Runs
+from clinometer.results.run_table import RunTable
 from clinometer.studies.figure import Figure, Panel, Series
 from clinometer.training.config import Bases, RunConfig
 
@@ -19,7 +19,7 @@ def arms(bases: Bases) -> list[RunConfig]:
     return [*vgg(bases, NORMS), *dln(bases, NORMS)]
 
 
-def draw(runs: Runs, bases: Bases) -> Figure:
+def draw(runs: RunTable, bases: Bases) -> Figure:
     """A row per kind of network: loss variation, predictiveness and β over the training loss at which they are seen."""
     kinds = {"VGG": vgg(bases, NORMS), "DLN": dln(bases, NORMS)}
     panels = [_panel(runs, both, f"{kind}: {QUANTITIES[n]}", n) for kind, both in kinds.items() for n in QUANTITIES]
@@ -35,7 +35,7 @@ def draw(runs: Runs, bases: Bases) -> Figure:
     )
 
 
-def _panel(runs: Runs, both: list[RunConfig], title: str, name: str) -> Panel:
+def _panel(runs: RunTable, both: list[RunConfig], title: str, name: str) -> Panel:
     levels, values = at_common_losses(runs, both, log_quantity(runs, name))
     x = np.exp(np.log(levels).mean(0))
     series = tuple(

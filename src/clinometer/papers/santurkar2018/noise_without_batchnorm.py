@@ -2,7 +2,7 @@
 
 from clinometer.papers.santurkar2018.style import accuracy_panel, band, figure
 from clinometer.papers.santurkar2018.variants import vgg
-from clinometer.results.runs import Runs
+from clinometer.results.run_table import RunTable
 from clinometer.studies.figure import Figure
 from clinometer.training.config import Bases, RunConfig
 
@@ -14,7 +14,7 @@ def arms(bases: Bases) -> list[RunConfig]:
     return vgg(bases, ["none", "noise", "noisy_batch"])
 
 
-def draw(runs: Runs, bases: Bases) -> Figure:
+def draw(runs: RunTable, bases: Bases) -> Figure:
     """One panel: training accuracy."""
     shown = arms(bases)
     return figure(

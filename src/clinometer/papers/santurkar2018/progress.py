@@ -3,7 +3,7 @@
 from clinometer.analysis.learning_progress import progress_text
 from clinometer.papers.santurkar2018.configs import is_deep_linear
 from clinometer.papers.santurkar2018.variants import LABELS, label
-from clinometer.results.runs import Runs
+from clinometer.results.run_table import RunTable
 from clinometer.training.config import RunConfig
 
 
@@ -12,7 +12,7 @@ def is_dln(arm: RunConfig) -> bool:
     return is_deep_linear(arm)
 
 
-def trained(runs: Runs, *arms: RunConfig) -> str:
+def trained(runs: RunTable, *arms: RunConfig) -> str:
     """How far each arm had trained, in words."""
     return "; ".join(progress_text(runs, arm, _name(arm)) for arm in arms)
 

@@ -3,7 +3,7 @@
 from clinometer.papers.santurkar2018.style import band, figure, styled
 from clinometer.papers.santurkar2018.variants import dln, vgg
 from clinometer.plots.panels import beta_panel, predictiveness_panel, variation_panel
-from clinometer.results.runs import Runs
+from clinometer.results.run_table import RunTable
 from clinometer.studies.figure import Figure
 from clinometer.training.config import Bases, RunConfig
 
@@ -17,7 +17,7 @@ def arms(bases: Bases) -> list[RunConfig]:
     return [*vgg(bases, NORMS), *dln(bases, NORMS)]
 
 
-def draw(runs: Runs, bases: Bases) -> Figure:
+def draw(runs: RunTable, bases: Bases) -> Figure:
     """A row per kind of network: the panels of Figures 4 and 10, along Gaussian directions of the gradient's length."""
     panels = [
         panel

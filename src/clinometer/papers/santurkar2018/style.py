@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from clinometer.analysis.learning_progress import smooth
 from clinometer.papers.santurkar2018.variants import label
 from clinometer.plots import panels
-from clinometer.results.runs import Runs
+from clinometer.results.run_table import RunTable
 from clinometer.studies.figure import Figure, Panel
 from clinometer.studies.series import StyledVariant, band_caption
 from clinometer.training.config import RunConfig
@@ -42,23 +42,23 @@ def colour(arm: RunConfig) -> str:
     return arm["norm"] if arm["norm"] in COLOURS else arm["norm"].split("_")[0]
 
 
-def band(runs: Runs, *arms: RunConfig) -> str:
+def band(runs: RunTable, *arms: RunConfig) -> str:
     """What lines and bands are, for a caption, and which of them end early."""
     return band_caption(runs, arms, [f"{label(arm)} at lr {arm['lr']:g}" for arm in arms])
 
 
-def accuracy_panel(runs: Runs, title: str, probe: str, arms: Sequence[RunConfig]) -> Panel:
+def accuracy_panel(runs: RunTable, title: str, probe: str, arms: Sequence[RunConfig]) -> Panel:
     """Accuracy over training, in percent; that of minibatches is averaged over 9 steps."""
     return panels.accuracy_panel(runs, title, probe, styled(arms), smooth if probe == "train" else lambda v: v)
 
 
-def ridge_panel(runs: Runs, arm: RunConfig, layer: int) -> Panel:
+def ridge_panel(runs: RunTable, arm: RunConfig, layer: int) -> Panel:
     """The histograms of unit 0 of a layer, counted from 1, over training, in the first seed."""
     (variant,) = styled([arm])
     return panels.ridge_panel(runs, f"{label(arm)}, layer {layer}", variant, layer_index(runs, arm, layer))
 
 
-def layer_index(runs: Runs, arm: RunConfig, layer: int) -> int:
+def layer_index(runs: RunTable, arm: RunConfig, layer: int) -> int:
     """Where layer `layer`, counted from 1, stands among the rows of `activations`."""
     names = list(runs.values(arm, "activations", "layer", runs.seeds(arm)[:1])[0, 0])
     return next(i for i, name in enumerate(names) if f".layer{layer}." in name)

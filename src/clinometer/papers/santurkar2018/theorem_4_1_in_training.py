@@ -6,7 +6,7 @@ from clinometer.analysis.drift import mean_over_units
 from clinometer.papers.santurkar2018.style import figure
 from clinometer.papers.santurkar2018.variants import vgg
 from clinometer.plots.panels import fading_lines
-from clinometer.results.runs import Floats, Runs
+from clinometer.results.run_table import Floats, RunTable
 from clinometer.studies.figure import Figure, Panel
 from clinometer.training.config import Bases, RunConfig
 
@@ -18,7 +18,7 @@ def arms(bases: Bases) -> list[RunConfig]:
     return vgg(bases, ["batch"])
 
 
-def shares(runs: Runs, arm: RunConfig) -> dict[str, Floats]:
+def shares(runs: RunTable, arm: RunConfig) -> dict[str, Floats]:
     """What the terms do to a layer's gradient, all its units together: each of shape (seeds, steps, layers).
 
     The factor is γ²/σ² averaged over units, each with the weight of what is left of its gradient.
@@ -36,7 +36,7 @@ def shares(runs: Runs, arm: RunConfig) -> dict[str, Floats]:
     }
 
 
-def draw(runs: Runs, bases: Bases) -> Figure:
+def draw(runs: RunTable, bases: Bases) -> Figure:
     """Panels: the factor γ²/σ², the shares of the mean and the correlation term, and what passes in all."""
     (arm,) = arms(bases)
     found = shares(runs, arm)

@@ -5,12 +5,12 @@ from clinometer.analysis.paired import log_ratio
 from clinometer.papers.santurkar2018.ambiguities import dln_rows, lp_rows
 from clinometer.papers.santurkar2018.progress import trained
 from clinometer.papers.santurkar2018.variants import label
-from clinometer.results.runs import Floats, Runs
+from clinometer.results.run_table import Floats, RunTable
 from clinometer.studies.claims import Claim, Finding, above, below
 from clinometer.training.config import Bases, RunConfig
 
 
-def lp_reading(runs: Runs, bases: Bases) -> Finding:
+def lp_reading(runs: RunTable, bases: Bases) -> Finding:
     """D1."""
     ours, literal, sample = lp_rows(bases)
     seeds = runs.common(*ours, *literal, *sample)
@@ -29,19 +29,21 @@ def lp_reading(runs: Runs, bases: Bases) -> Finding:
     )
 
 
-def loss_reading(runs: Runs, bases: Bases) -> Finding:
+def loss_reading(runs: RunTable, bases: Bases) -> Finding:
     """D2."""
     ours, mean, _ = dln_rows(bases)
     return _against_ours(runs, ours, mean, "mean loss − sum", more=True)
 
 
-def last_norm(runs: Runs, bases: Bases) -> Finding:
+def last_norm(runs: RunTable, bases: Bases) -> Finding:
     """D3."""
     ours, _, bare = dln_rows(bases)
     return _against_ours(runs, ours[1:], bare[1:], "no norm at the end − norm", more=False)
 
 
-def _against_ours(runs: Runs, ours: list[RunConfig], other: list[RunConfig], reading: str, *, more: bool) -> Finding:
+def _against_ours(
+    runs: RunTable, ours: list[RunConfig], other: list[RunConfig], reading: str, *, more: bool
+) -> Finding:
     seeds = runs.common(*ours, *other)
     claim = above if more else below
     return Finding(

@@ -9,7 +9,7 @@ from clinometer.analysis.matched_loss import matched_difference
 from clinometer.analysis.paired import log_ratio, mean_difference
 from clinometer.papers.santurkar2018.progress import trained
 from clinometer.papers.santurkar2018.variants import LABELS, LPS, dln, vgg
-from clinometer.results.runs import Floats, Runs
+from clinometer.results.run_table import Floats, RunTable
 from clinometer.studies.claims import Claim, Finding, Part, above, below
 from clinometer.training.config import Bases, RunConfig
 
@@ -21,7 +21,7 @@ SIMILAR_COSINE = 0.05
 EARLY = 0.2  # the first fifth of the run
 
 
-def stability_differs_little(runs: Runs, bases: Bases) -> Finding:
+def stability_differs_little(runs: RunTable, bases: Bases) -> Finding:
     """C3."""
     none, batch = vgg(bases, ["none", "batch"])
     seeds = runs.common(none, batch)
@@ -37,7 +37,7 @@ def stability_differs_little(runs: Runs, bases: Bases) -> Finding:
     )
 
 
-def noise_is_harmless(runs: Runs, bases: Bases) -> Finding:
+def noise_is_harmless(runs: RunTable, bases: Bases) -> Finding:
     """C4."""
     none, batch, noisy = arms = vgg(bases, ["none", "batch", "noisy_batch"])
     seeds = runs.common(*arms)
@@ -53,7 +53,7 @@ def noise_is_harmless(runs: Runs, bases: Bases) -> Finding:
     )
 
 
-def shift_is_not_reduced(runs: Runs, bases: Bases) -> Finding:
+def shift_is_not_reduced(runs: RunTable, bases: Bases) -> Finding:
     """C6."""
     pairs = [("VGG", vgg(bases, ["none", "batch"])), ("DLN", dln(bases, ["none", "batch"]))]
     arms = [arm for _, both in pairs for arm in both]
@@ -76,7 +76,7 @@ def shift_is_not_reduced(runs: Runs, bases: Bases) -> Finding:
     return Finding(tuple(parts), "; ".join([*notes, trained(runs, *arms)]), beside=tuple(beside))
 
 
-def lp_shifts_more(runs: Runs, bases: Bases) -> Finding:
+def lp_shifts_more(runs: RunTable, bases: Bases) -> Finding:
     """C12."""
     none, *lps = vgg(bases, ["none", *LPS])
     seeds = runs.common(none, *lps)
@@ -92,7 +92,7 @@ def lp_shifts_more(runs: Runs, bases: Bases) -> Finding:
     return Finding(tuple(parts), f"{PINNED}; {trained(runs, none, *lps)}", beside=tuple(beside))
 
 
-def _drift_ratio(runs: Runs, ours: RunConfig, other: RunConfig, seeds: list[int], *, start: bool = False) -> Floats:
+def _drift_ratio(runs: RunTable, ours: RunConfig, other: RunConfig, seeds: list[int], *, start: bool = False) -> Floats:
     """log10 of the ratio of two arms' drifts, (seeds,)."""
     return log_ratio(*(mean_drift(runs, arm, seeds, start=start) for arm in (ours, other)))
 
@@ -104,7 +104,7 @@ def _compared(kind: str, l2: Floats, cosine: Floats) -> list[Part]:
     ]
 
 
-def _shift(runs: Runs, both: list[RunConfig], field: str, chosen: Bools) -> Floats:
+def _shift(runs: RunTable, both: list[RunConfig], field: str, chosen: Bools) -> Floats:
     """BatchNorm's mean over layers and chosen steps minus the standard network's, (seeds,)."""
     seeds, measure = runs.common(*both), shift_over_layers(runs, field)
     none, batch = (measure(arm, seeds) for arm in both)

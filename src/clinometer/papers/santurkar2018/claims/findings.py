@@ -6,7 +6,7 @@ from clinometer.analysis.learning_progress import learning_starts
 from clinometer.papers.santurkar2018.progress import trained
 from clinometer.papers.santurkar2018.theorem_4_1_in_training import shares
 from clinometer.papers.santurkar2018.variants import dln, label, vgg
-from clinometer.results.runs import Floats, Runs
+from clinometer.results.run_table import Floats, RunTable
 from clinometer.studies.claims import Claim, Finding, Part, above, below, undecided
 from clinometer.training.config import Bases, RunConfig
 
@@ -15,7 +15,7 @@ LATE = 0.5  # the second half of the run
 TENTH = -1.0
 
 
-def beta_settles(runs: Runs, bases: Bases) -> Finding:
+def beta_settles(runs: RunTable, bases: Bases) -> Finding:
     """F1."""
     arms = [*vgg(bases, ["none", "batch"]), *dln(bases, ["none", "batch"])]
     parts: list[Part] = []
@@ -28,7 +28,7 @@ def beta_settles(runs: Runs, bases: Bases) -> Finding:
     return Finding(tuple(parts), trained(runs, *arms), beside=deep)
 
 
-def scale_does_it(runs: Runs, bases: Bases) -> Finding:
+def scale_does_it(runs: RunTable, bases: Bases) -> Finding:
     """F2."""
     (arm,) = vgg(bases, ["batch"])
     found = shares(runs, arm)
@@ -51,7 +51,7 @@ def _near(name: str, settled: Floats) -> list[Part]:
     ]
 
 
-def _settled(runs: Runs, arm: RunConfig) -> Floats:
+def _settled(runs: RunTable, arm: RunConfig) -> Floats:
     late = runs.steps(arm, "landscape") >= LATE * arm.steps
     return np.median(np.log10(runs.values(arm, "landscape", "beta_lr_half")[:, late]), axis=1)
 

@@ -9,22 +9,22 @@ from clinometer.analysis.learning_progress import learning_starts
 from clinometer.analysis.matched_loss import matched_difference
 from clinometer.papers.santurkar2018.progress import trained
 from clinometer.papers.santurkar2018.variants import dln, vgg
-from clinometer.results.runs import Floats, Runs
+from clinometer.results.run_table import Floats, RunTable
 from clinometer.studies.claims import Claim, Finding, Part, above, undecided
 from clinometer.training.config import Bases, RunConfig
 
 
-def smoother_by(name: str) -> Callable[[Runs, Bases], Finding]:
+def smoother_by(name: str) -> Callable[[RunTable, Bases], Finding]:
     """C7, C8, C9: one of the paper's three quantities along the gradient."""
     return lambda runs, bases: _smoother(runs, bases, [name], "landscape")
 
 
-def alike_along_random_directions(runs: Runs, bases: Bases) -> Finding:
+def alike_along_random_directions(runs: RunTable, bases: Bases) -> Finding:
     """C10."""
     return _smoother(runs, bases, list(QUANTITIES), "landscape_random")
 
 
-def _smoother(runs: Runs, bases: Bases, names: list[str], probe: str) -> Finding:
+def _smoother(runs: RunTable, bases: Bases, names: list[str], probe: str) -> Finding:
     """Whether each quantity is larger for the standard network, in both kinds of network."""
     pairs = [("VGG", vgg(bases, ["none", "batch"])), ("DLN", dln(bases, ["none", "batch"]))]
     arms = [arm for _, both in pairs for arm in both]
@@ -51,7 +51,7 @@ def _smoother(runs: Runs, bases: Bases, names: list[str], probe: str) -> Finding
     )
 
 
-def _summary(runs: Runs, arm: RunConfig, name: str, seeds: list[int], probe: str, start: Floats) -> Floats:
+def _summary(runs: RunTable, arm: RunConfig, name: str, seeds: list[int], probe: str, start: Floats) -> Floats:
     """log10 of a quantity, one per seed: of β the maximum over the run, of the others the mean from `start` on."""
     logs = log_quantity(runs, name, probe)(arm, seeds)
     if name == "beta":

@@ -6,7 +6,7 @@ from clinometer.analysis.learning_progress import final_accuracy, left_chance, l
 from clinometer.analysis.paired import log_ratio
 from clinometer.papers.santurkar2018.progress import trained
 from clinometer.papers.santurkar2018.variants import LABELS, LPS, dln, vgg
-from clinometer.results.runs import Floats, Runs
+from clinometer.results.run_table import Floats, RunTable
 from clinometer.studies.claims import Claim, Finding, Part, above, below
 from clinometer.training.config import Bases, RunConfig
 
@@ -16,7 +16,7 @@ ALMOST = 0.05  # "as well": within five points of mean training accuracy
 ALIKE = np.log10(2)  # "similar smoothness": within a factor 2
 
 
-def trains_faster(runs: Runs, bases: Bases) -> Finding:
+def trains_faster(runs: RunTable, bases: Bases) -> Finding:
     """C1."""
     none, batch = vgg(bases, ["none", "batch"])
     high_none, high_batch = vgg(bases, ["none", "batch"], lr=0.5)
@@ -38,7 +38,7 @@ def trains_faster(runs: Runs, bases: Bases) -> Finding:
     )
 
 
-def generalises_better(runs: Runs, bases: Bases) -> Finding:
+def generalises_better(runs: RunTable, bases: Bases) -> Finding:
     """C2."""
     none, batch = vgg(bases, ["none", "batch"])
     seeds = runs.common(none, batch)
@@ -52,7 +52,7 @@ def generalises_better(runs: Runs, bases: Bases) -> Finding:
     )
 
 
-def noise_stops_the_standard_network(runs: Runs, bases: Bases) -> Finding:
+def noise_stops_the_standard_network(runs: RunTable, bases: Bases) -> Finding:
     """C5."""
     none, noise = vgg(bases, ["none", "noise"])
     seeds = runs.common(none, noise)
@@ -70,7 +70,7 @@ def noise_stops_the_standard_network(runs: Runs, bases: Bases) -> Finding:
     )
 
 
-def lp_does_as_well(runs: Runs, bases: Bases) -> Finding:
+def lp_does_as_well(runs: RunTable, bases: Bases) -> Finding:
     """C11."""
     batch, *lps = vgg(bases, ["batch", *LPS])
     batch_dln, *lps_dln = dln(bases, ["batch", *LPS])
@@ -94,7 +94,7 @@ def lp_does_as_well(runs: Runs, bases: Bases) -> Finding:
     return Finding(tuple(parts), trained(runs, batch, *lps, batch_dln, *lps_dln))
 
 
-def _largest_beta(runs: Runs, arm: RunConfig, seeds: list[int]) -> Floats:
+def _largest_beta(runs: RunTable, arm: RunConfig, seeds: list[int]) -> Floats:
     return runs.values(arm, "landscape", "beta", seeds).max(1)
 
 
