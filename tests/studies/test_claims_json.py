@@ -1,0 +1,59 @@
+"""Claims as JSON: a paper's and a declared study's are one kind of object, and a row holds all of a finding."""
+
+import dataclasses
+import json
+
+import numpy as np
+import pytest
+from stored import BASES, CLAIMS, STUDY, table
+
+from clinometer.results.run_table import RunTable
+from clinometer.studies.claims import Claim, Finding, above, below
+from clinometer.studies.claims_json import claim_rows, to_finding, to_row
+from clinometer.studies.declared.spec import OwnStudy
+from clinometer.studies.study import plan
+
+OWN = OwnStudy(
+    name="rates",
+    model="nets:mlp",
+    factors={"lr": [0.1, 0.2]},
+    seeds=2,
+    steps=2,
+    claims=[
+        {"id": "lower", "quantity": "train.loss", "rule": "ratio below 1", "compare": {"lr": 0.2}, "to": {"lr": 0.1}}
+    ],
+)
+
+
+def test_a_comparison_and_a_papers_claim_make_the_same_objects() -> None:
+    """Whoever reads claims.json need not know which kind of study wrote it: the keys agree at every level."""
+    planned = plan(OWN.study(), "own")
+    losses = {config: {"train": {"loss": [4.0, 1.0 / config.settings["lr"]]}} for config in planned.configs}
+    (own,) = claim_rows(planned.claims, RunTable.of_arrays(losses), planned.variants)
+    arms = [arm for name in CLAIMS["C1"].exhibits for arm in STUDY.exhibits[name].arms(BASES)]
+    (papers,) = claim_rows([CLAIMS["C1"]], table(arms), BASES)
+    assert own["verdict"] == "holds"
+    assert list(own) == list(papers)
+    assert list(own["parts"][0]) == list(papers["parts"][0])
+
+
+def test_a_declared_claim_waits_for_every_run_of_its_study() -> None:
+    """A claim that needed no run would be decided before the first is made, and stay undecided."""
+    planned = plan(OWN.study(), "own")
+    (claim,) = planned.claims
+    assert set(planned.runs_of(claim)) == set(planned.configs)
+    assert len(planned.configs) == 4
+
+
+@pytest.mark.parametrize("samples", [[1.0, 1.1, 0.9], [1.0], [np.nan, 1.0]], ids=["interval", "one seed", "not finite"])
+def test_a_row_holds_all_of_a_finding(samples: list[float]) -> None:
+    """Through the text of the file and back, compared field by field: no interval and no number come back as such."""
+    finding = Finding((above("a", samples), below("b", samples, 2.0)), "a note", beside=(above("c", samples),))
+    claim = Claim("C", "statement", "source", "rule", (), lambda _runs, _variants: finding)
+    again = to_finding(json.loads(json.dumps(to_row(claim, finding), allow_nan=False)))
+    assert (again.verdict, again.note) == (finding.verdict, finding.note)
+    for ours, theirs in zip((*finding.parts, *finding.beside), (*again.parts, *again.beside), strict=True):
+        assert (ours.name, ours.verdict) == (theirs.name, theirs.verdict)
+        np.testing.assert_equal(theirs.p, ours.p)
+        if ours.interval.value == ours.interval.value:  # of what is not finite only that is kept
+            assert dataclasses.astuple(theirs.interval) == dataclasses.astuple(ours.interval)
