@@ -99,7 +99,7 @@ def covariate_shift(
         after: The parameters after it, W⁺.
         layers: Layer name to parameter names, weight first, in order of computation; see `layers_of`.
         only: The layers to measure; all by default.
-        start: Loss and gradient at `before`, where they are known already.
+        start: Loss and gradient at `before`, if known already.
 
     Returns:
         A `Shift`; `l2` in units of loss per parameter.

@@ -1,7 +1,7 @@
-"""Headroom: how many times the taken step one could go before the loss rises, or the gradient turns away.
+"""Headroom: by which factor a step could be longer before the loss rises, or the gradient turns away.
 
-It is the number for a run that is unstable, or that could go faster: 0.8 says that this step was already too long, 30
-that it could have been thirty times as long.
+It tells whether a run is unstable or could go faster: 0.8 means that this step was already too long, 30 that it could
+have been thirty times as long.
 """
 
 import math
@@ -18,10 +18,10 @@ _LARGEST = 2.0**12  # where the search ends: infinite beyond, 0 below its invers
 
 @dataclass(frozen=True)
 class Headroom:
-    """The largest multiples of a step along which it is still a good one."""
+    """The largest multiples of a step up to which the loss stays below its start, and the gradient near its start's."""
 
-    loss: float  # up to here the loss stays below its start
-    angle: float  # up to here the gradient stays within 90° of the one at the start
+    loss: float  # up to this multiple the loss stays below its start
+    angle: float  # up to this multiple the gradient stays within 90° of the one at the start
     evaluations: int  # forward-backward passes spent
 
 
@@ -50,8 +50,8 @@ def headroom(
         origin: Where the step starts, x.
         direction: The step, d; names that it lacks do not move.
         precision: The relative width of the bracket that is left.
-        only: The parameters whose gradient is looked at, such as a layer's that alone moves; all by default.
-        start: Loss and gradient at `origin`, where they are known already.
+        only: The parameters whose gradient counts, such as one layer's; all by default.
+        start: Loss and gradient at `origin`, if known already.
 
     Returns:
         `Headroom`: infinite where a multiple of 4096 is still good, 0 where one of 1/4096 is not, NaN if d has no
@@ -77,21 +77,21 @@ def headroom(
     if not float(norm(direction)) > 0 or not math.isfinite(float(loss)):
         step(origin, direction, 0.0)  # for its errors
         return Headroom(math.nan, math.nan, 0 if start else 1)
-    seen: dict[float, tuple[float, bool]] = {}
+    evaluated: dict[float, tuple[float, bool]] = {}  # size -> loss, and whether the gradient is within 90°
 
-    def look(size: float) -> tuple[float, bool]:
-        if size not in seen:
-            reached, there = objective.loss_and_grad(step(origin, direction, size), only)
-            seen[size] = float(reached), bool(dot(there, gradient) > 0)
-        return seen[size]
+    def at(size: float) -> tuple[float, bool]:
+        if size not in evaluated:
+            reached, turned = objective.loss_and_grad(step(origin, direction, size), only)
+            evaluated[size] = float(reached), bool(dot(turned, gradient) > 0)
+        return evaluated[size]
 
     with objective.isolated():
         # A loss that does not change at all, in its last digit, is too coarse to say whether it falls. The end of a
         # step may be as high as its start, as on a parabola; its middle then is not.
-        visible = look(1.0)[0] != float(loss) or look(0.5)[0] != float(loss)
-        falls = _first_failure(lambda size: look(size)[0] < float(loss), precision) if visible else math.nan
-        points = _first_failure(lambda size: look(size)[1], precision)
-    return Headroom(falls, points, len(seen) + (0 if start else 1))
+        visible = at(1.0)[0] != float(loss) or at(0.5)[0] != float(loss)
+        falls = _first_failure(lambda size: at(size)[0] < float(loss), precision) if visible else math.nan
+        points = _first_failure(lambda size: at(size)[1], precision)
+    return Headroom(falls, points, len(evaluated) + (0 if start else 1))
 
 
 def _first_failure(good: Callable[[float], bool], precision: float) -> float:

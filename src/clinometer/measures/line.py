@@ -47,8 +47,8 @@ def walk(
         origin: Where the walk starts, x; `objective.here()` for the present parameters.
         direction: Where it goes, d; minus the gradient in the paper. Names that it lacks do not move.
         sizes: The step sizes a, shape (s,), finite, in any order; 0 gives the loss at the origin, bit for bit.
-        only: The parameters whose gradient is compared, such as a layer's that alone moves; all by default.
-        start: Loss and gradient at `origin`, where they are known already.
+        only: The parameters whose gradient is compared, such as one layer's; all by default.
+        start: Loss and gradient at `origin`, if known already.
 
     Returns:
         A `Line`; every field in the units of the loss and of the parameters.
@@ -71,8 +71,8 @@ def walk(
         gradient = {name: gradient[name] for name in only}
     length = norm(direction)
     with objective.isolated():
-        looks = [_look(objective, step(origin, direction, size), gradient, only) for size in steps]
-    losses, gaps, cosines = zip(*looks, strict=True)
+        compared = [_compare(objective, step(origin, direction, size), gradient, only) for size in steps]
+    losses, gaps, cosines = zip(*compared, strict=True)
     taken = torch.tensor(steps, dtype=length.dtype, device=length.device)
     return Line(
         sizes=taken,
@@ -170,8 +170,10 @@ def check_sizes(sizes: Sequence[float] | Tensor) -> list[float]:
     return values
 
 
-def _look(objective: Objective, at: Point, start: Point, only: Collection[str] | None) -> tuple[Tensor, Tensor, Tensor]:
-    """The loss at a point, and how its gradient compares; the gradient itself is gone before the next one comes."""
+def _compare(
+    objective: Objective, at: Point, start: Point, only: Collection[str] | None
+) -> tuple[Tensor, Tensor, Tensor]:
+    """The loss at a point, and the gap and cosine of its gradient to `start`; the gradient itself is not kept."""
     loss, gradient = objective.loss_and_grad(at, only)
     return (loss, *gap_and_cosine(gradient, start))
 

@@ -1,6 +1,6 @@
-"""The numerical noise floor: how much loss and gradient change where nothing but rounding does.
+"""The numerical noise floor: how much loss and gradient change by rounding alone.
 
-A quantity that is a difference, such as the loss's fall over a small step, says nothing where it is no larger.
+A difference, such as the loss's decrease over a small step, means nothing unless it is larger.
 """
 
 from dataclasses import dataclass
@@ -27,13 +27,13 @@ def noise_floor(objective: Objective, origin: Point, *, start: tuple[Tensor, Poi
 
         loss = |L(x̃) − L(x)|,   grad_gap = ‖g(x̃) − g(x)‖,   x̃ = x (1 ± ε)
 
-    with ε the machine epsilon of the parameters. It is what parameters that are rounded once more would give; a network
-    in half precision, or measured in it, has a high one. Cost: one forward-backward pass; one more without `start`.
+    with ε the machine epsilon of the parameters. Rounding the parameters once more would change as much. A network in
+    half precision, or measured in it, has a high noise floor. Cost: one forward-backward pass, two without `start`.
 
     Args:
         objective: The frozen loss.
         origin: The point x.
-        start: Loss and gradient at `origin`, where they are known already.
+        start: Loss and gradient at `origin`, if known already.
 
     Example:
         >>> from torch import nn
@@ -52,6 +52,6 @@ def noise_floor(objective: Objective, origin: Point, *, start: tuple[Tensor, Poi
 
 
 def _rounded(value: Tensor, generator: torch.Generator) -> Tensor:
-    piece = to_local(value)
-    signs = torch.randint(2, piece.shape, generator=generator).mul_(2).sub_(1)
-    return from_local(value, piece * (1 + torch.finfo(value.dtype).eps * signs.to(value.device, value.dtype)))
+    shard = to_local(value)
+    signs = torch.randint(2, shard.shape, generator=generator).mul_(2).sub_(1)
+    return from_local(value, shard * (1 + torch.finfo(value.dtype).eps * signs.to(value.device, value.dtype)))

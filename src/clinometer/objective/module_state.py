@@ -7,6 +7,7 @@ own back. The forward pass can assign and change the copy alone.
 
 import contextlib
 import copy
+import functools
 import random
 from collections import OrderedDict, defaultdict, deque
 from collections.abc import Generator, Mapping, Sequence
@@ -24,7 +25,7 @@ _SHARED = set(vars(nn.Module())) - {"_parameters", "_buffers", "_modules", "trai
 _CONTAINERS = (list, dict, set, tuple, deque)
 _GENERATORS = (torch.Generator, random.Random, np.random.Generator, np.random.RandomState)
 _CHANGING = (*_CONTAINERS, *_GENERATORS, Tensor, np.ndarray, bytearray)
-_PLAIN = (int, float, bool, str, bytes, type(None))
+_STRINGS = {str}
 
 Memo = dict[int, Any]  # id of an object -> what stands for it in the copy
 
@@ -114,20 +115,27 @@ def _frozen(attributes: Mapping[str, Any], memo: Memo) -> tuple[dict[str, Any], 
 def _can_change(value: Any) -> bool:
     if type(value) is tuple:
         return any(_can_change(item) for item in value)
-    return _is_changing(value)
+    return _is_mutable(type(value))
 
 
-def _is_changing(value: Any) -> bool:
-    return isinstance(value, _CHANGING)
+@functools.lru_cache(maxsize=4096)  # asked for every attribute of every module, at every evaluation
+def _is_mutable(kind: type) -> bool:
+    return issubclass(kind, _CHANGING)
 
 
 def copied(value: Any, memo: Memo) -> Any:
     """A copy through containers, with tensors cloned and generators continued from where they stand."""
-    if type(value) in _PLAIN or not _is_changing(value):
+    kind, fresh = type(value), value
+    if not _is_mutable(kind):
         return memo.get(id(value), value)
     if id(value) in memo:
         return memo[id(value)]
-    kind, fresh = type(value), value
+    if kind is dict and _STRINGS.issuperset(map(type, value)):  # the quick way: modules have three of them each
+        memo[id(value)] = fresh = value.copy()
+        for key, item in value.items():
+            if (other := copied(item, memo)) is not item:
+                fresh[key] = other
+        return fresh
     if isinstance(value, Tensor):
         if value.grad_fn is None:  # what was computed from parameters is computed again
             fresh = like(value, value)

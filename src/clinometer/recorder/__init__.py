@@ -1,1 +1,1 @@
-"""The instrument on a living run: the only code that touches a training loop."""
+"""The recorder: measures a training run as it goes, and leaves it bit-identical."""

@@ -1,4 +1,4 @@
-"""A schedule that learns what measuring costs and keeps it within a share of the run's time."""
+"""A schedule that learns the cost of measuring and keeps it within a share of the run's time."""
 
 import contextlib
 import math
@@ -11,15 +11,15 @@ import torch
 
 _SLACK = 1.15
 _LEARNED = ("trained", "spent", "steps", "measured", "_next", "_typical")
-_WARM_UP = 5  # the first steps allocate, compile and fill caches: they tell nothing of the others
+_WARM_UP = 5  # the first steps allocate, compile and fill caches, and take longer than the others
 
 
 class Budget:
     """Measures as often as a share of the run's time allows; see `within_budget`.
 
-    Training time and measuring time are counted apart. A step is measured once the share of the training time, and 15%
-    more, covers what was spent so far and the next measurement: a run that three measurements fit into ends within 15%
-    of its budget, above or below; one into which none fits has none.
+    Training time and measuring time are counted apart. A step is measured once the share of the training time, plus
+    15%, covers the measuring time so far and the next measurement. A run with time for three measurements ends within
+    15% of its budget, above or below; a run without time for one has none.
 
     Args:
         fraction: Time for measuring over time for everything else.
@@ -34,10 +34,10 @@ class Budget:
         self.steps = 0
         self.measured = 0
         self._units = 1.0
-        self._agreed: Callable[[int], int] = int
+        self._broadcast: Callable[[int], int] = int
         self._next: int | None = None
         self._began: float | None = None
-        self._recent: list[float] = []  # seconds of the steps since the last look
+        self._recent: list[float] = []  # seconds of the steps that are not counted yet
 
     def __call__(self, step: int) -> bool:
         """Whether to measure this step; asked once per step, at its start."""
@@ -50,23 +50,23 @@ class Budget:
             self._next = step + _WARM_UP
         return step >= self._next and self._due(step)
 
-    def declare(self, units: float, agreed: Callable[[int], int]) -> None:
-        """Be told the probes' declared cost, in forward-backward passes, and how several processes come to agree."""
-        self._units, self._agreed = units, agreed
+    def declare(self, units: float, broadcast: Callable[[int], int]) -> None:
+        """Set the probes' declared cost, in forward-backward passes, and the function that gives all ranks one step."""
+        self._units, self._broadcast = units, broadcast
 
     def paid(self, seconds: float) -> None:
-        """Be told what a part of a measurement took; it is no part of the step it fell into."""
+        """Count the seconds of a part of a measurement, and subtract them from the step in which it took place."""
         self.spent += seconds
         if self._began is not None:
             self._began += seconds
 
     def state_dict(self) -> dict[str, Any]:
         """What it has learned, as numbers, for the checkpoint of a run."""
-        self._settle()
+        self._count_steps()
         return {name: getattr(self, name) for name in _LEARNED}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Go on with what another had learned; the time between the two counts as neither's."""
+        """Go on with what another had learned; the time between the two is not counted."""
         for name in _LEARNED:
             setattr(self, name, state[name])
         self._began = None
@@ -74,7 +74,7 @@ class Budget:
     @property
     def overhead(self) -> float:
         """Time for measuring over time for everything else, so far."""
-        self._settle()
+        self._count_steps()
         return self.spent / self.trained if self.trained else 0.0
 
     def __str__(self) -> str:
@@ -84,19 +84,19 @@ class Budget:
         )
 
     def _due(self, step: int) -> bool:
-        typical = self._settle()
-        # A pass is most of a step: so much is known before the first measurement.
+        typical = self._count_steps()
+        # Before the first measurement a pass is taken to be a step long, of which it is most.
         cost = self.spent / self.measured if self.measured else self._units * typical
         wait = (self.spent + cost) / (_SLACK * self.fraction) - self.trained
-        self._next = self._agreed(step + max(0, math.ceil(wait / typical)))
+        self._next = self._broadcast(step + max(0, math.ceil(wait / typical)))
         if self._next > step:
             return False
         self._next = step + 1
         self.measured += 1
         return True
 
-    def _settle(self) -> float:
-        """Count the steps since the last look, pauses (validation, a checkpoint) as typical steps; a typical step."""
+    def _count_steps(self) -> float:
+        """Count the recent steps, pauses (validation, a checkpoint) as three typical steps at most; a typical step."""
         if not self._recent:
             return self._typical
         self._typical = max(statistics.median(self._recent), 1e-9)
@@ -109,7 +109,7 @@ class Budget:
 
 @contextlib.contextmanager
 def timed(schedules: Iterable[object]) -> Generator[None]:
-    """Tell the budgets among some schedules what was spent inside the block, work queued before it left out."""
+    """Count the time inside the block for the budgets among some schedules, without the GPU's work queued before."""
     budgets = [schedule for schedule in schedules if isinstance(schedule, Budget)]
     if budgets and torch.cuda.is_initialized():
         torch.cuda.synchronize()

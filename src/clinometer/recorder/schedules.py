@@ -1,4 +1,4 @@
-"""When to measure: a schedule says of a step's index whether it is one."""
+"""Schedules: functions of a step's index that return whether to measure the step."""
 
 import math
 import operator
