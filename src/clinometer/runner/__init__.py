@@ -1,1 +1,1 @@
-"""How runs are made: many at a time, each by one process, whatever befalls it."""
+"""Makes many runs at a time, each in a process of its own, so that a crash costs one run and nothing is made twice."""
