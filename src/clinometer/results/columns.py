@@ -1,4 +1,4 @@
-"""Each field of some runs as an array with named axes, and where in it the numbers of a row go."""
+"""Each field of some runs as one array with named axes, and the place of every row's numbers in it."""
 
 import dataclasses
 import math
@@ -10,7 +10,7 @@ import numpy as np
 
 from clinometer.probes.field import Declared, Field
 from clinometer.probes.labels import NAMES, axes, is_name
-from clinometer.results.layouts import Layouts, Numbers
+from clinometer.results.layouts import Layout, Layouts, Numbers
 
 _DENSE = 2**24  # values: an array of so many is made, whatever share of it was measured
 _SHARED = (*NAMES, "size")  # axes that mean the same in every probe
@@ -20,23 +20,17 @@ Coordinates = Mapping[str, Entries]  # axis to its entries
 
 
 @dataclass(frozen=True)
-class Piece:
-    """Arrays of one field of one run that look alike."""
-
-    like: Numbers
-    entries: tuple[Entries, ...]  # of each axis, the steps first
-
-
-@dataclass(frozen=True)
 class Column:
-    """One field of one probe, over some runs."""
+    """One field of one probe over some runs, and the layouts of the rows that have it."""
 
     probe: str
     field: str
     axes: tuple[str, ...]  # the steps first
-    pieces: dict[int, list[Piece]] = dataclasses.field(
-        default_factory=dict[int, list[Piece]]
-    )  # by the number of the run
+    layouts: dict[int, list[Layout]] = dataclasses.field(default_factory=dict[int, list[Layout]])  # by the run's number
+
+    def entries(self, layout: Layout) -> tuple[Entries, ...]:
+        """The entries of each axis in the rows of a layout, the steps first."""
+        return (layout.steps, *(entries for _, entries in axes(layout.row, self.field, layout.fields)))
 
     def attributes(self, declared: Declared) -> dict[str, str]:
         """The meaning and unit that the probe declares, under the names that xarray's plots read."""
@@ -49,10 +43,9 @@ class Column:
         return tuple(len(coordinates[axis]) for axis in self.axes)
 
     def fill(self, coordinates: Coordinates, cells: int = 1) -> Numbers:
-        """What stands where nothing was measured, in the type of the whole: integers are floats if there is such."""
-        pieces = [piece for found in self.pieces.values() for piece in found]
-        dtype = np.result_type(*(piece.like for piece in pieces))
-        filled = sum(piece.like.size * len(piece.entries[0]) for piece in pieces)
+        """What stands where nothing was measured, in the type of the whole: integers become floats to hold NaN."""
+        dtype = np.result_type(*(layout.row[self.field] for seen in self.layouts.values() for layout in seen))
+        filled = sum(map(self._measured, self.layouts))
         if dtype.kind == "U":
             return np.array("", dtype)
         if dtype.kind != "f" and filled < cells * np.prod(self.lengths(coordinates), dtype=float):
@@ -61,19 +54,22 @@ class Column:
 
     def placed(self, run: int, arrays: Mapping[int, Numbers], coordinates: Coordinates, fill: Numbers) -> Numbers:
         """One run's arrays, by step, each at its place; ValueError if hardly any of the whole was measured."""
-        lengths = self.lengths(coordinates)
-        measured = sum(piece.like.size * len(piece.entries[0]) for piece in self.pieces.get(run, ()))
+        lengths, measured = self.lengths(coordinates), self._measured(run)
         if math.prod(lengths) > max(_DENSE, 1_000 * measured):
             raise ValueError(
                 f"{self.probe}_{self.field} would be an array of {lengths}, for {measured:,} values that were "
                 "measured: its shapes differ too much between steps. Store(path).rows() has each row as it was written."
             )
         whole = np.full(lengths, fill, fill.dtype)
-        for piece in self.pieces.get(run, ()):
-            stack = np.stack([arrays[int(step)] for step in piece.entries[0]])
-            places = zip(piece.entries, self.axes, strict=True)
+        for layout in self.layouts.get(run, ()):
+            stack = np.stack([arrays[int(step)] for step in layout.steps])
+            places = zip(self.entries(layout), self.axes, strict=True)
             whole[np.ix_(*(_positions(entries, coordinates[axis]) for entries, axis in places))] = stack
         return whole
+
+    def _measured(self, run: int) -> int:
+        """How many numbers of a run there are."""
+        return sum(layout.row[self.field].size * len(layout.steps) for layout in self.layouts.get(run, ()))
 
 
 def columns(runs: Sequence[Layouts]) -> dict[str, Column]:
@@ -92,17 +88,16 @@ def columns(runs: Sequence[Layouts]) -> dict[str, Column]:
                     named = (f"{own}step", *(f"{own}{axis}" for axis, _ in arranged))
                     column = found.setdefault(f"{probe}_{name}", Column(probe, name, named))
                     _same(column, probe, name, named)
-                    piece = Piece(layout.row[name], (layout.steps, *(entries for _, entries in arranged)))
-                    column.pieces.setdefault(number, []).append(piece)
+                    column.layouts.setdefault(number, []).append(layout)
     return found
 
 
 def coordinates(found: Mapping[str, Column]) -> Coordinates:
     """The entries of each axis, over all columns: steps rising, names in the order in which they come."""
-    seen: dict[str, dict[int, Entries]] = {"step": {}}  # by identity: most pieces share theirs
+    seen: dict[str, dict[int, Entries]] = {"step": {}}  # by identity: the fields of a layout share its steps
     for column in found.values():
-        for piece in (piece for pieces in column.pieces.values() for piece in pieces):
-            for axis, entries in zip(column.axes, piece.entries, strict=True):
+        for layout in (layout for layouts in column.layouts.values() for layout in layouts):
+            for axis, entries in zip(column.axes, column.entries(layout), strict=True):
                 seen.setdefault(axis, {})[id(entries)] = entries
     return {axis: _union(list(entries.values())) for axis, entries in seen.items()}
 

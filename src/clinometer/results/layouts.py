@@ -1,6 +1,6 @@
-"""What a run's rows look like: which fields, of which shapes, named how, at which steps. Known without their numbers.
+"""Layouts: the fields, shapes, names and steps of a run's rows, known without reading their numbers.
 
-Rows of a probe hardly ever change their looks, so a run of thousands of steps has a layout or two per probe.
+The rows of a probe hardly ever change in shape, so a run of thousands of steps has one or two layouts per probe.
 """
 
 import dataclasses
@@ -14,12 +14,12 @@ from clinometer.probes.field import NAMES, NOTHING, Declared, Field, Fields, dec
 from clinometer.store import Store, Table
 
 Numbers = np.ndarray[Any, Any]
-Variants = Sequence[tuple[Numbers, Numbers]]  # of one field: an array like those stored, and the steps of such
+Variants = Sequence[tuple[Numbers, Numbers]]  # of one field: an array of a stored type and shape, and its steps
 
 
 @dataclass(frozen=True)
 class Layout:
-    """Rows of one probe that look alike."""
+    """Rows of one probe with the same fields, types, shapes and names."""
 
     row: Table  # field to an array of the right type and shape; that of `layer` and `block` holds the names
     steps: Numbers  # (n,) rising

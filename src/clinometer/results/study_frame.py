@@ -1,4 +1,4 @@
-"""A study's finished runs as one labelled data set, whose numbers are read when they are used; or as a frame."""
+"""A study's finished runs as one labelled data set, whose numbers are read when they are used, or as a data frame."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -20,12 +20,12 @@ _SPARSE = 4  # combinations of factors per run, above which runs get an axis of 
 
 
 @dataclass(frozen=True)
-class Frame:
-    """Where runs stand along the axes before a run's own."""
+class RunGrid:
+    """The axes along which runs lie, before the axes of a run's own arrays, and the place of each run."""
 
     axes: dict[str, Numbers]  # axis to its labels
     places: dict[tuple[int, ...], int]  # position along these axes to the number of the run
-    beside: dict[str, Numbers]  # what else is known of each run, in the order of the runs
+    known: dict[str, Numbers]  # what else is known of each run, in the order of the runs
 
     @property
     def lengths(self) -> tuple[int, ...]:
@@ -34,29 +34,29 @@ class Frame:
 
 
 @dataclass(frozen=True)
-class Variable:
-    """One field over all runs, on disk."""
+class LazyVariable:
+    """One field over all runs. Its numbers stay on disk until they are read."""
 
     runs: tuple[FinishedRun, ...]
-    frame: Frame
+    grid: RunGrid
     column: Column
     coordinates: Coordinates
     fill: Numbers
 
     @property
     def shape(self) -> tuple[int, ...]:
-        """Of the whole, which is never held."""
-        return (*self.frame.lengths, *self.column.lengths(self.coordinates))
+        """The shape of the whole, which is never held."""
+        return (*self.grid.lengths, *self.column.lengths(self.coordinates))
 
     def read(self, key: tuple[int | slice | Numbers, ...]) -> Numbers:
-        """What stands at `key`, which has for each axis a position, a slice, or positions; other runs are not read."""
+        """The numbers at `key`: for each axis a position, a slice, or positions. Only runs that it picks are read."""
         picked = [np.arange(length)[along] for length, along in zip(self.shape, key, strict=True)]
         flat = [np.atleast_1d(positions) for positions in picked]
-        outer, inner = flat[: len(self.frame.axes)], flat[len(self.frame.axes) :]
+        outer, inner = flat[: len(self.grid.axes)], flat[len(self.grid.axes) :]
         found = np.full([len(positions) for positions in flat], self.fill, self.fill.dtype)
         for at in np.ndindex(*(len(positions) for positions in outer)):
-            number = self.frame.places.get(tuple(int(p[i]) for p, i in zip(outer, at, strict=True)))
-            if number in self.column.pieces:
+            number = self.grid.places.get(tuple(int(p[i]) for p, i in zip(outer, at, strict=True)))
+            if number in self.column.layouts:
                 found[at] = self._run(number)[np.ix_(*inner)]
         return found.reshape([len(positions) for positions in picked if positions.ndim])
 
@@ -74,22 +74,22 @@ def dataset(xarray: Any, path: Path, by: Literal["factors", "runs"] | None) -> A
     entries = coordinates(found)
     taken = {"run", "diverged_at", *entries, *found}
     values = {f"config_{n}" if n in taken else n: v for n, v in factors.fields([run.config for run in runs]).items()}
-    frame = _frame(runs, values, by)
-    cells = math.prod(frame.lengths)
+    grid = _grid(runs, values, by)
+    cells = math.prod(grid.lengths)
     declared = {probe: fields for run in runs for probe, fields in declared_in(run.facts).items()}
     variables = {
         name: (
-            (*frame.axes, *column.axes),
-            lazy(Variable(runs, frame, column, entries, column.fill(entries, cells))),
+            (*grid.axes, *column.axes),
+            lazy(LazyVariable(runs, grid, column, entries, column.fill(entries, cells))),
             column.attributes(declared),
         )
         for name, column in found.items()
     }
-    beside = {name: (tuple(frame.axes), _spread(frame, known)) for name, known in frame.beside.items()}
+    known = {name: (tuple(grid.axes), _spread(grid, of)) for name, of in grid.known.items()}
     constant = {name: of[0] for name, of in values.items() if len(set(map(repr, of))) == 1}
     return xarray.Dataset(
         variables,
-        coords={**frame.axes, **labelled(entries), **beside},
+        coords={**grid.axes, **labelled(entries), **known},
         attrs=constant | _facts(path, len(runs), len(there.unfinished)),
     )
 
@@ -106,13 +106,13 @@ def frame(pandas: Any, path: Path) -> Any:
     return pandas.concat(parts, ignore_index=True) if parts else pandas.DataFrame()
 
 
-def lazy(variable: Variable) -> Any:
-    """The variable as xarray takes those of a file: read when it is used, then kept; writing to it leaves the disk."""
+def lazy(variable: LazyVariable) -> Any:
+    """The variable as xarray's own file formats give theirs: read when used, then kept, and copied when written to."""
     indexing = need("xarray.core.indexing", "export")
     return indexing.MemoryCachedArray(indexing.CopyOnWriteArray(indexing.LazilyIndexedArray(on_disk(variable))))
 
 
-def on_disk(variable: Variable) -> Any:
+def on_disk(variable: LazyVariable) -> Any:
     """The variable as an array that xarray indexes."""
     xarray = need("xarray", "export")
     indexing = xarray.core.indexing
@@ -134,9 +134,9 @@ def _ordered(runs: Sequence[FinishedRun]) -> tuple[FinishedRun, ...]:
     return tuple(runs[position] for position in factors.order([run.config for run in runs]))
 
 
-def _frame(
+def _grid(
     runs: Sequence[FinishedRun], values: Mapping[str, list[Any]], by: Literal["factors", "runs"] | None
-) -> Frame:
+) -> RunGrid:
     keys = np.array([run.folder.name for run in runs])
     diverged = np.array([np.nan if run.diverged_at is None else run.diverged_at for run in runs], dtype=float)
     varying = {name: factors.array(of) for name, of in values.items() if len(set(map(repr, of))) > 1}
@@ -149,22 +149,22 @@ def _frame(
         raise ValueError(f"{len(runs)} runs have {len(places)} configs; pass by='runs' to have each at its own place.")
     if by == "factors" or (by is None and apart and cells <= _SPARSE * len(runs)):
         axes = {name: labels for name, (labels, _) in sorted_out.items()}
-        return Frame(axes, places, {"run": keys, "diverged_at": diverged})
+        return RunGrid(axes, places, {"run": keys, "diverged_at": diverged})
     each = {(number,): number for number in range(len(runs))}
-    return Frame({"run": keys}, each, {**varying, "diverged_at": diverged})
+    return RunGrid({"run": keys}, each, {**varying, "diverged_at": diverged})
 
 
-def _spread(frame: Frame, known: Numbers) -> Numbers:
-    """What is known of each run, where the runs stand."""
+def _spread(grid: RunGrid, known: Numbers) -> Numbers:
+    """What is known of each run, at the places of the runs."""
     empty: Any = {"U": "", "f": np.nan}.get(known.dtype.kind, 0)  # others are known of all runs, along one axis
-    whole = np.full(frame.lengths, empty, known.dtype)
-    for place, number in frame.places.items():
+    whole = np.full(grid.lengths, empty, known.dtype)
+    for place, number in grid.places.items():
         whole[place] = known[number]
     return whole
 
 
 def _facts(path: Path, runs: int, unfinished: int) -> dict[str, Any]:
-    """What the study is, as far as it says, and how complete."""
+    """The study's name and scale, if known, and how complete it is."""
     try:
         facts = read_study(path)
     except (OSError, ValueError):
