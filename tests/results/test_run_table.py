@@ -1,6 +1,5 @@
 """The one reader of finished runs, and the table of arrays on top of it."""
 
-import dataclasses
 import json
 import shutil
 from pathlib import Path
@@ -31,13 +30,13 @@ def test_a_run_made_again_in_the_same_process_gives_its_new_rows(tmp_path: Path)
 def test_a_table_of_arrays_is_the_table_of_the_same_runs_on_disk(tmp_path: Path) -> None:
     """Written and read by the store, which knows nothing of arrays in memory: every field of every probe, bit for bit,
     with a run that diverged, and with arms, seeds and first rows."""
-    curves = {"ends": lambda config: config.norm == "none" and config.seed == 1, "beta": lambda c, s: s + c.seed}
-    arms = [ARM, dataclasses.replace(ARM, norm="none")]
+    curves = {"ends": lambda config: config["norm"] == "none" and config.seed == 1, "beta": lambda c, s: s + c.seed}
+    arms = [ARM, ARM.vary(norm="none")]
     stored, memory = study(tmp_path, arms, 2, **curves), table(arms, 2, **curves)
     assert stored.arms == memory.arms
     for arm in arms:
         assert stored.seeds(arm) == memory.seeds(arm) == [0, 1]
-        assert stored.diverged(arm) == memory.diverged(arm) == (arm.norm == "none")
+        assert stored.diverged(arm) == memory.diverged(arm) == (arm["norm"] == "none")
         for probe, fields in memory.runs[arm].arrays.items():  # type: ignore[attr-defined]
             assert memory.row(arm, probe).keys() == stored.row(arm, probe).keys()
             for field in fields:
@@ -46,13 +45,13 @@ def test_a_table_of_arrays_is_the_table_of_the_same_runs_on_disk(tmp_path: Path)
                 )
         both = [each.values(arm, "landscape", "beta") for each in (stored, memory)]
         np.testing.assert_array_equal(*both)
-        assert np.isnan(both[0][1, -1]) == (arm.norm == "none")
+        assert np.isnan(both[0][1, -1]) == (arm["norm"] == "none")
 
 
 def test_what_is_not_there_is_said() -> None:
     """An arm, a seed, a probe and a field: a claim that meets the first two is undecided."""
     memory = table([ARM], 2)
-    other = dataclasses.replace(ARM, lr=3.0)
+    other = ARM.vary(lr=3.0)
     for ask in (lambda: memory.values(other, "train", "loss"), lambda: memory.values(ARM, "train", "loss", [5])):
         with pytest.raises(MissingRunsError, match="a network has no finished run"):
             ask()

@@ -5,7 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from clinometer.papers.santurkar2018.configs import deep_linear, vgg
-from clinometer.training.config import RunConfig, grid, one_of
+from clinometer.training.config import RunConfig, grid
+from clinometer.training.errors import check_choice
 
 
 def test_a_key_depends_on_every_setting() -> None:
@@ -88,4 +89,4 @@ def test_unknown_factors_and_names() -> None:
     with pytest.raises(ValueError, match=r"no factor 'lrs'; there are .* Did you mean 'lr'"):
         grid(vgg(), lrs=[0.1])
     with pytest.raises(ValueError, match=r"no scale 'x'; there are a, b\.$"):
-        one_of("scale", "x", ["a", "b"])
+        check_choice("scale", "x", ["a", "b"])

@@ -17,7 +17,7 @@ from clinometer.report.study_page import report
 from clinometer.studies.declared.spec import restored
 from clinometer.studies.study import Study, open_study_folder, plan
 from clinometer.studies.theorems import all_verified
-from clinometer.training.config import one_of
+from clinometer.training.errors import check_choice
 from clinometer.training.files import read_small
 from clinometer.training.study_file import read_study
 
@@ -50,7 +50,7 @@ def report_command(folder: Path, /) -> int:
 def _study(folder: Path, facts: Mapping[str, Any]) -> Study:
     """A paper's, or the one that the folder describes; no model or data of anybody's is imported."""
     if "declared" not in facts:
-        return PAPERS[one_of("paper", str(facts.get("study")), PAPERS)]()
+        return PAPERS[check_choice("paper", str(facts.get("study")), PAPERS)]()
     rows: Any = []
     with contextlib.suppress(OSError, ValueError, RecursionError):
         rows = json.loads(read_small(folder / "claims.json"))

@@ -10,8 +10,8 @@ from clinometer.cli.run_options import DEFAULTS, RunOptions
 from clinometer.cli.run_study import run_study
 from clinometer.papers import PAPERS
 from clinometer.studies.study import open_study_folder, plan
-from clinometer.training.config import one_of
 from clinometer.training.data.datasets import DATASETS
+from clinometer.training.errors import check_choice
 
 
 def reproduce_command(
@@ -45,7 +45,7 @@ def reproduce_command(
         How runs are made.
     """
     with bad_input():
-        study = PAPERS[one_of("paper", paper, PAPERS)]()
+        study = PAPERS[check_choice("paper", paper, PAPERS)]()
         planned = plan(study, scale, split_names(only), seeds)
         options.check()
         if data is not None:

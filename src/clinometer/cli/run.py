@@ -16,7 +16,7 @@ from clinometer.studies.declared.reader import read
 from clinometer.studies.declared.spec import FIELDS, OwnStudy
 from clinometer.studies.declared.yaml import scalar
 from clinometer.studies.study import open_study_folder, plan
-from clinometer.training.errors import known
+from clinometer.training.errors import check_choice
 from clinometer.training.from_config import parameters
 
 
@@ -70,7 +70,7 @@ def _check_names(own: OwnStudy, given: Mapping[str, Any]) -> None:
         if name not in overridable:
             others = ["seeds", "to", *(option.name for option in dataclasses.fields(RunOptions))]
             names = dict.fromkeys([*overridable, *parameters(own.arms[0]), *others])
-            known(f"factors.{name}", "factor or option", name, names)
+            check_choice("factor or option", name, names, f"factors.{name}")
 
 
 def _command_line(study: Path, factors: Mapping[str, Sequence[str]], seeds: int | None, to: Path | None) -> str:

@@ -16,7 +16,7 @@ from clinometer.probes.labels import NAMES, axes
 from clinometer.results.finished_run import FinishedRun
 from clinometer.results.run_table import Floats, RunTable, Values
 from clinometer.training.config import RunConfig
-from clinometer.training.errors import SpecError, known
+from clinometer.training.errors import SpecError, check_choice
 
 Fields = Mapping[str, Values]  # of one row
 Over = str | tuple[float, float]  # a key of WINDOWS, or two shares of training
@@ -114,11 +114,13 @@ first, last, 0.5-1. Did you mean 'last'?
             rows: Probe to one of its rows.
             key: Where the quantity stands in a study file.
         """
-        row = rows[known(key, "rows of a probe called", self.probe, rows)]
+        row = rows[check_choice("rows of a probe called", self.probe, rows, key)]
         field, entry = self.parts(row)
-        known(key, f"field of {self.probe} called", field, [name for name in row if row[name].dtype.kind in "fiub"])
+        check_choice(
+            f"field of {self.probe} called", field, [name for name in row if row[name].dtype.kind in "fiub"], key
+        )
         if entry:
-            known(key, f"entry of {self.probe}.{field} called", entry, entries(row, field))
+            check_choice(f"entry of {self.probe}.{field} called", entry, entries(row, field), key)
 
     def is_in(self, run: FinishedRun) -> bool:
         """Whether a run has it."""
@@ -149,7 +151,9 @@ first, last, 0.5-1. Did you mean 'last'?
         values = table.values(arm, self.probe, field, seeds).astype(float)
         if entry:
             there = entries(row, field)
-            values = values[:, :, there.index(known("quantity", f"entry of {self.probe}.{field} called", entry, there))]
+            values = values[
+                :, :, there.index(check_choice(f"entry of {self.probe}.{field} called", entry, there, "quantity"))
+            ]
         return (
             values
             if values.ndim == 2
@@ -206,7 +210,7 @@ def _is_measured(row: Fields, field: str) -> bool:
 def _suffix(key: str, text: str) -> Over:
     if shares := _SHARES.fullmatch(text):
         return _over(key, [float(shares[1]), float(shares[2])])
-    known(key, "way to sum up steps called", text, [*WINDOWS, "0.5-1"])
+    check_choice("way to sum up steps called", text, [*WINDOWS, "0.5-1"], key)
     return text
 
 

@@ -12,7 +12,8 @@ from clinometer.runner.records import holds_records
 from clinometer.studies.claims import Claim
 from clinometer.studies.figure import Figure
 from clinometer.studies.theorems import TheoremSpec, named
-from clinometer.training.config import Bases, RunConfig, one_of, said
+from clinometer.training.config import Bases, RunConfig, said
+from clinometer.training.errors import check_choice
 from clinometer.training.study_file import NAME, read_study, write_study
 
 
@@ -148,10 +149,11 @@ def plan(study: Study, scale: str, only: Iterable[str] = (), seeds: int | None =
     Raises:
         ValueError: if a name is unknown, or there is less than one seed.
     """
-    one_of("scale", scale, study.scales)
+    check_choice("scale", scale, study.scales)
     claims = {claim.id: claim for claim in study.claims}
     known = [*study.exhibits, *claims, *study.theorems]
-    chosen = [each for name in only for each in named(known, name) or [one_of("figure, claim or theorem", name, known)]]
+    kind = "figure, claim or theorem"
+    chosen = [c for name in only for c in named(known, name) or [check_choice(kind, name, known, listed=100)]]
     if seeds is not None and seeds < 1:
         raise ValueError(f"--seeds must be at least 1; found {seeds}. Intervals need at least 2.")
     needed = {e for name in chosen for e in (claims[name].exhibits if name in claims else (name,))}

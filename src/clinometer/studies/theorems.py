@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
-from clinometer.training.config import one_of
+from clinometer.training.errors import check_choice
 from clinometer.training.files import finite
 
 if TYPE_CHECKING:  # a study is listed without torch
@@ -125,7 +125,7 @@ def select(theorems: Iterable[str], names: Iterable[str]) -> tuple[str, ...]:
         (('theorem_2',), ('theorem_1', 'theorem_2'))
     """
     known = list(theorems)
-    chosen = {each for name in names for each in named(known, name) or [one_of("theorem", name, known)]}
+    chosen = {each for name in names for each in named(known, name) or [check_choice("theorem", name, known)]}
     return tuple(name for name in known if name in chosen or not chosen)
 
 

@@ -5,7 +5,6 @@ called with. Nothing is imported until the run is made, so a config can be built
 """
 
 import dataclasses
-import difflib
 import hashlib
 import json
 import math
@@ -14,7 +13,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from clinometer.training.errors import SpecError
+from clinometer.training.errors import SpecError, check_choice
 from clinometer.training.settings import Settings, canonical, frozen
 
 LOSS, OPTIMIZER, TRAINER = "torch.nn.functional:cross_entropy", "torch.optim:SGD", "clinometer.training.loop:train"
@@ -75,7 +74,7 @@ class RunConfig:
         """A setting or a field, by its name; ValueError if there is none."""
         if name in self.settings:
             return self.settings[name]
-        return getattr(self, one_of("setting or field", name, [*self.settings, *sorted(_FIELDS)]))
+        return getattr(self, check_choice("setting or field", name, [*self.settings, *sorted(_FIELDS)]))
 
     def vary(self, **changes: Any) -> "RunConfig":
         """The same run with other values of some settings or fields.
@@ -92,7 +91,7 @@ class RunConfig:
         """
         settings = dict(changes.pop("settings", self.settings))
         for name in list(changes):
-            one_of("factor", name, [*settings, *sorted(_FIELDS)])
+            check_choice("factor", name, [*settings, *sorted(_FIELDS)])
             if name not in _FIELDS:
                 settings[name] = changes.pop(name)
         return dataclasses.replace(self, settings=Settings(settings), **changes)
@@ -180,21 +179,6 @@ def said(value: Any) -> str:
     if isinstance(value, tuple):
         return f"[{', '.join(said(each) for each in value)}]"
     return "none" if value is None else str(value).rpartition(":")[2]
-
-
-def one_of(kind: str, name: str, known: Iterable[str]) -> str:
-    """`name`, or a ValueError that says what there is and what may have been meant.
-
-    Example:
-        >>> one_of("scale", "smoke", ["smoke", "laptop"])
-        'smoke'
-    """
-    names = list(known)
-    if name in names:
-        return name
-    close = difflib.get_close_matches(name, names, n=1)
-    hint = f" Did you mean {close[0]!r}?" if close else ""
-    raise ValueError(f"no {kind} {name!r}; there are {', '.join(names)}.{hint}")
 
 
 def check_count(key: str, value: object, least: int) -> None:

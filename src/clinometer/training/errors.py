@@ -1,11 +1,11 @@
-"""What is wrong with a study of one's own, and where it says so."""
+"""Errors about a choice or a key whose value cannot be used."""
 
 import difflib
 from collections.abc import Iterable
 
 
 class SpecError(ValueError):
-    """A key whose value cannot be used. Who read the study adds the file and the line.
+    """A key of a study whose value cannot be used. The reader of the study's file adds the file and the line.
 
     Args:
         key: Dotted, such as `factors.lr` or `claims[0].rule`; empty for the whole.
@@ -17,20 +17,32 @@ class SpecError(ValueError):
         self.key, self.message = key, message
 
 
-def known(key: str, kind: str, name: str, names: Iterable[str]) -> str:
-    """`name`, or a SpecError that says what there is and what may have been meant.
+def check_choice(kind: str, name: str, choices: Iterable[str], key: str = "", *, listed: int = 20) -> str:
+    """Return `name` if it is one of the choices.
+
+    Args:
+        kind: What is chosen, for the message.
+        name: The choice.
+        choices: What there is to choose from.
+        key: Where in a study file the name stands.
+        listed: Up to how many choices the message lists: torch.optim has 60 names.
+
+    Raises:
+        SpecError: if it is not; the message says what there is, and what may have been meant.
 
     Example:
-        >>> known("claims[0].quantity", "probe", "landscpe", ["train", "landscape"])
+        >>> check_choice("scale", "smoke", ["smoke", "laptop"])
+        'smoke'
+        >>> check_choice("probe", "landscpe", ["train", "landscape"], "claims[0].quantity")
         Traceback (most recent call last):
         ...
         clinometer.training.errors.SpecError: claims[0].quantity: no probe 'landscpe'; there are train, landscape. \
 Did you mean 'landscape'?
     """
-    there = list(names)
+    there = list(choices)
     if name in there:
         return name
     close = difflib.get_close_matches(name, there, n=1)
     hint = f" Did you mean {close[0]!r}?" if close else ""
-    listed = f"; there are {', '.join(there) or 'none'}" if len(there) <= 20 else ""  # torch.optim has 60 names
-    raise SpecError(key, f"no {kind} {name!r}{listed}.{hint}")
+    these = f"; there are {', '.join(there) or 'none'}" if len(there) <= listed else ""
+    raise SpecError(key, f"no {kind} {name!r}{these}.{hint}")

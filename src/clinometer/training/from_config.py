@@ -14,7 +14,7 @@ from clinometer.probes.registry import PROBES
 from clinometer.store import Row
 from clinometer.training.config import ProbeSpec, RunConfig
 from clinometer.training.data.datasets import DATASETS
-from clinometer.training.errors import SpecError, known
+from clinometer.training.errors import SpecError, check_choice
 from clinometer.training.imports import followed, needs, passed, takes, where_raised
 from clinometer.training.parts import Samples, Training, batches_of, seed_all, tested_on
 
@@ -63,7 +63,9 @@ def calls(config: RunConfig) -> dict[str, Call]:
     unnamed = [name for name in config.settings if name not in named]
     if not any(anything for _, anything in taken.values()):
         for name in unnamed:
-            known(f"factors.{name}", f"parameter of {', '.join(paths[key] for key in functions)} called", name, named)
+            check_choice(
+                f"parameter of {', '.join(paths[key] for key in functions)} called", name, named, f"factors.{name}"
+            )
     found: dict[str, Call] = {}
     for key, (parameters, anything) in taken.items():
         chosen = {n: v for n, v in config.settings.items() if n in parameters or (anything and n in unnamed)}
@@ -85,7 +87,7 @@ def parameters(config: RunConfig) -> list[str]:
 def data_of(config: RunConfig) -> Data:
     """The data of a config: bundled, or what its function returns. All runs draw alike unless it takes the seed."""
     if ":" not in config.data:
-        bundled = DATASETS[known("data", "bundled data", config.data, DATASETS)]()
+        bundled = DATASETS[check_choice("bundled data", config.data, DATASETS, "data")]()
         train = Samples(bundled.train_images, bundled.train_labels, bundled.normalized)
         return Data(train, Samples(bundled.test_images, bundled.test_labels, bundled.normalized))
     seed_all(0)
@@ -142,7 +144,7 @@ def build_probes(config: RunConfig) -> dict[str, Probe]:
     found = [_probe(f"probes[{index}]", each) for index, each in enumerate(config.probes)]
     names = names_of(config)
     for index, name in enumerate(config.consecutive):
-        known(f"consecutive[{index}]", "probe with rows called", name, names)
+        check_choice("probe with rows called", name, names, f"consecutive[{index}]")
     return dict(zip(names, found, strict=True))
 
 
@@ -168,11 +170,11 @@ def _probe(key: str, spec: ProbeSpec) -> Any:
     path, arguments = spec
     if ":" in path and arguments is None:
         return followed(key, path)  # the probe itself
-    maker = followed(key, path) if ":" in path else PROBES[known(key, "probe", path, PROBES)]
+    maker = followed(key, path) if ":" in path else PROBES[check_choice("probe", path, PROBES, key)]
     parameters, anything = takes(maker)
     for name in arguments or {}:
         if not anything:
-            known(key, f"argument of {path} called", name, parameters)
+            check_choice(f"argument of {path} called", name, parameters, key)
     return Call(key, maker, passed(parameters, arguments or {}))()
 
 

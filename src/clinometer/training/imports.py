@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from clinometer.training.errors import SpecError, known
+from clinometer.training.errors import SpecError, check_choice
 
 FOLDER = "CLINOMETER_MODULES"
 
@@ -45,7 +45,9 @@ def followed(key: str, path: str) -> Any:
     found = _module(key, module)
     for part in name.split("."):
         if not hasattr(found, part):
-            known(key, f"name in {module} called", part, [each for each in dir(found) if not each.startswith("_")])
+            check_choice(
+                f"name in {module} called", part, [each for each in dir(found) if not each.startswith("_")], key
+            )
         found = getattr(found, part)
     return found
 

@@ -4,7 +4,8 @@ import math
 import operator
 from typing import Any
 
-from clinometer.training.config import ProbeSpec, RunConfig, one_of
+from clinometer.training.config import ProbeSpec, RunConfig
+from clinometer.training.errors import check_choice
 from clinometer.training.settings import Settings
 
 _HERE = "clinometer.papers.santurkar2018"
@@ -51,8 +52,8 @@ def vgg(
     """
     from clinometer.nn.vgg import PLANS  # imports torch, which `clinometer list` does without
 
-    one_of("data set", data, CHANNELS)
-    one_of("plan", plan, PLANS)
+    check_choice("data set", data, CHANNELS)
+    check_choice("plan", plan, PLANS)
     settings = {"plan": plan, "width": _positive("width", width), "in_channels": CHANNELS[data]}
     return RunConfig(
         VGG,
@@ -96,7 +97,7 @@ def deep_linear(
     """
     from clinometer.papers.santurkar2018.networks.deep_linear import READINGS
 
-    one_of("reading", reading, READINGS)
+    check_choice("reading", reading, READINGS)
     settings = {"reading": reading, "width": _whole("width", width), "samples": _whole("samples", samples)}
     return RunConfig(
         DEEP_LINEAR,
@@ -122,7 +123,7 @@ def _trained(norm: str, lr: float, momentum: float) -> dict[str, Any]:
     """The settings that both networks have."""
     from clinometer.nn.norms import NORMS
 
-    one_of("norm", norm, NORMS)
+    check_choice("norm", norm, NORMS)
     if not 0 <= (momentum := _number("momentum", momentum)) < 1:
         raise ValueError(f"momentum must lie in [0, 1); found {momentum}.")
     return {"norm": norm, "lr": _positive("lr", lr), "momentum": momentum}

@@ -9,7 +9,7 @@ from clinometer.results.quantity import Quantity
 from clinometer.studies.claims import Claim, Finding, undecided
 from clinometer.studies.claims_json import TEXTS, to_finding
 from clinometer.studies.declared.comparison_rule import ComparisonRule
-from clinometer.training.errors import SpecError, known
+from clinometer.training.errors import SpecError, check_choice
 from clinometer.training.settings import Settings, frozen
 
 _RULE = re.compile(r"(ratio|difference|value) (above|below) ([-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?)")
@@ -58,7 +58,7 @@ def comparison(key: str, given: object, factors: Sequence[str]) -> Claim:
         raise SpecError(key, f"expected a mapping with {', '.join(_NEEDED)} and compare; found {given!r}.")
     keys = cast("Mapping[str, Any]", given)
     for name in keys:
-        known(f"{key}.{name}", "key of a claim called", name, _KEYS)
+        check_choice("key of a claim called", name, _KEYS, f"{key}.{name}")
     for name in _NEEDED:
         if not isinstance(keys.get(name), str) or not keys[name]:
             raise SpecError(f"{key}.{name}", f"expected text; found {keys.get(name)!r}.")
@@ -94,7 +94,7 @@ def _values(key: str, given: Any, factors: Sequence[str]) -> Settings:
     if not isinstance(given, Mapping):
         raise SpecError(key, f"expected factors with a value each, such as {{dropout: 0.5}}; found {given!r}.")
     for name in cast("Mapping[str, Any]", given):
-        known(f"{key}.{name}", "factor", str(name), factors)
+        check_choice("factor", str(name), factors, f"{key}.{name}")
     return frozen(key, given)
 
 

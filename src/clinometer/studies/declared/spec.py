@@ -15,7 +15,7 @@ from clinometer.studies.declared.figures import figure
 from clinometer.studies.declared.variants import NamedVariants
 from clinometer.studies.study import FigureSpec, Scale, Study
 from clinometer.training.config import LOSS, OPTIMIZER, ProbeSpec, RunConfig, check_count, said
-from clinometer.training.errors import SpecError, known
+from clinometer.training.errors import SpecError, check_choice
 from clinometer.training.from_config import names_of
 from clinometer.training.imports import path_of
 from clinometer.training.settings import Settings, Value, frozen
@@ -171,7 +171,7 @@ loss, optimizer, factors, seeds, steps, batch_size, probes, every, test_every, c
     """
     keys = [each.name for each in dataclasses.fields(OwnStudy)]
     for name in given:
-        known(str(name), "key called", str(name), keys)
+        check_choice("key called", str(name), keys, str(name))
     if "name" not in given:
         raise SpecError("name", "expected a name for the study and its folder; found none.")
     return OwnStudy(**given)
