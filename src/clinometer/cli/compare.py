@@ -28,7 +28,7 @@ def compare_command(
     other
         Another: from another machine, version or study.
     quantity
-        What to compare, such as landscape.beta (its mean over steps) or train.loss:last; also :first, :min and :max.
+        PROBE.FIELD or PROBE.FIELD.LAYER, its mean over steps; or with :first, :last, :min, :max or :0.5-1 after it.
     """
     with bad_input():
         for part in shown(compare(one, other, quantity), one, other):

@@ -48,7 +48,7 @@ def vgg(
         >>> vgg("bacth")                                          # doctest: +ELLIPSIS
         Traceback (most recent call last):
         ...
-        ValueError: no norm 'bacth'; there are none, batch, ... Did you mean 'batch'?
+        clinometer.training.errors.SpecError: no norm 'bacth'; there are none, batch, ... Did you mean 'batch'?
     """
     from clinometer.nn.vgg import PLANS  # imports torch, which `clinometer list` does without
 
