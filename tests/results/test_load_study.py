@@ -53,7 +53,7 @@ def test_every_number_of_every_run_is_at_its_place(digits: StoredTable) -> None:
             np.testing.assert_array_equal(here[f"{probe}_{field}"].sel(steps[probe]), digits.values(arm, probe, field))
         np.testing.assert_array_equal(here.activations_mean, digits.values(arm, "activations", "mean"))
     assert data.attrs["study"] == "mine"
-    assert data.attrs["width"] == BASES["vgg"].width
+    assert data.attrs["width"] == BASES["vgg"]["width"]
     assert (data.attrs["runs"], data.attrs["unfinished"]) == (12, 0)
 
 
