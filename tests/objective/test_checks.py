@@ -1,4 +1,4 @@
-"""What a loss function must return and a batch must be, and what is said when it is not so."""
+"""The errors for losses, batches and models that cannot be measured."""
 
 from typing import Any
 

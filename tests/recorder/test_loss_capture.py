@@ -1,4 +1,4 @@
-"""What training minimised against what `loss_fn` says: told once where they differ, and by how much."""
+"""The loss that training minimised against `loss_fn`'s: one warning says that they differ, and by how much."""
 
 import gc
 from collections.abc import Callable
@@ -65,7 +65,7 @@ WRONG: dict[str, Loss] = {
 @pytest.mark.parametrize("form", FORMS)
 @pytest.mark.parametrize("accumulate", [1, 3])
 @pytest.mark.parametrize("name", WRONG)
-def test_another_loss_is_told_once(name: str, accumulate: int, form: str) -> None:
+def test_another_loss_is_warned_of_once(name: str, accumulate: int, form: str) -> None:
     """A landscape of what is not trained is worse than none; but one line about it is enough."""
     with pytest.warns(UserWarning, match="What is measured is not what is trained") as told:
         train(WRONG[name], cross_entropy, form, accumulate=accumulate)
@@ -79,7 +79,7 @@ def test_it_says_by_how_much() -> None:
         train(summed, cross_entropy, "block")
 
 
-def test_a_line_behind_the_forward_pass_is_told() -> None:
+def test_a_line_behind_the_forward_pass_is_warned_of() -> None:
     """Dropout has been drawn and running statistics have moved by then: the step began with others."""
     model, optimizer, recorder = attached(cross_entropy)
     loss = cross_entropy(model, batch())
@@ -103,8 +103,8 @@ WEIGHED: dict[str, Callable[[Tensor], None]] = {
 
 
 @pytest.mark.parametrize("name", WEIGHED)
-def test_half_a_loss_is_recognised_however_it_is_said(name: str) -> None:
-    """All of these have the gradient of half the loss: with a loss_fn that returns that, nothing is to be told."""
+def test_half_a_loss_is_recognised_in_each_form(name: str) -> None:
+    """All of these have the gradient of half the loss: a loss_fn that returns that causes no warning."""
     model, optimizer, recorder = attached(lambda model, data: cross_entropy(model, data) / 2)
     for index in range(3):
         with recorder.step(batch(index)):
@@ -113,7 +113,7 @@ def test_half_a_loss_is_recognised_however_it_is_said(name: str) -> None:
             optimizer.zero_grad()
 
 
-def test_infinite_and_not_a_number_are_nothing_to_tell() -> None:
+def test_infinite_and_nan_losses_cause_no_warning() -> None:
     """A run that diverges is data: its loss and ours are both no numbers."""
 
     def loss_fn(model: nn.Module, data: Any) -> Tensor:
@@ -170,7 +170,7 @@ def test_a_batch_that_the_step_changes_is_refused(change: Any, form: str) -> Non
         step()
 
 
-def test_torch_is_given_back_what_was_looked_through() -> None:
+def test_the_patches_of_torch_are_removed() -> None:
     """Compared by identity: after each step, after a failure, and after a recorder that went away in the middle."""
     gc.collect()  # of recorders that other tests have left
     train(cross_entropy, cross_entropy, "line")

@@ -1,4 +1,4 @@
-"""Which steps are heard: those of the optimizers that were given, of others, and of none."""
+"""Which optimizer steps are detected: of the recorder's optimizers, of others, and of none."""
 
 import contextlib
 import copy
@@ -43,7 +43,7 @@ def made_again(model: nn.Module, _optimizer: torch.optim.Optimizer) -> torch.opt
 @pytest.mark.parametrize("form", FORMS)
 @pytest.mark.parametrize("accumulate", [1, 3])
 @pytest.mark.parametrize("other", [copied, made_again])
-def test_the_steps_of_another_optimizer_count_and_are_told(other: Any, form: str, accumulate: int) -> None:
+def test_the_steps_of_another_optimizer_count_and_are_warned_of(other: Any, form: str, accumulate: int) -> None:
     """deepcopy drops an optimizer's hooks, and a second phase makes a new one: steps must not turn into batches."""
     model, optimizer = pair()
     recorder = Recorder(model, cross_entropy, [landscape()], every(2), optimizer=optimizer)
@@ -56,7 +56,7 @@ def test_the_steps_of_another_optimizer_count_and_are_told(other: Any, form: str
 
 @pytest.mark.parametrize("form", FORMS)
 def test_optimizers_of_other_parameters_are_not_ours(form: str) -> None:
-    """Another network's optimizer steps between ours: nothing is told, and no step is counted for it."""
+    """Another network's optimizer steps between ours: no warning, and no step is counted for it."""
     model, optimizer = pair()
     _, theirs = pair()
     recorder = Recorder(model, cross_entropy, [landscape()], every(1), optimizer=optimizer)
@@ -68,8 +68,8 @@ def test_optimizers_of_other_parameters_are_not_ours(form: str) -> None:
 
 
 @pytest.mark.parametrize("form", FORMS)
-def test_a_step_by_hand_is_told_and_counted(form: str) -> None:
-    """No optimizer tells of it; without an end to the step its batches would be held for ever."""
+def test_a_step_by_hand_is_warned_of_and_counted(form: str) -> None:
+    """No optimizer reports it; if the step never ended, its batches would be kept for ever."""
 
     class ByHand:
         def step(self) -> None:
@@ -89,7 +89,9 @@ def test_a_step_by_hand_is_told_and_counted(form: str) -> None:
 
 @pytest.mark.parametrize("form", FORMS)
 @pytest.mark.parametrize("when", [1, 10_000])
-def test_an_optimizer_that_never_steps_is_told_at_last(when: int, form: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_optimizer_that_never_steps_is_warned_of_at_last(
+    when: int, form: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The other half of the model is trained: gradients of ours pile up as if they accumulated, for ever."""
     monkeypatch.setattr("clinometer.recorder.optimizer_steps._MANY", 20)
     model, _ = pair()
@@ -113,7 +115,7 @@ def test_a_block_that_fails_is_no_step(form: str) -> None:
 
 @pytest.mark.parametrize("form", FORMS)
 def test_without_an_optimizer_each_batch_is_a_step(form: str) -> None:
-    """Nobody tells: a line's step is over when the next begins, and the last one when its rows are asked for."""
+    """Nothing reports a step: a line's is over when the next begins, and the last one when its rows are read."""
     model, optimizer = pair()
     recorder = Recorder(model, cross_entropy, [landscape([0.1], relative=False)], every(2))
     train(recorder, optimizer, form, 5)
@@ -121,7 +123,7 @@ def test_without_an_optimizer_each_batch_is_a_step(form: str) -> None:
 
 
 @pytest.mark.parametrize("form", FORMS)
-def test_two_recorders_hear_the_same_steps(form: str) -> None:
+def test_two_recorders_detect_the_same_steps(form: str) -> None:
     """One measures seldom and much, another often and little; the truth is each by itself."""
 
     def rows(*when: int) -> list[Any]:
@@ -138,7 +140,7 @@ def test_two_recorders_hear_the_same_steps(form: str) -> None:
     assert_same(rows(1, 3), rows(1) + rows(3))
 
 
-def test_one_hook_hears_for_all_recorders_and_keeps_none_alive() -> None:
+def test_one_hook_serves_all_recorders_and_keeps_none_alive() -> None:
     """Counted in torch's own table. They are collected while an optimizer steps, when torch refuses to lose a hook."""
     model, optimizer = pair()
     recorders = [Recorder(model, cross_entropy, [landscape()], every(1), optimizer=optimizer) for _ in range(3)]

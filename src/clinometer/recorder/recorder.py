@@ -42,7 +42,7 @@ class Recorder:
     recorder, also when a probe raises (the error is passed on, and nothing of that step is written). Put the
     whole step in the block `with recorder.step(batch):`, from the forward pass to the optimizer's step; or write
     `recorder.step(batch)` as a line before it. Cost: on scheduled steps two copies of the parameters and the probes'
-    own cost; on others about a microsecond.
+    own cost; on others one to two microseconds.
 
     With `optimizer`, a step is a step of the optimizer: batches before one (gradient accumulation) are measured
     together, and the parameters that it holds are those that are moved, such as one network's of two.
