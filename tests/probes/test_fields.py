@@ -9,12 +9,14 @@ import pytest
 import torch
 from models import batch, cross_entropy, everything
 from probed import VARIANTS
+from stored import BASES, study
 
 from clinometer import Recorder, Step, Store, every, load
 from clinometer.probes.field import Field, declared_by, declared_in, from_json, to_json
 from clinometer.probes.labels import axes, described, scalars
 from clinometer.probes.registry import PROBES
 from clinometer.recorder.summary import summary
+from clinometer.studies.declared.figures import figure
 
 KINDS = {"float": "f", "integer": "iu", "text": "U"}
 
@@ -136,3 +138,15 @@ def test_declaring_changes_no_row_and_costs_no_step() -> None:
     )
     for name, values in declared.read("speed").items():
         np.testing.assert_array_equal(values, plain[name])
+
+
+def test_a_studys_page_reads_the_declarations(tmp_path: Path) -> None:
+    """Of runs on a disk: curves of what is declared to be drawn, with its unit; undeclared rows as they look."""
+    arm = BASES["vgg"].vary(steps=20)
+    runs = study(tmp_path, [arm], seeds=1)
+    drawn = figure(runs, "f", ["train", "landscape", "activations"], dict.fromkeys(["all"], runs.arms[0]))
+    labels = {panel.title: panel.ylabel for panel in drawn.panels}
+    assert labels["train.loss"] == "loss"
+    assert labels["landscape.beta"] == "loss / parameter²"
+    assert "landscape.sizes" not in labels
+    assert not any(title.startswith("activations") for title in labels)

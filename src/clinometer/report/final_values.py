@@ -18,7 +18,7 @@ def finals(runs: RunTable, plan: Plan, probes: Sequence[str]) -> Finals:
 
 
 def _of(runs: RunTable, arm: RunConfig, probes: Sequence[str]) -> dict[str, str]:
-    quantities = [Quantity(probe, field, "last") for probe in probes for field in curve_fields(runs.row(arm, probe))]
+    quantities = [Quantity(probe, field, "last") for probe in probes for field in curve_fields(runs.fields(arm, probe))]
     return {quantity.name: _said(runs, arm, quantity) for quantity in quantities}
 
 

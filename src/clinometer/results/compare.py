@@ -13,7 +13,7 @@ import numpy as np
 
 from clinometer.results.factors import fields, order
 from clinometer.results.finished_run import FinishedRun, Rows, find_runs, is_study
-from clinometer.results.quantity import Fields, Quantity
+from clinometer.results.quantity import Arrays, Quantity
 from clinometer.results.statistics import Interval, interval
 from clinometer.store import Table
 from clinometer.training.errors import SpecError
@@ -154,7 +154,7 @@ def _unique(told: Sequence[Any]) -> dict[Any, int]:
 def _check_there(quantity: Quantity, runs: Sequence[FinishedRun]) -> None:
     if any(quantity.is_in(run) for run in runs):
         return
-    rows: dict[str, Fields] = {}
+    rows: dict[str, Arrays] = {}
     for probe, layouts in (each for run in runs for each in run.layouts.items()):
         rows.setdefault(probe, layouts[0].row)
     try:

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from clinometer.probes.field import Declared, declared_in
 from clinometer.results.factors import fields
 from clinometer.results.layouts import Layouts, layouts
 from clinometer.store import DamagedError, Store, Table
@@ -60,6 +61,11 @@ class FinishedRun:
     def diverged_at(self) -> int | None:
         """The step at which it diverged, or None."""
         return self.facts.get("diverged_at")
+
+    @property
+    def declared(self) -> Declared:
+        """What its probes declare of their fields."""
+        return declared_in(self.facts)
 
     @property
     def environment(self) -> dict[str, Any]:

@@ -12,13 +12,13 @@ from typing import Any, cast
 
 import numpy as np
 
-from clinometer.probes.labels import NAMES, axes
+from clinometer.probes.field import NAMES, Fields
+from clinometer.probes.labels import Arrays, axes
 from clinometer.results.finished_run import FinishedRun
 from clinometer.results.run_table import Floats, RunTable, Values
 from clinometer.training.config import RunConfig
 from clinometer.training.errors import SpecError, check_choice
 
-Fields = Mapping[str, Values]  # of one row
 Over = str | tuple[float, float]  # a key of WINDOWS, or two shares of training
 
 WINDOWS = {  # what can be made of the steps, and how a sentence ends that says it
@@ -101,13 +101,13 @@ first, last, 0.5-1. Did you mean 'last'?
             )
         return cls(probe, path, _suffix(key, suffix) if colon else _over(over_key, over))
 
-    def parts(self, row: Fields) -> tuple[str, str]:
+    def parts(self, row: Arrays) -> tuple[str, str]:
         """The field and the entry of it, or "": the field is the longest of the row's that the path begins with."""
         fields = [name for name in row if f"{self.path}.".startswith(f"{name}.")]
         field = max(fields, key=len, default=self.path.partition(".")[0])
         return field, self.path[len(field) + 1 :]
 
-    def check(self, rows: Mapping[str, Fields], key: str = "") -> None:
+    def check(self, rows: Mapping[str, Arrays], key: str = "") -> None:
         """SpecError unless rows such as these have it; it says what there is.
 
         Args:
@@ -164,7 +164,7 @@ first, last, 0.5-1. Did you mean 'last'?
         """One number per seed, shape (seeds,); NaN where the run diverged before."""
         return self._reduced(self.curve(table, arm, seeds), table.steps(arm, self.probe), arm.steps)
 
-    def _position(self, row: Fields) -> tuple[int, ...] | None:
+    def _position(self, row: Arrays) -> tuple[int, ...] | None:
         """Where in the field's array it stands, or None if the row lacks it."""
         field, entry = self.parts(row)
         if field not in row or row[field].dtype.kind not in "fiub":
@@ -192,19 +192,16 @@ first, last, 0.5-1. Did you mean 'last'?
         return values[:, chosen].mean(1)
 
 
-def entries(row: Fields, field: str) -> list[str]:
+def entries(row: Arrays, field: str) -> list[str]:
     """The entries along the first axis of a field: names, or positions."""
     named = axes(row, field)
     return [str(each) for each in named[0][1]] if named else []
 
 
-def curve_fields(row: Fields) -> list[str]:
+def curve_fields(fields: Fields) -> list[str]:
     """The fields that a figure shows as curves over training: numbers, and lists with one per layer or block."""
-    return [name for name in row if _is_measured(row, name) and (not row[name].ndim or axes(row, name)[0][0] in NAMES)]
-
-
-def _is_measured(row: Fields, field: str) -> bool:
-    return row[field].dtype.kind in "fiub" and row[field].ndim <= 1
+    shapes = ((), *((axis,) for axis in NAMES))
+    return [name for name, f in fields.items() if f.drawing in ("line", "lower", "upper") and f.axes in shapes]
 
 
 def _suffix(key: str, text: str) -> Over:

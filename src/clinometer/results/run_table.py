@@ -9,6 +9,8 @@ from typing import Any, Protocol, Self
 import numpy as np
 from numpy.typing import ArrayLike
 
+from clinometer.probes.field import Declared, Fields
+from clinometer.probes.labels import described
 from clinometer.results.finished_run import find_runs
 from clinometer.store import Table
 from clinometer.training.config import RunConfig
@@ -35,6 +37,11 @@ class Run(Protocol):
         """The step at which it diverged, or None."""
         ...
 
+    @property
+    def declared(self) -> Declared:
+        """What its probes declare of their fields."""
+        ...
+
     def column(self, probe: str, field: str) -> Values:
         """A field of a probe's rows, shape (rows, ...); ValueError if there is none."""
         ...
@@ -51,6 +58,7 @@ class ArrayRun:
     arrays: Mapping[str, Mapping[str, Values]]
     diverged_at: int | None = None
     environment: Mapping[str, Any] = dataclasses.field(default_factory=dict[str, Any])
+    declared: Declared = dataclasses.field(default_factory=dict[str, Fields])
 
     def column(self, probe: str, field: str) -> Values:
         """A field of a probe's rows, shape (rows, ...); ValueError if there is none."""
@@ -166,6 +174,11 @@ class RunTable:
         """The first row of a probe in an arm's first run; empty if there is none."""
         first = self.seeds(arm)[:1]
         return self._run(arm, first[0]).first_row(probe) if first else {}
+
+    def fields(self, arm: RunConfig, probe: str) -> Fields:
+        """The fields of a probe in an arm's first run, declared or as they look; empty if there is no row."""
+        first = self.seeds(arm)[:1]
+        return described(self.row(arm, probe), self._run(arm, first[0]).declared.get(probe)) if first else {}
 
     def diverged(self, arm: RunConfig) -> int:
         """How many of an arm's runs diverged."""

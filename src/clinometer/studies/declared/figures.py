@@ -31,7 +31,7 @@ def figure(runs: RunTable, title: str, probes: Sequence[str], variants: Variants
 
 def _fields(runs: RunTable, variants: Sequence[StyledVariant], probe: str) -> list[str]:
     """The fields of any variant's rows: networks of several kinds need not have the same."""
-    return list(dict.fromkeys(field for each in variants for field in curve_fields(runs.row(each.config, probe))))
+    return list(dict.fromkeys(field for each in variants for field in curve_fields(runs.fields(each.config, probe))))
 
 
 def _panel(runs: RunTable, variants: Sequence[StyledVariant], probe: str, field: str) -> Panel:
@@ -44,7 +44,14 @@ def _panel(runs: RunTable, variants: Sequence[StyledVariant], probe: str, field:
         for each in variants
         if field in runs.row(each.config, probe)
     )
-    return Panel(f"{probe}.{field}", "step", field, lines, yscale="log" if _is_wide(lines) else "linear")
+    unit = _unit(runs, variants, probe, field)
+    return Panel(f"{probe}.{field}", "step", unit or field, lines, yscale="log" if _is_wide(lines) else "linear")
+
+
+def _unit(runs: RunTable, variants: Sequence[StyledVariant], probe: str, field: str) -> str:
+    """The unit that the probe declares; "" if none does."""
+    found = [runs.fields(each.config, probe).get(field) for each in variants]
+    return next((declared.unit for declared in found if declared), "")
 
 
 def _is_wide(lines: Sequence[Series]) -> bool:

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from clinometer.results.quantity import Fields
+from clinometer.probes.labels import Arrays
 from clinometer.studies.declared.claims import claim_of, spec_of
 from clinometer.studies.declared.comparison_rule import ComparisonRule
 from clinometer.studies.declared.figures import figure
@@ -104,7 +104,7 @@ class OwnStudy:
             self, factors={**self.factors, **factors}, seeds=self.seeds if seeds is None else seeds
         )
 
-    def check_claims(self, rows: Mapping[str, Fields]) -> None:
+    def check_claims(self, rows: Mapping[str, Arrays]) -> None:
         """SpecError unless what the claims ask for is in rows such as these."""
         for index, claim in enumerate(self.claims):
             if isinstance(claim.decide, ComparisonRule):
