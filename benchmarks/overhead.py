@@ -41,7 +41,8 @@ from clinometer import (
     landscape,
     noise_floor,
 )
-from clinometer.nn.vgg import PLANS, VGG
+from clinometer.nn.vgg import VGG
+from clinometer.nn.vgg_plans import PLANS
 from clinometer.training.data.datasets import digits
 from clinometer.training.environment import environment
 

@@ -17,7 +17,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from clinometer import Objective, walk
-from clinometer.nn.vgg import PLANS, VGG
+from clinometer.nn.vgg import VGG
+from clinometer.nn.vgg_plans import PLANS
 from clinometer.objective.params import scale
 from clinometer.training.environment import environment
 

@@ -17,7 +17,8 @@ from torch import nn
 from torch.nn import functional as F
 
 from clinometer import NORMS, Recorder, at, every, headroom
-from clinometer.nn.vgg import PLANS, VGG
+from clinometer.nn.vgg import VGG
+from clinometer.nn.vgg_plans import PLANS
 from clinometer.training.data.datasets import digits
 
 OPTIMIZERS = {"SGD": torch.optim.SGD, "momentum": partial(torch.optim.SGD, momentum=0.9), "AdamW": torch.optim.AdamW}

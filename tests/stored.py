@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from clinometer import Store, activations, batchnorm_terms, internal_shift, landscape
-from clinometer.papers import PAPERS
+from clinometer.papers import load_study
 from clinometer.papers.santurkar2018.configs import is_deep_linear
 from clinometer.probes.field import declared_by, to_json
 from clinometer.results.run_table import RunTable
@@ -20,7 +20,7 @@ from clinometer.training.environment import environment
 from clinometer.training.files import write_json
 from clinometer.training.run_folder import finish, run_folder
 
-STUDY = PAPERS["santurkar2018"]()
+STUDY = load_study("santurkar2018")
 _SMOKE = STUDY.scales["smoke"].bases
 BASES: Bases = {**_SMOKE, "dln": dataclasses.replace(_SMOKE["dln"], steps=100)}
 CLAIMS = {claim.id: claim for claim in STUDY.claims}

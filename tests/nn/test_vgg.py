@@ -5,7 +5,8 @@ import torch
 from torch import nn
 
 from clinometer import NORMS
-from clinometer.nn.vgg import PLANS, VGG, glorot_
+from clinometer.nn.vgg import VGG, glorot_
+from clinometer.nn.vgg_plans import PLANS
 
 
 def test_vgg16_has_the_published_convolutions() -> None:

@@ -6,7 +6,8 @@ from torch import nn
 
 from clinometer import NORMS
 from clinometer.nn.vgg import glorot_
-from clinometer.papers.santurkar2018.networks.deep_linear import READINGS, DeepLinear, squared_error
+from clinometer.papers.santurkar2018.networks.deep_linear import DeepLinear, squared_error
+from clinometer.papers.santurkar2018.networks.readings import READINGS
 
 X = torch.randn(50, 10, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
 

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from torch import Tensor
 from torch.nn import functional as F
 
-from clinometer.papers import PAPERS
+from clinometer.papers import load_study
 from clinometer.papers.santurkar2018 import (
     fact_c_1,
     lemma_4_5,
@@ -31,7 +31,7 @@ from clinometer.papers.santurkar2018 import (
 from clinometer.papers.santurkar2018.unit import Unit, curvature, gradient, hessian, random_unit
 from clinometer.studies.theorems import check
 
-THEOREMS = PAPERS["santurkar2018"]().theorems
+THEOREMS = load_study("santurkar2018").theorems
 TOLERANCE = 1e-9
 
 

@@ -20,12 +20,12 @@ from clinometer.training.run_folder import is_done, verify
 COMMANDS = """
 import dataclasses, json, sys
 from clinometer import cli, load
-from clinometer.papers import PAPERS
-whole = PAPERS["santurkar2018"]()
+from clinometer.papers.santurkar2018 import definition
+whole = definition.STUDY
 smoke = whole.scales["smoke"]
 small = dict(width=1 / 16, steps=40, measure_every=20, test_every=20)
 bases = {**smoke.bases, "vgg": smoke.bases["vgg"].vary(**small)}
-PAPERS["santurkar2018"] = lambda: dataclasses.replace(
+definition.STUDY = dataclasses.replace(
     whole, scales={"smoke": dataclasses.replace(smoke, make_bases=lambda: bases)})
 for words in json.loads(sys.argv[1]):
     if words[0] == "load":

@@ -18,7 +18,7 @@ import pytest
 from faults import CONFIGS, FIFTY, TWELVE, check_acknowledged, check_records, killed, read, rows, same, victims
 from parents import KINDS, family, kill
 
-from clinometer.papers import PAPERS
+from clinometer.papers import load_study
 from clinometer.papers.santurkar2018.configs import vgg
 from clinometer.results.export import export
 from clinometer.runner.locks import RunLocks
@@ -214,7 +214,7 @@ def test_a_flipped_byte_of_what_was_asked_for_is_named(tmp_path: Path) -> None:
 
     Without it the folder is still known as a study's, and the command that made it writes the file as it was.
     """
-    planned = plan(PAPERS["santurkar2018"](), "smoke", ["figure_02"])
+    planned = plan(load_study("santurkar2018"), "smoke", ["figure_02"])
     open_study_folder(tmp_path, planned, {"seeds": None})
     with RunLocks(tmp_path).attempt(TINY.key) as acquired:
         assert acquired

@@ -4,11 +4,11 @@ from collections import Counter
 
 import pytest
 
-from clinometer.papers import PAPERS
+from clinometer.papers import load_study
 from clinometer.papers.santurkar2018.configs import GAUSSIAN
 from clinometer.studies.study import plan
 
-STUDY = PAPERS["santurkar2018"]()
+STUDY = load_study("santurkar2018")
 
 
 def test_each_base_has_its_own_number_of_seeds() -> None:

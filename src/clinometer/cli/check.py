@@ -5,10 +5,9 @@ from rich.text import Text
 from clinometer.cli.arguments import split_names
 from clinometer.cli.console import console
 from clinometer.cli.errors import bad_input
-from clinometer.papers import PAPERS
+from clinometer.papers import load_study
 from clinometer.report.tables import theorems_table
 from clinometer.studies.theorems import all_verified, check, rows, select
-from clinometer.training.errors import check_choice
 
 
 def check_command(paper: str, /, *, only: str = "", cases: int = 200, seed: int = 0) -> int:
@@ -26,7 +25,7 @@ def check_command(paper: str, /, *, only: str = "", cases: int = 200, seed: int 
         Of the inputs.
     """
     with bad_input():
-        study = PAPERS[check_choice("paper", paper, PAPERS)]()
+        study = load_study(paper)
         chosen = select(study.theorems, split_names(only))
         found = rows(study.theorems, {name: check(study.theorems[name].load(), cases, seed) for name in chosen})
     console.print(Text.assemble((study.title, "bold"), f"\n{study.source}"))

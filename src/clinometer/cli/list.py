@@ -3,14 +3,19 @@
 from rich.text import Text
 
 from clinometer.cli.console import console
-from clinometer.papers import PAPERS
+from clinometer.papers import find_papers, load_paper
 
 
 def list_command() -> int:
     """Print each paper's title and what can be reproduced of it."""
-    for name, load in PAPERS.items():
-        study = load()
-        console.print(Text.assemble((name, "bold"), f": {study.title}"))
+    for name in find_papers():
+        try:
+            paper = load_paper(name)
+            study = paper.study()
+        except Exception as error:  # a package that is broken must not hide the other papers
+            console.print(Text.assemble((name, "bold"), f": {error}"))
+            continue
+        console.print(Text.assemble((name, "bold"), f": {paper.TITLE} ({paper.SOURCE})"))
         for scale, about in study.scales.items():
             console.print(f"  --scale {scale}: {about.about}", highlight=False)
         for exhibit, figure in study.exhibits.items():

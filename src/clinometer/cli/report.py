@@ -10,14 +10,13 @@ from clinometer.cli.arguments import split_names
 from clinometer.cli.console import console, print_page_path
 from clinometer.cli.errors import bad_input
 from clinometer.cli.results_tables import print_results
-from clinometer.papers import PAPERS
+from clinometer.papers import load_study
 from clinometer.report.blocks import ranks_table
 from clinometer.report.run_page import report_run
 from clinometer.report.study_page import report
 from clinometer.studies.declared.spec import restored
 from clinometer.studies.study import Study, open_study_folder, plan
 from clinometer.studies.theorems import all_verified
-from clinometer.training.errors import check_choice
 from clinometer.training.files import read_small
 from clinometer.training.study_file import read_study
 
@@ -50,7 +49,7 @@ def report_command(folder: Path, /) -> int:
 def _study(folder: Path, facts: Mapping[str, Any]) -> Study:
     """A paper's, or the one that the folder describes; no model or data of anybody's is imported."""
     if "declared" not in facts:
-        return PAPERS[check_choice("paper", str(facts.get("study")), PAPERS)]()
+        return load_study(str(facts.get("study")))
     rows: Any = []
     with contextlib.suppress(OSError, ValueError, RecursionError):
         rows = json.loads(read_small(folder / "claims.json"))

@@ -8,10 +8,9 @@ from clinometer.cli.arguments import split_names
 from clinometer.cli.errors import bad_input
 from clinometer.cli.run_options import DEFAULTS, RunOptions
 from clinometer.cli.run_study import run_study
-from clinometer.papers import PAPERS
+from clinometer.papers import load_study
 from clinometer.studies.study import open_study_folder, plan
 from clinometer.training.data.datasets import DATASETS
-from clinometer.training.errors import check_choice
 
 
 def reproduce_command(
@@ -45,7 +44,7 @@ def reproduce_command(
         How runs are made.
     """
     with bad_input():
-        study = PAPERS[check_choice("paper", paper, PAPERS)]()
+        study = load_study(paper)
         planned = plan(study, scale, split_names(only), seeds)
         options.check()
         if data is not None:

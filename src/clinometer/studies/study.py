@@ -1,6 +1,7 @@
 """A study: what varies, what is drawn, what is checked, and at which scales."""
 
 import dataclasses
+import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -166,7 +167,7 @@ def plan(study: Study, scale: str, only: Iterable[str] = (), seeds: int | None =
 
 def open_study_folder(folder: Path, planned: Plan, request: Mapping[str, Any]) -> None:
     """Make `folder` this study's and note what was asked for; ValueError if it holds anything else, left as it is."""
-    bases = {name: dataclasses.asdict(base) for name, base in planned.bases.items()}
+    bases = {name: json.loads(json.dumps(dataclasses.asdict(base))) for name, base in planned.bases.items()}
     ours: dict[str, Any] = {"study": planned.study.name, "scale": planned.scale, "bases": bases}
     if planned.study.declared is not None:  # its factors may grow: the runs are told apart by their configs
         ours = {"study": planned.study.name, "scale": planned.scale}

@@ -2,8 +2,11 @@
 
 import math
 import operator
+from importlib import import_module
 from typing import Any
 
+from clinometer.nn.vgg_plans import PLANS
+from clinometer.papers.santurkar2018.networks.readings import READINGS
 from clinometer.training.config import ProbeSpec, RunConfig
 from clinometer.training.errors import check_choice
 from clinometer.training.settings import Settings
@@ -50,8 +53,6 @@ def vgg(
         ...
         clinometer.training.errors.SpecError: no norm 'bacth'; there are none, batch, ... Did you mean 'batch'?
     """
-    from clinometer.nn.vgg import PLANS  # imports torch, which `clinometer list` does without
-
     check_choice("data set", data, CHANNELS)
     check_choice("plan", plan, PLANS)
     settings = {"plan": plan, "width": _positive("width", width), "in_channels": CHANNELS[data]}
@@ -95,8 +96,6 @@ def deep_linear(
         seed: Of weights, data and noise.
         measure_every: Steps between measurements.
     """
-    from clinometer.papers.santurkar2018.networks.deep_linear import READINGS
-
     check_choice("reading", reading, READINGS)
     settings = {"reading": reading, "width": _whole("width", width), "samples": _whole("samples", samples)}
     return RunConfig(
@@ -121,9 +120,7 @@ def is_deep_linear(config: RunConfig) -> bool:
 
 def _trained(norm: str, lr: float, momentum: float) -> dict[str, Any]:
     """The settings that both networks have."""
-    from clinometer.nn.norms import NORMS
-
-    check_choice("norm", norm, NORMS)
+    check_choice("norm", norm, import_module("clinometer.nn.norms").NORMS)  # torch is imported now, not by `list`
     if not 0 <= (momentum := _number("momentum", momentum)) < 1:
         raise ValueError(f"momentum must lie in [0, 1); found {momentum}.")
     return {"norm": norm, "lr": _positive("lr", lr), "momentum": momentum}

@@ -22,8 +22,9 @@ from clinometer.objective.objective import LossFn, Objective
 from clinometer.objective.params import Point
 from clinometer.papers.santurkar2018.configs import DEEP_LINEAR, GAUSSIAN
 from clinometer.papers.santurkar2018.networks import linear_statistics as exact
-from clinometer.papers.santurkar2018.networks.deep_linear import READINGS, squared_error
+from clinometer.papers.santurkar2018.networks.deep_linear import squared_error
 from clinometer.papers.santurkar2018.networks.gaussian import Regression, gaussian
+from clinometer.papers.santurkar2018.networks.readings import READINGS
 from clinometer.probes.base import Probe, Step
 from clinometer.recorder.recorder import Recorder
 from clinometer.recorder.schedules import at

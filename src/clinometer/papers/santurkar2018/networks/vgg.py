@@ -2,7 +2,8 @@
 
 from torch import nn
 
-from clinometer.nn.vgg import PLANS, VGG, glorot_
+from clinometer.nn.vgg import VGG, glorot_
+from clinometer.nn.vgg_plans import PLANS
 
 
 def vgg(plan: str = "vgg16", norm: str = "batch", width: float = 1.0, in_channels: int = 3, seed: int = 0) -> nn.Module:
