@@ -19,7 +19,7 @@ from clinometer.papers.santurkar2018.configs import vgg
 from clinometer.results.run_table import RunTable
 from clinometer.runner.records import read_record
 from clinometer.runner.scheduler import Progress, run_all
-from clinometer.training.config import grid
+from clinometer.training.config import RunConfig, grid
 from clinometer.training.data.datasets import digits
 from clinometer.training.from_config import build_model, build_training, data_of
 from clinometer.training.parts import batches_of
@@ -40,7 +40,7 @@ def test_a_run_is_what_its_config_says_and_no_more(tmp_path: Path) -> None:
     assert not run_all([TINY], tmp_path / "study")
     assert_same(read(tmp_path / "here"), read(run_folder(tmp_path / "study", TINY)))
     config = json.loads((tmp_path / "here" / "config.json").read_text())
-    assert vgg(**config) == TINY
+    assert RunConfig(**config) == TINY
 
 
 def test_measuring_does_not_change_the_training(tmp_path: Path) -> None:
