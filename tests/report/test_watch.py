@@ -16,7 +16,7 @@ from rich.console import Console, RenderableType
 
 from clinometer import Store, headroom, internal_shift, landscape
 from clinometer.probes.field import declared_by
-from clinometer.report.watch import details, looks, watch
+from clinometer.report.watch import details, views, watch
 
 
 def text(shown: RenderableType) -> str:
@@ -70,7 +70,7 @@ def test_layers_are_shown_at_their_worst_and_blocks_by_rank() -> None:
 def test_rows_are_followed_through_a_resumption_and_a_new_run(tmp_path: Path) -> None:
     """Look by look, against what was written in between; dropped rows and those of a cleared folder are gone."""
     folder = tmp_path / "mine"
-    look = looks(folder, every=0.001)
+    look = views(folder, every=0.001)
 
     def seen() -> tuple[str, bool]:
         shown, new = next(look)

@@ -11,7 +11,7 @@ import pytest
 from rich.console import Console
 from stored import keep
 
-from clinometer.report.comparison_table import shown
+from clinometer.report.comparison_table import comparison_parts
 from clinometer.results.compare import compare
 from clinometer.results.statistics import interval
 
@@ -23,7 +23,7 @@ def rows(beta: float, loss: float = 1.0, steps: int = 4) -> dict[int, dict[str, 
 def told(found: Any, one: Path, other: Path) -> str:
     file = io.StringIO()
     console = Console(width=120, file=file)
-    for part in shown(found, one, other):
+    for part in comparison_parts(found, one, other):
         console.print(part)
     return file.getvalue()
 

@@ -8,7 +8,7 @@ from rich.text import Text
 
 from clinometer.cli.console import console
 from clinometer.cli.errors import bad_input
-from clinometer.report.comparison_table import shown
+from clinometer.report.comparison_table import comparison_parts
 from clinometer.results.compare import compare
 
 
@@ -31,6 +31,6 @@ def compare_command(
         PROBE.FIELD or PROBE.FIELD.LAYER, its mean over steps; or with :first, :last, :min, :max or :0.5-1 after it.
     """
     with bad_input():
-        for part in shown(compare(one, other, quantity), one, other):
+        for part in comparison_parts(compare(one, other, quantity), one, other):
             console.print(part, soft_wrap=isinstance(part, Text))
     return 0

@@ -13,8 +13,8 @@ from clinometer.results.compare import Comparison, Difference
 from clinometer.results.statistics import Interval
 
 
-def shown(found: Comparison, one: Path, other: Path) -> Iterator[RenderableType]:
-    """What two studies have in common, most telling first: what may be printed line after line.
+def comparison_parts(found: Comparison, one: Path, other: Path) -> Iterator[RenderableType]:
+    """Yield what to print of a comparison: what the two studies have in common first, then the differences.
 
     Args:
         found: The comparison.
@@ -32,7 +32,7 @@ def shown(found: Comparison, one: Path, other: Path) -> Iterator[RenderableType]
     if found.versions:
         yield _two("made with", found.versions)
     if same < len(found.pairs):
-        yield _parting(found)
+        yield _first_differences(found)
     if found.differences:
         yield _differences(found.differences)
     if found.verdicts:
@@ -51,8 +51,8 @@ def _two(name: str, rows: Mapping[str, tuple[str, str]]) -> Table:
     return table
 
 
-def _parting(found: Comparison) -> Table:
-    """Arm by arm, how many runs are identical and where the others part."""
+def _first_differences(found: Comparison) -> Table:
+    """Arm by arm: how many runs are identical, and at which step the others begin to differ."""
     table = Table()
     for heading in ("arm", "runs", "identical", "the others part at step"):
         table.add_column(heading)

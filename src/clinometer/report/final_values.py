@@ -1,4 +1,4 @@
-"""Where each arm of a study ended: every number that it recorded, as a table."""
+"""The last value of every number that each arm of a study recorded, as a table."""
 
 from collections.abc import Sequence
 
@@ -9,20 +9,20 @@ from clinometer.results.statistics import interval
 from clinometer.studies.study import Plan
 from clinometer.training.config import RunConfig
 
-Finals = dict[str, dict[str, str]]  # arm to quantity to mean [95% interval over seeds]
+FinalValues = dict[str, dict[str, str]]  # arm to quantity to mean [95% interval over seeds]
 
 
-def finals(runs: RunTable, plan: Plan, probes: Sequence[str]) -> Finals:
-    """Each number that these probes recorded, at the last step at which they looked."""
-    return {plan.name_of(arm): _of(runs, arm, probes) for arm in runs.arms}
+def final_values(runs: RunTable, plan: Plan, probes: Sequence[str]) -> FinalValues:
+    """Each number that these probes recorded, at the last step at which they measured."""
+    return {plan.name_of(arm): _values_of(runs, arm, probes) for arm in runs.arms}
 
 
-def _of(runs: RunTable, arm: RunConfig, probes: Sequence[str]) -> dict[str, str]:
+def _values_of(runs: RunTable, arm: RunConfig, probes: Sequence[str]) -> dict[str, str]:
     quantities = [Quantity(probe, field, "last") for probe in probes for field in curve_fields(runs.fields(arm, probe))]
-    return {quantity.name: _said(runs, arm, quantity) for quantity in quantities}
+    return {quantity.name: _interval_of(runs, arm, quantity) for quantity in quantities}
 
 
-def _said(runs: RunTable, arm: RunConfig, quantity: Quantity) -> str:
+def _interval_of(runs: RunTable, arm: RunConfig, quantity: Quantity) -> str:
     found = interval(quantity.samples(runs, arm, runs.seeds(arm)))
     finite = found.n > 1 and found.value == found.value
     return interval_text({"value": found.value, "low": found.low if finite else None, "high": found.high})

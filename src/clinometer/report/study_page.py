@@ -12,10 +12,11 @@ import numpy as np
 from clinometer.analysis.learning_progress import final_accuracy, left_chance
 from clinometer.plots.matplotlib import save
 from clinometer.report import page
-from clinometer.report.final_values import finals
+from clinometer.report.final_values import final_values
 from clinometer.report.verdicts import Verdicts
 from clinometer.results.run_table import RunTable
 from clinometer.runner.scheduler import Failure
+from clinometer.studies.figure import Figure
 from clinometer.studies.study import FigureSpec, Plan
 from clinometer.studies.theorems import check, rows
 from clinometer.training.config import RunConfig
@@ -46,28 +47,22 @@ def report(
         plan: What was planned.
         folder: The study's folder.
         command: What makes it again.
-        failures: Runs that failed, to be named on the page.
+        failures: RunTable that failed, to be named on the page.
         verdicts: Those decided while the runs were made, in this process; by default all are decided now.
         theorems: The rows of `theorems.json`, if the theorems are checked already.
     """
     verdicts = verdicts or Verdicts(plan, folder)
     claims = verdicts.all_rows()
-    runs = verdicts.table
     write_json(folder / "claims.json", claims)
     if theorems is None:
         theorems = rows(plan.theorems, {name: check(each.load()) for name, each in plan.theorems.items()})
     write_json(folder / "theorems.json", theorems)
-    exhibits = {name: plan.study.exhibits[name] for name in plan.exhibits}
-    with np.errstate(divide="ignore", invalid="ignore"):  # what diverged leaves gaps
-        figures = {
-            name: exhibit.draw(runs, plan.variants) for name, exhibit in exhibits.items() if _fit(runs, exhibit, plan)
-        }
-    for name, figure in figures.items():
-        save(figure, folder / "figures" / name)
-    remarks = [*_unfinished(len(runs.configs), len(plan.configs)), *_mixed(runs)]
+    runs = verdicts.table
+    figures = _save_figures(plan, runs, folder / "figures")
+    remarks = [*_unfinished_remarks(plan, runs), *_mixed_remarks(runs)]
     remarks += [f"Left out: {damage}" for damage in runs.damaged]
-    missing = remarks + [
-        f"{name} is not drawn: an arm of it has no finished run." for name in exhibits if name not in figures
+    missing = [
+        f"{name} is not drawn: an arm of it has no finished run." for name in plan.exhibits if name not in figures
     ]
     missing += [f"A run failed ({plan.name_of(f.config)}, seed {f.config.seed}): {f.reason}" for f in failures]
     page.write(
@@ -78,19 +73,31 @@ def report(
             command=command,
             claims=claims,
             theorems=theorems,
-            arms=[_arm(runs, arm, plan) for arm in runs.arms],
+            arms=[_trained_arm(plan, runs, arm) for arm in runs.arms],
             figures=figures,
-            finals=finals(runs, plan, plan.study.recorded),
+            finals=final_values(runs, plan, plan.study.recorded),
             settings={name: _settings(plan, name) for name in plan.used},
             environment=_environment(runs),
-            missing=missing,
+            missing=[*remarks, *missing],
         ),
         folder,
     )
     return Results(claims, theorems, remarks)
 
 
-def _fit(runs: RunTable, exhibit: FigureSpec, plan: Plan) -> bool:
+def _save_figures(plan: Plan, runs: RunTable, folder: Path) -> dict[str, Figure]:
+    """Draw the figures whose runs are there."""
+    figures: dict[str, Figure] = {}
+    for name in plan.exhibits:
+        exhibit = plan.study.exhibits[name]
+        if _can_be_drawn(plan, runs, exhibit):
+            with np.errstate(divide="ignore", invalid="ignore"):  # what diverged leaves gaps
+                figures[name] = exhibit.draw(runs, plan.variants)
+            save(figures[name], folder / name)
+    return figures
+
+
+def _can_be_drawn(plan: Plan, runs: RunTable, exhibit: FigureSpec) -> bool:
     """Whether the arms on each data set have a seed in common, to be compared by; or any has one, if that will do."""
     arms = exhibit.arms(plan.variants)
     if not exhibit.whole:
@@ -98,8 +105,9 @@ def _fit(runs: RunTable, exhibit: FigureSpec, plan: Plan) -> bool:
     return all(runs.seeds(*(arm for arm in arms if arm.data == data)) for data in {arm.data for arm in arms})
 
 
-def _unfinished(done: int, planned: int) -> list[str]:
-    """What a page says first of a study that is not whole."""
+def _unfinished_remarks(plan: Plan, runs: RunTable) -> list[str]:
+    """What must be known first of a study that is not complete."""
+    done, planned = len(runs.configs), len(plan.configs)
     if done == planned:
         return []
     return [
@@ -110,29 +118,30 @@ def _unfinished(done: int, planned: int) -> list[str]:
 def _settings(plan: Plan, name: str) -> dict[str, Any]:
     return {
         fact: value
-        for fact, value in plan.bases[name].facts().items()
+        for fact, value in plan.variants[name].facts().items()
         if fact not in (*plan.study.label_fields, "seed")
     }
 
 
-def _arm(runs: RunTable, arm: RunConfig, plan: Plan) -> page.Arm:
+def _trained_arm(plan: Plan, runs: RunTable, arm: RunConfig) -> page.Arm:
+    """The row of the page that tells how far an arm had trained."""
     losses = runs.values(arm, "train", "loss")[:, [0, -1]]
-    told = page.Arm(
+    row = page.Arm(
         name=plan.name_of(arm),
         seeds=len(losses),
         diverged=runs.diverged(arm),
         loss=f"{np.mean(losses[:, 0]):.3g} → {np.mean(losses[:, 1]):.3g}",
     )
     if "accuracy" not in runs.row(arm, "train"):
-        return told
-    told = dataclasses.replace(told, accuracy=_percent(final_accuracy(runs, arm)))
+        return row
+    row = dataclasses.replace(row, accuracy=_percent(final_accuracy(runs, arm)))
     if "accuracy" in runs.row(arm, "test"):
-        told = dataclasses.replace(told, test=_percent(np.nan_to_num(runs.values(arm, "test", "accuracy")[:, -1])))
+        row = dataclasses.replace(row, test=_percent(np.nan_to_num(runs.values(arm, "test", "accuracy")[:, -1])))
     if plan.study.classes is None:
-        return told
+        return row
     left = left_chance(runs, arm, classes=plan.study.classes)
-    words = ", ".join("never: dead" if np.isinf(step) else f"{step:.0f}" for step in left)
-    return dataclasses.replace(told, left_chance=words)
+    steps = ", ".join("never: dead" if np.isinf(step) else f"{step:.0f}" for step in left)
+    return dataclasses.replace(row, left_chance=steps)
 
 
 def _percent(values: Any) -> str:
@@ -143,33 +152,30 @@ def _environment(runs: RunTable) -> Mapping[str, Any]:
     """Where the first run was made, and in how many other places the rest were."""
     if not runs.configs:
         return environment()
-    found = [{name: fact for name, fact in made.items() if name != "fingerprint"} for made in _made(runs)]
+    found = [
+        {name: fact for name, fact in run.environment.items() if name != "fingerprint"} for run in runs.runs.values()
+    ]
     others = len({json.dumps(facts, sort_keys=True) for facts in found}) - 1
     return found[0] | ({"note": f"{others} other environments also made runs of this study"} if others else {})
 
 
-def _mixed(runs: RunTable) -> list[str]:
-    """What a page says of runs that were made by different code, data or versions."""
+def _mixed_remarks(runs: RunTable) -> list[str]:
+    """What must be known of runs that were made by different code, data or versions."""
     first: dict[tuple[str, str], Any] = {}
-    what: dict[str, None] = {}
-    for made in _made(runs):  # arms may have other modules and data: what has one name must be one thing
-        for name, value in _named(made.get("fingerprint")).items():
+    differing: dict[str, None] = {}
+    for run in runs.runs.values():  # arms may have other modules and data: what has one name must be one thing
+        for name, value in _parts(run.environment.get("fingerprint")).items():
             if first.setdefault(name, value) != value:
-                what[": ".join(filter(None, name))] = None
-    return [f"Mixed: its runs were not all made with the same ({'; '.join(what)})."] if what else []
+                differing[": ".join(filter(None, name))] = None
+    return [f"Mixed: its runs were not all made with the same ({'; '.join(differing)})."] if differing else []
 
 
-def _named(fingerprint: Any) -> dict[tuple[str, str], Any]:
+def _parts(fingerprint: Any) -> dict[tuple[str, str], Any]:
     """The parts of a fingerprint, module by module and data set by data set."""
     if not isinstance(fingerprint, Mapping):
         return {("fingerprint", ""): fingerprint}
-    named: dict[tuple[str, str], Any] = {("fingerprint", ""): "there"}
-    for part, held in fingerprint.items():
-        each = held if isinstance(held, Mapping) else {"": held}
-        named |= {(str(part), str(name)): value for name, value in each.items()}
-    return named
-
-
-def _made(runs: RunTable) -> list[Mapping[str, Any]]:
-    """What each run says of where and with what it was made."""
-    return [run.environment for run in runs.runs.values()]
+    parts: dict[tuple[str, str], Any] = {("fingerprint", ""): "there"}
+    for kind, digests in fingerprint.items():
+        each = digests if isinstance(digests, Mapping) else {"": digests}
+        parts |= {(str(kind), str(name)): value for name, value in each.items()}
+    return parts

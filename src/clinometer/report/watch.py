@@ -1,6 +1,6 @@
 """Shows a run that is still going on in another terminal: its rows as a table that grows.
 
-The store is opened read-only for a moment at each look, and only new rows are read.
+The store is opened read-only at each reading, and closed again; only new rows are read.
 """
 
 import math
@@ -14,14 +14,13 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
+from clinometer import store
 from clinometer.probes.field import NOTHING, SINGLE, Declared, Fields, declared_in
 from clinometer.probes.labels import axes, described, series, shown
 from clinometer.recorder.summary import headlines, number
 from clinometer.results.run_frame import store_file
-from clinometer.store import Store
-from clinometer.store import Table as Row
 
-Rows = dict[str, dict[int, Row]]  # probe to step to row
+Rows = dict[str, dict[int, store.Table]]  # probe to step to row
 
 _BARS = "▁▂▃▄▅▆▇█"
 _WIDTH = 32  # characters of a sparkline
@@ -37,7 +36,7 @@ def watch(path: Path, console: Console, *, every: float = 2.0, once: bool = Fals
     Args:
         path: The recorder's folder, or its `rows.sqlite`.
         console: Where to show it.
-        every: Seconds between looks.
+        every: Seconds from one reading to the next.
         once: Show the rows that there are, and return.
 
     Raises:
@@ -47,22 +46,22 @@ def watch(path: Path, console: Console, *, every: float = 2.0, once: bool = Fals
         raise ValueError(f"--every must be a positive number of seconds; found {every}.")
     if once:
         store_rows(path, {})  # raises what is wrong with it
-        console.print(next(looks(path, every))[0])
+        console.print(next(views(path, every))[0])
     elif console.is_terminal:
         with Live(console=console, auto_refresh=False) as live:
-            for seen, _ in looks(path, every):
+            for seen, _ in views(path, every):
                 live.update(seen, refresh=True)
     else:
-        for seen, new in looks(path, every):
+        for seen, new in views(path, every):
             if new:
                 console.print(seen)
 
 
-def looks(path: Path, every: float) -> Generator[tuple[RenderableType, bool]]:
+def views(path: Path, every: float) -> Generator[tuple[RenderableType, bool]]:
     """Yield without end what to show, and whether anything in it is new."""
     rows: Rows = {}
     body: RenderableType = Text()
-    before: tuple[int | None, ...] | None = None  # the file's inode and its last step, as of the previous look
+    before: tuple[int | None, ...] | None = None  # the file's inode and its last step, as of the previous reading
     refused = 0
     while True:
         file = store_file(path)
@@ -88,15 +87,15 @@ def looks(path: Path, every: float) -> Generator[tuple[RenderableType, bool]]:
 
 def store_rows(path: Path, rows: Rows) -> tuple[Rows, Declared]:
     """`rows` and those that came since, read anew where a resumed run has dropped some; and their declarations."""
-    store = Store(store_file(path), read_only=True)
+    opened = store.Store(store_file(path), read_only=True)
     try:
-        known, last, declared = _last(rows), store.last_step(), declared_in(store.meta)
+        known, last, declared = _last(rows), opened.last_step(), declared_in(opened.meta)
         if known is None or last is None or last < known:
-            return _slim(store.rows()), declared
-        new = _slim(store.rows(start=known))  # `known` once more: another probe may have written at that step since
+            return _slim(opened.rows()), declared
+        new = _slim(opened.rows(start=known))  # `known` once more: another probe may have written at that step since
         return {probe: rows.get(probe, {}) | new.get(probe, {}) for probe in rows | new}, declared
     finally:
-        store.close()
+        opened.close()
 
 
 def written(file: Path) -> float:
@@ -105,7 +104,7 @@ def written(file: Path) -> float:
     return max(path.stat().st_mtime for path in (file, log) if path.exists())
 
 
-def heading(rows: Mapping[str, Mapping[int, Row]], name: str, age: float) -> Text:
+def heading(rows: Mapping[str, Mapping[int, store.Table]], name: str, age: float) -> Text:
     """The run's name, its progress, and the age of its last row."""
     steps = sorted(set().union(*rows.values()))
     if not steps:
@@ -113,7 +112,7 @@ def heading(rows: Mapping[str, Mapping[int, Row]], name: str, age: float) -> Tex
     return Text(f"{name}: step {steps[-1]}, {len(steps)} measured from {steps[0]}, the last {ago(age)}", style="bold")
 
 
-def details(rows: Mapping[str, Mapping[int, Row]], declared: Declared = NOTHING) -> RenderableType:
+def details(rows: Mapping[str, Mapping[int, store.Table]], declared: Declared = NOTHING) -> RenderableType:
     """What a run's rows hold: headline numbers, each quantity of layers at its worst, and blocks by rank.
 
     Args:
@@ -186,7 +185,7 @@ def _add(table: Table, label: str, values: Mapping[int, float]) -> None:
     table.add_row(Text(label), *map(Text, shown), Text(sparkline(course), style="cyan"))
 
 
-def _worst(rows: Mapping[str, Mapping[int, Row]], declared: Declared) -> dict[str, dict[int, float]]:
+def _worst(rows: Mapping[str, Mapping[int, store.Table]], declared: Declared) -> dict[str, dict[int, float]]:
     """Each quantity that layers have, or another axis but blocks, at its most dangerous; the largest by default."""
     found: dict[str, dict[int, float]] = {}
     for probe, steps in rows.items():
@@ -202,7 +201,7 @@ def _worst(rows: Mapping[str, Mapping[int, Row]], declared: Declared) -> dict[st
 
 
 def _ranks(
-    probe: str, steps: Mapping[int, Row], declared: Fields, found: Mapping[str, Mapping[int, float]]
+    probe: str, steps: Mapping[int, store.Table], declared: Fields, found: Mapping[str, Mapping[int, float]]
 ) -> Table | None:
     """A probe's blocks, the nearest to breaking first, with how they have grown; None where it has none."""
     row = steps[max(steps)]
