@@ -1,21 +1,20 @@
 """What a run's numbers depend on beside its config: code, data and versions. Runs that differ in it are not mixed.
 
-A comment, a docstring or a page that is drawn otherwise changes no number, and so no fingerprint: code is read as its
-syntax tree, from the training loop down through whatever it imports.
+A comment, the words of a warning or a page that is drawn otherwise changes no number, and so no fingerprint: see
+`code_digest.py`. Of norms and probes those in use count.
 """
 
-import ast
 import functools
 import hashlib
-import importlib.util
-import sysconfig
-from collections.abc import Iterator, Mapping, Sequence
-from pathlib import Path
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from importlib.metadata import packages_distributions, version
 from typing import Any
 
 import torch
 from torch import Tensor
 
+from clinometer.probes.registry import PROBES
+from clinometer.training.code_digest import digest_code
 from clinometer.training.config import RunConfig
 from clinometer.training.data.datasets import DATASETS
 from clinometer.training.from_config import Call, calls, data_of
@@ -31,7 +30,10 @@ def fingerprint(config: RunConfig, device: str = "cpu") -> dict[str, Any]:
     """
     made = calls(config)  # imported, so that their code can be found
     data = _own_data(config, made["data"]) if "data" in made else {config.data: _data(config.data)}
-    return {"code": code(config.modules), "data": data, "torch": torch.__version__, "device": device.partition(":")[0]}
+    modules = _modules(config)
+    code = digest_code(modules, tuple(sorted(set(_words(config.settings)))))
+    versions = {"torch": torch.__version__, **_versions(modules)}
+    return {"code": code, "data": data, **versions, "device": device.partition(":")[0]}
 
 
 def differences(one: Any, other: Any) -> list[str]:
@@ -57,68 +59,33 @@ def differences(one: Any, other: Any) -> list[str]:
     return found
 
 
-@functools.cache
-def code(roots: tuple[str, ...]) -> dict[str, str]:
-    """A digest of the code of each module that some modules import, they themselves included.
-
-    Followed are modules of this package, and those that are not installed: beside a study, or wherever a path leads.
-
-    Args:
-        roots: Dotted names.
-    """
-    kept: dict[str, str] = {}
-    waiting = list(roots)
-    while waiting:
-        name = waiting.pop()
-        if name in kept or not (file := _source(name)):
-            continue
-        tree = ast.parse(file.read_bytes())
-        kept[name] = _digest(tree)
-        waiting += _imports(tree, name if file.name == "__init__.py" else name.rpartition(".")[0])
-    return dict(sorted(kept.items()))
+def _modules(config: RunConfig) -> tuple[str, ...]:
+    """The modules that a config's run begins with: those that it names, and those of its probes."""
+    probes = [PROBES[path].__module__ for path, _ in config.probes if path in PROBES]
+    return tuple(dict.fromkeys((*config.modules, *probes)))
 
 
-def _source(name: str) -> Path | None:
-    """The file of a module, if its code is to be followed."""
-    top = name.partition(".")[0]
-    try:
-        specs = importlib.util.find_spec(top), importlib.util.find_spec(name)
-    except (ImportError, ValueError, AttributeError):  # a name in a module that is no module itself, or is not there
-        return None
-    places = [Path(spec.origin) for spec in specs if spec and spec.origin and spec.origin.endswith(".py")]
-    if len(places) < 2 or (top != "clinometer" and _is_installed(places[0])):
-        return None
-    return places[1]
+def _words(value: Any) -> Iterator[str]:
+    """The texts in a setting."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, Mapping):
+        yield from (word for each in value.values() for word in _words(each))
+    elif isinstance(value, tuple | list):
+        yield from (word for each in value for word in _words(each))
 
 
-def _is_installed(file: Path) -> bool:
-    """Whether a file belongs to Python or to a package that was installed, and changes with its version alone."""
-    library = Path(sysconfig.get_path("stdlib"))
-    return file.is_relative_to(library) or not {"site-packages", "dist-packages"}.isdisjoint(file.parts)
-
-
-def _imports(tree: ast.Module, package: str) -> Iterator[str]:
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Import):
-            yield from (alias.name for alias in node.names)
-        elif isinstance(node, ast.ImportFrom):
-            above = package.split(".")[: package.count(".") + 2 - node.level] if node.level else []
-            module = ".".join([*above, *([node.module] if node.module else [])])
-            yield module
-            yield from (f"{module}.{alias.name}" for alias in node.names)
-
-
-def _digest(tree: ast.Module) -> str:
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef) and ast.get_docstring(
-            node, clean=False
-        ):
-            node.body = node.body[1:]
-    return hashlib.sha256(ast.dump(tree).encode()).hexdigest()[:16]
+def _versions(modules: Iterable[str]) -> dict[str, str]:
+    """The version of each installed package that some modules belong to, but for this one and torch."""
+    found: dict[str, str] = {}
+    for top in dict.fromkeys(module.partition(".")[0] for module in modules):
+        for name in packages_distributions().get(top, ()) if top not in ("clinometer", "torch") else ():
+            found[name] = version(name)
+    return found
 
 
 def _own_data(config: RunConfig, call: Call) -> dict[str, str]:
-    """A digest of what the user's function returns: the file that it reads may change where its code does not."""
+    """A digest of what the data function returns: a file that it reads may change where its code does not."""
     arguments = ", ".join(f"{name}={value!r}" for name, value in sorted(call.arguments.items()))
     said = f"{config.data}({arguments})" if arguments else config.data  # other arguments make other data
     if said not in _OWN_DATA:
