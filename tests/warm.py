@@ -12,11 +12,11 @@ import gc
 import json
 import os
 import runpy
-import select
 import signal
 import subprocess
 import sys
 import tempfile
+import time
 import types
 import warnings
 from collections.abc import Mapping, Sequence
@@ -26,6 +26,7 @@ from pathlib import Path
 from typing import Any
 
 IMPORTED = ("torch._dynamo", "torch.distributed", "scipy.stats")  # what is not installed is left out
+LATE = 256  # no exit status of a process
 Done = subprocess.CompletedProcess[str]
 
 
@@ -46,19 +47,12 @@ def together(
             {"words": list(map(str, words)), "cwd": str(cwd), "env": dict(env), "to": f"{folder}/{number}"}
             for number, (words, env) in enumerate(zip(programs, envs, strict=True))
         ]
-        print(json.dumps(requests), file=server.stdin, flush=True)
-        pids = json.loads(server.stdout.readline())
-        in_time = bool(select.select([server.stdout], [], [], timeout)[0])
-        if not in_time:
-            for pid in pids:
-                os.killpg(pid, signal.SIGKILL)
+        print(json.dumps({"programs": requests, "timeout": timeout}), file=server.stdin, flush=True)
         statuses = json.loads(server.stdout.readline())
         said = [[Path(f"{request['to']}.{name}").read_text() for name in ("out", "err")] for request in requests]
-    if not in_time:
+    if LATE in statuses:
         raise subprocess.TimeoutExpired(str(programs), timeout, str(said))
-    return [
-        Done(request["words"], status, *each) for request, status, each in zip(requests, statuses, said, strict=True)
-    ]
+    return [Done(each["words"], status, *its) for each, status, its in zip(requests, statuses, said, strict=True)]
 
 
 @functools.cache
@@ -86,16 +80,30 @@ def _serve() -> dict[str, Any] | None:
     answers = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)
     for line in sys.stdin:
+        asked = json.loads(line)
         pids = []
-        for request in json.loads(line):
+        for program in asked["programs"]:
             pid = os.fork()
             if not pid:
                 answers.close()
-                return request
+                return program
             pids.append(pid)
-        print(json.dumps(pids), file=answers, flush=True)
-        print(json.dumps([os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) for pid in pids]), file=answers, flush=True)
+        end = time.monotonic() + asked["timeout"]
+        print(json.dumps([_status(pid, end) for pid in pids]), file=answers, flush=True)
     return None
+
+
+def _status(pid: int, end: float) -> int:
+    """The exit status of a process, which is killed with all that it started if it is not done in time."""
+    while True:
+        done, status = os.waitpid(pid, os.WNOHANG)
+        if done:
+            return os.waitstatus_to_exitcode(status)
+        if time.monotonic() > end:
+            os.killpg(pid, signal.SIGKILL)
+            os.waitpid(pid, 0)
+            return LATE
+        time.sleep(0.005)
 
 
 def _become(request: dict[str, Any]) -> None:
