@@ -118,7 +118,7 @@ def _unfinished_remarks(plan: Plan, runs: RunTable) -> list[str]:
 def _settings(plan: Plan, name: str) -> dict[str, Any]:
     return {
         fact: value
-        for fact, value in plan.variants[name].facts().items()
+        for fact, value in plan.bases[name].facts().items()
         if fact not in (*plan.study.label_fields, "seed")
     }
 
