@@ -1,1 +1,1 @@
-"""What comes out of a finished study: files, comparisons with another, one study from several."""
+"""Reads finished runs, and loads, exports, compares and merges studies."""

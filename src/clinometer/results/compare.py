@@ -1,6 +1,6 @@
-"""Two studies side by side: what is the same bit for bit, where the rest parts, and by how much it differs.
+"""Compares two studies: which runs are identical bit for bit, at which step the others part, and how much they differ.
 
-They may come from two machines, versions of torch or of the code, or be different studies with arms in common.
+The studies may come from two machines, versions of torch or of the code, or be different ones with arms in common.
 """
 
 import json
@@ -34,7 +34,7 @@ class Pair:
 
 @dataclass(frozen=True)
 class Difference:
-    """How a quantity of an arm differs, the second study less the first, over the seeds that both have."""
+    """The difference of a quantity of an arm, second study minus first, over the seeds that both have."""
 
     arm: str
     quantity: str
@@ -45,7 +45,7 @@ class Difference:
 
 @dataclass(frozen=True)
 class Comparison:
-    """What two studies have in common, and what they have not."""
+    """The runs that two studies have in common, and how they differ."""
 
     pairs: tuple[Pair, ...]
     alone: tuple[int, int]  # how many runs of each have no counterpart

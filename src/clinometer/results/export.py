@@ -1,4 +1,4 @@
-"""What a study, or a run, found, as tables for other tools: one of its runs, and one per probe."""
+"""Exports a study, or a run, as tables for other tools: one table of runs, and one of rows per probe."""
 
 import contextlib
 from collections.abc import Callable, Mapping, Sequence

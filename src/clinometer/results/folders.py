@@ -1,4 +1,4 @@
-"""Folders, whole or not at all."""
+"""Makes a folder completely or not at all."""
 
 import contextlib
 import os

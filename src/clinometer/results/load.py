@@ -1,4 +1,4 @@
-"""A run's rows, or a study's, as a labelled data set or frame: what a notebook opens."""
+"""Loads the rows of a run or of a study as a labelled data set or data frame, for notebooks."""
 
 from pathlib import Path
 from typing import Any, Literal

@@ -1,4 +1,4 @@
-"""Tables that are written run by run, as Parquet or CSV: each run is a row group, and only one is in memory."""
+"""Writes tables as Parquet or CSV, run by run: each run is a row group, and only one is in memory."""
 
 import contextlib
 import csv
