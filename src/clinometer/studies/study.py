@@ -128,7 +128,8 @@ class Plan:
         """What sets an arm apart: its base, what the study always tells, and whatever else differs from the base."""
         name = self.base_of(arm)
         facts, base = arm.facts(), self.bases[name].facts()
-        told = [f for f in facts if f != "seed" and (f in self.study.label_fields or facts[f] != base.get(f))]
+        same = ("seed", "probes", "consecutive")  # what is measured sets no arm apart
+        told = [f for f in facts if f not in same and (f in self.study.label_fields or facts[f] != base.get(f))]
         words = [f"{f} {said(facts[f])}" for f in told]
         return ", ".join([name, *words] if len(self.bases) > 1 else words or [self.study.name])
 

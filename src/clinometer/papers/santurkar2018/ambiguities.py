@@ -2,11 +2,11 @@
 
 from clinometer.analysis.learning_progress import smooth
 from clinometer.papers.santurkar2018.style import band, figure, styled
-from clinometer.papers.santurkar2018.variants import LPS
+from clinometer.papers.santurkar2018.variants import LPS, vary
 from clinometer.results.run_table import RunTable
 from clinometer.studies.figure import Figure, Panel, Series
 from clinometer.studies.series import curves
-from clinometer.training.config import Bases, RunConfig, grid
+from clinometer.training.config import Bases, RunConfig
 
 TITLE = "Decisions where the paper is silent"
 READINGS = {
@@ -49,12 +49,12 @@ def lp_rows(bases: Bases) -> list[list[RunConfig]]:
     base = bases["digits"]
     # A p-norm over m is the average for p = 1: one arm serves both readings.
     rows = [["l1" if (p, end) == ("l1", "_literal") else p + end for p in LPS] for end in READINGS]
-    return [grid(base, norm=norms) for norms in rows]
+    return [vary(base, norm=norms) for norms in rows]
 
 
 def dln_rows(bases: Bases) -> list[list[RunConfig]]:
     """The standard and the BatchNorm network under our reading, with the mean loss, and without the last norm."""
-    return [grid(bases["dln"], reading=[reading], norm=["none", "batch"]) for reading in DLNS]
+    return [vary(bases["dln"], reading=[reading], norm=["none", "batch"]) for reading in DLNS]
 
 
 def _accuracy(runs: RunTable, row: list[RunConfig]) -> tuple[Series, ...]:

@@ -1,7 +1,8 @@
 """Figure 5: networks normalized by the average L1, L2 and L∞ norm train as well as those with BatchNorm."""
 
+from clinometer.papers.santurkar2018.recorded import NORMALIZED
 from clinometer.papers.santurkar2018.style import accuracy_panel, band, figure, styled
-from clinometer.papers.santurkar2018.variants import NORMALIZED, dln, vgg
+from clinometer.papers.santurkar2018.variants import dln, vgg
 from clinometer.plots.panels import loss_panel
 from clinometer.results.run_table import RunTable
 from clinometer.studies.figure import Figure

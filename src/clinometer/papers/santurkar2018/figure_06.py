@@ -1,7 +1,8 @@
 """Figure 6: the activations of one layer over training, under each normalization."""
 
+from clinometer.papers.santurkar2018.recorded import NORMALIZED
 from clinometer.papers.santurkar2018.style import figure, ridge_panel
-from clinometer.papers.santurkar2018.variants import NORMALIZED, layers_shown, vgg
+from clinometer.papers.santurkar2018.variants import layers_shown, vgg
 from clinometer.results.run_table import RunTable
 from clinometer.studies.figure import Figure
 from clinometer.training.config import Bases, RunConfig

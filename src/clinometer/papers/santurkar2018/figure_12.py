@@ -1,7 +1,8 @@
 """Figure 12: training and landscape of the convolutional network under Lp normalizations."""
 
+from clinometer.papers.santurkar2018.recorded import NORMALIZED
 from clinometer.papers.santurkar2018.style import accuracy_panel, band, figure, styled
-from clinometer.papers.santurkar2018.variants import NORMALIZED, vgg
+from clinometer.papers.santurkar2018.variants import vgg
 from clinometer.plots.panels import beta_panel, predictiveness_panel, variation_panel
 from clinometer.results.run_table import RunTable
 from clinometer.studies.figure import Figure

@@ -1,7 +1,8 @@
 """Figure 13: training and landscape of the deep linear network under Lp normalizations."""
 
+from clinometer.papers.santurkar2018.recorded import NORMALIZED
 from clinometer.papers.santurkar2018.style import band, figure, styled
-from clinometer.papers.santurkar2018.variants import NORMALIZED, dln
+from clinometer.papers.santurkar2018.variants import dln
 from clinometer.plots.panels import beta_panel, loss_panel, predictiveness_panel, variation_panel
 from clinometer.results.run_table import RunTable
 from clinometer.studies.figure import Figure

@@ -1,7 +1,9 @@
 """The arms that the figures compare: what they are called, and which of their layers the paper shows."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from typing import Any
 
+from clinometer.papers.santurkar2018.recorded import recording
 from clinometer.training.config import Bases, RunConfig, grid
 
 LABELS = {
@@ -13,7 +15,6 @@ LABELS = {
     "l2": "Standard + L2 norm",
     "linf": "Standard + L∞ norm",
 }
-NORMALIZED = ("none", "batch", "l1", "l2", "linf")  # those of section 3.3
 LPS = ("l1", "l2", "linf")
 
 # The layers that the paper shows, counted from 1 at the input, and their like in the small network.
@@ -37,6 +38,11 @@ def dln(bases: Bases, norms: Sequence[str], lr: float | None = None) -> list[Run
     return _arms(bases["dln"], norms, lr)
 
 
+def vary(base: RunConfig, **factors: Iterable[Any]) -> list[RunConfig]:
+    """An arm for each combination of the factors' values, recording what is read of it."""
+    return [recording(arm, base) for arm in grid(base, **factors)]
+
+
 def label(arm: RunConfig) -> str:
     """What an arm is called in the paper."""
     return LABELS.get(arm["norm"]) or LABELS[arm["norm"].split("_")[0]]  # another reading of an Lp norm
@@ -48,4 +54,4 @@ def layers_shown(figure: str, arm: RunConfig) -> tuple[int, ...]:
 
 
 def _arms(base: RunConfig, norms: Sequence[str], lr: float | None) -> list[RunConfig]:
-    return grid(base, norm=norms, lr=[base["lr"] if lr is None else lr])
+    return vary(base, norm=norms, lr=[base["lr"] if lr is None else lr])

@@ -1,0 +1,52 @@
+"""What each variant records: the probes that a figure or a claim reads of it, and no others.
+
+Measuring takes longer than training these small networks, so a run that is read for its loss alone measures nothing.
+A probe does not change the run or another probe's rows; `tests/papers/test_santurkar2018_recorded.py` holds this table
+against what figures and claims read.
+"""
+
+from clinometer.papers.santurkar2018.configs import is_deep_linear
+from clinometer.training.config import RunConfig
+from clinometer.training.from_config import names_of
+
+BOTH = ("none", "batch")
+NORMALIZED = (*BOTH, "l1", "l2", "linf")
+OWN = None  # the scale's own learning rate
+
+# The rows of a probe, to the learning rates at which they are read and the norms of which.
+_VGG = {
+    "landscape": {OWN: NORMALIZED, 0.5: BOTH, 0.01: BOTH},
+    "landscape_random": {OWN: BOTH},
+    "internal_shift": {OWN: BOTH, 0.01: BOTH},
+    "activations": {OWN: (*NORMALIZED, "noisy_batch")},
+    "batchnorm_terms": {OWN: ("batch",)},
+}
+_DEEP_LINEAR = {
+    "landscape": {OWN: NORMALIZED},
+    "landscape_random": {OWN: BOTH},
+    "internal_shift": {OWN: BOTH, 1e-7: BOTH},
+    "activations": {OWN: BOTH},
+}
+
+
+def recording(variant: RunConfig, base: RunConfig) -> RunConfig:
+    """The variant of a base with the probes that are read of it.
+
+    Example:
+        >>> from clinometer.papers.santurkar2018.configs import vgg
+        >>> names_of(recording(vgg("noise"), vgg())), names_of(recording(vgg("noisy_batch"), vgg()))
+        ([], ['activations'])
+    """
+    probes = tuple(
+        spec for name, spec in zip(names_of(base), base.probes, strict=True) if _is_read(name, variant, base)
+    )
+    names = names_of(variant.vary(probes=probes))
+    return variant.vary(probes=probes, consecutive=tuple(name for name in base.consecutive if name in names))
+
+
+def _is_read(probe: str, variant: RunConfig, base: RunConfig) -> bool:
+    if variant.settings.get("reading") not in (None, "dln"):
+        return False  # the other readings of the deep linear network are compared by their loss alone
+    rates = (_DEEP_LINEAR if is_deep_linear(variant) else _VGG).get(probe, {})
+    rate = OWN if variant["lr"] == base["lr"] else variant["lr"]
+    return variant["norm"] in rates.get(rate, ())
