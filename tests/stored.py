@@ -193,7 +193,7 @@ def deep(config: RunConfig) -> bool:
 
 def find(claim: str, seeds: int = 3, **curves: Curve) -> Finding:
     """What a claim finds in runs in memory that hold these curves."""
-    arms = [arm for name in CLAIMS[claim].exhibits for arm in STUDY.exhibits[name].arms(BASES)]
+    arms = [arm for name in CLAIMS[claim].figures for arm in STUDY.figures[name].arms(BASES)]
     with np.errstate(divide="ignore", invalid="ignore"):  # as the claims table does
         return CLAIMS[claim].decide(table(arms, seeds, **curves), BASES)
 

@@ -20,7 +20,7 @@ def test_verdicts_are_printed_while_runs_are_made(
 ) -> None:
     """Runs that appear one by one, as if made: a claim's line comes after its last run, and once; the table closes."""
     planned = plan(STUDY, "smoke", ["figure_01", "theorem_4_1"])
-    planned = dataclasses.replace(planned, exhibits=("figure_01", "figure_02"))
+    planned = dataclasses.replace(planned, figures=("figure_01", "figure_02"))
     made, folder = tmp_path / "made", tmp_path / "study"
     study(made, list(dict.fromkeys(dataclasses.replace(config, seed=0) for config in planned.configs)))
     (folder / "runs").mkdir(parents=True)

@@ -48,7 +48,7 @@ STUDY = Study(
     title="Wider networks learn faster",
     source="N. Obody, 2024",
     scales={"smoke": Scale(lambda: {"mlp": BASE}, {"mlp": 3}, about="digits; seconds")},
-    exhibits={"figure_1": FigureSpec("Figure 1: the loss", arms, draw)},
+    figures={"figure_1": FigureSpec("Figure 1: the loss", arms, draw)},
     claims=(Claim("T1", "wider is faster", "Figure 1", "the last losses are smaller", ("figure_1",), faster),),
     label_fields=("width",),
 )

@@ -94,7 +94,7 @@ def test_c4_measures_the_drift_in_standard_deviations() -> None:
 @pytest.mark.parametrize("diverged", [{0, 1, 2}, {1}], ids=["all seeds", "one seed"])
 def test_a_standard_network_that_diverged_decides_as_the_rules_say(diverged: set[int]) -> None:
     """It ended at step 45 with 90% accuracy. From there it has no accuracy, and no landscape to be smooth or rough."""
-    arms = [arm for exhibit in STUDY.exhibits.values() for arm in exhibit.arms(BASES)]
+    arms = [arm for figure in STUDY.figures.values() for arm in figure.arms(BASES)]
     runs = table(
         arms, accuracy=lambda c, _s: 0.9 + jitter(c), ends=lambda c: c["norm"] == "none" and c.seed in diverged
     )
@@ -109,7 +109,7 @@ def test_a_standard_network_that_diverged_decides_as_the_rules_say(diverged: set
 
 def test_one_seed_leaves_every_claim_undecided() -> None:
     """Whatever the numbers: without a spread there is no interval."""
-    arms = [arm for exhibit in STUDY.exhibits.values() for arm in exhibit.arms(BASES)]
+    arms = [arm for figure in STUDY.figures.values() for arm in figure.arms(BASES)]
     rows = claim_rows(STUDY.claims, table(arms, seeds=1, variation=by_norm(none=5.0, batch=1.0)), BASES)
     assert {row["verdict"] for row in rows} == {"undecided"}
     assert all(row["low"] is None for row in rows)
@@ -123,16 +123,16 @@ def test_no_runs_leave_every_claim_undecided() -> None:
 
 
 def test_every_paper_is_described_whole() -> None:
-    """The claims table's columns are promised to whoever reads claims.json; claims name exhibits that exist."""
+    """The claims table's columns are promised to whoever reads claims.json; claims name figures that exist."""
     for name in find_papers():
         paper = load_study(name)
         for claim in paper.claims:
-            assert set(claim.exhibits) <= set(paper.exhibits)
+            assert set(claim.figures) <= set(paper.figures)
             assert claim.rule
             assert claim.source
         for scale in paper.scales.values():
-            for exhibit in paper.exhibits.values():
-                assert {arm.data for arm in exhibit.arms(scale.bases)} <= {base.data for base in scale.bases.values()}
+            for figure in paper.figures.values():
+                assert {arm.data for arm in figure.arms(scale.bases)} <= {base.data for base in scale.bases.values()}
 
 
 @pytest.mark.parametrize(("batch", "verdict"), [(0.9, "holds"), (0.7, "fails")])

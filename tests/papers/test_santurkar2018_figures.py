@@ -12,12 +12,12 @@ from clinometer.studies.figure import Figure
 from clinometer.training.config import RunConfig
 
 BASE = BASES["vgg"]
-NAMES = list(STUDY.exhibits)
+NAMES = list(STUDY.figures)
 
 
 @pytest.fixture(scope="module")
 def runs() -> RunTable:
-    arms = [arm for exhibit in STUDY.exhibits.values() for arm in exhibit.arms(BASES)]
+    arms = [arm for spec in STUDY.figures.values() for arm in spec.arms(BASES)]
     return table(
         arms,
         beta=lambda c, s: s + c.seed + (100 if c["norm"] == "none" else 0),
@@ -29,7 +29,7 @@ def runs() -> RunTable:
 
 def figure(name: str, runs: RunTable) -> Figure:
     with np.errstate(divide="ignore", invalid="ignore"):  # as a report does
-        return STUDY.exhibits[name].draw(runs, BASES)
+        return STUDY.figures[name].draw(runs, BASES)
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -129,7 +129,7 @@ def test_the_living_theorem_shows_what_each_term_takes(runs: RunTable) -> None:
 
 def test_figure_7_needs_no_run() -> None:
     """A diagram of boxes: the second has BatchNorm where the first has none."""
-    first, second = STUDY.exhibits["figure_07"].draw(RunTable({}), BASES).panels
+    first, second = STUDY.figures["figure_07"].draw(RunTable({}), BASES).panels
     assert [len(panel.diagram.boxes) for panel in (first, second)] == [3, 4]
 
 
@@ -137,7 +137,7 @@ def test_figure_7_needs_no_run() -> None:
 @pytest.mark.parametrize("name", NAMES)
 def test_every_figure_is_described_where_a_network_diverged(name: str, seeds: set[int]) -> None:
     """Warnings are errors here, so a mean over nothing would show; the other network's curves are whole."""
-    arms = STUDY.exhibits[name].arms(BASES)
+    arms = STUDY.figures[name].arms(BASES)
     described = figure(name, table(arms, ends=lambda c: c["norm"] == "none" and c.seed in seeds))
     lines = [s for panel in described.panels for s in panel.series if s.colour == "batch" and s.y is not None]
     assert all(np.isfinite(line.y).all() for line in lines) or name == "matched_loss"  # it has no common levels
@@ -146,19 +146,19 @@ def test_every_figure_is_described_where_a_network_diverged(name: str, seeds: se
 @pytest.mark.parametrize("name", ["figure_01", "figure_04", "figure_11", "matched_loss"])
 def test_a_figure_is_drawn_where_a_network_diverged(name: str) -> None:
     """Warnings are errors here: matplotlib takes lines, bands and ridges with gaps, and panels of NaN alone."""
-    arms = STUDY.exhibits[name].arms(BASES)
+    arms = STUDY.figures[name].arms(BASES)
     drawn = draw(figure(name, table(arms, ends=lambda c: c["norm"] == "none")))
     drawn.draw_without_rendering()
 
 
 def test_a_diverged_run_is_drawn_as_far_as_it_came() -> None:
     """NaN values leave gaps; nothing raises, nothing is invented."""
-    arms = STUDY.exhibits["figure_04"].arms(BASES)
+    arms = STUDY.figures["figure_04"].arms(BASES)
 
     def beta(config: RunConfig, step: int) -> float:
         return float("nan") if config["norm"] == "none" and step > 50 else 1.0
 
-    described = STUDY.exhibits["figure_04"].draw(table(arms, beta=beta), BASES)
+    described = STUDY.figures["figure_04"].draw(table(arms, beta=beta), BASES)
     line = described.panels[2].series[0].y
     assert np.isnan(line[-1])
     assert line[0] == 1.0

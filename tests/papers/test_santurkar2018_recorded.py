@@ -32,11 +32,11 @@ def read(monkeypatch: pytest.MonkeyPatch) -> Read:
 def test_each_probe_that_a_figure_or_a_claim_reads_is_recorded_and_no_other(read: Read) -> None:
     """All figures and claims work on a table that has all rows: what they then read is what the runs must record."""
     study = stored.STUDY
-    arms = list(dict.fromkeys(arm for each in study.exhibits.values() for arm in each.arms(stored.BASES)))
+    arms = list(dict.fromkeys(arm for each in study.figures.values() for arm in each.arms(stored.BASES)))
     table = stored.table(arms)
     with np.errstate(all="ignore"):
-        for exhibit in study.exhibits.values():
-            exhibit.draw(table, stored.BASES)
+        for figure in study.figures.values():
+            figure.draw(table, stored.BASES)
         for claim in study.claims:
             decide(claim, table, stored.BASES)
     for arm in arms:

@@ -64,7 +64,7 @@ def test_c7_averages_logarithms() -> None:
 
 def test_c8_compares_the_largest_change() -> None:
     """The smallest change is stored as equal in both networks, the largest as five times larger in the standard one."""
-    arms = [arm for name in CLAIMS["C8"].exhibits for arm in STUDY.exhibits[name].arms(BASES)]
+    arms = [arm for name in CLAIMS["C8"].figures for arm in STUDY.figures[name].arms(BASES)]
     runs = table(arms, gap=by_norm(none=5.0, batch=1.0), gap_min=lambda _c, _s: 0.5)
     found = CLAIMS["C8"].decide(runs, BASES)
     assert 10 ** found.parts[0].interval.value == pytest.approx(5.0)
@@ -82,7 +82,7 @@ def test_either_network_at_chance_holds_the_window_back() -> None:
 
 def test_seeds_that_only_one_network_has_are_left_out() -> None:
     """A pair needs both: a third BatchNorm run without its partner must neither count nor confuse."""
-    arms = [arm for name in CLAIMS["C7"].exhibits for arm in STUDY.exhibits[name].arms(BASES)]
+    arms = [arm for name in CLAIMS["C7"].figures for arm in STUDY.figures[name].arms(BASES)]
     runs = table(arms, variation=by_norm(none=5.0, batch=1.0))
     partial = RunTable({c: run for c, run in runs.runs.items() if (c["norm"], c.seed) != ("none", 2)})
     found = CLAIMS["C7"].decide(partial, BASES)

@@ -27,7 +27,7 @@ class Links(HTMLParser):
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("study")
     planned = plan(STUDY, "smoke", ["figure_04", "figure_01"])
-    runs = study(folder, [arm for name in planned.exhibits for arm in STUDY.exhibits[name].arms(planned.bases)])
+    runs = study(folder, [arm for name in planned.figures for arm in STUDY.figures[name].arms(planned.bases)])
     for config in runs.configs:
         (run_folder(folder, config) / "environment.json").write_text(json.dumps({"torch": "9.9 <b>"}))
         finish(run_folder(folder, config))
@@ -80,7 +80,7 @@ def test_claims_json_is_a_list_of_the_promised_objects(folder: Path) -> None:
 def test_a_figure_without_its_runs_is_named_not_drawn(tmp_path: Path) -> None:
     """Half a study is reported as half a study."""
     planned = plan(STUDY, "smoke", ["figure_04", "figure_02"])
-    study(tmp_path, STUDY.exhibits["figure_04"].arms(planned.bases))
+    study(tmp_path, STUDY.figures["figure_04"].arms(planned.bases))
     report(planned, tmp_path, "x")
     assert (tmp_path / "figures" / "figure_04.svg").is_file()
     assert not (tmp_path / "figures" / "figure_02.svg").exists()

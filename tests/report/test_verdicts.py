@@ -58,7 +58,7 @@ def test_an_error_in_a_claim_does_not_end_the_making_of_runs(tmp_path: Path) -> 
     planned = plan(STUDY, "smoke", ["figure_01"])
     claim = dataclasses.replace(planned.claims[0], decide=broken)
     planned = dataclasses.replace(planned, claims=(claim,))
-    study(tmp_path, STUDY.exhibits["figure_01"].arms(planned.bases))
+    study(tmp_path, STUDY.figures["figure_01"].arms(planned.bases))
     verdicts = Verdicts(planned, tmp_path)
     assert verdicts.new_rows() == []
     with pytest.raises(KeyError, match="no such field"):

@@ -30,7 +30,7 @@ def test_a_comparison_and_a_papers_claim_make_the_same_objects() -> None:
     planned = plan(OWN.study(), "own")
     losses = {config: {"train": {"loss": [4.0, 1.0 / config.settings["lr"]]}} for config in planned.configs}
     (own,) = claim_rows(planned.claims, RunTable.of_arrays(losses), planned.variants)
-    arms = [arm for name in CLAIMS["C1"].exhibits for arm in STUDY.exhibits[name].arms(BASES)]
+    arms = [arm for name in CLAIMS["C1"].figures for arm in STUDY.figures[name].arms(BASES)]
     (papers,) = claim_rows([CLAIMS["C1"]], table(arms), BASES)
     assert own["verdict"] == "holds"
     assert list(own) == list(papers)

@@ -29,7 +29,7 @@ def test_a_number_of_seeds_is_for_all() -> None:
 def test_nothing_is_planned_twice() -> None:
     """All figures together need fewer runs than one by one, since they share them."""
     whole = plan(STUDY, "smoke").configs
-    apart = [config for name in STUDY.exhibits for config in plan(STUDY, "smoke", [name]).configs]
+    apart = [config for name in STUDY.figures for config in plan(STUDY, "smoke", [name]).configs]
     assert len(set(whole)) == len(whole) < len(apart)
     assert set(whole) == set(apart)
 
@@ -54,7 +54,7 @@ def test_the_first_claim_can_be_decided_early() -> None:
 def test_a_claim_brings_its_figures_and_no_others() -> None:
     """C7 is asked of both kinds of network, in figures 4 and 10."""
     planned = plan(STUDY, "smoke", ["C7"])
-    assert planned.exhibits == ("figure_04", "figure_10")
+    assert planned.figures == ("figure_04", "figure_10")
     assert {"C7", "C8", "C9"} == {claim.id for claim in planned.claims}
     assert planned.used == ["vgg", "dln"]
 
@@ -70,5 +70,5 @@ def test_a_diagram_needs_no_run() -> None:
 def test_all_thirteen_figures_are_there_at_every_scale(scale: str) -> None:
     """The paper has 13, and 12 claims are made of it."""
     planned = plan(STUDY, scale)
-    assert [f"figure_{n:02}" for n in range(1, 14)] == [name for name in planned.exhibits if name.startswith("figure")]
+    assert [f"figure_{n:02}" for n in range(1, 14)] == [name for name in planned.figures if name.startswith("figure")]
     assert {f"C{n}" for n in range(1, 13)} <= {claim.id for claim in planned.claims}

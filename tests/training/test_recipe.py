@@ -20,7 +20,7 @@ from clinometer import Store
 from clinometer.results.run_table import RunTable
 from clinometer.studies.claims import Claim
 from clinometer.studies.declared.claims import comparison
-from clinometer.studies.declared.dry_run import rehearse
+from clinometer.studies.declared.dry_run import dry_run
 from clinometer.studies.declared.reader import read
 from clinometer.studies.declared.spec import OwnStudy, declared, restored
 from clinometer.studies.declared.yaml import parsed
@@ -244,7 +244,7 @@ def tried(path: Path) -> None:
     """As the command does before any run."""
     study, source = read(path)
     with source.named():
-        study.check_claims(rehearse(study.arms))
+        study.check_claims(dry_run(study.arms))
 
 
 @pytest.mark.parametrize(
@@ -318,7 +318,7 @@ def test_the_study_without_a_slip_is_accepted(beside: Path) -> None:
     """Or the slips above would prove nothing. The rehearsal's rows are those that a run would write."""
     (beside / "study.yaml").write_text(STUDY)
     study, _ = read(beside / "study.yaml")
-    rows = rehearse(study.arms)
+    rows = dry_run(study.arms)
     study.check_claims(rows)
     assert set(rows) == {"train", "test", "landscape"}
     assert [arm.settings for arm in study.arms] == [{"dropout": 0.0, "lr": 0.1}, {"dropout": 0.5, "lr": 0.1}]
@@ -341,7 +341,7 @@ def test_probes_of_the_user_are_recorded_under_their_name(beside: Path) -> None:
         name="line", model="torch.nn:Linear", data="own_nets:line", loss=F.mse_loss, probes=["own_nets:speed"],
         factors={"in_features": 1, "out_features": 1, "noise": 0.1, "lr": 0.1}, steps=3, every=1,
     )  # fmt: skip
-    rows = rehearse(study.arms)
+    rows = dry_run(study.arms)
     assert set(rows) == {"train", "speed"}
     assert set(rows["train"]) == {"loss"}
     drawn = [data_of(dataclasses.replace(study.arms[0], seed=seed)).train.targets for seed in (0, 1)]
@@ -485,7 +485,7 @@ def test_a_study_is_what_its_json_says(beside: Path) -> None:
     kept = json.loads(json.dumps({"study": "tried", "declared": study.declared()}))
     again = restored(kept, [])
     assert again == study
-    assert list(again.study().exhibits) == ["training", "landscape", "speed"]
+    assert list(again.study().figures) == ["training", "landscape", "speed"]
 
 
 def test_functions_stand_for_their_import_paths() -> None:

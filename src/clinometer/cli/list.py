@@ -18,8 +18,8 @@ def list_command() -> int:
         console.print(Text.assemble((name, "bold"), f": {paper.TITLE} ({paper.SOURCE})"))
         for scale, about in study.scales.items():
             console.print(f"  --scale {scale}: {about.about}", highlight=False)
-        for exhibit, figure in study.exhibits.items():
-            console.print(f"  {exhibit}: {figure.title}", highlight=False)
+        for figure, spec in study.figures.items():
+            console.print(f"  {figure}: {spec.title}", highlight=False)
         for claim in study.claims:
             console.print(f"  {claim.id}: {claim.statement} ({claim.source})", highlight=False)
         for theorem, about in study.theorems.items():

@@ -11,7 +11,7 @@ from cyclopts import Parameter
 from clinometer.cli.errors import bad_input
 from clinometer.cli.run_options import DEFAULTS, RunOptions
 from clinometer.cli.run_study import run_study
-from clinometer.studies.declared.dry_run import rehearse
+from clinometer.studies.declared.dry_run import dry_run
 from clinometer.studies.declared.reader import read
 from clinometer.studies.declared.spec import FIELDS, OwnStudy
 from clinometer.studies.declared.yaml import scalar
@@ -55,7 +55,7 @@ def run_command(
         with source.named():
             _check_names(own, given)
             own = own.replaced(given, seeds)
-            own.check_claims(rehearse(own.arms, options.device.partition(",")[0]))
+            own.check_claims(dry_run(own.arms, options.device.partition(",")[0]))
         planned = plan(own.study(), "own", seeds=seeds)
         folder = to or Path("runs") / own.name
         command = _command_line(study, factors, seeds, to)

@@ -11,7 +11,7 @@ from clinometer.cli.console import console
 from clinometer.cli.errors import bad_input
 from clinometer.results.factors import fields
 from clinometer.runner.status import RunStatus, status
-from clinometer.training.config import said
+from clinometer.training.config import format_value
 
 
 def status_command(folder: Path, /) -> int:
@@ -55,5 +55,5 @@ def _names(runs: Sequence[RunStatus]) -> list[str]:
     """Each run's name: that of its folder, and the settings in which it differs from the others."""
     columns = fields([run.config for run in runs])
     varying = {name: values for name, values in columns.items() if len(set(values)) > 1}
-    settings = [[f"{name} {said(values[i])}" for name, values in varying.items()] for i in range(len(runs))]
+    settings = [[f"{name} {format_value(values[i])}" for name, values in varying.items()] for i in range(len(runs))]
     return [", ".join([run.folder.name, *words]) for run, words in zip(runs, settings, strict=True)]

@@ -62,7 +62,7 @@ def report(
     remarks = [*_unfinished_remarks(plan, runs), *_mixed_remarks(runs)]
     remarks += [f"Left out: {damage}" for damage in runs.damaged]
     missing = [
-        f"{name} is not drawn: an arm of it has no finished run." for name in plan.exhibits if name not in figures
+        f"{name} is not drawn: an arm of it has no finished run." for name in plan.figures if name not in figures
     ]
     missing += [f"A run failed ({plan.name_of(f.config)}, seed {f.config.seed}): {f.reason}" for f in failures]
     page.write(
@@ -88,19 +88,19 @@ def report(
 def _save_figures(plan: Plan, runs: RunTable, folder: Path) -> dict[str, Figure]:
     """Draw the figures whose runs are there."""
     figures: dict[str, Figure] = {}
-    for name in plan.exhibits:
-        exhibit = plan.study.exhibits[name]
-        if _can_be_drawn(plan, runs, exhibit):
+    for name in plan.figures:
+        figure = plan.study.figures[name]
+        if _can_be_drawn(plan, runs, figure):
             with np.errstate(divide="ignore", invalid="ignore"):  # what diverged leaves gaps
-                figures[name] = exhibit.draw(runs, plan.variants)
+                figures[name] = figure.draw(runs, plan.variants)
             save(figures[name], folder / name)
     return figures
 
 
-def _can_be_drawn(plan: Plan, runs: RunTable, exhibit: FigureSpec) -> bool:
+def _can_be_drawn(plan: Plan, runs: RunTable, figure: FigureSpec) -> bool:
     """Whether the arms on each data set have a seed in common, to be compared by; or any has one, if that will do."""
-    arms = exhibit.arms(plan.variants)
-    if not exhibit.whole:
+    arms = figure.arms(plan.variants)
+    if not figure.whole:
         return any(runs.seeds(arm) for arm in arms)
     return all(runs.seeds(*(arm for arm in arms if arm.data == data)) for data in {arm.data for arm in arms})
 

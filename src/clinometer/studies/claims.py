@@ -51,7 +51,7 @@ class Claim:
     statement: str
     source: str  # where it is stated
     rule: str  # in words, what `decide` does
-    exhibits: tuple[str, ...]  # the figures whose runs it needs; of a declared study, all runs where it names none
+    figures: tuple[str, ...]  # the figures whose runs it needs; of a declared study, all runs where it names none
     decide: Callable[[RunTable, Variants], Finding]
 
 

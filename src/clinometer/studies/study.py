@@ -13,7 +13,7 @@ from clinometer.runner.records import holds_records
 from clinometer.studies.claims import Claim
 from clinometer.studies.figure import Figure
 from clinometer.studies.theorems import TheoremSpec, named
-from clinometer.training.config import Bases, RunConfig, said
+from clinometer.training.config import Bases, RunConfig, format_value
 from clinometer.training.errors import check_choice
 from clinometer.training.study_file import NAME, read_study, write_study
 
@@ -50,7 +50,7 @@ class Study:
     title: str
     source: str
     scales: Mapping[str, Scale]
-    exhibits: Mapping[str, FigureSpec]
+    figures: Mapping[str, FigureSpec]
     claims: tuple[Claim, ...]
     theorems: Mapping[str, TheoremSpec] = field(default_factory=dict[str, TheoremSpec])
     label_fields: tuple[str, ...] = ()  # what every arm's label says, beside that in which it differs from its base
@@ -67,7 +67,7 @@ class Plan:
     study: Study
     scale: str
     seeds: Mapping[str, int]  # per arm of each base
-    exhibits: tuple[str, ...]
+    figures: tuple[str, ...]
     claims: tuple[Claim, ...]
     theorems: Mapping[str, TheoremSpec]
 
@@ -90,8 +90,8 @@ class Plan:
 
     @property
     def configs(self) -> list[RunConfig]:
-        """Every run that the exhibits need, once, seed by seed."""
-        return self._runs_of(self.exhibits)
+        """Every run that the figures need, once, seed by seed."""
+        return self._runs_of(self.figures)
 
     @property
     def run_order(self) -> list[RunConfig]:
@@ -110,10 +110,10 @@ class Plan:
 
     def runs_of(self, claim: Claim) -> list[RunConfig]:
         """The runs that a claim is decided by, seed by seed."""
-        return self._runs_of(claim.exhibits)
+        return self._runs_of(claim.figures)
 
-    def _runs_of(self, exhibits: Iterable[str]) -> list[RunConfig]:
-        arms = [arm for name in exhibits for arm in self.study.exhibits[name].arms(self.variants)]
+    def _runs_of(self, figures: Iterable[str]) -> list[RunConfig]:
+        arms = [arm for name in figures for arm in self.study.figures[name].arms(self.variants)]
         seeds = [(seed, arm) for arm in arms for seed in range(self.seeds[self.base_of(arm)])]
         ordered = sorted(seeds, key=lambda pair: pair[0])
         return list(dict.fromkeys(dataclasses.replace(arm, seed=seed) for seed, arm in ordered))
@@ -130,7 +130,7 @@ class Plan:
         facts, base = arm.facts(), self.bases[name].facts()
         same = ("seed", "probes", "consecutive")  # what is measured sets no arm apart
         told = [f for f in facts if f not in same and (f in self.study.label_fields or facts[f] != base.get(f))]
-        words = [f"{f} {said(facts[f])}" for f in told]
+        words = [f"{f} {format_value(facts[f])}" for f in told]
         return ", ".join([name, *words] if len(self.bases) > 1 else words or [self.study.name])
 
     @property
@@ -153,17 +153,17 @@ def plan(study: Study, scale: str, only: Iterable[str] = (), seeds: int | None =
     """
     check_choice("scale", scale, study.scales)
     claims = {claim.id: claim for claim in study.claims}
-    known = [*study.exhibits, *claims, *study.theorems]
+    known = [*study.figures, *claims, *study.theorems]
     kind = "figure, claim or theorem"
     chosen = [c for name in only for c in named(known, name) or [check_choice(kind, name, known, listed=100)]]
     if seeds is not None and seeds < 1:
         raise ValueError(f"--seeds must be at least 1; found {seeds}. Intervals need at least 2.")
-    needed = {e for name in chosen for e in (claims[name].exhibits if name in claims else (name,))}
-    exhibits = tuple(name for name in study.exhibits if name in needed or not chosen)
-    decidable = tuple(claim for claim in study.claims if set(claim.exhibits) <= set(exhibits))
+    needed = {e for name in chosen for e in (claims[name].figures if name in claims else (name,))}
+    figures = tuple(name for name in study.figures if name in needed or not chosen)
+    decidable = tuple(claim for claim in study.claims if set(claim.figures) <= set(figures))
     theorems = {name: theorem for name, theorem in study.theorems.items() if name in chosen or not chosen}
     each = {name: seeds or own for name, own in study.scales[scale].seeds.items()}
-    return Plan(study, scale, each, exhibits, decidable, theorems)
+    return Plan(study, scale, each, figures, decidable, theorems)
 
 
 def open_study_folder(folder: Path, planned: Plan, request: Mapping[str, Any]) -> None:

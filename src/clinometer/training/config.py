@@ -111,7 +111,7 @@ class RunConfig:
 
     def short(self) -> str:
         """A label for a line of progress: its first settings and its seed."""
-        settings = " ".join(f"{name} {said(value)}" for name, value in self.settings.items())
+        settings = " ".join(f"{name} {format_value(value)}" for name, value in self.settings.items())
         return f"{textwrap.shorten(settings, 30, placeholder=' …')} seed {self.seed}".strip()
 
     def steps_of(self, rows: str) -> range | list[int]:
@@ -165,19 +165,19 @@ def grid(base: RunConfig, **factors: Iterable[Any]) -> list[RunConfig]:
     return configs
 
 
-def said(value: Any) -> str:
+def format_value(value: Any) -> str:
     """A value as labels show it: the last name of an import path, and no trailing zeros.
 
     Example:
-        >>> said(0.10), said(1.0), said(None), said("torch.optim:SGD"), said((32, 32))
-        ('0.1', '1', 'none', 'SGD', '[32, 32]')
+        >>> [format_value(value) for value in (0.10, 1.0, None, "torch.optim:SGD", (32, 32))]
+        ['0.1', '1', 'none', 'SGD', '[32, 32]']
     """
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, float):
         return f"{value:g}"
     if isinstance(value, tuple):
-        return f"[{', '.join(said(each) for each in value)}]"
+        return f"[{', '.join(format_value(each) for each in value)}]"
     return "none" if value is None else str(value).rpartition(":")[2]
 
 

@@ -111,7 +111,7 @@ def _saved(key: str, given: Mapping[str, Any]) -> Claim:
     finding = undecided("It is decided by a function of the study's program, which `clinometer run` calls.")
     if given.get("row") is not None:
         finding = _saved_finding(key, given["row"])
-    return Claim(**cast("dict[str, str]", texts), exhibits=(), decide=lambda _runs, _variants: finding)
+    return Claim(**cast("dict[str, str]", texts), figures=(), decide=lambda _runs, _variants: finding)
 
 
 def _saved_finding(key: str, row: Any) -> Finding:

@@ -18,7 +18,7 @@ from clinometer.training.parts import Samples, Training, scores, seed_all
 _TESTED = 100  # samples of the test set: enough to see whether the network takes them
 
 
-def rehearse(arms: Sequence[RunConfig], device: str = "cpu") -> dict[str, Table]:
+def dry_run(arms: Sequence[RunConfig], device: str = "cpu") -> dict[str, Table]:
     """Build every arm, take a step of the first, and return its rows: probe to field to values.
 
     Raises:

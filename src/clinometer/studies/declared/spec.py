@@ -14,7 +14,7 @@ from clinometer.studies.declared.comparison_rule import ComparisonRule
 from clinometer.studies.declared.figures import figure
 from clinometer.studies.declared.variants import NamedVariants
 from clinometer.studies.study import FigureSpec, Scale, Study
-from clinometer.training.config import LOSS, OPTIMIZER, ProbeSpec, RunConfig, check_count, said
+from clinometer.training.config import LOSS, OPTIMIZER, ProbeSpec, RunConfig, check_count, format_value
 from clinometer.training.errors import SpecError, check_choice
 from clinometer.training.from_config import names_of
 from clinometer.training.imports import path_of
@@ -96,7 +96,7 @@ class OwnStudy:
     def name_of(self, arm: Any) -> str:
         """What sets an arm apart."""
         facts = arm.facts()
-        return ", ".join(f"{name} {said(facts[name])}" for name in self.varied) or self.name
+        return ", ".join(f"{name} {format_value(facts[name])}" for name in self.varied) or self.name
 
     def replaced(self, factors: Mapping[str, Sequence[Value]], seeds: int | None = None) -> "OwnStudy":
         """The same study with other values of some factors, or more."""
@@ -119,8 +119,8 @@ class OwnStudy:
             title=self.question or self.name,
             source=f"{self.name}, a study of one's own",
             scales={"own": Scale(lambda: {"own": arms[0]}, {"own": self.seeds}, about)},
-            exhibits={name: self._exhibit(name, probes) for name, probes in self._figures().items()},
-            claims=tuple(replace(claim, exhibits=(_TRAINING,)) for claim in self.claims),
+            figures={name: self._figure_spec(name, probes) for name, probes in self._figures().items()},
+            claims=tuple(replace(claim, figures=(_TRAINING,)) for claim in self.claims),
             variants=NamedVariants({self.name_of(arm): arm for arm in arms}),
             label_fields=tuple(self.varied),
             recorded=("train", "test", *names_of(arms[0])),
@@ -136,7 +136,7 @@ class OwnStudy:
     def _figures(self) -> dict[str, list[str]]:
         return {_TRAINING: ["train", "test"], **{name: [name] for name in names_of(self.arms[0])}}
 
-    def _exhibit(self, name: str, probes: Sequence[str]) -> FigureSpec:
+    def _figure_spec(self, name: str, probes: Sequence[str]) -> FigureSpec:
         return FigureSpec(
             name,
             lambda variants: list(variants.values()),

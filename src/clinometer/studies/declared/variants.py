@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from clinometer.results.run_table import MissingRunsError
-from clinometer.training.config import RunConfig, said
+from clinometer.training.config import RunConfig, format_value
 
 
 class NamedVariants(dict[str, RunConfig]):
@@ -37,7 +37,7 @@ def values_text(values: Mapping[str, Any]) -> str:
         >>> values_text({"dropout": 0.50, "lr": 1.0})
         'dropout 0.5, lr 1'
     """
-    return ", ".join(f"{name} {said(value)}" for name, value in values.items())
+    return ", ".join(f"{name} {format_value(value)}" for name, value in values.items())
 
 
 def varied_facts(variants: Sequence[RunConfig]) -> list[str]:
@@ -47,4 +47,4 @@ def varied_facts(variants: Sequence[RunConfig]) -> list[str]:
 
 
 def _fact_texts(variant: RunConfig) -> set[str]:
-    return {f"{name} {said(value)}" for name, value in variant.facts().items()}
+    return {f"{name} {format_value(value)}" for name, value in variant.facts().items()}
