@@ -1,7 +1,7 @@
-"""A run's state on disk, from which it goes on as if it had never stopped, bit for bit.
+"""Saves a run's state, from which an interrupted run continues bit for bit as if it had not stopped.
 
-A checkpoint is one safetensors file, `checkpoint/STEP-DIGEST.safetensors`, named by the digest of its bytes: it is
-whole or it is not believed. What is no tensor stands in its header as JSON. Nothing is unpickled.
+A checkpoint is one safetensors file, `checkpoint/STEP-DIGEST.safetensors`. A file whose bytes do not match the digest
+in its name is refused. Values that are not tensors are in its header, as JSON. Nothing is unpickled.
 """
 
 import contextlib
@@ -23,41 +23,41 @@ from clinometer.recorder.recorder import Recorder
 from clinometer.store import DamagedError, Store
 from clinometer.training.files import write_bytes
 
-_KEPT = 2  # the last one and the one before, should the last be damaged
+_KEPT = 2  # the last one, and the one before in case the last is damaged
 
 
 class Stateful(Protocol):
-    """An optimizer, as far as a checkpoint goes."""
+    """The methods of an optimizer that a checkpoint needs."""
 
     def state_dict(self) -> dict[str, Any]:
-        """All that it knows."""
+        """The optimizer's whole state."""
         ...
 
     def load_state_dict(self, state_dict: Any, /) -> None:
-        """Go on from there."""
+        """Replace the optimizer's state."""
         ...
 
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """What a run is made of between two steps."""
+    """The state of a run between two steps."""
 
-    step: int  # the next one
-    model: Any  # `state_of` a module
+    step: int  # index of the next step
+    model: Any  # what `state_of` returns
     optimizer: Any  # its state_dict
     recorder: Any  # its state_dict
     rng: RngState
-    rows: str  # the digest of the rows written before
+    rows: str  # the digest of the rows of earlier steps
 
     @classmethod
     def of(cls, step: int, model: nn.Module, optimizer: Stateful, recorder: Recorder) -> "Checkpoint":
-        """The present state, before `step`; the rows so far are made durable first."""
+        """Capture the present state, before `step`, after flushing the rows so far to disk."""
         recorder.store.flush()
         rows = recorder.store.digest(step)
         return cls(step, state_of(model), optimizer.state_dict(), recorder.state_dict(), RngState.now(), rows)
 
     def restore(self, model: nn.Module, optimizer: Stateful, recorder: Recorder) -> None:
-        """Make it the present state."""
+        """Load this state into the model, the optimizer, the recorder and the random generators."""
         load_state(model, self.model)
         optimizer.load_state_dict(self.optimizer)
         recorder.load_state_dict(self.recorder)
@@ -65,26 +65,26 @@ class Checkpoint:
 
 
 class Keeper:
-    """The checkpoints of one run.
+    """Writes and finds the checkpoints of one run.
 
     Args:
-        folder: The run's.
-        every: Seconds from one to the next.
+        folder: The run's folder.
+        every: Seconds between checkpoints.
     """
 
     def __init__(self, folder: Path, every: float = 60.0) -> None:
         self.run = folder
         self.folder = folder / "checkpoint"
-        self.found: Checkpoint | None = None  # the one that the run goes on from
+        self.found: Checkpoint | None = None  # the checkpoint that the run continues from
         self._every = every
         self._last = time.monotonic()
 
     def due(self) -> bool:
-        """Whether it is time."""
+        """Whether `every` seconds have passed since the last checkpoint, or since the start."""
         return time.monotonic() - self._last >= self._every
 
     def save(self, checkpoint: Checkpoint) -> None:
-        """Write it, whole or not at all, and drop those that it replaces."""
+        """Write a checkpoint atomically, and delete all but the last two."""
         tensors: dict[str, Tensor] = {}
         facts = json.dumps(_packed(vars(checkpoint) | {"rng": vars(checkpoint.rng)}, tensors))
         data: bytes = need("safetensors.torch", "studies").save(tensors, {"clinometer": facts})
@@ -92,10 +92,10 @@ class Keeper:
         write_bytes(self.folder / f"{checkpoint.step:09d}-{_digest(data)}.safetensors", data)
         for old in self._files()[_KEPT:]:
             old.unlink(missing_ok=True)
-        self._last = time.monotonic()  # its own time does not count
+        self._last = time.monotonic()  # the time that writing takes does not count
 
     def find(self) -> Checkpoint | None:
-        """Look for the last one that is whole, and whose rows are there; of others a warning tells."""
+        """Return the newest intact checkpoint whose rows are in the store, if any; warn about those that it skips."""
         for file in self._files():
             try:
                 self.found = _read(file)
@@ -117,7 +117,7 @@ class Keeper:
 
 
 def state_of(model: nn.Module) -> dict[str, Any]:
-    """All that a module keeps: parameters, buffers (those that are not persistent too), modes, own generators."""
+    """The whole state of a module: parameters, all buffers (persistent or not), training modes, own generators."""
     owned = {
         f"{name}.{key}": value.get_state()
         for name, module in model.named_modules()
@@ -133,7 +133,7 @@ def state_of(model: nn.Module) -> dict[str, Any]:
 
 
 def load_state(model: nn.Module, state: Any) -> None:
-    """Give a module back what `state_of` saw; parameters and buffers keep their places and their layouts."""
+    """Load what `state_of` returned. Parameters and buffers keep their storage and memory format."""
     model.load_state_dict(state["state"])
     with torch.no_grad():
         for name, buffer in model.named_buffers():
@@ -146,7 +146,7 @@ def load_state(model: nn.Module, state: Any) -> None:
 
 
 def _packed(value: Any, tensors: dict[str, Tensor]) -> Any:
-    """`value` as JSON, its tensors put aside under the numbers that stand for them."""
+    """`value` as JSON. Its tensors are added to `tensors`, and the JSON refers to them by number."""
     if isinstance(value, Tensor):
         name = str(len(tensors))
         tensors[name] = value.detach().cpu().clone(memory_format=torch.contiguous_format)
@@ -168,18 +168,18 @@ def _packed(value: Any, tensors: dict[str, Tensor]) -> Any:
 def _unpacked(value: Any, tensors: dict[str, Tensor]) -> Any:
     if not isinstance(value, dict):
         return value
-    (kind, held), *more = value.items()
+    (kind, content), *more = value.items()
     if kind == "tensor":
-        return tensors[held].to(more[0][1])
+        return tensors[content].to(more[0][1])
     if kind == "array":
-        return _unpacked(held, tensors).numpy().view(more[0][1])
+        return _unpacked(content, tensors).numpy().view(more[0][1])
     if kind == "dict":
-        return {_unpacked(key, tensors): _unpacked(each, tensors) for key, each in held}
-    return {"list": list, "tuple": tuple}[kind](_unpacked(each, tensors) for each in held)
+        return {_unpacked(key, tensors): _unpacked(each, tensors) for key, each in content}
+    return {"list": list, "tuple": tuple}[kind](_unpacked(each, tensors) for each in content)
 
 
 def _read(file: Path) -> Checkpoint:
-    """What `Keeper.save` wrote; DamagedError if it is anything else."""
+    """Read what `Keeper.save` wrote; DamagedError if the file holds anything else."""
     try:
         data = file.read_bytes()
         if file.stem.partition("-")[2] != _digest(data):
@@ -191,7 +191,7 @@ def _read(file: Path) -> Checkpoint:
         return Checkpoint(**facts | {"rng": RngState(**facts["rng"])})
     except ImportError:
         raise
-    except Exception as error:  # nobody but a forger gets beyond the digest, and a forger anywhere
+    except Exception as error:  # a forged file can have the right digest, and fail anywhere after it
         raise DamagedError(f"the checkpoint {file} is damaged: {error}.") from error
 
 

@@ -1,4 +1,4 @@
-"""Small files, written whole or not at all."""
+"""Small files: written atomically, and read only up to 16 MiB."""
 
 import hashlib
 import json
@@ -15,19 +15,19 @@ _SEAL = "sha256"  # the field with the digest of the others
 
 
 def write_whole(path: Path, text: str, *, durable: bool = True) -> None:
-    """Write `text` to `path` so that a reader, or a kill, finds the old file or the new one and nothing between.
+    """Write `text` to `path` atomically: readers see the old file or the new one, even if the writer is killed.
 
     Args:
         path: The file; its folder must exist.
         text: Its new content, written as UTF-8.
-        durable: Whether it must outlast a power cut, which takes an fsync of the file and of its folder.
+        durable: Whether it must survive a power cut, which takes an fsync of the file and of its folder.
     """
     write_bytes(path, text.encode(), durable=durable)
 
 
 def write_bytes(path: Path, data: bytes, *, durable: bool = True) -> None:
-    """The same for bytes."""
-    partial = path.with_name(f"{path.name}.{os.getpid()}.partial")  # two processes may write the same
+    """Write `data` to `path` atomically; see `write_whole`."""
+    partial = path.with_name(f"{path.name}.{os.getpid()}.partial")  # two processes may write the same file
     try:
         with partial.open("wb") as file:
             file.write(data)
@@ -45,7 +45,7 @@ def write_bytes(path: Path, data: bytes, *, durable: bool = True) -> None:
 
 
 def fsync(path: Path) -> None:
-    """Make a file, or the names in a folder, outlast a power cut."""
+    """Flush a file, or the names in a folder, to disk, so that they survive a power cut."""
     file = os.open(path, os.O_RDONLY)
     try:
         os.fsync(file)
@@ -54,7 +54,7 @@ def fsync(path: Path) -> None:
 
 
 def write_json(path: Path, value: object, *, durable: bool = True) -> None:
-    """Write `value` as JSON, whole or not at all."""
+    """Write `value` as JSON, atomically."""
     write_whole(path, json.dumps(value, indent=1, ensure_ascii=False) + "\n", durable=durable)
 
 
@@ -109,7 +109,7 @@ def read_small(path: Path) -> bytes:
 
     Raises:
         ValueError: if it is larger.
-        OSError: if it cannot be read, or is no plain file: a pipe would never end.
+        OSError: if it cannot be read, or is not a regular file: a pipe might never end.
     """
     if not path.is_file():
         raise FileNotFoundError(f"no file {path}.")
@@ -131,12 +131,12 @@ def read_json(path: Path) -> dict[str, Any]:
         OSError: if it cannot be read.
     """
     try:
-        found = json.loads(read_small(path).decode())
-        if not isinstance(found, dict):
+        value = json.loads(read_small(path).decode())
+        if not isinstance(value, dict):
             raise ValueError("it does not hold an object")
     except (ValueError, RecursionError) as error:
         raise DamagedError(f"{path} is damaged: {error}. Use a sound copy, or make it again.") from error
-    return cast("dict[str, Any]", found)
+    return cast("dict[str, Any]", value)
 
 
 def finite(value: float) -> float | None:

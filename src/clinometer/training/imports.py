@@ -1,7 +1,7 @@
-"""Import paths: what they stand for, and what it can be called with. To follow one is to run somebody's program.
+"""Import paths: the objects that they name, and the arguments that these take. Following a path runs its module.
 
-Modules are looked for in the folder of the study first, which the environment variable CLINOMETER_MODULES passes on to
-the processes that make its runs.
+Modules are searched in the study's folder first. The environment variable CLINOMETER_MODULES passes that folder on to
+the processes that make the study's runs.
 """
 
 import importlib
@@ -19,15 +19,15 @@ FOLDER = "CLINOMETER_MODULES"
 
 
 def look_in(folder: Path) -> None:
-    """Look for modules in `folder` first, here and in the processes that are started from here."""
+    """Search modules in `folder` first, in this process and in those that it starts."""
     os.environ[FOLDER] = str(folder.resolve())
 
 
 def followed(key: str, path: str) -> Any:
-    """What an import path, `package.module:name`, stands for.
+    """The object that an import path, `package.module:name`, names.
 
     Args:
-        key: Where the study says it, for the error.
+        key: The key of the study that has this path, for the error.
         path: The import path.
 
     Raises:
@@ -42,18 +42,18 @@ def followed(key: str, path: str) -> Any:
         clinometer.training.errors.SpecError: loss: no name in math called 'hypott'. Did you mean 'hypot'?
     """
     module, _, name = path.partition(":")
-    found = _module(key, module)
+    named = _module(key, module)
     for part in name.split("."):
-        if not hasattr(found, part):
+        if not hasattr(named, part):
             check_choice(
-                f"name in {module} called", part, [each for each in dir(found) if not each.startswith("_")], key
+                f"name in {module} called", part, [each for each in dir(named) if not each.startswith("_")], key
             )
-        found = getattr(found, part)
-    return found
+        named = getattr(named, part)
+    return named
 
 
 def path_of(key: str, thing: object) -> str:
-    """The import path of a function or class, which a study in Python may name itself; a path stays what it is.
+    """The import path of a function or class, as a study in Python may give it; a path is returned unchanged.
 
     Example:
         >>> import math
@@ -73,22 +73,22 @@ def path_of(key: str, thing: object) -> str:
 
 
 def takes(function: Callable[..., Any], skip: int = 0) -> tuple[dict[str, inspect.Parameter], bool]:
-    """The parameters that can be passed by name, after the first `skip`; and whether any other name can."""
+    """The parameters after the first `skip` that can be passed by name, and whether any other name can be."""
     try:
         parameters = list(inspect.signature(function).parameters.values())[skip:]
-    except (TypeError, ValueError):  # written in C, and silent about it
+    except (TypeError, ValueError):  # written in C, without a signature
         return {}, True
     named = {p.name: p for p in parameters if p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY)}
     return named, any(p.kind is p.VAR_KEYWORD for p in parameters)
 
 
 def needs(function: Callable[..., Any], given: Iterable[str], skip: int = 0) -> list[str]:
-    """The parameters without a default that are not given."""
+    """The names of the parameters that have no default and are not given."""
     return [n for n, p in takes(function, skip)[0].items() if p.default is p.empty and n not in given]
 
 
 def passed(parameters: Mapping[str, inspect.Parameter], settings: Mapping[str, Any]) -> dict[str, Any]:
-    """The settings as arguments: lists for tuples, and floats where the parameter is one: 1 and 1.0 are one setting."""
+    """The settings as arguments. Tuples become lists, and integers become floats for float parameters: 1 equals 1.0."""
     return {name: _argument(parameters.get(name), value) for name, value in settings.items()}
 
 
@@ -119,7 +119,7 @@ def _module(key: str, name: str) -> Any:
 
 
 def where_raised(error: BaseException) -> str:
-    """An error with the last line of the user's that it passed."""
+    """An error as text, with the last line of the study's own code in its traceback."""
     frames = traceback.extract_tb(error.__traceback__)
     folder = os.environ.get(FOLDER)
     inside = [frame for frame in frames if folder and frame.filename.startswith(folder)]

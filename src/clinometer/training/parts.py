@@ -32,9 +32,9 @@ class Training:
     model: nn.Module
     optimizer: Optimizer
     criterion: Callable[[Tensor, Tensor], Tensor]  # (outputs, targets) -> the loss
-    batches: Callable[[int], Iterator[Batch]]  # those from a step on; a function of the config's seed and of the step
+    batches: Callable[[int], Iterator[Batch]]  # a step -> the batches from it on, the same for the same seed
     probes: Mapping[str, Probe]
-    test: Callable[[], Row] | None = None  # loss, and accuracy, over the test set, if there is one
+    test: Callable[[], Row] | None = None  # scores over the test set; None without one
 
     def loss_fn(self, model: nn.Module, batch: Batch) -> Tensor:
         """The loss of a batch (inputs, targets), as the loop computes it."""
@@ -42,14 +42,14 @@ class Training:
 
 
 def samples_of(count: int, batch_size: int, steps: int, seed: int, start: int = 0) -> Iterator[Tensor]:
-    """Which samples each step sees: epochs in an order drawn from the seed, the incomplete last batch of each left out.
+    """The indices of each step's samples. The seed gives each epoch its order; its incomplete last batch is left out.
 
     Args:
-        count: How many samples there are.
-        batch_size: How many a step sees; all of them, if there are fewer.
-        steps: How many steps the run has.
-        seed: Of the orders.
-        start: The first step to yield; those before it are drawn and passed over.
+        count: Number of samples.
+        batch_size: Samples per step; all of them if there are fewer.
+        steps: Number of steps in the run.
+        seed: Seed of the orders.
+        start: The first step to yield; earlier steps are drawn and skipped.
 
     Example:
         >>> [batch.tolist() for batch in samples_of(5, batch_size=2, steps=3, seed=0)]
@@ -71,7 +71,7 @@ def samples_of(count: int, batch_size: int, steps: int, seed: int, start: int = 
 
 
 def batches_of(samples: Samples, config: RunConfig, device: str, start: int = 0) -> Iterator[Batch]:
-    """The batches of all steps from `start` on: a function of the config's seed and of the step."""
+    """The batches of all steps from `start` on. A step's batch depends on the config's seed, not on `start`."""
     inputs, targets = samples.inputs.to(device), samples.targets.to(device)
     for chosen in samples_of(len(targets), config.batch_size, config.steps, config.seed, start):
         picked = chosen.to(device)
@@ -97,7 +97,7 @@ def seed_all(seed: int) -> None:
 
 
 def scores(outputs: Tensor, targets: Tensor, loss: Tensor) -> dict[str, Tensor]:
-    """The loss, and the accuracy where targets are classes: whole numbers, and outputs with one more axis, the second.
+    """The loss, and the accuracy if targets are class indices: integers, and outputs have one more axis, the second.
 
     Example:
         >>> scores(torch.tensor([[0.0, 1.0], [2.0, 1.0]]), torch.tensor([1, 1]), torch.tensor(0.5))
@@ -114,8 +114,8 @@ def scores(outputs: Tensor, targets: Tensor, loss: Tensor) -> dict[str, Tensor]:
 def tested_on(
     model: nn.Module, criterion: Callable[[Tensor, Tensor], Tensor], samples: Samples, device: str
 ) -> dict[str, Tensor]:
-    """Loss and accuracy over all samples, in evaluation mode; its modules' modes are afterwards what they were."""
-    modes = {module: module.training for module in model.modules()}  # some may be frozen
+    """Loss and accuracy over all samples in evaluation mode; afterwards the mode of each module is restored."""
+    modes = {module: module.training for module in model.modules()}  # some may have been in evaluation mode
     model.eval()
     pairs = zip(samples.inputs.split(500), samples.targets.split(500), strict=True)
     outputs = [(model(samples.prepared(inputs.to(device))), targets.to(device)) for inputs, targets in pairs]

@@ -1,4 +1,4 @@
-"""Trains the runs of one process, each in its folder, from their last checkpoints where they were interrupted."""
+"""Trains the runs of one process, each in its folder. An interrupted run continues from its last checkpoint."""
 
 import dataclasses
 import json
@@ -19,25 +19,25 @@ from clinometer.training.trainer import trainer_of, trains_seeds_together
 
 Group = tuple[RunConfig, ...]  # runs that one process makes
 
-SECONDS = 60.0  # from one checkpoint to the next
+SECONDS = 60.0  # between checkpoints
 
 
 def groups(configs: Iterable[RunConfig]) -> list[Group]:
-    """The configs by the process that makes them: each alone, but for seeds that their trainer makes together.
+    """Group the configs by process: each config alone, except seeds that their trainer trains together.
 
     Example:
         >>> [[c.seed for c in group] for group in groups([RunConfig("nets:mlp", seed=seed) for seed in (0, 1)])]
         [[0], [1]]
     """
-    found: dict[RunConfig, list[RunConfig]] = {}
+    by_process: dict[RunConfig, list[RunConfig]] = {}
     for config in configs:
         together = trains_seeds_together(config)
-        found.setdefault(dataclasses.replace(config, seed=0) if together else config, []).append(config)
-    return [tuple(group) for group in found.values()]
+        by_process.setdefault(dataclasses.replace(config, seed=0) if together else config, []).append(config)
+    return [tuple(group) for group in by_process.values()]
 
 
 def run(config: RunConfig, folder: Path, device: str = "cpu") -> None:
-    """Make the run of `config` in `folder`, on one thread; nothing happens if it is done already."""
+    """Make the run of `config` in `folder`, on one thread, unless it is done already."""
     run_group({config: folder}, device)
 
 
@@ -47,13 +47,13 @@ def run_group(
     every: float = SECONDS,
     facts: Mapping[str, Any] | None = None,
 ) -> None:
-    """Make the runs of one of `groups`, each in its folder, on one thread; those done already are left out.
+    """Make the runs of one of `groups`, each in its folder, on one thread; runs that are done are skipped.
 
     Args:
-        folders: Each config's folder. Nobody else may write there: see `runner/locks.py`.
+        folders: Each config's folder. No other process may write there: see `runner/locks.py`.
         device: Where to train.
-        every: Seconds from one checkpoint to the next.
-        facts: What to note of where each is made, by its key; what `environment` says by default.
+        every: Seconds between checkpoints.
+        facts: Contents of `environment.json`, by the config's key; `environment(device)` by default.
     """
     waiting = {config: folder for config, folder in folders.items() if not is_done(folder)}
     if not waiting:
@@ -68,31 +68,31 @@ def run_group(
 
 
 def _prepare(config: RunConfig, folder: Path, facts: Mapping[str, Any], keeper: Keeper) -> None:
-    """Leave in `folder` what the run can go on from, and nothing else.
+    """Keep the folder if the run can continue from a checkpoint in it; else empty it and start anew.
 
-    What the same code made of the same data goes on, on another machine too: then both are noted, this one and those
-    `before`.
+    A run continues if its config and fingerprint are the same, on another machine too: `environment.json` then
+    describes this machine, and lists the former ones under `before`.
     """
     plan, now = _plain(dataclasses.asdict(config)), _plain(facts)
-    held = _held(folder / "environment.json")
-    before = held.pop("before", [])
-    alike = held == now if "fingerprint" not in now else held.get("fingerprint") == now["fingerprint"]
-    if not (alike and _held(folder / "config.json") == plan and keeper.find()):
+    former = _read_or_empty(folder / "environment.json")
+    before = former.pop("before", [])
+    alike = former == now if "fingerprint" not in now else former.get("fingerprint") == now["fingerprint"]
+    if not (alike and _read_or_empty(folder / "config.json") == plan and keeper.find()):
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(parents=True)
         write_json(folder / "config.json", plan)
         write_json(folder / "environment.json", now)
-    elif held != now:
-        write_json(folder / "environment.json", {**now, "before": [*before, held]})
+    elif former != now:
+        write_json(folder / "environment.json", {**now, "before": [*before, former]})
 
 
 def _plain(value: object) -> Any:
-    """A value as JSON gives it back."""
+    """A value after a round trip through JSON."""
     return json.loads(json.dumps(value))
 
 
-def _held(file: Path) -> dict[str, Any]:
-    """What a JSON file says; nothing if it is not there, or damaged."""
+def _read_or_empty(file: Path) -> dict[str, Any]:
+    """The object in a JSON file; empty if the file is missing or damaged."""
     try:
         return read_json(file)
     except (OSError, DamagedError):

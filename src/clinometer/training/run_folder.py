@@ -1,4 +1,4 @@
-"""The folder of one run: where it lies, which files it holds, and whether they are complete and intact.
+"""The folder of one run: its path, its files, and whether they are complete and intact.
 
 A run's folder is named by the hash of its config. It holds `config.json`, `environment.json` and `rows.sqlite`, and
 `checkpoint/` while the run lasts. `done.json` is written last, with the digests of the other files: a folder that has
@@ -18,7 +18,7 @@ RUN_NAME = re.compile(r"[0-9a-f]{16}")  # of a run's folder
 
 
 class HasKey(Protocol):
-    """A run's config, as far as its folder goes."""
+    """The part of a run's config that names its folder."""
 
     @property
     def key(self) -> str:
@@ -33,12 +33,12 @@ def run_folder(study: Path, config: HasKey) -> Path:
 
 def run_folders(study: Path) -> list[Path]:
     """The folders of a study's runs, finished or not, by name; links and folders of other names are left out."""
-    found = (study / "runs").iterdir()
-    return sorted(path for path in found if RUN_NAME.fullmatch(path.name) and path.is_dir() and not path.is_symlink())
+    paths = (study / "runs").iterdir()
+    return sorted(path for path in paths if RUN_NAME.fullmatch(path.name) and path.is_dir() and not path.is_symlink())
 
 
 def is_done(folder: Path) -> bool:
-    """Whether the run in `folder` has ended, by finishing or by diverging; `verify` tells whether it is intact."""
+    """Whether the run in `folder` has ended, by finishing or by diverging; `verify` checks whether it is intact."""
     return (folder / "done.json").is_file()
 
 
@@ -58,7 +58,7 @@ def verify(folder: Path) -> None:
 
 
 def finish(folder: Path) -> None:
-    """Write `done.json`, and make everything that the folder holds outlast a power cut."""
+    """Delete the checkpoints, flush the run's files to disk, and write `done.json` last."""
     shutil.rmtree(folder / "checkpoint", ignore_errors=True)
     for stray in folder.glob("*.partial"):  # left by a process that was killed while it wrote
         stray.unlink(missing_ok=True)

@@ -1,4 +1,4 @@
-"""The values that a study of one's own is made of: plain, frozen, and as JSON has them."""
+"""The values of settings and factors: plain, immutable, and of types that JSON can hold."""
 
 import math
 from collections.abc import Mapping
@@ -7,11 +7,11 @@ from typing import Any
 from clinometer.training.errors import SpecError
 
 Value = Any  # None, a bool, an int, a finite float, a str, a tuple of Values or a Settings
-_EXACT = 2**53  # floats are whole numbers without gaps up to here
+_EXACT = 2**53  # every whole number up to here is a float
 
 
 class Settings(dict[str, Value]):
-    """Named values that are never changed, and so can be hashed; a dict to `json` and to `dataclasses.asdict`.
+    """Named values that nothing changes, and so can be hashed; a dict to `json` and to `dataclasses.asdict`.
 
     Example:
         >>> hash(Settings(lr=1)) == hash(Settings(lr=1.0))
@@ -23,7 +23,7 @@ class Settings(dict[str, Value]):
 
 
 def frozen(key: str, value: object) -> Value:
-    """The value with tuples for lists and Settings for mappings; SpecError if it is none that JSON could hold."""
+    """The value with tuples for lists and Settings for mappings; SpecError if JSON could not hold it."""
     if value is None or isinstance(value, bool | int | str):
         return value
     if isinstance(value, float):
@@ -38,7 +38,7 @@ def frozen(key: str, value: object) -> Value:
 
 
 def canonical(value: Value) -> Value:
-    """The value as it is hashed: whole numbers as integers, so that lr=1 and lr=1.0 are one run.
+    """The value to hash: whole numbers become integers, so that lr=1 and lr=1.0 are one run.
 
     Example:
         >>> canonical((1.0, 0.5, {"p": -0.0}, True, 1e30))

@@ -1,4 +1,4 @@
-"""Claims of a declared study, from the keys of a file and back to JSON."""
+"""Claims of a declared study: made from the keys of a file, and written as JSON."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -22,9 +22,9 @@ def claim_of(key: str, given: Any, factors: Sequence[str]) -> Claim:
     """A claim from a mapping of a study file or of `study.json`; a `Claim` is returned as it is.
 
     Args:
-        key: Where it stands.
+        key: The claim's place in the study, for errors.
         given: The claim, or the mapping.
-        factors: The names that may tell variants apart.
+        factors: The names that `compare` and `to` may use.
 
     Raises:
         SpecError: if a key is unknown, missing or unusable.
@@ -37,19 +37,19 @@ def claim_of(key: str, given: Any, factors: Sequence[str]) -> Claim:
 
 
 def spec_of(claim: Claim) -> Mapping[str, Any]:
-    """A claim as JSON, from which `claim_of` makes it again: a function that decides it is left out."""
+    """A claim as JSON that `claim_of` reads. A function that decides the claim is left out."""
     if isinstance(claim.decide, ComparisonRule):
         return claim.decide.given
     return {name: getattr(claim, name) for name in TEXTS} | {"function": True}
 
 
 def comparison(key: str, given: object, factors: Sequence[str]) -> Claim:
-    """A claim that a comparison decides, from the keys of a file.
+    """Make a claim that a `ComparisonRule` decides from the keys of a file.
 
     Args:
-        key: Where it stands.
+        key: The claim's place in the study, for errors.
         given: The mapping.
-        factors: The names that may tell variants apart.
+        factors: The names that `compare` and `to` may use.
 
     Raises:
         SpecError: if a key is unknown, missing or unusable.
@@ -99,11 +99,11 @@ def _values(key: str, given: Any, factors: Sequence[str]) -> Settings:
 
 
 def _saved(key: str, given: Mapping[str, Any]) -> Claim:
-    """A claim that a function of the study's program decides, with its last finding: a report does not run programs.
+    """A claim that a function of the study's program decides. It gives the last finding: reports run no programs.
 
     Args:
-        key: Where it stands.
-        given: Its `spec_of`, with its row of `claims.json` as `row` if there is one.
+        key: The claim's place in the study, for errors.
+        given: The claim's `spec_of`, and as `row` its row of `claims.json` if there is one.
     """
     texts = {name: given.get(name) for name in TEXTS}
     if not all(isinstance(text, str) for text in texts.values()):

@@ -1,4 +1,4 @@
-"""The rule of a declared claim: a quantity of some variants against a bound, or against that of other variants."""
+"""The rule of a declared claim: compares a quantity of some variants with a bound, or with that of other variants."""
 
 import math
 from collections.abc import Sequence
@@ -17,18 +17,18 @@ from clinometer.training.settings import Settings
 
 @dataclass(frozen=True)
 class ComparisonRule:
-    """Compares a quantity between variants, which are paired where all other factors agree, and their runs by seed.
+    """Compares a quantity between variants that agree in all other factors, seed by seed.
 
-    It is called as a claim's `decide`: with the finished runs and the study's variants.
+    A claim calls it as `decide`, with the finished runs and the study's variants.
     """
 
     quantity: Quantity
     kind: str  # ratio, difference, or value
     side: str  # above or below
     bound: float
-    compare: Settings  # factors that tell the variants compared
-    to: Settings  # and those that they are compared to; empty for a value
-    given: Settings  # the keys that it was read from
+    compare: Settings  # factor values of the variants to compare
+    to: Settings  # factor values of the variants to compare them to; empty for a value
+    given: Settings  # the claim's keys in the study file
 
     @property
     def rule(self) -> str:
@@ -38,7 +38,7 @@ class ComparisonRule:
         return rule + (f" against {values_text(self.to)}, seed by seed" if self.to else "")
 
     def __call__(self, runs: RunTable, variants: Variants) -> Finding:
-        """A part for each pair of variants."""
+        """Decide the claim, with one part for each pair of variants."""
         every = list(variants.values())
         ours, others = ([each for each in every if has_values(each, values)] for values in (self.compare, self.to))
         for chosen, values in ((ours, self.compare), (others, self.to)):
@@ -83,6 +83,6 @@ class ComparisonRule:
             notes.append(f"{name}: a ratio needs positive values; compare the difference.")
         with np.errstate(divide="ignore", invalid="ignore"):
             part = side(name, np.log(ours) - np.log(others), math.log(self.bound))
-        logs = part.interval  # of the logarithm, on which twice and half weigh the same
+        logs = part.interval  # of the logarithm, where twice and half are equally far from 0
         value, low, high = (float(np.exp(end)) for end in (logs.value, logs.low, logs.high))
         return replace(part, interval=Interval(value, low, high, logs.n))

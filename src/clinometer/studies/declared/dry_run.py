@@ -1,4 +1,4 @@
-"""A study tried before any work is spent: every arm built, and one step of the first taken with all probes on."""
+"""The dry run of a study: builds every arm and takes one step of the first with all probes, before any run starts."""
 
 import dataclasses
 from collections.abc import Sequence
@@ -15,22 +15,22 @@ from clinometer.training.from_config import Data, build_training, data_of
 from clinometer.training.imports import where_raised
 from clinometer.training.parts import Samples, Training, scores, seed_all
 
-_TESTED = 100  # samples of the test set: enough to see whether the network takes them
+_TESTED = 100  # samples of the test set: enough to see whether the network accepts them
 
 
 def dry_run(arms: Sequence[RunConfig], device: str = "cpu") -> dict[str, Table]:
     """Build every arm, take a step of the first, and return its rows: probe to field to values.
 
     Raises:
-        SpecError: if something cannot work, naming the key of the study that says it.
+        SpecError: if an arm cannot be built or the step fails; it names the key of the study to change.
     """
-    held: dict[tuple[Any, ...], Data] = {}
+    data_in_use: dict[tuple[Any, ...], Data] = {}
     rows: dict[str, Table] = {}
     for arm in arms:
-        said = (arm.data, *sorted(arm.settings.items(), key=str)) if ":" in arm.data else (arm.data,)
-        if said not in held:
-            held = {said: _few(data_of(arm), arm.batch_size)}  # one at a time: they may be large
-        training = build_training(arm, device, held[said])
+        data_key = (arm.data, *sorted(arm.settings.items(), key=str)) if ":" in arm.data else (arm.data,)
+        if data_key not in data_in_use:
+            data_in_use = {data_key: _few(data_of(arm), arm.batch_size)}  # only one data set at a time: it may be large
+        training = build_training(arm, device, data_in_use[data_key])
         recorder = _recorder(training)
         rows = rows or _step(arm, training, recorder)
     return rows
@@ -57,10 +57,10 @@ def _step(arm: RunConfig, training: Training, recorder: Recorder) -> dict[str, T
         raise
     except Exception as error:
         raise SpecError("probes", f"the first step raised {where_raised(error)}") from error
-    found: dict[str, Row] = {"train": scores(outputs, targets, loss)}
+    step_rows: dict[str, Row] = {"train": scores(outputs, targets, loss)}
     if training.test:
-        found["test"] = _test(training)
-    recorder.store.append(0, found)
+        step_rows["test"] = _test(training)
+    recorder.store.append(0, step_rows)
     return {probe: rows[0] for probe, rows in recorder.store.rows().items()}
 
 

@@ -1,4 +1,4 @@
-"""Studies of one's own from files: YAML, of which nothing is executed, or a Python program with a variable STUDY."""
+"""Reads declared studies from files: YAML, which executes nothing, or a Python program with a variable STUDY."""
 
 import contextlib
 import importlib
@@ -15,22 +15,22 @@ from clinometer.training.imports import look_in, where_raised
 
 @dataclass(frozen=True)
 class Source:
-    """The file that a study was read from, and where its keys stand."""
+    """The file that a study was read from, and the line of each key."""
 
     path: Path
     lines: Mapping[str, int] = field(default_factory=dict[str, int])
-    words: Mapping[str, str] = field(default_factory=dict[str, str])  # keys that the command line gave, and how
+    words: Mapping[str, str] = field(default_factory=dict[str, str])  # key -> the option that set it
 
     @contextlib.contextmanager
     def named(self) -> Generator[None]:
-        """Within, what is wrong with the study is said with its file and line."""
+        """Turn a SpecError of the block into a ValueError with file and line."""
         try:
             yield
         except SpecError as error:
             raise ValueError(f"{self.where(error.key)}: {error}") from error
 
     def where(self, key: str) -> str:
-        """File and line of a key, or of the nearest that holds it."""
+        """File and line of a key, or of the nearest key around it that has a line; or the option that set it."""
         while key:
             if key in self.words:
                 return self.words[key]
@@ -41,10 +41,10 @@ class Source:
 
 
 def read(path: Path) -> tuple[OwnStudy, Source]:
-    """The study in a file.
+    """Read a study and the lines of its keys from a file.
 
     Args:
-        path: `*.yaml` or `*.yml`, read as data; or `*.py`, which is run, and must have a variable STUDY.
+        path: `*.yaml` or `*.yml`, read as data; or `*.py`, which is imported and must define a variable STUDY.
 
     Raises:
         ValueError: naming file, line and key, and what to do.

@@ -1,4 +1,4 @@
-"""A study of one's own: what a file of twenty lines says, checked word by word, and what it means."""
+"""Declared studies: the keys of a study file, their checks, and the `Study` that they describe."""
 
 import dataclasses
 import itertools
@@ -20,15 +20,15 @@ from clinometer.training.from_config import names_of
 from clinometer.training.imports import path_of
 from clinometer.training.settings import Settings, Value, frozen
 
-FIELDS = ("model", "data", "loss", "optimizer", "batch_size", "steps")  # of a recipe, which a factor may vary as well
+FIELDS = ("model", "data", "loss", "optimizer", "batch_size", "steps")  # that a factor may vary
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
-_TRAINING = "training"  # the figure that needs the runs of all variants, as claims do
-_MOST = 10_000  # arms, or seeds: more is a slip
+_TRAINING = "training"  # the figure of the losses; it and the claims need the runs of all variants
+_MOST = 10_000  # arms, or seeds per arm: more is taken for a slip
 
 
 @dataclass(frozen=True)
 class OwnStudy:
-    """What varies, what is measured and what is claimed. Nothing is imported until it is tried or trained.
+    """What varies, what is measured and what is claimed. Import paths are followed by the dry run and by training.
 
     Example:
         >>> study = OwnStudy(name="rates", model="nets:mlp", factors={"lr": [0.1, 1, 1.0]})
@@ -40,20 +40,20 @@ class OwnStudy:
         ['lr 0.1', 'lr 1']
     """
 
-    name: str  # of its folder, runs/NAME
-    model: Any = ""  # import path of a function or class, or that itself; so are the next three
-    data: Any = "digits"  # or a bundled name
+    name: str  # the study's folder is runs/NAME
+    model: Any = ""  # a function or class, or its import path; data, loss and optimizer too
+    data: Any = "digits"  # or the name of a bundled data set
     question: str = ""
-    loss: Any = LOSS  # of (outputs, targets)
-    optimizer: Any = OPTIMIZER  # of (parameters)
-    factors: Mapping[str, Any] = field(default_factory=dict[str, Any])  # name to its values, or to the one that it has
+    loss: Any = LOSS  # called with (outputs, targets)
+    optimizer: Any = OPTIMIZER  # called with (parameters)
+    factors: Mapping[str, Any] = field(default_factory=dict[str, Any])  # name to a list of values, or to one value
     seeds: int = 3  # per arm
     steps: int = 300
     batch_size: int = 64
     probes: Sequence[Any] = ("landscape",)  # names, import paths, or either with arguments
     every: int = 10  # steps between measurements
-    test_every: int | None = None  # steps between passes over the test set; as `every` by default
-    claims: Sequence[Any] = ()  # mappings as in a file, or `clinometer.studies.claims.Claim`
+    test_every: int | None = None  # steps between passes over the test set; `every` by default
+    claims: Sequence[Any] = ()  # mappings with the keys of a file, or `clinometer.studies.claims.Claim`
 
     def __post_init__(self) -> None:
         if not _NAME.fullmatch(_text("name", self.name)):
@@ -80,7 +80,7 @@ class OwnStudy:
         ids = [claim.id for claim in self.claims]
         if twice := [each for index, each in enumerate(ids) if each in ids[:index]]:
             raise SpecError(f"claims[{ids.index(twice[0])}].id", f"two claims are called {twice[0]!r}.")
-        names_of(self.arms[0])  # and all that a recipe refuses
+        names_of(self.arms[0])  # building a config and naming its probes refuses other wrong values
 
     @property
     def arms(self) -> list[RunConfig]:
@@ -90,28 +90,28 @@ class OwnStudy:
 
     @property
     def varied(self) -> list[str]:
-        """The factors that have more than one value; all, if none has."""
+        """The factors that have more than one value; all factors if none has."""
         return [name for name, values in self.factors.items() if len(values) > 1] or list(self.factors)
 
     def name_of(self, arm: Any) -> str:
-        """What sets an arm apart."""
+        """The name of an arm: its values of the varied factors."""
         facts = arm.facts()
         return ", ".join(f"{name} {format_value(facts[name])}" for name in self.varied) or self.name
 
     def replaced(self, factors: Mapping[str, Sequence[Value]], seeds: int | None = None) -> "OwnStudy":
-        """The same study with other values of some factors, or more."""
+        """A copy of the study with some factors replaced or added, and with another number of seeds if given."""
         return dataclasses.replace(
             self, factors={**self.factors, **factors}, seeds=self.seeds if seeds is None else seeds
         )
 
     def check_claims(self, rows: Mapping[str, Arrays]) -> None:
-        """SpecError unless what the claims ask for is in rows such as these."""
+        """Raise SpecError if a claim needs a quantity that these rows do not have."""
         for index, claim in enumerate(self.claims):
             if isinstance(claim.decide, ComparisonRule):
                 claim.decide.quantity.check(rows, f"claims[{index}].quantity")
 
     def study(self) -> Study:
-        """As the rest of the package has studies."""
+        """The `Study` that planning, running and reporting use."""
         arms = self.arms
         about = f"{arms[0].model} on {arms[0].data}, {len(arms)} arms, {arms[0].steps} steps"
         return Study(
@@ -128,7 +128,7 @@ class OwnStudy:
         )
 
     def declared(self) -> dict[str, Any]:
-        """Itself as JSON, from which `declared` below makes it again."""
+        """The study's keys as JSON, from which `restored` makes the study again."""
         plain = {each.name: getattr(self, each.name) for each in dataclasses.fields(self)}
         claims = [spec_of(claim) for claim in self.claims]
         return {**plain, "probes": [[path, given] for path, given in self.probes], "claims": claims}
@@ -157,10 +157,10 @@ class OwnStudy:
 
 
 def declared(given: Mapping[str, Any]) -> OwnStudy:
-    """A study from its keys.
+    """Make a study from the keys of a file.
 
     Raises:
-        SpecError: if one is unknown, or has a value that it cannot have.
+        SpecError: if a key is unknown, or its value cannot be used.
 
     Example:
         >>> declared({"name": "rates", "model": "nets:mlp", "factor": {}})
@@ -178,20 +178,20 @@ loss, optimizer, factors, seeds, steps, batch_size, probes, every, test_every, c
 
 
 def restored(facts: Mapping[str, Any], rows: Any) -> OwnStudy:
-    """A study from what its folder keeps; nothing is imported.
+    """Make a study from the files in its folder, without following import paths.
 
     Args:
         facts: Its `study.json`.
-        rows: Its `claims.json`: what functions decided stands there.
+        rows: Its `claims.json`, with the last findings of the claims that functions decide.
     """
     given = facts.get("declared")
     if not isinstance(given, Mapping) or given.get("name") != facts.get("study"):
         raise SpecError("declared", f"expected the study that the folder holds; found {type(given).__name__}.")
-    found = {row.get("id"): row for row in rows if isinstance(row, Mapping)} if isinstance(rows, list) else {}
+    rows_by_id = {row.get("id"): row for row in rows if isinstance(row, Mapping)} if isinstance(rows, list) else {}
 
     def with_row(claim: Any) -> Any:
         by_function = isinstance(claim, Mapping) and "function" in claim
-        return {**claim, "row": found.get(claim.get("id"))} if by_function else claim
+        return {**claim, "row": rows_by_id.get(claim.get("id"))} if by_function else claim
 
     claims = given.get("claims")
     return declared({**given, "claims": [with_row(each) for each in claims] if isinstance(claims, list) else claims})
@@ -206,10 +206,10 @@ def _text(key: str, given: Any) -> str:
 def _factors(given: Any) -> Settings:
     if not isinstance(given, Mapping):
         raise SpecError("factors", f"expected names with their values, such as {{lr: [0.1, 0.2]}}; found {given!r}.")
-    found = Settings({name: _values(f"factors.{name}", str(name), value) for name, value in given.items()})
-    if (count := math.prod(len(values) for values in found.values())) > _MOST:
+    factors = Settings({name: _values(f"factors.{name}", str(name), value) for name, value in given.items()})
+    if (count := math.prod(len(values) for values in factors.values())) > _MOST:
         raise SpecError("factors", f"expected at most {_MOST} combinations; found {count}.")
-    return found
+    return factors
 
 
 def _values(key: str, name: str, given: Any) -> tuple[Value, ...]:
@@ -228,8 +228,8 @@ def _values(key: str, name: str, given: Any) -> tuple[Value, ...]:
 
 
 def _probe(key: str, given: Any) -> tuple[str, Settings | None]:
-    """A name, an import path, or either with the arguments that it is made with."""
-    if isinstance(given, list | tuple) and len(given) == 2:  # as `declared` keeps it
+    """A probe's name or import path, with its arguments; None if the import path is the probe itself."""
+    if isinstance(given, list | tuple) and len(given) == 2:  # as `OwnStudy.declared` writes it
         return (str(given[0]), None if given[1] is None else _arguments(key, given[1]))
     if isinstance(given, Mapping):
         if len(given) != 1:

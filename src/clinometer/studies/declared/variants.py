@@ -8,7 +8,7 @@ from clinometer.training.config import RunConfig, format_value
 
 
 class NamedVariants(dict[str, RunConfig]):
-    """A study's variants by name, or by facts that no other variant has together, such as "dropout 0.5, lr 0.2"."""
+    """A study's variants by name, or by facts that only one variant has together, such as "dropout 0.5, lr 0.2"."""
 
     def __missing__(self, name: str) -> RunConfig:
         matching = [variant for variant in self.values() if set(name.split(", ")) <= _fact_texts(variant)]
@@ -25,13 +25,13 @@ def has_values(variant: RunConfig, values: Mapping[str, Any]) -> bool:
 
 
 def values_of(variant: RunConfig, names: Sequence[str]) -> dict[str, Any]:
-    """Some of a variant's facts."""
+    """The facts of a variant that have these names."""
     facts = variant.facts()
     return {name: facts[name] for name in names}
 
 
 def values_text(values: Mapping[str, Any]) -> str:
-    """Facts as text.
+    """Format facts as text.
 
     Example:
         >>> values_text({"dropout": 0.50, "lr": 1.0})
@@ -41,7 +41,7 @@ def values_text(values: Mapping[str, Any]) -> str:
 
 
 def varied_facts(variants: Sequence[RunConfig]) -> list[str]:
-    """The facts that differ between variants."""
+    """The names of the facts that differ between variants."""
     facts = [variant.facts() for variant in variants]
     return [name for name in facts[0] if any(each[name] != facts[0][name] for each in facts)]
 

@@ -1,4 +1,4 @@
-"""YAML as plain values with their lines: no alias, no tag, and nothing that two readers of YAML read differently."""
+"""Parses YAML into plain values and lines; refuses aliases, tags and words that YAML 1.1 and 1.2 read differently."""
 
 import math
 import re
@@ -11,20 +11,20 @@ _LONGEST, _DEEPEST = 1_000_000, 20  # characters and levels: a study has twenty 
 _INT = re.compile(r"[-+]?(0|[1-9][0-9]*)")
 _FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?")
 _CONSTANTS = {"null": None, "~": None, "": None, "true": True, "false": False}
-_BOUNDLESS = {".inf": math.inf, "+.inf": math.inf, "-.inf": -math.inf, ".nan": math.nan}  # read, to be refused as such
+_BOUNDLESS = {".inf": math.inf, "+.inf": math.inf, "-.inf": -math.inf, ".nan": math.nan}  # a study refuses them later
 _AMBIGUOUS = {"yes": "true", "on": "true", "no": "false", "off": "false"}
 _ODD_NUMBER = re.compile(r"[-+]?(0[0-9_]+|0[box][0-9a-fA-F_]+|[0-9][0-9_]*_[0-9_]*(\.[0-9_]*)?)")  # 010, 0x10, 1_000
 
 
 def parsed(text: str, path: Path) -> tuple[Any, dict[str, int]]:
-    """A YAML text as plain values, and the line of each key.
+    """Parse YAML into plain values, and the line of each key.
 
-    Numbers are read as YAML 1.2 reads them, `1e-3` too. What YAML 1.1 and 1.2 read differently is refused, as are
-    aliases, tags, keys that stand twice, and more than one document.
+    Numbers follow YAML 1.2, so `1e-3` is a number. Words that YAML 1.1 and 1.2 read differently, aliases, tags,
+    repeated keys and a second document are refused.
 
     Args:
         text: The document.
-        path: What errors call it.
+        path: The file, which errors name.
 
     Raises:
         ValueError: naming file and line, and what to do.
@@ -53,7 +53,7 @@ Write 'no' in quotes for the text, or false.
 
 
 def scalar(text: str) -> Any:
-    """A word as a value: null, true, false, a number, or text.
+    """Convert an unquoted word to null, true, false, a number, or text.
 
     Example:
         >>> scalar("1e-3"), scalar("10"), scalar("true"), scalar("batch"), scalar("1:30")
@@ -68,7 +68,7 @@ def scalar(text: str) -> Any:
 
 
 class _Reader:
-    """Nodes as values, with the lines of their keys."""
+    """Converts YAML nodes to plain values, and collects the line of each key."""
 
     def __init__(self, yaml: Any, path: Path) -> None:
         self._yaml, self._path = yaml, path
@@ -78,7 +78,7 @@ class _Reader:
         return ValueError(f"{self._path}, line {mark.line + 1}: {message}")
 
     def refuse_tricks(self, events: Any) -> None:
-        """Before anything is built of them: aliases grow a line into gigabytes, and tags make objects."""
+        """Refuse aliases, which can expand a line to gigabytes, tags, which construct objects, and deep nesting."""
         depth = 0
         for event in events:
             opens, closes = self._yaml.CollectionStartEvent, self._yaml.CollectionEndEvent
@@ -97,14 +97,14 @@ class _Reader:
         return self._mapping(node, key) if isinstance(node, self._yaml.MappingNode) else self._scalar(node)
 
     def _mapping(self, node: Any, key: str) -> dict[str, Any]:
-        found: dict[str, Any] = {}
+        mapping: dict[str, Any] = {}
         for name, value in node.value:
             if not isinstance(name, self._yaml.ScalarNode):
                 raise self.wrong(name.start_mark, "expected a word as a key; found a list or a mapping.")
-            if name.value in found:
+            if name.value in mapping:
                 raise self.wrong(name.start_mark, f"the key {name.value!r} stands there twice. Leave one out.")
-            found[name.value] = self._at(value, f"{key}.{name.value}" if key else name.value, name)
-        return found
+            mapping[name.value] = self._at(value, f"{key}.{name.value}" if key else name.value, name)
+        return mapping
 
     def _at(self, node: Any, key: str, place: Any) -> Any:
         self.lines[key] = place.start_mark.line + 1

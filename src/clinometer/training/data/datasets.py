@@ -1,6 +1,6 @@
-"""Data sets as tensors: digits, bundled; CIFAR-10, read from local Parquet files and cached once decoded.
+"""Data sets as tensors: digits, which is bundled, and CIFAR-10, read from local Parquet files and cached once decoded.
 
-Images stay in the bytes they came in and are normalised batch by batch. Files are measured before they are unpacked.
+Images stay uint8 and are normalised batch by batch. The sizes of files are checked before they are unpacked.
 """
 
 import gzip
@@ -22,8 +22,8 @@ from torch import Tensor
 
 from clinometer.training.data.parquet import BYTES, IMAGES, read_parquet
 
-_TEST_DIGITS = 297  # the last ones, which leaves 1,500 to train on
-_HEADER = 128  # bytes before an array that NumPy writes
+_TEST_DIGITS = 297  # the last 297 of 1,797, which leaves 1,500 to train on
+_HEADER = 128  # bytes of the header that NumPy writes before an array
 _ARRAYS = {"images": ("|u1", (3, 32, 32)), "labels": ("<i8", ()), "digest": ("|u1", ())}  # in the cache
 
 Part = tuple[Tensor, Tensor, bytes]  # images, labels, and a digest of both
@@ -33,14 +33,14 @@ Part = tuple[Tensor, Tensor, bytes]  # images, labels, and a digest of both
 class Dataset:
     """Images and labels for training and test."""
 
-    name: str  # as it must stand beside any number
+    name: str  # to be printed beside every number
     train_images: Tensor  # (n, channels, side, side) uint8
     train_labels: Tensor  # (n,) int64
     test_images: Tensor  # (m, channels, side, side) uint8
     test_labels: Tensor  # (m,) int64
     mean: Tensor  # (channels, 1, 1) of the training images
     std: Tensor  # (channels, 1, 1)
-    digest: str  # SHA-256 of all images and labels as they are here: other pixels are other data
+    digest: str  # SHA-256 of all images and labels: it changes with any pixel
     classes: int = 10
 
     def normalized(self, images: Tensor) -> Tensor:
@@ -78,7 +78,7 @@ DATASETS: Mapping[str, Callable[[], Dataset]] = {"digits": digits, "cifar10": ci
 
 
 def data_path(path: str | Path | None = None) -> Path:
-    """The folder of the Parquet files: `path`, or what CLINOMETER_DATA says."""
+    """The folder of the Parquet files: `path`, or else the environment variable CLINOMETER_DATA."""
     given = path or os.environ.get("CLINOMETER_DATA")
     if not given:
         raise ValueError(
@@ -91,12 +91,12 @@ def data_path(path: str | Path | None = None) -> Path:
 
 
 def decoded(path: str | Path | None = None) -> dict[str, Path]:
-    """CIFAR-10's files as they are cached, by the names under which `cifar10` takes them from any folder."""
+    """CIFAR-10's cached files, by the names under which `cifar10` reads them from a data folder."""
     cifar10(path)
     return {f"{part}.npz": _cached_as(data_path(path), part) for part in ("train", "test")}
 
 
-TO_SEND: Mapping[str, Callable[[], dict[str, Path]]] = {"cifar10": decoded}  # what is not bundled, to other machines
+TO_SEND: Mapping[str, Callable[[], dict[str, Path]]] = {"cifar10": decoded}  # files to send to other machines
 
 
 def _split(table: np.ndarray[Any, Any]) -> Part:
@@ -126,7 +126,7 @@ def _decoded(folder: Path, part: str) -> Part:
     if (sent := folder / f"{part}.npz").is_file():
         try:
             return _cached(sent)
-        except Exception as error:  # a zip file can be damaged in more ways than zipfile has names for
+        except Exception as error:  # zipfile raises errors of many types for damaged files
             raise ValueError(f"{sent} is damaged: {error}. Delete it.") from error
     cached = _cached_as(folder, part)
     if cached.is_file():
@@ -142,8 +142,8 @@ def _decoded(folder: Path, part: str) -> Part:
 def _parquet(folder: Path, part: str) -> list[Path]:
     files = sorted(file for file in folder.glob(f"{part}*.parquet") if file.is_file())
     if not files:
-        found = ", ".join(sorted(p.name for p in folder.iterdir())[:6]) or "nothing"
-        raise ValueError(f"no {part}*.parquet in {str(folder)!r}; found {found}. Pass the folder that holds them.")
+        names = ", ".join(sorted(p.name for p in folder.iterdir())[:6]) or "nothing"
+        raise ValueError(f"no {part}*.parquet in {str(folder)!r}; found {names}. Pass the folder that holds them.")
     if (size := sum(file.stat().st_size for file in files)) > BYTES:
         raise ValueError(f"{folder}/{part}*.parquet take {size:,} bytes; CIFAR-10 takes less than {BYTES:,}.")
     return files
@@ -159,10 +159,10 @@ def _cached_as(folder: Path, part: str) -> Path:
 
 
 def _cached(path: Path) -> Part:
-    """What `_save` wrote, and nothing else: zip's checksum of each array is compared as it is read."""
+    """Read what `_save` wrote, and raise on anything else; zipfile compares the checksum of each array."""
     with ZipFile(path) as archive:
-        found = {info.filename: info for info in archive.infolist()}
-        images, labels, digest = (_array(archive, found[f"{name}.npy"], *like) for name, like in _ARRAYS.items())
+        members = {info.filename: info for info in archive.infolist()}
+        images, labels, digest = (_array(archive, members[f"{name}.npy"], *like) for name, like in _ARRAYS.items())
     if not len(images) == len(labels) or len(digest) != 32 or (labels >= 10).any() or (labels < 0).any():
         raise ValueError("its arrays do not belong together")
     return torch.from_numpy(images), torch.from_numpy(labels), digest.tobytes()
@@ -177,14 +177,14 @@ def _array(archive: ZipFile, info: ZipInfo, dtype: str, sides: tuple[int, ...]) 
     if rest or not 0 < count <= IMAGES or info.compress_type != ZIP_STORED:
         raise ValueError(f"{info.filename} is packed, or not as large as it should be")
     with archive.open(info) as file:
-        # Not parsed but compared: nothing that a file declares is believed.
+        # The header is compared, not parsed: the type and shape that a file declares are not trusted.
         if file.read(_HEADER) != header.getvalue():
             raise ValueError(f"{info.filename} has an unexpected header")
         return np.frombuffer(bytearray(file.read()), dtype).reshape(count, *sides)
 
 
 def cache_folder() -> Path:
-    """Where decoded data are kept: CLINOMETER_CACHE, or ~/.cache/clinometer."""
+    """The folder for decoded data: CLINOMETER_CACHE, or ~/.cache/clinometer."""
     home = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
     return Path(os.environ.get("CLINOMETER_CACHE") or Path(home) / "clinometer")
 

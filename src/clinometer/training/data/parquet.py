@@ -1,4 +1,4 @@
-"""CIFAR-10's Parquet files, of which nothing is believed: each is measured before it is unpacked, image by image."""
+"""Reads CIFAR-10's Parquet files without trusting them: sizes are checked before data are unpacked."""
 
 import io
 from collections.abc import Iterator
@@ -7,14 +7,14 @@ from typing import Any
 
 import numpy as np
 
-IMAGES = 60_000  # of CIFAR-10, in all
-BYTES = 2**30  # of its Parquet files, packed or unpacked: as PNG it takes a seventh of that
+IMAGES = 60_000  # in CIFAR-10
+BYTES = 2**30  # limit for its Parquet files, packed or unpacked: as PNG it takes a seventh of that
 _BATCH = 200  # rows in memory at a time
-_IMAGE_BYTES = 2**16  # of one packed image, which has 3,072 pixels' bytes
+_IMAGE_BYTES = 2**16  # limit for one packed image, which unpacks to 3,072 bytes
 
 
 def read_parquet(files: list[Path]) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]:
-    """Images (n, 3, 32, 32) and labels (n,).
+    """Read images (n, 3, 32, 32) and labels (n,) from Parquet files.
 
     Raises:
         ValueError: if a file is damaged, or holds something else.
@@ -33,7 +33,7 @@ def read_parquet(files: list[Path]) -> tuple[np.ndarray[Any, Any], np.ndarray[An
 
 
 def _rows(file: Path) -> Iterator[tuple[Any, Any]]:
-    """The bytes and the label of each row, in batches: what a file unpacks to is never in memory at once."""
+    """The image bytes and the label of each row. Rows are read in batches, so a file is never unpacked whole."""
     try:
         import pyarrow as pa
         import pyarrow.parquet as pq
@@ -56,7 +56,7 @@ def _rows(file: Path) -> Iterator[tuple[Any, Any]]:
                 raise _MisfitError(
                     f"declares {about.num_rows:,} rows and {size:,} bytes, which is more than CIFAR-10 has"
                 )
-            # Few at a time: one value may be stored once and be that of every row.
+            # Few rows at a time: a value that is stored once may unpack into every row.
             for batch in parquet.iter_batches(_BATCH, columns=["img.bytes", "label"], use_threads=False):
                 cells: Any = batch["img"].field("bytes")
                 if (measure.max(measure.binary_length(cells)).as_py() or 0) > _IMAGE_BYTES:
@@ -64,23 +64,23 @@ def _rows(file: Path) -> Iterator[tuple[Any, Any]]:
                 yield from zip(cells.to_pylist(), batch["label"].to_pylist(), strict=True)
     except _MisfitError as error:
         raise ValueError(f"{file} {error}.") from error
-    except Exception as error:  # pyarrow has an error of its own for each of the ways
+    except Exception as error:  # pyarrow raises errors of many types
         raise ValueError(f"{file} is not a readable Parquet file: {error}") from error
 
 
 class _MisfitError(Exception):
-    """What is wrong with a file that can be read."""
+    """A readable file that is not CIFAR-10; the message follows the file's name."""
 
 
 def _image(cell: Any, where: str) -> np.ndarray[Any, Any]:
     from PIL import Image
 
     try:
-        # No other formats: some are programs, which Pillow would have run.
+        # No other formats: for EPS, Pillow would run a program on the file.
         with Image.open(io.BytesIO(cell), formats=("JPEG", "PNG")) as image:
-            size = image.size  # from the header: a hostile file is refused before it is unpacked
+            size = image.size  # from the header: another size is refused before it is unpacked
             pixels = np.asarray(image.convert("RGB")) if size == (32, 32) else None
-    except Exception as error:  # Pillow's decoders raise whatever went wrong in them
+    except Exception as error:  # Pillow's decoders raise errors of many types
         raise ValueError(f"{where}: `img.bytes` does not hold an image: {error}") from error
     if pixels is None:
         raise ValueError(f"{where}: expected an image of 32×32; found {size[0]}×{size[1]}.")
