@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-_HUGE = 1e38  # float64 reaches further than the float32 of histograms, and high − low must not overflow either
+_HUGE = 1e38  # values below it, and high − low, fit the float32 of histograms
 
 
 @dataclass(frozen=True)
@@ -17,7 +17,7 @@ class Moments:
     """Mean and variance of each unit."""
 
     mean: Tensor  # (units,)
-    var: Tensor  # (units,) biased, as BatchNorm normalises with
+    var: Tensor  # (units,) biased, as BatchNorm uses to normalise
 
 
 @dataclass(frozen=True)
@@ -25,7 +25,7 @@ class Drift:
     """How far two sets of moments lie apart: root mean square over units."""
 
     mean: float  # in units of the activation
-    var: float  # in its square
+    var: float  # in the squared units
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,7 @@ class Histogram:
     """Counts in equal bins between the lowest and the highest finite value."""
 
     edges: Tensor  # (bins + 1,)
-    counts: Tensor  # (bins,) sums to the number of finite values
+    counts: Tensor  # (bins,) the sum is the number of values counted
 
 
 def units(output: Tensor) -> Tensor:
@@ -82,8 +82,8 @@ def histogram(values: Tensor, bins: int = 40) -> Histogram:
     """The histogram of one unit's values, or of any tensor's.
 
     Args:
-        values: Any shape; NaN and infinite values are left out of the counts, and with them what is beyond 1e38.
-        bins: How many bins.
+        values: Any shape; NaN, infinite values and values beyond ±1e38 are not counted.
+        bins: Number of bins.
 
     Raises:
         ValueError: if `bins` is not positive.

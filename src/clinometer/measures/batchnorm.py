@@ -1,7 +1,7 @@
-"""What BatchNorm does to the gradient that passes through it: Theorem 4.1 of Santurkar et al. (2018), term by term.
+"""How BatchNorm changes the gradient that passes through it: Theorem 4.1 of Santurkar et al. (2018), term by term.
 
-The gradient that leaves a BatchNorm towards its input is the one that came to its output, scaled, without its mean
-and without its part along the normalized input. `Objective.signals` supplies both gradients of a living network.
+The gradient at BatchNorm's input is the gradient at its output, less its mean and less its component along the
+normalized input, then scaled. `Objective.signals` supplies the inputs and gradients of a network's BatchNorm layers.
 """
 
 from dataclasses import dataclass
@@ -23,7 +23,7 @@ class GradientTerms:
 
     @property
     def passed(self) -> Tensor:
-        """‖∇_y L‖², the squared gradient at the input as the theorem has it."""
+        """‖∇_y L‖², the squared gradient at the input, by the theorem."""
         return self.scale * (self.gradient - self.mean - self.correlation)
 
 
@@ -32,8 +32,8 @@ def gradient_terms(y: Tensor, g: Tensor, gamma: Tensor | None = None, eps: float
 
         ‖∇_y L‖² = (γ²/σ²) (‖g‖² − ⟨1, g⟩²/m − (2 − r) ⟨g, ŷ⟩²/m),   r = var(y) / (var(y) + ε)
 
-    per unit, with m samples over batch and space. It is an equality; the print has ε = 0, hence r = 1. Sums run in
-    float64.
+    per unit, with m samples over batch and space. It is an equality; the paper prints the case ε = 0, where r = 1. Sums
+    run in float64.
 
     Args:
         y: BatchNorm's input, shape (N, C, ...).
@@ -42,7 +42,7 @@ def gradient_terms(y: Tensor, g: Tensor, gamma: Tensor | None = None, eps: float
         eps: Its ε.
 
     Returns:
-        `GradientTerms`, in squared units of the loss per activation but for `scale`.
+        `GradientTerms`, in squared units of the loss per activation, except `scale`.
 
     Raises:
         ValueError: if `y` and `g` differ in shape.
@@ -71,7 +71,7 @@ def gradient_terms(y: Tensor, g: Tensor, gamma: Tensor | None = None, eps: float
 
 
 def batchnorms_of(model: nn.Module) -> tuple[str, ...]:
-    """The names of the BatchNorm layers that normalize by the batch's own statistics now.
+    """The names of the BatchNorm layers that currently normalize by the statistics of the batch.
 
     Example:
         >>> batchnorms_of(nn.Sequential(nn.Linear(2, 2), nn.BatchNorm1d(2), nn.BatchNorm1d(2).eval()))

@@ -29,7 +29,7 @@ def layers_of(model: nn.Module) -> dict[str, tuple[str, ...]]:
     itself owns is named after its parameter.
 
     Args:
-        model: Any module whose registration order is its order of computation; else write the mapping by hand.
+        model: Any module whose registration order is its order of computation; otherwise write the mapping by hand.
 
     Returns:
         A mapping from layer name to parameter names, the weight first.
@@ -42,7 +42,7 @@ def layers_of(model: nn.Module) -> dict[str, tuple[str, ...]]:
         {'0': ('0.weight', '0.bias', '1.weight', '1.bias'), '3': ('3.weight', '3.bias')}
     """
     owners: dict[str, list[str]] = {}
-    trainable = {name: p for name, p in model.named_parameters() if p.requires_grad}  # a tied one under its first name
+    trainable = {name: p for name, p in model.named_parameters() if p.requires_grad}  # a tied one has its first name
     for name in trainable:
         owners.setdefault(_owner(name), []).append(name)
     layers: dict[str, tuple[str, ...]] = {}
@@ -62,13 +62,13 @@ def layers_of(model: nn.Module) -> dict[str, tuple[str, ...]]:
 
 
 def _owner(name: str) -> str:
-    """The module that a parameter belongs to; a parametrized weight belongs to the module it is the weight of."""
+    """The module that owns a parameter; for the parameters of a parametrized weight, the module with that weight."""
     module, inside, _ = f".{name}".partition(".parametrizations.")
     return module.lstrip(".") if inside else name.rpartition(".")[0]
 
 
 def _weight(parameters: Mapping[str, Tensor]) -> str | None:
-    """The first parameter of two or more dimensions; not weight norm's magnitudes, of which there is one per output."""
+    """The first parameter of two or more dimensions. Weight norm's magnitudes, one per output, come last."""
     matrices = [name for name, p in parameters.items() if p.ndim >= 2]
     directions = [name for name in matrices if parameters[name].numel() > max(parameters[name].shape)]
     return next(iter(directions or matrices), None)
@@ -99,7 +99,7 @@ def covariate_shift(
         after: The parameters after it, W⁺.
         layers: Layer name to parameter names, weight first, in order of computation; see `layers_of`.
         only: The layers to measure; all by default.
-        start: Loss and gradient at `before`, if known already.
+        start: Loss and gradient at `before`, if already computed.
 
     Returns:
         A `Shift`; `l2` in units of loss per parameter.
@@ -134,7 +134,7 @@ def covariate_shift(
 
 
 def check_layers(layers: Layers, before: Point, only: Collection[str] | None) -> tuple[str, ...]:
-    """The layers to measure; ValueError if a layer or a parameter that is named does not exist."""
+    """The layers to measure; ValueError if a named layer or parameter does not exist."""
     for layer, names in layers.items():
         missing = [name for name in names if name not in before]
         if missing or not names:

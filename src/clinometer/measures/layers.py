@@ -1,4 +1,4 @@
-"""Blocks of a network, a layer each or chosen by name, so that a quantity of the whole can be traced to a part."""
+"""Blocks of a network's parameters, one per layer or chosen by name, over which a quantity can be split."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from fnmatch import fnmatchcase
@@ -13,11 +13,11 @@ Blocks = Literal["layers"] | Sequence[str] | Mapping[str, Sequence[str]]
 
 
 def blocks_of(model: nn.Module, blocks: Blocks, among: Iterable[str]) -> dict[str, tuple[str, ...]]:
-    """Block name to parameter names.
+    """Map block names to parameter names.
 
     Args:
         model: The model.
-        blocks: `layers` for one block per layer, as `layers_of` has them; patterns of parameter names, such as
+        blocks: `layers` for one block per layer, as `layers_of` returns them; patterns of parameter names, such as
             `["encoder.*", "head.*"]`, each a block; or a mapping from block name to patterns.
         among: The parameters that are moved; blocks without any of them are left out.
 
@@ -30,25 +30,25 @@ def blocks_of(model: nn.Module, blocks: Blocks, among: Iterable[str]) -> dict[st
         {'0.*': ('0.weight', '0.bias'), '*.bias': ('0.bias', '2.bias')}
     """
     names = tuple(among)
-    found: dict[str, tuple[str, ...]] = {}
+    members_of: dict[str, tuple[str, ...]] = {}
     if isinstance(blocks, str):
         if blocks != "layers":
             raise ValueError(f"blocks must be 'layers', patterns of names or a mapping; found {blocks!r}.")
-        found = {block: tuple(n for n in members if n in names) for block, members in layers_of(model).items()}
+        members_of = {block: tuple(n for n in members if n in names) for block, members in layers_of(model).items()}
     else:
         chosen = blocks if isinstance(blocks, Mapping) else {pattern: (pattern,) for pattern in blocks}
         for block, patterns in chosen.items():
             for pattern in patterns:
                 _check_pattern(pattern, model)
-            found[block] = tuple(n for n in names if any(fnmatchcase(n, pattern) for pattern in patterns))
-    found = {block: members for block, members in found.items() if members}
-    if not found:
+            members_of[block] = tuple(n for n in names if any(fnmatchcase(n, pattern) for pattern in patterns))
+    members_of = {block: members for block, members in members_of.items() if members}
+    if not members_of:
         raise ValueError(f"no block has a parameter that is trained; there are {', '.join(names[:8])}, ...")
-    return found
+    return members_of
 
 
 def within(point: Point, names: Iterable[str]) -> Point:
-    """The part of a point, or of a direction, that belongs to these parameters."""
+    """The entries of a point, or of a direction, for these parameters."""
     return {name: point[name] for name in names}
 
 

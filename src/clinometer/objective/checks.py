@@ -1,6 +1,6 @@
-"""What a model must have and a loss function must return, and what to say when it does not.
+"""Checks of the model, the loss function and the batch, with errors that name the one to change.
 
-torch's own errors come from deep inside autograd, and name neither the loss nor the batch.
+torch's own errors come from inside autograd, and name neither the loss nor the batch.
 """
 
 import dataclasses
@@ -21,28 +21,28 @@ _CHANGED = (
 
 
 def trainable_of(model: nn.Module, chosen: Iterable[Tensor] | None) -> dict[str, Tensor]:
-    """The parameters to move, by name: the model's trainable ones, or those of them that were chosen."""
-    found: dict[str, Tensor] = {name: p for name, p in model.named_parameters() if p.requires_grad}
-    if not found:
+    """The parameters to move, by name: the trainable ones of the model, or those of them that are in `chosen`."""
+    trainable: dict[str, Tensor] = {name: p for name, p in model.named_parameters() if p.requires_grad}
+    if not trainable:
         raise ValueError(
             "the model has no trainable parameter (requires_grad=True); found "
             f"{sum(1 for _ in model.parameters())} parameters in {type(model).__name__}. "
             "A landscape needs at least one direction: pass the network itself, unfrozen."
         )
     if chosen is None:
-        return found
+        return trainable
     wanted = {id(p) for p in chosen}
-    moved = {name: p for name, p in found.items() if id(p) in wanted}
+    moved = {name: p for name, p in trainable.items() if id(p) in wanted}
     if not moved:
         raise ValueError(
-            f"none of the {len(found)} trainable parameters of {type(model).__name__} is among the {len(wanted)} "
+            f"none of the {len(trainable)} trainable parameters of {type(model).__name__} is among the {len(wanted)} "
             "that were chosen, or that the optimizer holds: pass the optimizer that trains this model."
         )
     return moved
 
 
 def check_torchscript(modules: Iterable[nn.Module]) -> None:
-    """ValueError if one of the modules is a TorchScript one, whose state Python can neither set aside nor restore."""
+    """ValueError if one of the modules is a TorchScript module, whose state Python can neither save nor restore."""
     for module in modules:
         if isinstance(module, torch.jit.ScriptModule):
             raise ValueError(
@@ -75,7 +75,7 @@ def scalar(loss: Any) -> Tensor:
 
 
 def explain_devices(error: RuntimeError, state: Point, batch: Any) -> None:
-    """ValueError in the place of `error` if the batch lies on a device where the model has nothing."""
+    """Raise ValueError from `error` if the batch is on a device where the model has no tensor."""
     ours = {str(t.device) for t in state.values()}
     theirs = {str(t.device) for t in _tensors(batch)} - ours
     if theirs:
@@ -86,7 +86,7 @@ def explain_devices(error: RuntimeError, state: Point, batch: Any) -> None:
 
 
 def explain_checkpoint(error: RuntimeError) -> None:
-    """ValueError in the place of `error` if it comes from a checkpoint of the kind that knows `.backward()` alone."""
+    """Raise ValueError from `error` if activation checkpointing with use_reentrant=True raised it."""
     if "use_reentrant=True" in str(error):
         raise ValueError(
             "the model checkpoints activations with use_reentrant=True: torch gives gradients to .backward() alone, "
@@ -96,7 +96,7 @@ def explain_checkpoint(error: RuntimeError) -> None:
 
 
 def check_graph(loss: Tensor, live: Point) -> None:
-    """ValueError unless the loss depends on the parameters that were put in place, and not on the model's own."""
+    """ValueError if the loss has no graph, or uses the model's own parameters instead of those put in their place."""
     if not loss.requires_grad:
         raise ValueError(
             "the loss has no graph: it does not depend on any trainable parameter. Was it detached, turned into a "
@@ -112,18 +112,18 @@ def check_graph(loss: Tensor, live: Point) -> None:
 
 
 def versions(batch: Any) -> list[int]:
-    """How often each tensor of a batch has been changed in place so far."""
+    """The number of in-place changes to each tensor of a batch so far, as torch counts them."""
     return [t._version for t in _tensors(batch) if not t.is_inference()]
 
 
 def check_batch(batch: Any, seen: list[int]) -> None:
-    """ValueError if the batch is not what it was when `versions` looked."""
+    """ValueError if a tensor of the batch was changed in place after `versions` returned `seen`."""
     if versions(batch) != seen:
         raise ValueError(_CHANGED)
 
 
 def content(batch: Any) -> list[float]:
-    """The sum of each tensor of a batch: what `.data`, NumPy and optimizers change leaves no version behind."""
+    """The sum of each tensor of a batch. It shows changes by `.data`, NumPy and optimizers, which `versions` misses."""
     return [float(t.detach().sum(dtype=torch.float64)) for t in _tensors(batch) if _summable(t)]
 
 
@@ -132,7 +132,7 @@ def _summable(tensor: Tensor) -> bool:
 
 
 def check_content(batch: Any, seen: list[float]) -> None:
-    """ValueError if the batch does not hold what it held when `content` looked."""
+    """ValueError if the sums of the batch are not the `seen` that `content` returned."""
     if not np.array_equal(content(batch), seen, equal_nan=True):
         raise ValueError(_CHANGED)
 

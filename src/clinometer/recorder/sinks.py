@@ -1,8 +1,8 @@
 """Sinks: functions that get each measured step's rows once they are in the store; four of them log to trackers.
 
-The trackers draw the same charts, named as `scalars` names them (`landscape/beta`, `internal_shift/l2/LAYER`); the
-store keeps everything. An active run of a tracker belongs to its user: a sink logs to it, and neither ends it nor moves
-its step.
+All trackers get the same scalars, with the names that `scalars` gives (`landscape/beta`, `internal_shift/l2/LAYER`);
+the store holds all rows. An active run of a tracker belongs to its user: a sink logs to it, but neither ends it nor
+moves its step.
 """
 
 import re
@@ -25,7 +25,7 @@ __all__ = ["Sink", "Sinks", "mlflow", "scalars", "tensorboard", "trackio", "wand
 Sink = Callable[[int, Mapping[str, Row]], None]  # the step's index, and probe name to row
 
 _STEP = "clinometer/step"
-_BATCH = 1000  # MLflow takes no more metrics in one request
+_BATCH = 1000  # the most metrics that MLflow accepts in one request
 
 
 class Sinks:
@@ -33,7 +33,7 @@ class Sinks:
 
     Args:
         sinks: Functions of a step's index and its rows.
-        probes: The probes; their declarations of their fields go along with the rows.
+        probes: The probes, whose declarations of fields are passed along with the rows.
     """
 
     def __init__(self, sinks: Sequence[Sink], probes: Mapping[str, Probe]) -> None:
@@ -41,7 +41,7 @@ class Sinks:
         self._declared: Declared = declared_by(probes)
 
     def send(self, index: int, rows: Mapping[str, Row]) -> None:
-        """Give a step's rows to each sink."""
+        """Pass a step's rows to each sink."""
         for sink in list(self._used):
             try:
                 sink(index, Rows(rows, self._declared))
@@ -53,10 +53,10 @@ class Sinks:
 def tensorboard(folder: str | Path) -> Sink:
     """Scalars in TensorBoard's event files, at the recorder's own steps; other writers may share the folder.
 
-    Each measured step is flushed, so that it is seen at once and outlives a kill. TensorBoard keeps float32.
+    Each measured step is flushed, so that it is visible at once and survives a kill. TensorBoard stores float32.
 
     Args:
-        folder: The log directory, made if it is not there.
+        folder: The log directory, created if it is missing.
 
     Raises:
         ImportError: if TensorBoard is not installed: `pip install 'clinometer[trackers]'`.
@@ -83,13 +83,13 @@ def wandb(run: Any = None, *, commit: bool = False, **init: Any) -> Sink:
 
     Logs to `run`, or to the active run, or to one that it starts with `wandb.init(**init)`; offline too.
 
-    In a run that is not its own the numbers join the next row that the run logs, so that its steps stay as they were.
-    Measured more often than logged, only the newest is drawn, which a warning says once.
+    In a run that it did not start, the numbers join the next row that the run logs, so that its steps do not change. If
+    you measure more often than you log, W&B shows only the newest measurement, and a warning is given.
 
     Args:
         run: The run; the active one by default.
         commit: Give each measurement a row of its own. Only for a run in which nobody passes `step=`.
-        init: For `wandb.init`, where no run is active: `project="mine", mode="offline"`, ...
+        init: Arguments of `wandb.init`, for when no run is active: `project="mine", mode="offline"`, ...
 
     Raises:
         ImportError: if W&B is not installed: `pip install 'clinometer[trackers]'`.
@@ -101,10 +101,10 @@ def wandb(run: Any = None, *, commit: bool = False, **init: Any) -> Sink:
         raise ValueError(f"{', '.join(init)} cannot change the W&B run that is there already; leave it out.")
     own = run is None
     run = library.init(**init) if own else run
-    # Why not `step=index`: W&B's step only grows, and drops what is logged below it without an error. A step of ours,
-    # or a row of ours, could put the user's next `log(..., step=epoch)` below, and their numbers would be lost.
+    # Why not `step=index`: W&B's step only grows, and W&B drops what is logged below it without an error. Our step or
+    # row could exceed the user's next `log(..., step=epoch)`, and their numbers would be lost.
     run.define_metric(_STEP, hidden=True)
-    commit = commit or own or run.settings.mode == "shared"  # in which runs have no step
+    commit = commit or own or run.settings.mode == "shared"  # where runs have no step
     defined: set[str] = set()
     joined: int | None = None  # the row of the run that holds our last measurement
 
@@ -126,9 +126,9 @@ def wandb(run: Any = None, *, commit: bool = False, **init: Any) -> Sink:
 
 
 def mlflow(run_id: str | None = None) -> Sink:
-    """Scalars in an MLflow run, at the recorder's own steps, which MLflow keeps apart for each metric.
+    """Scalars in an MLflow run, at the recorder's own steps; MLflow has separate steps for each metric.
 
-    Characters that MLflow does not take in a name become "_". Its SQL stores keep an infinity as the largest float.
+    Characters that MLflow does not accept in a name become "_". Its SQL stores save an infinity as the largest float.
 
     Args:
         run_id: The run; the active one by default.
@@ -142,8 +142,8 @@ def mlflow(run_id: str | None = None) -> Sink:
     if run_id is None and active is None:
         raise ValueError("no MLflow run is active: call mlflow.start_run() before, or pass run_id=.")
     run_id = run_id or active.info.run_id
-    client = library.MlflowClient()  # which keeps today's tracking URI
-    client.get_run(run_id)  # now, and not at the first measured step
+    client = library.MlflowClient()  # it stays with the tracking URI of now
+    client.get_run(run_id)  # an unknown run raises here, not at the first measured step
 
     def sink(step: int, rows: Mapping[str, Row]) -> None:
         now = int(1000 * time.time())
@@ -158,21 +158,21 @@ def mlflow(run_id: str | None = None) -> Sink:
 
 
 def trackio(run: Any = None, **init: Any) -> Sink:
-    """Scalars in Trackio, at the recorder's own steps, which Trackio takes in any order.
+    """Scalars in Trackio, at the recorder's own steps, which Trackio accepts in any order.
 
     Logs to `run`, or to the active run, or to one that it starts with `trackio.init(**init)`. Pass `step=` in
-    `trackio.log` calls of your own: without it Trackio counts on from the highest step it has seen, and ours are steps.
+    `trackio.log` calls of your own: without it Trackio counts on from the highest step so far, the recorder's included.
 
     Args:
         run: The run; the active one by default.
-        init: For `trackio.init`, where no run is active: `project="mine"`, ...
+        init: Arguments of `trackio.init`, for when no run is active: `project="mine"`, ...
 
     Raises:
         ImportError: if Trackio is not installed: `pip install 'clinometer[trackers]'`.
         ValueError: if there are arguments for `init` and a run that they could not change.
     """
     library = need("trackio", "trackers")
-    run = library.context_vars.current_run.get() if run is None else run  # it has no other name for the active one
+    run = library.context_vars.current_run.get() if run is None else run  # the only access to the active run
     if run is not None and init:
         raise ValueError(f"{', '.join(init)} cannot change the Trackio run that is there already; leave it out.")
     run = library.init(**init) if run is None else run

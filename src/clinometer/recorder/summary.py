@@ -1,4 +1,4 @@
-"""A run's measurements in one line, for the end of a training script."""
+"""Summarises a run's measurements in one line, for the end of a training script."""
 
 import math
 from collections.abc import Collection, Mapping, Sequence
@@ -17,15 +17,16 @@ class Headline:
 
     probe: str
     field: str
-    label: str  # what it is called there
+    label: str  # its name in the summary
     declared: Field
 
 
 def summary(store: Store) -> str:
-    r"""How many steps were measured, how the headline numbers went from first to last, and where the rows are.
+    r"""How many steps were measured, the first and last value of each headline number, and where the rows are.
 
-    Of a number that has a dangerous extreme, that extreme and its step, unless it is the first or the last. Of a number
-    that was NaN throughout, the one declared to be shown instead. A probe without headlines is named.
+    A number with a dangerous extreme also shows that extreme and its step, unless it is the first or the last value. If
+    a number is NaN at all steps, the field that it declares as `otherwise` is shown instead. Probes without headlines
+    are listed by name.
 
     Example:
         >>> store = Store()
@@ -41,41 +42,41 @@ def summary(store: Store) -> str:
         in memory
     """
     rows, declared = store.rows(), declared_in(store.meta)
-    found = series(rows, declared)
-    chosen = _without_doubles(headlines(found, declared), found)
+    values = series(rows, declared)
+    chosen = _without_doubles(headlines(values, declared), values)
     parts = [_measured(sorted(set().union(*rows.values())))]
-    parts += [_course(headline, found[name]) for name, headline in chosen.items()]
-    silent = [probe for probe in rows if probe not in {headline.probe for headline in chosen.values()}]
-    parts += [f"also {', '.join(silent)}"] if silent else []
+    parts += [_course(headline, values[name]) for name, headline in chosen.items()]
+    unsummarised = [probe for probe in rows if probe not in {headline.probe for headline in chosen.values()}]
+    parts += [f"also {', '.join(unsummarised)}"] if unsummarised else []
     return " · ".join([*parts, "in memory" if store.path is None else str(store.path)])
 
 
 def headlines(names: Collection[str], declared: Declared = NOTHING) -> dict[str, Headline]:
-    """Of the names that `series` gives, those to show first.
+    """Choose the names, of those that `series` returns, that summaries show first.
 
     They are the single numbers that a probe declares as headlines, and those that no probe declares. Fields with equal
-    declarations are one quantity, of which the first is taken. Where different ones share a label, those after the
-    first get the name of their probe.
+    declarations are one quantity, and only the first is shown. If different fields share a label, the later ones get
+    the name of their probe.
 
     Example:
         >>> declared = {"walk": {"loss": Field(headline=True, label="loss"), "loss_min": Field()}}
-        >>> found = headlines(["walk/losses/0", "walk/loss", "walk/loss_min", "mine/x"], declared)
-        >>> {name: headline.label for name, headline in found.items()}
+        >>> chosen = headlines(["walk/losses/0", "walk/loss", "walk/loss_min", "mine/x"], declared)
+        >>> {name: headline.label for name, headline in chosen.items()}
         {'walk/loss': 'loss', 'mine/x': 'mine/x'}
     """
-    found: dict[str, Headline] = {}
+    chosen: dict[str, Headline] = {}
     for name in names:
         probe, _, field = name.partition("/")
         own = declared.get(probe, {}).get(field, Field(headline="/" not in field))
-        taken = {each.label: each.declared for each in found.values()}
+        taken = {each.label: each.declared for each in chosen.values()}
         label = own.label or name
         if own.headline and not (own.label and taken.get(label) == own):
-            found[name] = Headline(probe, field, f"{label} of {probe}" if label in taken else label, own)
-    return found
+            chosen[name] = Headline(probe, field, f"{label} of {probe}" if label in taken else label, own)
+    return chosen
 
 
 def number(value: float) -> str:
-    """Three digits, as everywhere in a line or a table.
+    """Format a number with three significant digits, as in all lines and tables.
 
     Example:
         >>> number(2.3456), number(12345.0), number(float("-inf"))
@@ -84,15 +85,15 @@ def number(value: float) -> str:
     return f"{value:.3g}"
 
 
-def _without_doubles(found: Mapping[str, Headline], values: Mapping[str, Values]) -> dict[str, Headline]:
-    """Of a headline and the one that stands in for it, the one that holds numbers."""
-    kept: dict[str, Headline] = {}
-    for probe in dict.fromkeys(headline.probe for headline in found.values()):
-        of_probe = {headline.field: name for name, headline in found.items() if headline.probe == probe}
-        fields = {field: found[name].declared for field, name in of_probe.items()}
+def _without_doubles(chosen: Mapping[str, Headline], values: Mapping[str, Values]) -> dict[str, Headline]:
+    """Keep one of each headline and its stand-in: the one that has numbers."""
+    selected: dict[str, Headline] = {}
+    for probe in dict.fromkeys(headline.probe for headline in chosen.values()):
+        of_probe = {headline.field: name for name, headline in chosen.items() if headline.probe == probe}
+        fields = {field: chosen[name].declared for field, name in of_probe.items()}
         for field in shown(fields, lambda field, of=of_probe: bool(_known(values[of[field]]))):
-            kept[of_probe[field]] = found[of_probe[field]]
-    return kept
+            selected[of_probe[field]] = chosen[of_probe[field]]
+    return selected
 
 
 def _measured(steps: Sequence[int]) -> str:
@@ -104,7 +105,7 @@ def _measured(steps: Sequence[int]) -> str:
 
 
 def _course(headline: Headline, values: Values) -> str:
-    """First and last, and the dangerous extreme where it is neither."""
+    """The first and the last value, and the dangerous extreme if it is neither."""
     steps, known = list(values), _known(values)
     text = f"{headline.label} {number(values[steps[0]])}"
     if len(steps) > 1:

@@ -1,4 +1,4 @@
-"""Checks of a recorder's arguments, before the first step: the first scheduled step may be hours away."""
+"""Checks a recorder's arguments when it is made, as the first scheduled step may be hours away."""
 
 import operator
 from collections.abc import Sequence
@@ -24,20 +24,20 @@ def check_loss_fn(loss_fn: Any) -> None:
 def check_optimizers(optimizer: Any) -> list[Any]:
     """The optimizers as a list, without the wrappers that accelerate puts around them."""
     given = list(optimizer) if isinstance(optimizer, list | tuple) else [] if optimizer is None else [optimizer]
-    found: list[Any] = []
+    unwrapped: list[Any] = []
     for each in given:
         while hasattr(getattr(each, "optimizer", None), "param_groups"):
             each = each.optimizer
         if not hasattr(each, "param_groups"):
             raise TypeError(f"optimizer must be a torch optimizer or a list of them; found {each!r}.")
-        found.append(each)
-    return found
+        unwrapped.append(each)
+    return unwrapped
 
 
 def check_model(model: nn.Module, loss_fn: LossFn, optimizers: Sequence[Any]) -> Ranks:
     """The processes that train the model; ValueError if it has nothing to train, or parts that cannot be measured."""
     modules = modules_of([model, *modules_used_by(loss_fn)])
-    Fsdp(modules)  # so that names mean shards, and not what an earlier forward pass gathered
+    Fsdp(modules)  # reshards: names then refer to shards, not to what an earlier forward pass gathered
     return ranks_of(modules, trainable_of(model, parameters_of(optimizers)), wrappers_around(model))
 
 

@@ -1,1 +1,1 @@
-"""Adapters to training libraries. Each imports its library inside."""
+"""Adapters to training libraries. Importing an adapter imports its library."""

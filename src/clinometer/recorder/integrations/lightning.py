@@ -1,8 +1,9 @@
-"""Lightning: the recorder as a callback of its `Trainer`.
+"""The recorder as a callback of Lightning's `Trainer`.
 
-Lightning runs `training_step` from inside the optimizer's step, by way of its strategy. There a step of the recorder
-begins, with the arguments and random streams that `training_step` is about to see; it ends in the optimizer's own hook,
-before Lightning counts the step. The module is then called again, on throw-away attributes, where `log` does nothing.
+Lightning calls `training_step` through its strategy, inside the optimizer's step. A step of the recorder begins there,
+with the arguments and the random state that `training_step` gets. It ends in the optimizer's step hook, before
+Lightning counts the step: the module is then called again, with attributes that are discarded afterwards and a `log`
+that does nothing.
 """
 
 import inspect
@@ -33,12 +34,12 @@ _SilentLogger: Any = need(f"{_NAME}.loggers.logger", "trainers").DummyLogger
 
 
 class LandscapeCallback(_Callback):
-    """Measures a Lightning run as it goes, and leaves it bit-identical; see `Recorder`.
+    """Measures a Lightning run while it trains, and leaves it bit-identical; see `Recorder`.
 
     Steps are those of the optimizer, numbered as `trainer.global_step` when they begin, also after a resume. The loss
     is what Lightning calls `.backward()` on: with `accumulate_grad_batches=n`, a step's losses over n, added up.
-    Neither what `training_step` logs nor what it keeps on the module is doubled. Under `strategy="ddp"` the loss is the
-    mean over processes, and rank 0 keeps the rows.
+    Measuring repeats neither the logs of `training_step` nor its changes to the module. Under `strategy="ddp"` the loss
+    is the mean over processes, and rank 0 keeps the rows.
 
     Args:
         probes, when, to, precision, sinks: As for `Recorder`.
@@ -62,13 +63,13 @@ class LandscapeCallback(_Callback):
         sinks: Sequence[Sink] = (),
     ) -> None:
         super().__init__()
-        ScheduledProbes(probes, when)  # raises a mistake before data are prepared
+        ScheduledProbes(probes, when)  # raises for wrong arguments before data are prepared
         check_precision(precision)
         options: Any = {"probes": probes, "when": when, "to": to, "precision": precision, "sinks": sinks}
         self._make = partial(Recorder, loss_fn=_loss, **options)
         self.recorder: Recorder | None = None
         self._begins = False  # a batch is about to be trained on for the first time
-        self._skipped: int | None = None  # the step of which a batch had no loss
+        self._skipped: int | None = None  # the step in which a batch had no loss
         self._patch: PatchedMethod | None = None
 
     def read(self, probe: str) -> Table:
@@ -90,20 +91,20 @@ class LandscapeCallback(_Callback):
         self._begins = True
 
     def _step(self, trainer: Any, training_step: Any, *arguments: Any) -> Any:
-        """The strategy's own, with a step of the recorder begun before it."""
-        # False where measurements call, and LBFGS for the second time.
+        """Begin a step of the recorder, then call the strategy's own `training_step`."""
+        # False when a measurement calls, and when LBFGS calls again in the same step.
         begins, self._begins = self._begins and trainer.global_step != self._skipped, False
         if begins and self.recorder:
             self.recorder.step(copy_containers(arguments))
         output = training_step(*arguments)
-        if begins and self.recorder and _loss_in(output) is None:  # Lightning steps nevertheless, and counts it
+        if begins and self.recorder and _loss_in(output) is None:  # Lightning still steps, and counts the step
             self._skipped = trainer.global_step
             self.recorder.drop()
         return output
 
     def on_train_batch_end(self, trainer: Any, *_call: Any) -> None:
         if self.recorder and trainer.global_step == self.recorder.index:
-            self.recorder.drop()  # counted, but not taken: a scaler found infinite gradients
+            self.recorder.drop()  # Lightning counted a step that a gradient scaler skipped
 
     def on_train_end(self, *_call: Any) -> None:
         if self.recorder and self._patch:
@@ -115,9 +116,9 @@ class LandscapeCallback(_Callback):
 
 
 def _loss(module: nn.Module, arguments: Any) -> Tensor:
-    """What Lightning calls `.backward()` on, with nothing logged."""
+    """The loss that Lightning calls `.backward()` on, computed without logging."""
     for part in module.modules():
-        if hasattr(type(part), "log_dict"):  # a LightningModule; what its attributes hold now is thrown away afterwards
+        if hasattr(type(part), "log_dict"):  # a LightningModule; its attributes are restored afterwards
             vars(part).update(log=_nothing, log_dict=_nothing, print=_nothing)
     trainer: Any = module.trainer
     loggers, trainer.loggers = trainer.loggers, [_SilentLogger() for _ in trainer.loggers]
@@ -137,7 +138,7 @@ def _nothing(*_args: object, **_kwargs: object) -> None:
 
 
 def _check(trainer: Any, module: Any) -> None:
-    """ValueError where calling `training_step` again would not tell what training minimised, or do harm."""
+    """ValueError if calling `training_step` again would not give the loss of training, or would do harm."""
     refused = "LandscapeCallback calls training_step again to measure"
     instead = "Use a Recorder inside training_step: self.recorder.step(batch) as a line before the forward pass."
     if not module.automatic_optimization:

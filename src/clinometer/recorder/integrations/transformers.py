@@ -1,8 +1,8 @@
-"""transformers: the recorder on a `Trainer`, whose callbacks see neither batch nor loss.
+"""The recorder for transformers' `Trainer`, whose callbacks see neither batch nor loss.
 
-So this trainer's `training_step` is where a step of the recorder begins. To measure, it is called again, on throw-away
-attributes, as far as the loss that it would call `.backward()` on: that way the loss is training's own, with labels
-smoothed and tokens counted over all batches of the step.
+The callback therefore patches the trainer's `training_step`, so that it begins a step of the recorder. To measure,
+`training_step` is called again with attributes that are discarded afterwards, and a `backward` that only stores the
+loss. So the loss is that of training, with labels smoothed and tokens counted over all batches of the step.
 """
 
 from collections.abc import Mapping, Sequence
@@ -28,7 +28,7 @@ _DATA = ("train_dataset", "eval_dataset")
 
 
 class LandscapeCallback(_TrainerCallback):
-    """What `attach` adds to a trainer's callbacks: from `on_train_begin` to `on_train_end` it measures."""
+    """The callback that `attach` adds to a trainer. It measures from `on_train_begin` to `on_train_end`."""
 
     def __init__(self, trainer: Any, make: Any) -> None:
         self.recorder: Recorder | None = None
@@ -42,7 +42,7 @@ class LandscapeCallback(_TrainerCallback):
         return self.recorder.read(probe)
 
     def on_train_begin(self, _args: Any, state: Any, *_call: Any, **_kwargs: Any) -> None:
-        self.on_train_end()  # of a training that an error ended
+        self.on_train_end()  # removes the patch of a training that ended in an error
         trainer = self._trainer
         _check(trainer)
         loss_fn = partial(_loss, trainer)
@@ -56,7 +56,7 @@ class LandscapeCallback(_TrainerCallback):
 
     def on_step_end(self, *_call: Any, **_kwargs: Any) -> None:
         if self.recorder:
-            self.recorder.drop()  # counted, but not taken: a scaler found infinite gradients
+            self.recorder.drop()  # the trainer counted a step that a gradient scaler skipped
 
     def on_train_end(self, *_call: Any, **_kwargs: Any) -> None:
         if self.recorder and self._patch:
@@ -73,16 +73,16 @@ def attach(
     precision: Precision = "float32",
     sinks: Sequence[Sink] = (),
 ) -> LandscapeCallback:
-    """Measure the runs of a transformers `Trainer` as they go, and leave them bit-identical; see `Recorder`.
+    """Measure the runs of a transformers `Trainer` while they train, and leave them bit-identical; see `Recorder`.
 
     Steps are those of the optimizer, numbered as `trainer.state.global_step` when they begin, also after a resume. The
-    loss is what the trainer calls `.backward()` on, added up over the batches of a step. Neither what the loss logs
-    nor what it keeps on the trainer is doubled. Under torchrun the loss is the mean over processes, and rank 0 keeps
-    the rows.
+    loss is what the trainer calls `.backward()` on, added up over the batches of a step. Measuring repeats
+    neither the logs of the loss nor its changes to the trainer. Under torchrun the loss is the mean over processes, and
+    rank 0 keeps the rows.
 
     Args:
         trainer: The trainer, before `trainer.train()`.
-        probes: As for `Recorder`, and so are the others.
+        probes: As for `Recorder`.
         when: A schedule, or one for each probe.
         to: A folder for `rows.sqlite`; memory by default.
         precision: `float32`, or `training`.
@@ -98,7 +98,7 @@ def attach(
         >>> from clinometer import every, landscape
         >>> rows = attach(trainer, [landscape()], every(100), to="runs/mine")  # doctest: +SKIP
     """
-    ScheduledProbes(probes, when)  # raises a mistake before a model is loaded
+    ScheduledProbes(probes, when)  # raises for wrong arguments before a model is loaded
     check_precision(precision)
     options: Any = {"probes": probes, "when": when, "to": to, "precision": precision, "sinks": sinks}
     callback = LandscapeCallback(trainer, partial(Recorder, **options))
@@ -107,7 +107,7 @@ def attach(
 
 
 class _Measuring:
-    """The trainer's accelerator, but for `backward`, which keeps the loss and goes no further."""
+    """Wraps the trainer's accelerator with a `backward` that stores the loss and computes no gradients."""
 
     def __init__(self, accelerator: Any) -> None:
         self._accelerator = accelerator
@@ -121,10 +121,10 @@ class _Measuring:
 
 
 def _loss(trainer: Any, model: nn.Module, call: Any) -> Tensor:
-    """What the trainer calls `.backward()` on, with nothing logged."""
+    """The loss that the trainer calls `.backward()` on, computed without logging."""
     arguments, named_arguments = call
     accelerator = _Measuring(trainer.accelerator)
-    if _is_wrapped(trainer):  # as training calls it: a loss may ask for `model.module`
+    if _is_wrapped(trainer):  # as in training: a loss may use `model.module`
         model = trainer.model_wrapped
     with temporary_attributes(trainer, _DATA, accelerator=accelerator, log=_nothing):
         trainer.training_step(model, *arguments, **named_arguments)
@@ -136,7 +136,7 @@ def _nothing(*_args: object, **_kwargs: object) -> None:
 
 
 def _check(trainer: Any) -> None:
-    """ValueError where calling `training_step` again would not tell what training minimised."""
+    """ValueError if calling `training_step` again would not give the loss of training."""
     kind, devices = trainer.accelerator.distributed_type, trainer.args.n_gpu
     if devices > 1 or (kind != "NO" and not _is_wrapped(trainer)):
         raise ValueError(
