@@ -59,6 +59,19 @@ def test_off_schedule_nothing_is_called() -> None:
     assert blocks[0] is blocks[1], "one shared object that does nothing"
 
 
+def test_a_recorder_without_probes_keeps_the_loops_own_rows() -> None:
+    """Some runs of a study are trained and not measured: counted, the loss is called by the loop alone."""
+    calls: list[int] = []
+    model = everything()
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    recorder = Recorder(model, lambda *_: calls.append(1), {}, {}, optimizer=optimizer)  # type: ignore[arg-type,return-value]
+    losses = train(model, optimizer, recorder, 3)
+    recorder.store.append(2, {"train": {"loss": losses[2]}})
+    assert not calls
+    assert recorder.read("train")["loss"].tolist() == [losses[2]]
+    assert recorder.state_dict()["index"] == 3
+
+
 def test_rows_are_on_disk_as_they_happen(tmp_path: Path) -> None:
     """Read through a second connection while the run goes on: what a kill would leave."""
     model, optimizer, recorder = attach(to=tmp_path / "mine", when=every(1))

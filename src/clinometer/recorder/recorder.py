@@ -50,7 +50,7 @@ class Recorder:
     Args:
         model: The model in training.
         loss_fn: `loss_fn(model, batch)`, the scalar that the step minimises.
-        probes: What to measure: functions from a `Step` to a row, or a mapping from name to function.
+        probes: Functions from a `Step` to a row, in a list, or in a mapping by name, which may be empty.
         when: A schedule: says of a step's index whether to measure. A mapping from probe name to schedule gives
             each probe its own.
         optimizer: The one that trains the model, or a list of them; the learning rate is that of its first group.

@@ -65,10 +65,10 @@ class ScheduledProbes:
 
 
 def _by_name(probes: Any) -> dict[str, Probe]:
-    if not isinstance(probes, Mapping | Sequence) or not probes:
-        raise TypeError(f"probes must be a nonempty list or mapping, such as [landscape()]; found {probes!r}.")
     if isinstance(probes, Mapping):
-        return dict(probes)
+        return dict(probes)  # it may be empty: some runs of a study are trained and not measured
+    if not isinstance(probes, Sequence) or not probes:
+        raise TypeError(f"probes must be a nonempty list or mapping, such as [landscape()]; found {probes!r}.")
     names = [str(getattr(probe, "__name__", type(probe).__name__)) for probe in probes]
     twice = {name for name in names if names.count(name) > 1}
     if twice:

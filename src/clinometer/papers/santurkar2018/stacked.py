@@ -186,7 +186,7 @@ def _recorder(
 ) -> Recorder:
     probes = {name: _seeded(probe, config.seed) for name, probe in build_probes(config).items()}
     if stacks(config):  # histograms and the gradients of single samples are not among the statistics
-        for name in _ON_SAMPLES:
+        for name in set(_ON_SAMPLES) & set(probes):
             probes[name] = _on_objective(probes[name], _on_samples(_scale(config)), data)
     schedules = {name: at(*config.steps_of(name)) for name in probes}
     # The real optimizer holds the stacked parameters; the recorder asks this network's only for its learning rate.
