@@ -38,16 +38,15 @@ def run_study(plan: Plan, folder: Path, command: str, options: RunOptions) -> in
         results = report(plan, folder, command, failures, verdicts, checked_rows())
     print_results(results)
     for failure in failures:
-        name = f"{plan.name_of(failure.config)}, seed {failure.config.seed}"
         log = f" (see {failure.log})" if failure.log.is_file() else ""
-        console.print(Text.assemble(("failed: ", "red"), f"{name}: {failure.reason}{log}"))
+        console.print(Text.assemble(("failed: ", "red"), f"{plan.run_name(failure.config)}: {failure.reason}{log}"))
     print_page_path(folder)
     return 1 if failures or not all_verified(results.theorems) else 0
 
 
 def _make_runs(plan: Plan, folder: Path, options: RunOptions, verdicts: Verdicts) -> list[Failure]:
     """Make the runs, and print each claim's verdict in a line once it can be decided."""
-    with show_progress(console) as show:
+    with show_progress(console, plan.run_name) as show:
 
         def report_progress(now: Progress) -> None:
             show(now)

@@ -9,16 +9,20 @@ from rich.progress_bar import ProgressBar
 from rich.text import Text
 
 from clinometer.runner.scheduler import Progress
+from clinometer.training.config import RunConfig
+
+Naming = Callable[[RunConfig], str]
 
 _LINES = 10  # a log wants a line now and then, not one per run
 
 
 @contextlib.contextmanager
-def show_progress(console: Console) -> Generator[Callable[[Progress], None]]:
+def show_progress(console: Console, name_of: Naming = RunConfig.short) -> Generator[Callable[[Progress], None]]:
     """Show a study's progress: live on a terminal, as plain lines elsewhere.
 
     Args:
         console: Where to show it.
+        name_of: The label of a run in progress.
 
     Yields:
         A function to call with each progress.
@@ -26,7 +30,7 @@ def show_progress(console: Console) -> Generator[Callable[[Progress], None]]:
     if console.is_terminal:
         with Live(console=console, refresh_per_second=4) as live:
             yield lambda now: live.update(
-                Group(Text(progress_line(now)), ProgressBar(now.total, now.done + now.failed, 60))
+                Group(Text(progress_line(now, name_of)), ProgressBar(now.total, now.done + now.failed, 60))
             )
     else:
         shown = -1
@@ -36,12 +40,12 @@ def show_progress(console: Console) -> Generator[Callable[[Progress], None]]:
             tenth = _LINES * (now.done + now.failed) // max(now.total, 1)
             if tenth > shown:
                 shown = tenth
-                console.print(progress_line(now), highlight=False)
+                console.print(progress_line(now, name_of), highlight=False)
 
         yield plain
 
 
-def progress_line(now: Progress) -> str:
+def progress_line(now: Progress, name_of: Naming = RunConfig.short) -> str:
     """One line: runs done, rate, time left, and the runs in progress.
 
     Example:
@@ -56,7 +60,7 @@ def progress_line(now: Progress) -> str:
     if made and left:
         text += f", {60 * made / now.seconds:.1f} a minute, {_clock(left * now.seconds / made)} left"
     if now.running:
-        text += "; in work: " + ", ".join(config.short() for config in now.running)
+        text += "; in work: " + "; ".join(map(name_of, now.running))
     return text
 
 

@@ -64,7 +64,7 @@ def report(
     missing = [
         f"{name} is not drawn: an arm of it has no finished run." for name in plan.figures if name not in figures
     ]
-    missing += [f"A run failed ({plan.name_of(f.config)}, seed {f.config.seed}): {f.reason}" for f in failures]
+    missing += [f"A run failed ({plan.run_name(f.config)}): {f.reason}" for f in failures]
     page.write(
         page.Page(
             title=plan.study.title,

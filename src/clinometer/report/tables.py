@@ -28,15 +28,19 @@ def claims_table(rows: Sequence[Mapping[str, Any]]) -> Table:
 
 
 def verdict_text(row: Mapping[str, Any]) -> Text:
-    """A claim's verdict and its first comparison in one line.
+    """A claim's verdict and the first comparison that has the same verdict, in one line.
 
     Example:
-        >>> numbers = {"quantity": "gap", "value": 2.0, "low": 1.5, "high": 2.5, "n": 3}
-        >>> str(verdict_text({"id": "C1", "verdict": "holds"} | numbers))
-        'C1 holds: gap 2 [1.5, 2.5], n = 3'
+        >>> part = {"name": "gap", "verdict": "holds", "value": 2.0, "low": 1.5, "high": 2.5, "n": 3}
+        >>> open_part = part | {"name": "loss", "verdict": "undecided", "low": -1.0}
+        >>> str(verdict_text({"id": "C1", "verdict": "undecided", "parts": [part, open_part]}))
+        'C1 undecided: loss 2 [-1, 2.5], n = 3'
     """
     verdict = (row["verdict"], _COLOURS[row["verdict"]])
-    return Text.assemble(f"{row['id']} ", verdict, f": {row['quantity']} {interval_text(row)}, n = {row['n']}")
+    part = next(
+        part for part in row["parts"] if part["verdict"] == row["verdict"]
+    )  # one fails, one is open, or all hold
+    return Text.assemble(f"{row['id']} ", verdict, f": {part['name']} {interval_text(part)}, n = {part['n']}")
 
 
 def outcome_text(rows: Sequence[Mapping[str, Any]]) -> str:

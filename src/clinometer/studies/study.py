@@ -133,6 +133,10 @@ class Plan:
         words = [f"{f} {format_value(facts[f])}" for f in told]
         return ", ".join([name, *words] if len(self.bases) > 1 else words or [self.study.name])
 
+    def run_name(self, run: RunConfig) -> str:
+        """What sets a run apart: its arm and its seed."""
+        return f"{self.name_of(run)}, seed {run.seed}"
+
     @property
     def used(self) -> list[str]:
         """The bases that have an arm in this plan."""
