@@ -49,8 +49,9 @@ class LossCapture:
         _capturing.add(self)
 
     def stop(self) -> None:
-        """Capture no more."""
+        """Capture no more, and let go of the step: it holds this, so both would live until garbage is collected."""
         _capturing.discard(self)
+        self._leaves, self._elsewhere = tuple, bool
         if not _capturing:
             _restore()
 
