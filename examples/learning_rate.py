@@ -17,8 +17,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from clinometer import NORMS, Recorder, at, every, headroom
-from clinometer.nn.vgg import VGG
-from clinometer.nn.vgg_plans import PLANS
+from clinometer.nn import vgg, vgg_plans
 from clinometer.training.data.datasets import digits
 
 OPTIMIZERS = {"SGD": torch.optim.SGD, "momentum": partial(torch.optim.SGD, momentum=0.9), "AdamW": torch.optim.AdamW}
@@ -29,7 +28,7 @@ def run(name: str, lr: float, growth: float, seed: int) -> Iterator[tuple[float,
     torch.manual_seed(seed)
     layers = [(nn.Linear(64, 64), NORMS[NORM](64, 0), nn.ReLU()) for _ in range(2)]
     perceptron = nn.Sequential(nn.Flatten(), *layers[0], *layers[1], nn.Linear(64, 10))
-    model = perceptron if KIND == "perceptron" else VGG(PLANS["vgg_digits"], NORM, 1 / 4, 1)
+    model = perceptron if KIND == "perceptron" else vgg.VGG(vgg_plans.PLANS["vgg_digits"], NORM, 1 / 4, 1)
     loss_fn, when = lambda m, batch: F.cross_entropy(m(batch[0]), batch[1]), every(1) if growth > 1 else at()
     optimizer = OPTIMIZERS[name](model.parameters(), lr=lr)
     recorder = Recorder(model, loss_fn, [headroom(precision=0.3)], when, optimizer=optimizer)

@@ -76,6 +76,12 @@ def test_a_store_describes_itself(tmp_path: Path) -> None:
     store = Store(tmp_path / "rows.sqlite", read_only=True)
     assert declared_in(store.meta) == {name: dict(probe.fields) for name, probe in probes.items()}  # type: ignore[attr-defined]
     assert scalars({name: row[2] for name, row in store.rows().items()}, declared_in(store.meta))
+
+
+def test_a_data_set_has_the_declared_axes(tmp_path: Path) -> None:
+    """The axis of sizes is named by the declaration; no shape tells it."""
+    pytest.importorskip("xarray")
+    recorded(VARIANTS["landscape"](), to=tmp_path).store.close()
     assert load(tmp_path).landscape_losses.dims == ("step", "size")
 
 

@@ -10,6 +10,9 @@ import numpy as np
 import pytest
 import torch
 from models import batch, cross_entropy, everything
+
+pytest.importorskip("rich")
+pytest.importorskip("xarray")
 from rich.console import Console
 
 from clinometer import Field, Probe, Recorder, Step, every, load

@@ -28,6 +28,7 @@ class VGG(nn.Module):
     Source: Simonyan and Zisserman (2014); Santurkar et al. (2018), Appendix A.
 
     Example:
+        >>> from clinometer.nn.vgg_plans import PLANS
         >>> VGG(PLANS["vgg16"], norm="batch", width=1 / 8)(torch.zeros(2, 3, 32, 32)).shape
         torch.Size([2, 10])
     """
