@@ -15,6 +15,7 @@ _HERE = "clinometer.papers.santurkar2018"
 VGG, DEEP_LINEAR = f"{_HERE}.networks.vgg:vgg", f"{_HERE}.networks.deep_linear:deep_linear"
 GAUSSIAN = f"{_HERE}.networks.gaussian:samples_and_targets"
 CHANNELS = {"digits": 1, "cifar10": 3}  # data set to the channels of its images
+ROWS = ("landscape", "landscape_random", "internal_shift", "activations", "batchnorm_terms")  # of the probes
 DLN_SIZES = (1 / 100, 1 / 10, 1.0, 10.0, 30.0)  # in multiples of the learning rate: the points of Figure 11(b)
 
 
@@ -127,7 +128,7 @@ def _trained(norm: str, lr: float, momentum: float) -> dict[str, Any]:
 
 
 def _probes(walk: Settings) -> tuple[ProbeSpec, ...]:
-    return (
+    return (  # in the order of ROWS
         ("landscape", walk),
         ("landscape", Settings({**walk, "direction": "random"})),
         ("internal_shift", Settings()),
