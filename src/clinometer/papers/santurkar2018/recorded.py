@@ -5,9 +5,8 @@ A probe does not change the run or another probe's rows; `tests/papers/test_sant
 against what figures and claims read.
 """
 
-from clinometer.papers.santurkar2018.configs import is_deep_linear
+from clinometer.papers.santurkar2018.configs import ROWS, is_deep_linear
 from clinometer.training.config import RunConfig
-from clinometer.training.from_config import names_of
 
 BOTH = ("none", "batch")
 NORMALIZED = (*BOTH, "l1", "l2", "linf")
@@ -34,14 +33,14 @@ def recording(variant: RunConfig, base: RunConfig) -> RunConfig:
 
     Example:
         >>> from clinometer.papers.santurkar2018.configs import vgg
+        >>> from clinometer.training.from_config import names_of
         >>> names_of(recording(vgg("noise"), vgg())), names_of(recording(vgg("noisy_batch"), vgg()))
         ([], ['activations'])
     """
-    probes = tuple(
-        spec for name, spec in zip(names_of(base), base.probes, strict=True) if _is_read(name, variant, base)
-    )
-    names = names_of(variant.vary(probes=probes))
-    return variant.vary(probes=probes, consecutive=tuple(name for name in base.consecutive if name in names))
+    named = zip(ROWS, base.probes, strict=True)
+    read = {name: spec for name, spec in named if _is_read(name, variant, base)}
+    consecutive = tuple(name for name in base.consecutive if name in read)
+    return variant.vary(probes=tuple(read.values()), consecutive=consecutive)
 
 
 def _is_read(probe: str, variant: RunConfig, base: RunConfig) -> bool:
