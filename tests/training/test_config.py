@@ -10,7 +10,7 @@ from clinometer.training.errors import check_choice
 
 
 def test_a_key_depends_on_every_setting() -> None:
-    """Two runs that differ anywhere must not share a folder: each setting is changed. Fields: test_recipe."""
+    """Two runs that differ anywhere must not share a folder: each setting is changed. Fields: test_from_config."""
     other = {"plan": "vgg11", "norm": "l1", "momentum": 0.5}
     keys = {vgg().key}
     for name, value in vgg().settings.items():

@@ -1,4 +1,4 @@
-"""The probes of every run of the paper: any figure can be drawn from any run, whatever its network."""
+"""The probes of the paper that choose their modules by the network: all norms, all BatchNorm layers."""
 
 from clinometer.measures.batchnorm import batchnorms_of
 from clinometer.probes import activations as of_modules

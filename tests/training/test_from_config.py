@@ -1,4 +1,4 @@
-"""Studies of one's own, piece by piece: recipes, files, settings, claims. Runs by the command: test_own_studies.py."""
+"""Studies of one's own, piece by piece: configs, files, settings, claims. Runs by the command: test_declared.py."""
 
 import dataclasses
 import json
@@ -99,8 +99,8 @@ def beside(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_a_run_trains_as_a_plain_loop_would(beside: Path) -> None:
     """The truth is a loop written by hand without clinometer: dropout, momentum, statistics, bit for bit."""
     settings = {"dropout": 0.5, "lr": 0.1, "momentum": 0.9}
-    recipe = RunConfig(model="own_nets:mlp", settings=settings, steps=60, seed=3, measure_every=7, test_every=59)
-    run(recipe, beside / "run")
+    config = RunConfig(model="own_nets:mlp", settings=settings, steps=60, seed=3, measure_every=7, test_every=59)
+    run(config, beside / "run")
     store = Store(beside / "run" / "rows.sqlite", read_only=True)
 
     data = digits()
@@ -143,18 +143,18 @@ def test_a_run_trains_as_a_plain_loop_would(beside: Path) -> None:
         max_size=4,
     )
 )
-def test_a_recipe_is_what_its_json_says(settings: dict[str, Any]) -> None:
+def test_a_config_is_what_its_json_says(settings: dict[str, Any]) -> None:
     """Through the text of config.json and back, to the same config and the same folder."""
-    recipe = RunConfig(
+    config = RunConfig(
         model="nets:mlp", settings=settings, probes=(("landscape", {"sizes": [1, 2]}), ("nets:mine", None))
     )
-    again = RunConfig(**json.loads(json.dumps(dataclasses.asdict(recipe))))
-    assert again == recipe
-    assert hash(again) == hash(recipe)
-    assert again.key == recipe.key
+    again = RunConfig(**json.loads(json.dumps(dataclasses.asdict(config))))
+    assert again == config
+    assert hash(again) == hash(config)
+    assert again.key == config.key
 
 
-def test_every_field_of_a_recipe_is_part_of_its_key() -> None:
+def test_every_field_of_a_config_is_part_of_its_key() -> None:
     """A field that were left out would let two different runs share a folder."""
     base = RunConfig(model="nets:mlp", settings={"lr": 0.1})
     others = {
@@ -326,8 +326,8 @@ def test_the_study_without_a_slip_is_accepted(beside: Path) -> None:
 
 def test_settings_go_to_whoever_names_them(beside: Path) -> None:
     """Python's own rules say what a function can be called with; what nothing names goes to `**rest`."""
-    recipe = RunConfig(model="own_nets:told", settings={"scale": (1, 2), "depth": 2, "lr": 1, "other": 1}, seed=5)
-    found = calls(recipe)
+    config = RunConfig(model="own_nets:told", settings={"scale": (1, 2), "depth": 2, "lr": 1, "other": 1}, seed=5)
+    found = calls(config)
     assert found["model"].arguments == {"scale": [1, 2], "depth": 2.0, "other": 1, "seed": 5}
     assert isinstance(found["model"].arguments["depth"], float)
     assert isinstance(found["optimizer"].arguments["lr"], float)
@@ -355,7 +355,7 @@ def test_probes_of_the_user_are_recorded_under_their_name(beside: Path) -> None:
 
 def test_a_run_that_was_interrupted_goes_on_as_if_it_had_not_been(beside: Path) -> None:
     """The truth is the same run in one go: momentum, dropout, statistics and order of batches, in every row."""
-    recipe = RunConfig(
+    config = RunConfig(
         model="own_nets:mlp",
         settings={"dropout": 0.5, "momentum": 0.9, "lr": 0.1},
         probes=(("landscape", {"direction": "random"}), ("own_nets:stumble", None)),
@@ -363,10 +363,10 @@ def test_a_run_that_was_interrupted_goes_on_as_if_it_had_not_been(beside: Path) 
         measure_every=7,
     )
     with pytest.raises(KeyboardInterrupt):
-        run_group({recipe: beside / "twice"}, every=1e-9)
+        run_group({config: beside / "twice"}, every=1e-9)
     assert [each.name[:9] for each in (beside / "twice" / "checkpoint").iterdir()]
     for name in ("twice", "once"):
-        run_group({recipe: beside / name}, every=1e-9)
+        run_group({config: beside / name}, every=1e-9)
     once, twice = (Store(beside / name / "rows.sqlite", read_only=True) for name in ("once", "twice"))
     assert twice.last_step() == 39
     for probe in ("train", "test", "landscape_random", "stumble"):
@@ -385,18 +385,18 @@ def test_a_fingerprint_follows_the_modules_of_the_study(beside: Path) -> None:
         "    return x, x\n"
     )
     (beside / "number").write_text("1")
-    recipe = RunConfig(model="own_nets:line", data="own_data:read")
-    before = fingerprint(recipe)
+    config = RunConfig(model="own_nets:line", data="own_data:read")
+    before = fingerprint(config)
     assert {"own_nets", "own_data", "own_deep", "own_deep.sizes", "clinometer.training.parts"} <= set(before["code"])
     assert not any(name.startswith(("torch", "numpy")) for name in before["code"])
     digest_code.cache_clear()
     (beside / "own_deep" / "sizes.py").write_text("# as before\nWIDTH = 3\n")
-    assert differences(before, fingerprint(recipe)) == []
+    assert differences(before, fingerprint(config)) == []
     digest_code.cache_clear()
     (beside / "own_deep" / "sizes.py").write_text("WIDTH = 4\n")
     (beside / "number").write_text("2")
     _OWN_DATA.clear()
-    assert differences(before, fingerprint(recipe)) == ["code: own_deep.sizes", "data: own_data:read"]
+    assert differences(before, fingerprint(config)) == ["code: own_deep.sizes", "data: own_data:read"]
 
 
 def table(arms: list[RunConfig], curve: Callable[[RunConfig, int], list[float]]) -> RunTable:
