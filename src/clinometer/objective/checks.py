@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from clinometer.objective.gradients import graph_nodes
 from clinometer.objective.params import Point
+from clinometer.objective.params_module import trained_by_default
 
 _CHANGED = (
     "the batch was changed in place, by the training step or by loss_fn, after the objective was made: what is "
@@ -22,7 +23,7 @@ _CHANGED = (
 
 def trainable_of(model: nn.Module, chosen: Iterable[Tensor] | None) -> dict[str, Tensor]:
     """The parameters to move, by name: the trainable ones of the model, or those of them that are in `chosen`."""
-    trainable: dict[str, Tensor] = {name: p for name, p in model.named_parameters() if p.requires_grad}
+    trainable = trained_by_default(model)
     if not trainable:
         raise ValueError(
             "the model has no trainable parameter (requires_grad=True); found "

@@ -1,10 +1,11 @@
 """What passes through a submodule: hooks that look at its input and output, and change neither's value."""
 
 import contextlib
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import torch
 from torch import Tensor, nn
 
 
@@ -75,6 +76,23 @@ def capture_inputs_and_outputs(model: nn.Module, modules: Sequence[str]) -> Gene
             hooks.callback(module.register_forward_pre_hook(_own_inputs).remove)
             hooks.callback(module.register_forward_hook(into(name)).remove)
         yield captured
+
+
+def signals_of(
+    loss: Tensor, captured: Mapping[str, tuple[Tensor, Tensor]], modules: Sequence[str]
+) -> dict[str, Signal]:
+    """The captured inputs and outputs of these modules, with the gradients of a loss by them.
+
+    Raises:
+        ValueError: if one of the modules is not among the captured.
+    """
+    silent = [name for name in modules if name not in captured]
+    if silent:
+        raise ValueError(f"{silent[0]!r} took no part in the loss, or returned no tensor.")
+    tensors = [tensor for name in modules for tensor in captured[name]]
+    grads = iter(torch.autograd.grad(loss, tensors, allow_unused=True, materialize_grads=True))
+    detached = ((name, *(tensor.detach() for tensor in captured[name])) for name in modules)
+    return {name: Signal(into, out, next(grads), next(grads)) for name, into, out in detached}
 
 
 def _own_inputs(_module: nn.Module, inputs: tuple[Any, ...]) -> Any:

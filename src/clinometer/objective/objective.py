@@ -6,12 +6,10 @@ was made, so two evaluations differ only in their parameters. The model is left 
 
 import contextlib
 import copy
-import operator
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import torch
 from torch import Tensor, nn
 
 from clinometer.objective.checks import trainable_of
@@ -21,10 +19,11 @@ from clinometer.objective.dtensor import to_local
 from clinometer.objective.failures import LossFailures
 from clinometer.objective.fsdp import Fsdp
 from clinometer.objective.gradients import gradient, gradient_by_backward
-from clinometer.objective.hooks import Signal, capture_inputs_and_outputs, capture_outputs
+from clinometer.objective.hooks import Signal, capture_inputs_and_outputs, capture_outputs, signals_of
 from clinometer.objective.isolation import Isolation
 from clinometer.objective.module_state import modules_of
 from clinometer.objective.params import Point, dot, scale
+from clinometer.objective.params_module import Params, ParamsLossFn, as_module, present_tensors
 from clinometer.objective.precision import Precision, check_precision
 from clinometer.objective.rng import RngState
 from clinometer.objective.snapshot import BatchSnapshot
@@ -49,6 +48,8 @@ class Objective:
         model: Any module but a TorchScript one. It is evaluated in place, not copied.
         loss_fn: `loss_fn(model, batch)` returns the scalar that training minimises.
         batch: Whatever `loss_fn` takes; it must not change while the objective is in use.
+        params: In place of a model, a mapping of tensors by name, nested or not, or a function that returns the present
+            one; then it is `loss_fn(params, batch)`. Those that require gradients are moved, or all if none does.
         seed: The random draws to use: an int, a captured `RngState`, or None for the streams as they stand,
             which are those of the training step if the objective is made just before it.
         parameters: The parameters that make up a point, such as an optimizer's; all trainable ones by default.
@@ -57,6 +58,7 @@ class Objective:
             model. All of them must make the objective, and evaluate it alike.
 
     Raises:
+        TypeError: unless there is either a model or `params`.
         ValueError: if no parameter is trainable, or none that was chosen; or for a TorchScript module.
     Source: Santurkar et al. (2018), §3.1: every quantity is taken on one training minibatch.
 
@@ -70,10 +72,10 @@ class Objective:
     model: nn.Module
     loss_fn: LossFn
     precision: Precision
-    live: Point  # the model's own trainable parameters
     ranks: Ranks
     weight: float  # the mean loss over the batches is multiplied by it
     failures: LossFailures
+    _live: Point  # the tensors that evaluations replace
     _roots: list[nn.Module]
     _fsdp: Fsdp
     _isolation: Isolation
@@ -81,16 +83,18 @@ class Objective:
 
     def __init__(
         self,
-        model: nn.Module,
-        loss_fn: LossFn,
-        batch: Batch,
+        model: nn.Module | None = None,
+        loss_fn: LossFn | ParamsLossFn | None = None,
+        batch: Batch = None,
         *,
+        params: Params | None = None,
         seed: int | RngState | None = None,
         parameters: Iterable[Tensor] | None = None,
         precision: Precision = "float32",
         ranks: Ranks | None = None,
     ) -> None:
         check_precision(precision)
+        model, loss_fn = as_module(model, params, loss_fn)
         roots = [model, *modules_used_by(loss_fn), *(ranks.wrappers if ranks else ())]
         modules = modules_of(roots)
         fsdp = Fsdp(modules)
@@ -100,20 +104,25 @@ class Objective:
             model=model,
             loss_fn=loss_fn,
             precision=precision,
-            live=live,
+            _live=live,
             ranks=ranks_of(modules, live) if ranks is None else ranks,
             weight=1.0,
             failures=LossFailures(tolerated=not fsdp),  # other processes would wait for a forward pass cut short
             _roots=roots,
             _fsdp=fsdp,
             _isolation=isolation,
-            _snapshots=(BatchSnapshot(roots, batch, live, fsdp, isolation, _streams(seed)),),
+            _snapshots=(BatchSnapshot(roots, batch, live, fsdp, isolation, RngState.of(seed)),),
         )
+
+    @property
+    def live(self) -> Point:
+        """The tensors themselves that training moves, as it holds them now."""
+        return present_tensors(self.model, self._live)
 
     @property
     def names(self) -> tuple[str, ...]:
         """The names of the parameters that make up a point."""
-        return tuple(self.live)
+        return tuple(self._live)
 
     @property
     def batches(self) -> int:
@@ -193,13 +202,7 @@ class Objective:
         snapshot = self._snapshots[0]
         with capture_inputs_and_outputs(self.model, modules) as captured, snapshot.at(at) as leaves:
             loss = self._loss(snapshot, leaves)
-            silent = [name for name in modules if name not in captured]
-            if silent:
-                raise ValueError(f"{silent[0]!r} took no part in the loss, or returned no tensor.")
-            tensors = [tensor for name in modules for tensor in captured[name]]
-            grads = iter(torch.autograd.grad(loss, tensors, allow_unused=True, materialize_grads=True))
-            detached = ((name, *(tensor.detach() for tensor in captured[name])) for name in modules)
-            return {name: Signal(into, out, next(grads), next(grads)) for name, into, out in detached}
+            return signals_of(loss, captured, modules)
 
     def isolated(self) -> contextlib.AbstractContextManager[None]:
         """Set random streams, autocast and compilation aside once for all evaluations inside the block.
@@ -236,7 +239,7 @@ class Objective:
             loss = self._loss(snapshot, leaves)
             if wrt is None:
                 snapshot.check_graph_once(loss)
-            wanted = {name: leaves[name] for name in (self.live if wrt is None else wrt)}
+            wanted = {name: leaves[name] for name in (self.names if wrt is None else wrt)}
             return loss.detach(), (gradient_by_backward if self._fsdp else gradient)(loss, wanted)
 
     def _value_and_hvp(self, snapshot: BatchSnapshot, at: Point, v: Point) -> tuple[Tensor, dict[str, Tensor]]:
@@ -250,9 +253,3 @@ class Objective:
         changed = copy.copy(self)
         vars(changed).update(changes)
         return changed
-
-
-def _streams(seed: int | RngState | None) -> RngState:
-    if isinstance(seed, RngState):
-        return seed
-    return RngState.now() if seed is None else RngState.seeded(operator.index(seed))

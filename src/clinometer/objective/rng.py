@@ -5,6 +5,7 @@ if the run's next draw is the one it would have been. Both need the streams to b
 """
 
 import contextlib
+import operator
 import random
 from collections.abc import Generator
 from dataclasses import dataclass
@@ -53,6 +54,13 @@ class RngState:
             return cls.now()
         finally:
             present.restore()
+
+    @classmethod
+    def of(cls, seed: "int | RngState | None") -> "RngState":
+        """The streams that a seed stands for: None for those of now, and streams for themselves."""
+        if isinstance(seed, RngState):
+            return seed
+        return cls.now() if seed is None else cls.seeded(operator.index(seed))
 
     def restore(self) -> None:
         """Make these the present streams."""

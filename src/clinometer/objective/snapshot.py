@@ -68,7 +68,7 @@ class BatchSnapshot:
         check_names(point, self._live)
         self._check_batch()
         # Copies: a forward pass may clamp its weights. All require gradients, as in training: a loss may ask for it.
-        leaves = {name: p if is_dtensor(p) else like(p, point[name]) for name, p in self._live.items()}
+        leaves = {n: p if is_dtensor(p) else like(p, point[n]).requires_grad_() for n, p in self._live.items()}
         with (
             self._isolation.block(),
             self._fsdp.at(point, self._live),

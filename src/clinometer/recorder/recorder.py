@@ -13,6 +13,7 @@ from torch import nn
 from torch.optim import Optimizer
 
 from clinometer.objective.objective import Batch, LossFn
+from clinometer.objective.params_module import Params, ParamsLossFn, as_module
 from clinometer.objective.precision import Precision, check_precision
 from clinometer.objective.rng import RngState
 from clinometer.probes.base import Probe, Step
@@ -51,8 +52,9 @@ class Recorder:
         model: The model in training.
         loss_fn: `loss_fn(model, batch)`, the scalar that the step minimises.
         probes: Functions from a `Step` to a row, in a list, or in a mapping by name, which may be empty.
-        when: A schedule: says of a step's index whether to measure. A mapping from probe name to schedule gives
-            each probe its own.
+        when: A schedule, which says of a step's index whether to measure; or a mapping with one for each probe.
+        params: In place of `model`, the tensors that are trained; or a function that returns the present ones, for
+            training that makes new ones at each step. See `Objective`. Then it is `loss_fn(params, batch)`.
         optimizer: The one that trains the model, or a list of them; the learning rate is that of its first group.
         to: A folder for `rows.sqlite`, written as the run goes; memory by default.
         start: The index of the first step; a resumed run passes its own, and rows from there on are dropped.
@@ -65,15 +67,13 @@ class Recorder:
 
     Example:
         >>> import torch
-        >>> from clinometer.probes.landscape import landscape
-        >>> from clinometer.recorder.schedules import every
+        >>> from clinometer import every, landscape
         >>> model = nn.Linear(1, 1, bias=False)
         >>> optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
         >>> loss_fn = lambda model, batch: 2 * model(batch).square().sum()       # β = 4
         >>> recorder = Recorder(model, loss_fn, probes=[landscape()], when=every(5), optimizer=optimizer)
         >>> for _ in range(10):
-        ...     batch = torch.ones(1, 1)
-        ...     with recorder.step(batch):
+        ...     with recorder.step(batch := torch.ones(1, 1)):
         ...         loss_fn(model, batch).backward(); optimizer.step(); optimizer.zero_grad()
         >>> recorder.read("landscape")["beta"].round(3)
         array([4., 4.])
@@ -81,11 +81,12 @@ class Recorder:
 
     def __init__(
         self,
-        model: nn.Module,
-        loss_fn: LossFn,
-        probes: Sequence[Probe] | Mapping[str, Probe],
+        model: nn.Module | None = None,
+        loss_fn: LossFn | ParamsLossFn | None = None,
+        probes: Sequence[Probe] | Mapping[str, Probe] = (),
         when: Schedule | Mapping[str, Schedule] | None = None,
         *,
+        params: Params | None = None,
         optimizer: Optimizer | Sequence[Optimizer] | None = None,
         to: str | Path | None = None,
         start: int = 0,
@@ -94,14 +95,13 @@ class Recorder:
     ) -> None:
         check_loss_fn(loss_fn)
         check_precision(precision)
-        self.model = model
-        self.loss_fn = loss_fn
+        self.model, self.loss_fn = as_module(model, params, loss_fn)
         self._probes = ScheduledProbes(probes, when)
         self.optimizers = check_optimizers(optimizer)
         self.index = check_start(start)
         self.precision: Precision = precision
-        self.ranks = check_model(model, loss_fn, self.optimizers)
-        self._probes.check(model, self.optimizers)
+        self.ranks = check_model(self.model, self.loss_fn, self.optimizers)
+        self._probes.check(self.model, self.optimizers)
         self._probes.declare_costs(self.ranks.broadcast)
         self.store = open_store(to if self.ranks.is_first else None, self.index, self.probes)
         self._sinks = Sinks(sinks, self.probes)
