@@ -18,11 +18,16 @@ from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
 from clinometer.objective.dtensor import Groups, all_gather, device_mesh, is_dtensor
+from clinometer.objective.interruptions import is_out_of_memory
 from clinometer.objective.params import Point, joined
+
+_ERROR, _OUT_OF_MEMORY = 1.0, 2.0  # what a rank that failed tells the others; 0 otherwise
 
 
 class OtherRankError(RuntimeError):
     """Another rank failed while this one measured."""
+
+    out_of_memory = False  # that rank was short of memory
 
 
 @dataclass(frozen=True)
@@ -73,10 +78,12 @@ class Ranks:
         pairs = self._exchange(0.0, mine)
         failed = [i for i, (failure, _) in enumerate(pairs) if failure]
         if failed:
-            raise OtherRankError(
+            error = OtherRankError(
                 f"rank {failed[0]} failed while this rank, {self.index}, measured; its own error says why. "
-                "Nothing of this step is kept on any rank."
+                "Nothing of this measurement is kept on any rank."
             )
+            error.out_of_memory = all(pairs[i][0] == _OUT_OF_MEMORY for i in failed)
+            raise error
         return [number for _, number in pairs]
 
     def broadcast(self, mine: int) -> int:
@@ -114,10 +121,10 @@ class Ranks:
             yield
         except OtherRankError:
             raise  # all know
-        except Exception:
+        except Exception as error:
             if self.groups and self.reports_failures:
                 with contextlib.suppress(Exception):  # a dead connection: the first error is the one to see
-                    self._exchange(1.0, 0.0)
+                    self._exchange(_OUT_OF_MEMORY if is_out_of_memory(error) else _ERROR, 0.0)
             raise
         self.all_gather(0.0)
 

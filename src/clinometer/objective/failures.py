@@ -11,13 +11,15 @@ import torch
 from torch import Tensor, nn
 
 from clinometer.objective.checks import scalar
+from clinometer.objective.interruptions import is_interruption, is_out_of_memory
 from clinometer.objective.params import Point
 
 
 class LossFailures:
     """Turns what `loss_fn` raises into NaN, on a batch for which it has returned a loss before.
 
-    What it raises on the first evaluation of a batch is a mistake in the function, and is raised.
+    What it raises on the first evaluation of a batch is a mistake in the function, and is raised. Raised as well are
+    a shortage of memory and interruptions, which say nothing about the point.
 
     Args:
         tolerated: False raises always.
@@ -45,15 +47,19 @@ class LossFailures:
         """The scalar loss; or NaN, with NaN gradients by all `leaves`."""
         try:
             loss = scalar(loss_fn(model, batch))
-        except torch.OutOfMemoryError:
-            raise
         except Exception as error:
-            if not self._tolerated or id(batch) not in self._evaluated:
+            interrupted = is_out_of_memory(error) or is_interruption(error)
+            if interrupted or not self._tolerated or id(batch) not in self._evaluated:
                 raise
             self.error = self.error or error
             return torch.stack([leaf.sum() for leaf in leaves.values()]).sum() * torch.nan
         self._evaluated.add(id(batch))
         return loss
+
+    @property
+    def evaluated(self) -> bool:
+        """Whether `loss_fn` has returned a loss yet."""
+        return bool(self._evaluated)
 
     def message(self) -> str | None:
         """What to warn of, if it has happened."""

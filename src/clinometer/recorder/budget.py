@@ -114,9 +114,11 @@ def timed(schedules: Iterable[object]) -> Generator[None]:
     if budgets and torch.cuda.is_initialized():
         torch.cuda.synchronize()
     began = time.perf_counter()
-    yield
-    for budget in budgets:
-        budget.paid((time.perf_counter() - began) / len(budgets))
+    try:
+        yield
+    finally:  # a measurement that fails has cost time as well
+        for budget in budgets:
+            budget.paid((time.perf_counter() - began) / len(budgets))
 
 
 def within_budget(fraction: float) -> Budget:

@@ -1,7 +1,8 @@
 """Warnings about a run, each topic once: a run of a million steps must not print a million lines."""
 
 import warnings
-from collections.abc import Iterable
+from collections.abc import Mapping
+from typing import Any
 
 from clinometer.probes.base import Step
 from clinometer.recorder.pending_step import PendingStep
@@ -17,11 +18,7 @@ FOREIGN_OPTIMIZER = (
 
 
 class Notices:
-    """Warns once of each topic.
-
-    Args:
-        topics: Those that the run has been warned of already.
-        largest_loss: The largest loss that training has minimised so far.
+    """Warns once of each topic, and knows the largest loss that training has minimised so far.
 
     Example:
         >>> import warnings
@@ -33,9 +30,17 @@ class Notices:
         (['clinometer: it is odd'], {'loss'})
     """
 
-    def __init__(self, topics: Iterable[str] = (), largest_loss: float = 0.0) -> None:
-        self.topics = set(topics)
-        self.largest_loss = largest_loss
+    def __init__(self) -> None:
+        self.topics: set[str] = set()
+        self.largest_loss = 0.0
+
+    def state_dict(self) -> dict[str, Any]:
+        """What a resumed run must know, in JSON."""
+        return {"largest_loss": self.largest_loss, "warned": sorted(self.topics)}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Go on from where `state_dict` was called."""
+        self.topics, self.largest_loss = set(state["warned"]), state["largest_loss"]
 
     def once(self, topic: str, message: str | None) -> None:
         """Warn, if there is a message and it is the topic's first."""

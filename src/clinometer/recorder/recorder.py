@@ -14,19 +14,20 @@ from torch.optim import Optimizer
 
 from clinometer.objective.objective import Batch, LossFn
 from clinometer.objective.params_module import Params, ParamsLossFn, as_module
-from clinometer.objective.precision import Precision, check_precision
-from clinometer.objective.rng import RngState
+from clinometer.objective.precision import Precision
 from clinometer.probes.base import Probe, Step
+from clinometer.recorder.measurement import Measurement
 from clinometer.recorder.notices import UNREPORTED, Notices
 from clinometer.recorder.open_store import open_store
 from clinometer.recorder.optimizer_steps import OptimizerSteps
 from clinometer.recorder.pending_step import PendingStep
 from clinometer.recorder.scheduled_probes import ScheduledProbes
 from clinometer.recorder.schedules import Schedule
-from clinometer.recorder.sinks import Sink, Sinks
+from clinometer.recorder.sinks import Sink
 from clinometer.recorder.step_state import TRANSITIONS, Action, Event, State
 from clinometer.recorder.summary import summary
-from clinometer.recorder.validation import check_loss_fn, check_model, check_optimizers, check_start
+from clinometer.recorder.tolerance import Tolerance
+from clinometer.recorder.validation import check_arguments, check_model, check_optimizers, check_start
 from clinometer.store import Table
 
 __all__ = ["Probe", "Recorder", "Sink", "Step"]
@@ -40,10 +41,10 @@ class Recorder:
     """Measures a training run as it goes, and leaves it bit-identical.
 
     Weights, buffers, gradients, optimizer state, random streams, modes and hooks end as in a run without the
-    recorder, also when a probe raises (the error is passed on, and nothing of that step is written). Put the
-    whole step in the block `with recorder.step(batch):`, from the forward pass to the optimizer's step; or write
-    `recorder.step(batch)` as a line before it. Cost: on scheduled steps two copies of the parameters and the probes'
-    own cost; on others one to two microseconds.
+    recorder. Once a first measurement has worked, one that fails costs its row and a warning. Put the whole step in the
+    block `with recorder.step(batch):`, from the forward pass to the optimizer's step; or write `recorder.step(batch)`
+    as a line before it. Cost: on scheduled steps two copies of the parameters and the probes' own cost; on others one
+    to two microseconds.
 
     With `optimizer`, a step is a step of the optimizer: batches before one (gradient accumulation) are measured
     together, and the parameters that it holds are those that are moved, such as one network's of two.
@@ -60,6 +61,7 @@ class Recorder:
         start: The index of the first step; a resumed run passes its own, and rows from there on are dropped.
         precision: `float32` measures with autocast off, `training` as the loop computes.
         sinks: Where else the rows go, such as `sinks.tensorboard("logs")`.
+        strict: Raise what a measurement raises, also after a first one has worked.
 
     Raises:
         ValueError: if `to` holds rows of another run, two probes have one name, or a probe cannot work on this model.
@@ -92,9 +94,9 @@ class Recorder:
         start: int = 0,
         precision: Precision = "float32",
         sinks: Sequence[Sink] = (),
+        strict: bool = False,
     ) -> None:
-        check_loss_fn(loss_fn)
-        check_precision(precision)
+        check_arguments(loss_fn, precision)
         self.model, self.loss_fn = as_module(model, params, loss_fn)
         self._probes = ScheduledProbes(probes, when)
         self.optimizers = check_optimizers(optimizer)
@@ -104,10 +106,10 @@ class Recorder:
         self._probes.check(self.model, self.optimizers)
         self._probes.declare_costs(self.ranks.broadcast)
         self.store = open_store(to if self.ranks.is_first else None, self.index, self.probes)
-        self._sinks = Sinks(sinks, self.probes)
         self._notices = Notices()
-        self._state = State.IDLE
-        self._in_block = False
+        self._tolerance = Tolerance(self.ranks, self._notices, self._drop_row, strict=strict)
+        self._measurement = Measurement(self._probes, self.ranks, self.store, sinks, self._tolerance)
+        self._state, self._in_block = State.IDLE, False
         self._pending: PendingStep | None = None
         self._optimizer_steps = OptimizerSteps(self.optimizers, self._on_optimizer_step)
 
@@ -129,9 +131,9 @@ class Recorder:
         return self.store.read(probe)
 
     def summary(self) -> str:
-        """What was measured so far, in one line; and what each budget skipped, in one more."""
+        """What was measured so far, in one line; what each budget skipped, and what failed, in more."""
         self._close()
-        return "\n".join([summary(self.store), *map(str, self._probes.budgets)])
+        return "\n".join([summary(self.store), *map(str, self._probes.budgets), *self._tolerance.lines()])
 
     def state_dict(self) -> dict[str, Any]:
         """Its state between two steps, in JSON; a resumed run passes `start=state["index"]`, and loads it."""
@@ -142,9 +144,8 @@ class Recorder:
         return {
             "index": self.index,
             "most_batches": self._optimizer_steps.most_batches,
-            "largest_loss": self._notices.largest_loss,
-            "warned": sorted(self._notices.topics),
-            "budgets": [budget.state_dict() for budget in self._probes.budgets],
+            **self._notices.state_dict(),
+            "budgets": self._probes.state_dict(),
         }
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
@@ -152,9 +153,8 @@ class Recorder:
         self.drop()
         self.index = state["index"]
         self._optimizer_steps.most_batches = state["most_batches"]
-        self._notices = Notices(state["warned"], state["largest_loss"])
-        for budget, learned in zip(self._probes.budgets, state["budgets"], strict=True):
-            budget.load_state_dict(learned)
+        self._notices.load_state_dict(state)
+        self._probes.load_state_dict(state["budgets"])
         self.store.drop_from(self.index)
 
     def drop(self) -> None:
@@ -192,37 +192,43 @@ class Recorder:
     def _before_next_batch(self) -> None:
         """Find out whether the step that is under way still waits for its optimizer, as gradients accumulate."""
         if self._state is not _TAKEN:
-            if self._optimizer_steps.timed_out() or (self._pending and self._pending.has_moved()):
-                self._optimizer_steps.disable()
-                self._notices.once("unreported", UNREPORTED)
-                self._on(Event.UNREPORTED)
-            elif self._pending and not self._pending.holds_gradients():
-                self._pending.check_model()
-                self._on(Event.SKIPPED)
+            with self._tolerance.block() if self._pending else _NOTHING:
+                if self._optimizer_steps.timed_out() or (self._pending and self._pending.has_moved()):
+                    self._optimizer_steps.disable()
+                    self._notices.once("unreported", UNREPORTED)
+                    self._on(Event.UNREPORTED)
+                elif self._pending and not self._pending.holds_gradients():
+                    self._pending.check_model()
+                    self._on(Event.SKIPPED)
         if self._state is _TAKEN:
             self._on(Event.CLOSE)
+
+    def _drop_row(self) -> None:
+        self._on(Event.FAILED)
 
     def _begin(self, batch: Batch) -> None:
         index, self.index = self.index, self.index + 1
         self._optimizer_steps.begin()
-        due = self._probes.due(index)
+        due = self._measurement.due(index)
         if due:
-            with self._probes.timed(due):
+            with self._probes.timed(due), self._tolerance.block():
                 self._pending = PendingStep(
                     index, due, self.model, self.loss_fn, batch, self.optimizers, self.precision, self.ranks
                 )
-            self._on(Event.SNAPSHOT)
+                self._on(Event.SNAPSHOT)
         if not self._optimizer_steps.enabled:
             self._on(Event.UNREPORTED)
 
     def _join(self, batch: Batch) -> None:
         self._optimizer_steps.join()
         if self._pending:
-            self._pending.add(batch)
+            with self._tolerance.block():
+                self._pending.add(batch)
 
     def _check(self, _batch: Batch) -> None:
         if self._pending:
-            self._pending.check_model()
+            with self._tolerance.block():
+                self._pending.check_model()
 
     def _forget(self, _batch: Batch) -> None:
         if self._pending:
@@ -239,15 +245,8 @@ class Recorder:
         if pending is None:
             return
         self._forget(batch)
-        with self._probes.timed(pending.probes), RngState.now().replayed():  # a probe may draw: a random direction, say
-            with self.ranks.all_or_none():
-                step = pending.step(self._optimizer_steps.most_batches)
-                rows = self._probes.rows(pending.probes, step)
-            with self.ranks.all_or_none():
-                if self.ranks.is_first:
-                    self.store.append(step.index, rows)
-                    self._sinks.send(step.index, rows)
-        if self.ranks.is_first:
+        step = self._measurement.run(pending, self._optimizer_steps.most_batches)
+        if step and self.ranks.is_first:
             self._notices.after(pending, step, self._optimizer_steps.foreign_optimizer)
 
     _ACTIONS: ClassVar[Mapping[Action, Any]] = {

@@ -1,7 +1,7 @@
 """A recorder's probes, each with its schedule: which are due at a step, and what their budgets are told."""
 
 import contextlib
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from torch import nn
@@ -47,6 +47,15 @@ class ScheduledProbes:
             if isinstance(schedule, Budget):
                 schedule.declare(1 + sum(cost_of(self.by_name[name]) for name in names), broadcast)
 
+    def state_dict(self) -> list[dict[str, Any]]:
+        """What the budgets have learned, in JSON."""
+        return [budget.state_dict() for budget in self.budgets]
+
+    def load_state_dict(self, state: Sequence[Mapping[str, Any]]) -> None:
+        """Go on with what the budgets of another had learned."""
+        for budget, learned in zip(self.budgets, state, strict=True):
+            budget.load_state_dict(learned)
+
     def due(self, index: int) -> list[str]:
         """The names of the probes that are due at a step; asked once per step, in order."""
         due: list[str] = []
@@ -55,9 +64,9 @@ class ScheduledProbes:
                 due += names
         return due
 
-    def rows(self, names: Iterable[str], step: Step) -> dict[str, Row]:
-        """The rows of some probes at a step."""
-        return {name: _row(name, self.by_name[name](step)) for name in names}
+    def row(self, name: str, step: Step) -> Row:
+        """The row of one probe at a step."""
+        return _row(name, self.by_name[name](step))
 
     def timed(self, names: Sequence[str]) -> contextlib.AbstractContextManager[None]:
         """Count the time inside the block as spent by the budgets of these probes."""

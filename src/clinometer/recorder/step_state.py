@@ -1,16 +1,17 @@
 """The states of a training step as the recorder follows it, and what each event does in each state.
 
-    event         IDLE                   UNSCHEDULED           OPEN              TAKEN
-    BATCH         begin → UNSCHEDULED    join → UNSCHEDULED    join → OPEN       -
-    SNAPSHOT      -                      → OPEN                -                 -
-    STEP          → IDLE                 → IDLE                → TAKEN           → TAKEN
-    LAST_STEP     → IDLE                 → IDLE                measure → IDLE    measure → IDLE
-    UNREPORTED    -                      → IDLE                → TAKEN           -
-    SKIPPED       -                      -                     abandon → IDLE    -
-    BLOCK_END     → IDLE                 → UNSCHEDULED         check → OPEN      measure → IDLE
-    BLOCK_ERROR   → IDLE                 → IDLE                abandon → IDLE    forget → IDLE
-    CLOSE         → IDLE                 → UNSCHEDULED         → OPEN            measure → IDLE
-    DROP          → IDLE                 → IDLE                forget → IDLE     forget → IDLE
+    event        IDLE                 UNSCHEDULED         OPEN                  TAKEN
+    BATCH        begin → UNSCHEDULED  join → UNSCHEDULED  join → OPEN           -
+    SNAPSHOT     -                    → OPEN              -                     -
+    STEP         → IDLE               → IDLE              → TAKEN               → TAKEN
+    LAST_STEP    → IDLE               → IDLE              measure → IDLE        measure → IDLE
+    UNREPORTED   -                    → IDLE              → TAKEN               -
+    SKIPPED      -                    -                   abandon → IDLE        -
+    BLOCK_END    → IDLE               → UNSCHEDULED       check → OPEN          measure → IDLE
+    BLOCK_ERROR  → IDLE               → IDLE              abandon → IDLE        forget → IDLE
+    CLOSE        → IDLE               → UNSCHEDULED       → OPEN                measure → IDLE
+    DROP         → IDLE               → IDLE              forget → IDLE         forget → IDLE
+    FAILED       → IDLE               → UNSCHEDULED       forget → UNSCHEDULED  forget → IDLE
 
 The recorder changes its state before it acts, so after an action that raises the next batch finds a sound state. Where
 the table has "-", the recorder does not raise the event: before a BATCH in TAKEN, for instance, it raises CLOSE.
@@ -42,6 +43,7 @@ class Event(IntEnum):
     BLOCK_ERROR = 7  # it ended with an error
     CLOSE = 8  # the next batch has come, or rows are read: nothing more belongs to a step that was taken
     DROP = 9  # the caller gives the step up
+    FAILED = 10  # measuring it failed, and training goes on: the step will still be taken
 
 
 class Action(StrEnum):
@@ -66,6 +68,7 @@ TRANSITIONS: Mapping[State, Mapping[Event, Transition]] = {
         Event.BLOCK_ERROR: (None, State.IDLE),
         Event.CLOSE: (None, State.IDLE),
         Event.DROP: (None, State.IDLE),
+        Event.FAILED: (None, State.IDLE),
     },
     State.UNSCHEDULED: {
         Event.BATCH: (Action.JOIN, State.UNSCHEDULED),
@@ -77,6 +80,7 @@ TRANSITIONS: Mapping[State, Mapping[Event, Transition]] = {
         Event.BLOCK_ERROR: (None, State.IDLE),
         Event.CLOSE: (None, State.UNSCHEDULED),
         Event.DROP: (None, State.IDLE),
+        Event.FAILED: (None, State.UNSCHEDULED),
     },
     State.OPEN: {
         Event.BATCH: (Action.JOIN, State.OPEN),
@@ -88,6 +92,7 @@ TRANSITIONS: Mapping[State, Mapping[Event, Transition]] = {
         Event.BLOCK_ERROR: (Action.ABANDON, State.IDLE),
         Event.CLOSE: (None, State.OPEN),
         Event.DROP: (Action.FORGET, State.IDLE),
+        Event.FAILED: (Action.FORGET, State.UNSCHEDULED),
     },
     State.TAKEN: {
         Event.STEP: (None, State.TAKEN),
@@ -96,5 +101,6 @@ TRANSITIONS: Mapping[State, Mapping[Event, Transition]] = {
         Event.BLOCK_ERROR: (Action.FORGET, State.IDLE),
         Event.CLOSE: (Action.MEASURE, State.IDLE),
         Event.DROP: (Action.FORGET, State.IDLE),
+        Event.FAILED: (Action.FORGET, State.IDLE),
     },
 }

@@ -12,13 +12,15 @@ from clinometer.objective.distributed import Ranks, ranks_of, wrappers_around
 from clinometer.objective.fsdp import Fsdp
 from clinometer.objective.module_state import modules_of
 from clinometer.objective.objective import LossFn
+from clinometer.objective.precision import check_precision
 from clinometer.recorder.optimizer_steps import parameters_of
 
 
-def check_loss_fn(loss_fn: Any) -> None:
-    """TypeError unless it can be called."""
+def check_arguments(loss_fn: Any, precision: Any) -> None:
+    """TypeError or ValueError unless they are what they should be."""
     if not callable(loss_fn):
         raise TypeError(f"loss_fn must be a function of model and batch; found {loss_fn!r}.")
+    check_precision(precision)
 
 
 def check_optimizers(optimizer: Any) -> list[Any]:

@@ -34,7 +34,14 @@ def _train(config: RunConfig, training: Training, keeper: Keeper) -> None:
     schedules = {name: at(*config.steps_of(name)) for name in training.probes}
     start = keeper.found.step if keeper.found else 0
     recorder = Recorder(
-        model, training.loss_fn, training.probes, schedules, optimizer=optimizer, to=keeper.run, start=start
+        model,
+        training.loss_fn,
+        training.probes,
+        schedules,
+        optimizer=optimizer,
+        to=keeper.run,
+        start=start,
+        strict=True,  # the run ends and says why, rather than lack a row
     )
     tested = set(config.steps_of("test"))
     seed_all(config.seed)  # of dropout and noise: the network's own draws do not depend on how it was initialised

@@ -192,7 +192,7 @@ def _recorder(
     # The real optimizer holds the stacked parameters; the recorder asks this network's only for its learning rate.
     rate = SimpleNamespace(param_groups=[{"params": list(model.parameters()), "lr": config["lr"]}])
     optimizer = cast("torch.optim.Optimizer", rate)
-    return Recorder(model, loss_fn, probes, schedules, optimizer=optimizer, to=keeper.run, start=start)
+    return Recorder(model, loss_fn, probes, schedules, optimizer=optimizer, to=keeper.run, start=start, strict=True)
 
 
 def _on_objective(probe: Probe, loss_fn: LossFn, batch: Any) -> Probe:
