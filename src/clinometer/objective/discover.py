@@ -1,78 +1,208 @@
-"""Finds the modules that a loss function uses besides the model: by closure, default, partial, bound object or global.
+"""Finds what evaluating a loss uses besides its arguments: other modules, random generators, and bare tensors.
 
-A generator's loss uses the discriminator, a distillation loss its teacher. They are not part of the model, but
-evaluating the loss runs them, and their running statistics and generators must stay as they are.
+A generator's loss uses the discriminator, a distillation loss its teacher, a diffusion loss a generator of its own.
+They are reached by closure, global, default, partial, bound object, attribute, container or hook. They are not part of
+the model, but evaluating the loss runs them, and what they hold must stay as it is.
 """
 
 import contextlib
 import functools
+import random
+import sys
 import types
-from collections.abc import Iterator
+from collections import OrderedDict, deque
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from typing import Any
 
-from torch import nn
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+GENERATORS = (torch.Generator, random.Random, np.random.Generator, np.random.RandomState, np.random.BitGenerator)
 
 _DEEPEST = 4  # attributes of attributes: as deep as training scripts keep a network
-_LONGEST = 1000  # a longer list holds data, not networks
-_LIBRARIES = ("torch", "numpy", "builtins")
+_LONGEST = 1000  # a longer container holds data, not networks
+_ATOMS = {type(None), bool, int, float, complex, str, bytes, torch.dtype, torch.device, torch.Size}
+_REGISTERED = ("_parameters", "_buffers", "_modules")
+_CONTAINERS = (list, tuple, dict, set, frozenset, deque)
+_FUNCTIONS = (types.FunctionType, types.MethodType, types.BuiltinMethodType, functools.partial)
+_TRANSPARENT = (*_CONTAINERS, types.MethodType, functools.partial)  # what they hold is no deeper than they are
+_HOLDERS = (*_CONTAINERS, *_FUNCTIONS, *GENERATORS, Tensor, nn.Module)
+_WALKED = ("torch.utils.data", "torch.distributions")  # objects of torch's own that hold the user's
+_PROGRAMS = ("torch", "numpy", "builtins")  # their objects hold none of the user's, but for `_WALKED`
 
 
-def modules_used_by(function: Any) -> list[nn.Module]:
-    """The outermost modules that calling `function` may run.
+@dataclass(frozen=True)
+class Reached:
+    """What is reached from some objects. Nothing is listed twice."""
+
+    modules: tuple[nn.Module, ...]  # the outermost
+    generators: tuple[Any, ...]  # torch's, NumPy's and Python's; those inside modules are among them
+    tensors: tuple[Tensor, ...]  # leaves that require gradients, and parameters, that no module has registered
+
+
+def reached_by(*starts: Any) -> Reached:
+    """The modules, generators and bare tensors that are reached from functions, modules, or any other objects.
 
     Example:
-        >>> teacher = nn.Linear(1, 1)
-        >>> modules_used_by(lambda model, x: model(x) - teacher(x))
-        [Linear(in_features=1, out_features=1, bias=True)]
+        >>> teacher, noise = nn.Linear(1, 1), torch.Generator()
+        >>> weight = torch.ones((), requires_grad=True)
+        >>> loss_fn = lambda model, x: weight * (model(x) - teacher(x)) + torch.randn((), generator=noise)
+        >>> reached = reached_by(loss_fn)
+        >>> reached.modules, reached.tensors, reached.generators[0] is noise
+        ((Linear(in_features=1, out_features=1, bias=True),), (tensor(1., requires_grad=True),), True)
     """
-    modules: dict[int, nn.Module] = {}
-    visited: set[int] = set()
-    waiting: list[tuple[Any, int]] = [(function, 0)]
+    modules: list[nn.Module] = []
+    generators: list[Any] = []
+    tensors: list[Tensor] = []
+    visited: dict[Any, Any] = {}  # the objects are kept alive, so that no other object gets the same id
+    waiting = deque((start, 0, False) for start in starts)  # object, depth, whether a module registered it
     while waiting:
-        item, depth = waiting.pop()
-        if id(item) in visited or depth > _DEEPEST:
+        item, depth, inner = waiting.popleft()
+        if depth > _DEEPEST or type(item) in _ATOMS or (key := _identity(item)) in visited:
             continue
-        visited.add(id(item))
-        if isinstance(item, nn.Module):
-            modules[id(item)] = item
+        visited[key] = item
+        if _is(item, GENERATORS):
+            generators.append(item)
+        elif _is(item, Tensor):
+            tensors += [item] if item.is_leaf and (item.requires_grad or isinstance(item, nn.Parameter)) else []
+        elif _is(item, nn.Module):
+            modules += [] if inner else [item]
+            waiting.extendleft((each, depth, True) for each in item._modules.values() if each is not None)
+            waiting.extend((each, depth + 1, False) for each in _references_of_module(item))
+        elif _is(item, _TRANSPARENT):
+            waiting.extendleft((each, depth, False) for each in _references(item))
         else:
-            waiting += [(each, depth + 1) for each in _references(item)]
-    return list(modules.values())
+            waiting.extend((each, depth + 1, False) for each in _references(item))
+    return Reached(tuple(modules), tuple(generators), tuple(tensors))
 
 
-def _references(item: Any) -> Iterator[Any]:
-    """The objects that an object refers to and that may be modules or lead to one."""
-    if isinstance(item, types.FunctionType):
-        yield from _references_of_function(item)
-    elif isinstance(item, types.MethodType):
-        yield item.__self__
-        yield item.__func__
-    elif isinstance(item, functools.partial):
-        yield from (item.func, *item.args, *item.keywords.values())
-    elif isinstance(item, list | tuple | dict):
-        if len(item) <= _LONGEST:
-            yield from item.values() if isinstance(item, dict) else item
-    elif not isinstance(item, type | types.ModuleType) and not type(item).__module__.startswith(_LIBRARIES):
-        yield from getattr(item, "__dict__", {}).values()
+def _identity(item: Any) -> Any:
+    """What two references to one object share; a bound method is another object each time that it is asked for."""
+    return (id(item.__self__), id(item.__func__)) if type(item) is types.MethodType else id(item)
+
+
+def _is(item: Any, kind: Any) -> bool:
+    """As `isinstance`, without asking the object for its `__class__`: a proxy may run code, or raise, for that."""
+    return issubclass(type(item), kind)
+
+
+def _references_of_module(module: nn.Module) -> Iterator[Any]:
+    """What a module keeps in plain attributes and hooks, and its `forward`."""
+    for name, value in vars(module).items():
+        kind = type(value)
+        if name in _REGISTERED or kind in _ATOMS or (kind in (dict, OrderedDict, list) and not value):
+            continue
+        # Not the objects of installed packages: a trainer leads to all that the program has.
+        if isinstance(value, _HOLDERS) or not _is_third_party(kind.__module__):
+            yield value
+    forward = getattr(type(module), "forward", None)
+    if isinstance(forward, types.FunctionType) and not _is_installed(forward.__module__):
+        yield types.MethodType(forward, module)
+
+
+def _references(item: Any) -> Iterable[Any]:
+    """The objects that an object refers to and that may be what is looked for, or lead to it."""
+    if _is(item, types.FunctionType):
+        return _references_of_function(item)
+    if _is(item, types.MethodType):
+        function = item.__func__
+        names = _names(function.__code__) if isinstance(function, types.FunctionType) else ()
+        return (*_mentioned(item.__self__, names), function)
+    if _is(item, types.BuiltinMethodType):  # a bound method of a generator, such as `rng.normal`
+        return () if isinstance(item.__self__, types.ModuleType) else (item.__self__,)
+    if _is(item, functools.partial):
+        return (item.func, *item.args, *item.keywords.values())
+    if _is(item, _CONTAINERS):
+        values = item.values() if _is(item, dict) else item
+        few = len(item) <= _LONGEST and not _ATOMS.issuperset(map(type, values))
+        return (*(values if few else ()), *getattr(item, "__dict__", {}).values())
+    if _is(item, np.ndarray):
+        return item.flat if item.dtype == object and item.size <= _LONGEST else ()
+    if _is(item, type | types.ModuleType):
+        return ()
+    return _references_of_object(item)
+
+
+def _references_of_object(item: Any) -> Iterator[Any]:
+    kind = type(item)
+    if kind.__module__.partition(".")[0] in _PROGRAMS and not kind.__module__.startswith(_WALKED):
+        return
+    yield from _attributes(item)
+    call = getattr(kind, "__call__", None)  # noqa: B004  (the function itself is wanted)
+    if isinstance(call, types.FunctionType):
+        yield types.MethodType(call, item)
+
+
+def _attributes(item: Any) -> Iterator[Any]:
+    """The values of an object's attributes, read without running code of its own."""
+    with contextlib.suppress(AttributeError):
+        yield from object.__getattribute__(item, "__dict__").values()
+    for kind in type(item).__mro__:
+        slots = vars(kind).get("__slots__", ())
+        for name in (slots,) if isinstance(slots, str) else slots:
+            descriptor = vars(kind).get(name)
+            if isinstance(descriptor, types.MemberDescriptorType):
+                with contextlib.suppress(AttributeError):  # not assigned yet
+                    yield descriptor.__get__(item)
 
 
 def _references_of_function(function: types.FunctionType) -> Iterator[Any]:
-    if function.__module__ and function.__module__.startswith(_LIBRARIES):
+    if (function.__module__ or "").partition(".")[0] in _PROGRAMS:
         return
     yield from function.__defaults__ or ()
     yield from (function.__kwdefaults__ or {}).values()
+    yield from vars(function).values()
+    names = _names(function.__code__)
     for cell in function.__closure__ or ():
         with contextlib.suppress(ValueError):  # not filled yet
             if cell.cell_contents is not function:
-                yield cell.cell_contents
-    for name in _global_names(function.__code__):
-        if name in function.__globals__:
-            yield function.__globals__[name]
+                yield from _mentioned(cell.cell_contents, names)
+    if not _is_installed(function.__module__):
+        for name in names & function.__globals__.keys():
+            yield from _mentioned(function.__globals__[name], names)
 
 
-def _global_names(code: types.CodeType) -> Iterator[str]:
-    """The global names that code mentions, also in the functions and comprehensions inside it."""
-    yield from code.co_names
-    for constant in code.co_consts:
-        if isinstance(constant, types.CodeType):
-            yield from _global_names(constant)
+def _mentioned(item: Any, names: Iterable[str], depth: int = 0) -> Iterator[Any]:
+    """An object, and what code that mentions these names may take from it if it is a Python module or of a class."""
+    if _is(item, types.ModuleType):
+        if depth < _DEEPEST and not _is_installed(item.__name__):
+            for name in vars(item).keys() & names:
+                yield from _mentioned(vars(item)[name], names, depth + 1)
+        return
+    yield item
+    of_instance = not _is(item, type)
+    for kind in (type(item) if of_instance else item).__mro__:
+        if not _is_installed(kind.__module__):
+            for name in vars(kind).keys() & names:
+                value = _unwrapped(vars(kind)[name])
+                bound = of_instance and isinstance(value, types.FunctionType)
+                yield types.MethodType(value, item) if bound else value
+
+
+def _unwrapped(attribute: Any) -> Any:
+    """The function of a property, a class method or a static method; anything else as it is."""
+    if isinstance(attribute, property):
+        return attribute.fget
+    if isinstance(attribute, functools.cached_property):
+        return attribute.func
+    return attribute.__func__ if isinstance(attribute, classmethod | staticmethod) else attribute
+
+
+def _names(code: types.CodeType) -> set[str]:
+    """The global names and attributes that code mentions, also in the functions and comprehensions inside it."""
+    inside = (_names(constant) for constant in code.co_consts if isinstance(constant, types.CodeType))
+    return set(code.co_names).union(*inside)
+
+
+def _is_installed(module: str | None) -> bool:
+    """Whether a Python module is one of Python's own or of an installed package, and not the user's."""
+    return (module or "").partition(".")[0] in sys.stdlib_module_names or _is_third_party(module)
+
+
+@functools.lru_cache(maxsize=4096)
+def _is_third_party(module: str | None) -> bool:
+    file = getattr(sys.modules.get(module or ""), "__file__", None) or ""
+    installed = "site-packages" in file or "dist-packages" in file
+    return installed and not (module or "").startswith(_WALKED)

@@ -36,11 +36,12 @@ class ModuleState:
     Args:
         roots: The model, and the other modules that the loss runs; used in place.
         trainable: The parameters that each evaluation supplies, by name.
-        in_place: Parameters that are neither copied nor replaced: `Fsdp` changes their values.
+        in_place: What is neither copied nor replaced: parameters that `Fsdp` changes, and random generators, whose
+            states are set and put back.
     """
 
     def __init__(
-        self, roots: Sequence[nn.Module], trainable: Mapping[str, Tensor], in_place: Sequence[Tensor] = ()
+        self, roots: Sequence[nn.Module], trainable: Mapping[str, Tensor], in_place: Sequence[Any] = ()
     ) -> None:
         self._trainable = dict(trainable)
         modules = modules_of(roots)

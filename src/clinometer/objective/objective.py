@@ -13,7 +13,7 @@ from typing import Any
 from torch import Tensor, nn
 
 from clinometer.objective.checks import trainable_of
-from clinometer.objective.discover import modules_used_by
+from clinometer.objective.discover import reached_by
 from clinometer.objective.distributed import Ranks, ranks_of
 from clinometer.objective.dtensor import to_local
 from clinometer.objective.failures import LossFailures
@@ -95,7 +95,7 @@ class Objective:
     ) -> None:
         check_precision(precision)
         model, loss_fn = as_module(model, params, loss_fn)
-        roots = [model, *modules_used_by(loss_fn), *(ranks.wrappers if ranks else ())]
+        roots = [model, *reached_by(loss_fn).modules, *(ranks.wrappers if ranks else ())]
         modules = modules_of(roots)
         fsdp = Fsdp(modules)
         live = trainable_of(model, parameters)
@@ -111,7 +111,7 @@ class Objective:
             _roots=roots,
             _fsdp=fsdp,
             _isolation=isolation,
-            _snapshots=(BatchSnapshot(roots, batch, live, fsdp, isolation, RngState.of(seed)),),
+            _snapshots=(BatchSnapshot(roots, loss_fn, batch, live, fsdp, isolation, RngState.of(seed)),),
         )
 
     @property
@@ -131,7 +131,7 @@ class Objective:
 
     def with_batch(self, batch: Batch) -> "Objective":
         """The mean loss over one more batch of the step, with buffers and random streams as they are now."""
-        more = BatchSnapshot(self._roots, batch, self.live, self._fsdp, self._isolation, RngState.now())
+        more = BatchSnapshot(self._roots, self.loss_fn, batch, self.live, self._fsdp, self._isolation, RngState.now())
         return self._replace(_snapshots=(*self._snapshots, more))
 
     def weighted(self, weight: float) -> "Objective":

@@ -20,8 +20,8 @@ from torch import Tensor
 class RngState:
     """The streams of Python, NumPy and torch (CPU, and CUDA or MPS once they are in use).
 
-    Generators that a program makes for itself (`torch.Generator`, `np.random.default_rng`) are not among them; those
-    that a module owns are part of the model's state.
+    Generators that a program makes for itself (`torch.Generator`, `np.random.default_rng`) are not among them; see
+    `Generators`.
 
     Example:
         >>> state = RngState.now()

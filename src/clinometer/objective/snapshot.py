@@ -17,8 +17,10 @@ from clinometer.objective.checks import (
     explain_devices,
     versions,
 )
+from clinometer.objective.discover import reached_by
 from clinometer.objective.dtensor import is_dtensor
 from clinometer.objective.fsdp import Fsdp
+from clinometer.objective.generators import Generators
 from clinometer.objective.isolation import Isolation
 from clinometer.objective.module_state import ModuleState, like
 from clinometer.objective.params import Point
@@ -30,6 +32,7 @@ class BatchSnapshot:
 
     Args:
         roots: The model, and the modules that the loss function uses besides it.
+        loss_fn: The loss function, of which generators are found.
         batch: The batch.
         live: The model's parameters that evaluations replace, by name.
         fsdp: The `fully_shard` modules, whose parameters are changed in place instead.
@@ -40,6 +43,7 @@ class BatchSnapshot:
     def __init__(
         self,
         roots: Sequence[nn.Module],
+        loss_fn: Any,
         batch: Any,
         live: Mapping[str, Tensor],
         fsdp: Fsdp,
@@ -55,7 +59,9 @@ class BatchSnapshot:
         self._content: list[float] | None = content(batch)
         self._graph_checked = False
         fsdp.reshard()
-        self._state = ModuleState(roots, live, fsdp.parameters)
+        generators = reached_by(loss_fn, batch, *roots).generators
+        self._generators = Generators(generators)
+        self._state = ModuleState(roots, live, [*fsdp.parameters, *generators])
 
     @contextlib.contextmanager
     def at(self, point: Point) -> Generator[Point]:
@@ -74,6 +80,7 @@ class BatchSnapshot:
             self._fsdp.at(point, self._live),
             torch.enable_grad(),
             self._state.installed(leaves),
+            self._generators.replayed(),
         ):
             self._streams.restore()
             try:

@@ -7,7 +7,7 @@ from typing import Any
 from torch import nn
 
 from clinometer.objective.checks import trainable_of
-from clinometer.objective.discover import modules_used_by
+from clinometer.objective.discover import reached_by
 from clinometer.objective.distributed import Ranks, ranks_of, wrappers_around
 from clinometer.objective.fsdp import Fsdp
 from clinometer.objective.module_state import modules_of
@@ -38,7 +38,7 @@ def check_optimizers(optimizer: Any) -> list[Any]:
 
 def check_model(model: nn.Module, loss_fn: LossFn, optimizers: Sequence[Any]) -> Ranks:
     """The processes that train the model; ValueError if it has nothing to train, or parts that cannot be measured."""
-    modules = modules_of([model, *modules_used_by(loss_fn)])
+    modules = modules_of([model, *reached_by(loss_fn).modules])
     Fsdp(modules)  # reshards: names then refer to shards, not to what an earlier forward pass gathered
     return ranks_of(modules, trainable_of(model, parameters_of(optimizers)), wrappers_around(model))
 

@@ -1,0 +1,81 @@
+"""Random generators that a program makes for itself: `torch.Generator`, NumPy's, and `random.Random`.
+
+Each evaluation continues them from where the training step found them. Their states are set and put back in place,
+because a closure, a data set or a hook keeps a reference to the object itself.
+"""
+
+import contextlib
+import random
+from collections.abc import Generator, Iterable
+from typing import Any
+
+import numpy as np
+import torch
+
+
+class Generators:
+    """Some generators, with their states of now.
+
+    Args:
+        generators: Of the kinds in `discover.GENERATORS`. One without a state, as `random.SystemRandom`, is left alone.
+
+    Example:
+        >>> noise = random.Random(0)
+        >>> generators = Generators([noise])
+        >>> first, there = noise.random(), noise.getstate()
+        >>> with generators.replayed():
+        ...     noise.random() == first
+        True
+        >>> noise.getstate() == there
+        True
+    """
+
+    def __init__(self, generators: Iterable[Any]) -> None:
+        self._states = _states(generators)
+
+    @contextlib.contextmanager
+    def replayed(self) -> Generator[None]:
+        """Inside the block they continue from the states of when this was made; afterwards they have their own back."""
+        if not self._states:
+            yield
+            return
+        present = _states(generator for generator, _ in self._states)
+        try:
+            _set(self._states)
+            yield
+        finally:
+            try:
+                _set(present)
+            except KeyboardInterrupt:  # it came between two generators
+                _set(present)
+                raise
+
+
+def _states(generators: Iterable[Any]) -> list[tuple[Any, Any]]:
+    found: list[tuple[Any, Any]] = []
+    for each in generators:
+        with contextlib.suppress(NotImplementedError):
+            found.append((each, _state(each)))
+    return found
+
+
+def _state(generator: Any) -> Any:
+    if isinstance(generator, torch.Generator):
+        return generator.get_state()
+    if isinstance(generator, random.Random):
+        return generator.getstate()
+    if isinstance(generator, np.random.Generator):
+        return generator.bit_generator.state
+    return generator.state if isinstance(generator, np.random.BitGenerator) else generator.get_state(legacy=False)
+
+
+def _set(states: list[tuple[Any, Any]]) -> None:
+    for generator, state in states:
+        if isinstance(generator, torch.Generator | np.random.RandomState):
+            generator.set_state(state)
+        elif isinstance(generator, random.Random):
+            generator.setstate(state)
+        elif isinstance(generator, np.random.Generator):
+            generator.bit_generator.state = state
+        else:
+            generator.state = state
