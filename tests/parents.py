@@ -18,7 +18,7 @@ from multiprocessing import forkserver
 from pathlib import Path
 from typing import Protocol
 
-from clinometer.runner.worker import _main_hidden
+from clinometer.runner.child import _main_hidden
 
 PROGRAM = "import sys; sys.path.insert(0, sys.argv[2]); from parents import make; make(sys.argv[1])"
 

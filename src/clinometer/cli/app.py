@@ -10,7 +10,10 @@ from typing import Annotated
 from cyclopts import App, CycloptsError, Parameter
 
 from clinometer.cli.console import console
-from clinometer.cli.errors import stop
+from clinometer.cli.errors import print_error, print_stop
+from clinometer.cli.foreign_exits import CommandExit, exit_text, exits_raised
+from clinometer.cli.interruptions import orderly_interruptions, status_of
+from clinometer.runner.output import dropping_output, open_standard_files
 from clinometer.store import DamagedError
 
 # Name -> what `--help` says. `clinometer NAME` is the function `NAME_command` in the module `cli/NAME.py`.
@@ -38,6 +41,8 @@ COMMANDS = {
     "list": "List the papers, with their scales, figures, claims and theorems.",
 }
 
+PRINTED = ("check", "compare", "list", "status", "watch")  # whose work is what they print
+
 app = App(
     name="clinometer",
     help="How smooth the loss landscape is where a training run walks.",
@@ -49,13 +54,34 @@ for name, about in COMMANDS.items():
 
 def main(words: Annotated[Sequence[str] | None, Parameter(parse=False)] = None) -> None:
     """Run a command and exit with its status."""
+    given = list(sys.argv[1:] if words is None else words)
+    closed = open_standard_files()
+    with dropping_output() as (output, _), orderly_interruptions():
+        status = _status(given)
+        output.flush()
+        lost = "it is closed" if "stdout" in closed else output.error
+        if lost and not isinstance(lost, BrokenPipeError):  # a reader that has gone, such as `head`, has read enough
+            print_error(f"not all that was printed could be written to the standard output: {lost}.")
+            status = status or int(bool(given) and given[0] in PRINTED)
+    sys.exit(status)
+
+
+def _status(words: Sequence[str]) -> int:
+    """The exit status of a command, which is run."""
     try:
-        status = app(list(sys.argv[1:] if words is None else words), exit_on_error=False, result_action="return_value")
+        with exits_raised():
+            status = app(words, exit_on_error=False, result_action="return_value")
     except CycloptsError:
-        sys.exit(2)  # cyclopts has printed what was wrong
+        return 2  # cyclopts has printed what was wrong
     except (OSError, DamagedError) as error:
-        stop(error)
-    except KeyboardInterrupt:
+        print_stop(error)
+        return 1
+    except KeyboardInterrupt as interruption:
         console.print("Interrupted. What is done is kept; the same command goes on from there.")
-        sys.exit(130)
-    sys.exit(status if isinstance(status, int) else 0)
+        return status_of(interruption)
+    except CommandExit as chosen:
+        return int(str(chosen.code))
+    except SystemExit as error:
+        print_error(f"{exit_text(error)}.")
+        return 1
+    return status if isinstance(status, int) else 0

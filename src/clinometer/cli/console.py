@@ -5,7 +5,7 @@ from pathlib import Path
 
 from clinometer.report.console import PlainConsole
 
-console = PlainConsole(width=None if sys.stdout.isatty() else 120, soft_wrap=False)
+console = PlainConsole(width=None if sys.stdout and sys.stdout.isatty() else 120, soft_wrap=False)
 
 
 def print_remark(remark: str) -> None:

@@ -2,12 +2,12 @@
 
 import contextlib
 import errno
-import sys
 from collections.abc import Generator
 from typing import NoReturn
 
 from rich.text import Text
 
+from clinometer.cli.foreign_exits import CommandExit
 from clinometer.report.console import PlainConsole
 
 
@@ -24,18 +24,23 @@ def bad_input() -> Generator[None]:
 
 def refuse(error: Exception) -> NoReturn:
     """Print what is wrong with the input, and exit with status 2."""
-    _print_error(str(error))
-    sys.exit(2)
+    print_error(str(error))
+    raise CommandExit(2)
 
 
 def stop(error: Exception) -> NoReturn:
     """Print what failed during the work, which is not the input's fault, and exit with status 1."""
+    print_stop(error)
+    raise CommandExit(1)
+
+
+def print_stop(error: Exception) -> None:
+    """Print what failed during the work, and how to go on."""
     message = str(error).removesuffix(".")
     if is_full(error):
-        _print_error(f"no space is left: {message}. What is done is kept; free space and give the same command again.")
+        print_error(f"no space is left: {message}. What is done is kept; free space and give the same command again.")
     else:
-        _print_error(f"{message}. What is done is kept; once that is mended the same command goes on from there.")
-    sys.exit(1)
+        print_error(f"{message}. What is done is kept; once that is mended the same command goes on from there.")
 
 
 def is_full(error: Exception) -> bool:
@@ -43,5 +48,6 @@ def is_full(error: Exception) -> bool:
     return isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
-def _print_error(message: str) -> None:
+def print_error(message: str) -> None:
+    """Print an error in one line."""
     PlainConsole(stderr=True, soft_wrap=True).print(Text.assemble(("error: ", "red"), message))

@@ -12,6 +12,7 @@ from clinometer.cli.errors import bad_input
 from clinometer.cli.run_options import DEFAULTS, RunOptions
 from clinometer.cli.run_study import run_study
 from clinometer.studies.declared.dry_run import dry_run
+from clinometer.studies.declared.levels import check_levels
 from clinometer.studies.declared.reader import read
 from clinometer.studies.declared.spec import FIELDS, OwnStudy
 from clinometer.studies.declared.yaml import scalar
@@ -54,6 +55,7 @@ def run_command(
         source = dataclasses.replace(source, words=words)
         with source.named():
             _check_names(own, given)
+            check_levels(own.claims, _levels(own, given))
             own = own.replaced(given, seeds)
             own.check_claims(dry_run(own.arms, options.device.partition(",")[0]))
         planned = plan(own.study(), "own", seeds=seeds)
@@ -71,6 +73,12 @@ def _check_names(own: OwnStudy, given: Mapping[str, Any]) -> None:
             others = ["seeds", "to", *(option.name for option in dataclasses.fields(RunOptions))]
             names = dict.fromkeys([*overridable, *parameters(own.arms[0]), *others])
             check_choice("factor or option", name, names, f"factors.{name}")
+
+
+def _levels(own: OwnStudy, given: Mapping[str, Sequence[Any]]) -> dict[str, list[Any]]:
+    """The levels of each factor or field, in the file and on the command line: either may leave some out."""
+    names = dict.fromkeys([*own.factors, *FIELDS])
+    return {n: [*(own.factors[n] if n in own.factors else [getattr(own, n)]), *given.get(n, [])] for n in names}
 
 
 def _command_line(study: Path, factors: Mapping[str, Sequence[str]], seeds: int | None, to: Path | None) -> str:

@@ -87,6 +87,6 @@ def difference_text(found: Interval) -> str:
     """
     if math.isnan(found.value):
         return "not finite"
-    if math.isinf(found.low):
+    if math.isinf(found.low) and math.isinf(found.high):
         return f"{found.value:.3g} [no interval]"
     return f"{found.value:.3g} [{found.low:.3g}, {found.high:.3g}]"

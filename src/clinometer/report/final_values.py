@@ -8,6 +8,7 @@ from clinometer.results.run_table import RunTable
 from clinometer.results.statistics import interval
 from clinometer.studies.study import Plan
 from clinometer.training.config import RunConfig
+from clinometer.training.files import finite
 
 FinalValues = dict[str, dict[str, str]]  # arm to quantity to mean [95% interval over seeds]
 
@@ -24,5 +25,4 @@ def _values_of(runs: RunTable, arm: RunConfig, probes: Sequence[str]) -> dict[st
 
 def _interval_of(runs: RunTable, arm: RunConfig, quantity: Quantity) -> str:
     found = interval(quantity.samples(runs, arm, runs.seeds(arm)))
-    finite = found.n > 1 and found.value == found.value
-    return interval_text({"value": found.value, "low": found.low if finite else None, "high": found.high})
+    return interval_text({"value": found.value, "low": finite(found.low), "high": finite(found.high)})

@@ -97,19 +97,22 @@ def error_text(error: float | None) -> str:
 
 
 def interval_text(part: Mapping[str, Any]) -> str:
-    """A mean and its interval as text.
+    """A mean and its interval as text; an end that is not finite is null in the rows.
 
     Example:
         >>> interval_text({"value": 1.0, "low": 0.5, "high": 1.5})
         '1 [0.5, 1.5]'
         >>> interval_text({"value": 1.0, "low": None, "high": None})
         '1 [no interval]'
+        >>> interval_text({"value": 1.0, "low": 0.0, "high": None})
+        '1 [0, ∞]'
     """
     if part["value"] is None:
         return "not measured"
-    if part["low"] is None:
+    low, high = part["low"], part["high"]
+    if low is None and high is None:
         return f"{part['value']:.3g} [no interval]"
-    return f"{part['value']:.3g} [{part['low']:.3g}, {part['high']:.3g}]"
+    return f"{part['value']:.3g} [{'-∞' if low is None else f'{low:.3g}'}, {'∞' if high is None else f'{high:.3g}'}]"
 
 
 def sign_flip_text(part: Mapping[str, Any]) -> str:

@@ -12,7 +12,10 @@ from numpy.typing import ArrayLike
 
 @dataclass(frozen=True)
 class Interval:
-    """A mean with its confidence interval; infinite with fewer than two samples, NaN if a sample is not finite."""
+    """A mean with its confidence interval; infinite with fewer than two samples, NaN if a sample is not finite.
+
+    It is infinite, too, where the samples' deviation is beyond the floats.
+    """
 
     value: float
     low: float
@@ -40,10 +43,11 @@ def interval(samples: ArrayLike, level: float = 0.95) -> Interval:
         raise ValueError(f"expected one sample per seed, shape (n,); found shape {values.shape}.")
     if not np.isfinite(values).all():
         return Interval(np.nan, np.nan, np.nan, len(values))
-    mean = float(values.mean())
-    if len(values) == 1:
-        return Interval(mean, -np.inf, np.inf, 1)
-    margin = float(stats.t.ppf((1 + level) / 2, len(values) - 1)) * float(values.std(ddof=1)) / len(values) ** 0.5
+    with np.errstate(over="ignore", invalid="ignore"):  # a sum beyond the floats leaves no interval
+        mean, deviation = float(values.mean()), float(values.std(ddof=1)) if len(values) > 1 else np.inf
+    if not np.isfinite(deviation):
+        return Interval(mean, -np.inf, np.inf, len(values))
+    margin = float(stats.t.ppf((1 + level) / 2, len(values) - 1)) * deviation / len(values) ** 0.5
     return Interval(mean, mean - margin, mean + margin, len(values))
 
 

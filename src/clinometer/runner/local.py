@@ -8,7 +8,8 @@ from typing import Protocol
 
 import torch
 
-from clinometer.runner.worker import Task, Worker, start_worker
+from clinometer.runner.child import Child
+from clinometer.runner.worker import Task, start_worker
 
 
 class Pool(Protocol):
@@ -36,26 +37,27 @@ class LocalPool:
     """Worker processes on this machine, one for each of `devices` at a time."""
 
     devices: Sequence[str]
-    _workers: dict[Worker, str] = field(default_factory=dict[Worker, str])  # to the device that each trains on
+    _workers: dict[Child, tuple[Task, str]] = field(default_factory=dict[Child, tuple[Task, str]])  # and their devices
 
     def has_room(self) -> bool:
         return len(self._workers) < len(self.devices)
 
     def start(self, task: Task) -> bool:
         free = list(self.devices)
-        for used in self._workers.values():
+        for _, used in self._workers.values():
             free.remove(used)
-        self._workers[start_worker(task, free[0])] = free[0]
+        self._workers[start_worker(task, free[0])] = (task, free[0])
         return True
 
     def wait(self, seconds: float | None) -> Iterator[tuple[Task, str | None]]:
-        wait([worker.process.sentinel for worker in self._workers], seconds)
-        for worker in [worker for worker in self._workers if worker.process.exitcode is not None]:
-            del self._workers[worker]
-            yield worker.task, worker.error()
-            worker.stop()
+        wait([handle for worker in self._workers for handle in worker.handles], seconds)
+        for worker in [worker for worker in self._workers if worker.ended()]:
+            task, _ = self._workers.pop(worker)
+            yield task, worker.error()
 
     def close(self) -> None:
+        for worker in self._workers:
+            worker.kill()
         for worker in self._workers:
             worker.stop()
 

@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from clinometer.runner.child import last_line
 from clinometer.runner.local import LocalPool, Pool, worker_devices
 from clinometer.runner.locks import RunLocks, is_locked
 from clinometer.runner.records import note_done, note_failure, prepare_records
@@ -177,7 +178,7 @@ class Scheduler:
             else:
                 log = run_folder(self.study, config).with_suffix(".error.txt")
                 write_whole(log, error)
-                self.failures.append(Failure(config, error.strip().splitlines()[-1], log))
+                self.failures.append(Failure(config, last_line(error), log))
         if again:
             self.waiting.append(tuple(again))
 

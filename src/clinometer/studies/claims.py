@@ -13,6 +13,7 @@ from clinometer.results.statistics import Interval, interval, sign_flip_p
 from clinometer.training.config import RunConfig
 
 Verdict = Literal["holds", "fails", "undecided"]
+_ONE_SEED = "An interval needs at least two seeds."
 Variants = Mapping[str, RunConfig]  # a declared study's variants by name, or the configs that a paper's variants vary
 
 
@@ -98,11 +99,14 @@ def decide(claim: Claim, runs: RunTable, variants: Variants) -> Finding:
 
     What is not finite, of a dead or diverged run, leaves its part undecided.
     """
-    with np.errstate(divide="ignore", invalid="ignore"):
+    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
         try:
-            return claim.decide(runs, variants)
+            finding = claim.decide(runs, variants)
         except MissingRunsError as missing:
             return undecided(str(missing))
+    if finding.verdict == "undecided" and any(part.interval.n == 1 for part in finding.parts):
+        return replace(finding, note=f"{finding.note} {_ONE_SEED}".strip())
+    return finding
 
 
 def _sign_flip(samples: ArrayLike, bound: float) -> float:

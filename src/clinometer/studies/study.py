@@ -17,6 +17,8 @@ from clinometer.training.config import Bases, RunConfig, format_value
 from clinometer.training.errors import check_choice
 from clinometer.training.study_file import NAME, read_study, write_study
 
+MOST_SEEDS = 10_000  # per arm: more is taken for a slip
+
 
 @dataclass(frozen=True)
 class Scale:
@@ -153,7 +155,7 @@ def plan(study: Study, scale: str, only: Iterable[str] = (), seeds: int | None =
         seeds: Seeds per arm; the scale's own number by default.
 
     Raises:
-        ValueError: if a name is unknown, or there is less than one seed.
+        ValueError: if a name is unknown, or there is less than one seed, or more than `MOST_SEEDS`.
     """
     check_choice("scale", scale, study.scales)
     claims = {claim.id: claim for claim in study.claims}
@@ -162,6 +164,8 @@ def plan(study: Study, scale: str, only: Iterable[str] = (), seeds: int | None =
     chosen = [c for name in only for c in named(known, name) or [check_choice(kind, name, known, listed=100)]]
     if seeds is not None and seeds < 1:
         raise ValueError(f"--seeds must be at least 1; found {seeds}. Intervals need at least 2.")
+    if seeds is not None and seeds > MOST_SEEDS:
+        raise ValueError(f"--seeds must be at most {MOST_SEEDS}; found {seeds}.")
     needed = {e for name in chosen for e in (claims[name].figures if name in claims else (name,))}
     figures = tuple(name for name in study.figures if name in needed or not chosen)
     decidable = tuple(claim for claim in study.claims if set(claim.figures) <= set(figures))

@@ -42,7 +42,7 @@ class Call:
         """SpecError, naming key and line, if it raises."""
         try:
             return self.function(*given, **self.arguments)
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             said = ", ".join(f"{name}={value!r}" for name, value in self.arguments.items())
             raise SpecError(self.key, f"called with {said or 'nothing'}, it raised {where_raised(error)}") from error
 

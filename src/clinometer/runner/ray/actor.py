@@ -17,8 +17,9 @@ from zipfile import ZipFile
 import torch
 
 from clinometer.extras import need
+from clinometer.runner.child import Child
 from clinometer.runner.ray.transfer import Parcel, last_checkpoint, pack, unpack
-from clinometer.runner.worker import Task, Worker, start_worker
+from clinometer.runner.worker import Task, start_worker
 from clinometer.training.data.datasets import cache_folder
 from clinometer.training.environment import environment
 from clinometer.training.files import write_bytes
@@ -65,7 +66,8 @@ class Slot:
     def __init__(self, device: str, modules: bytes | None = None) -> None:
         self._device = device
         self._folder = _own_folder()
-        self._worker: Worker | None = None
+        self._task: Task | None = None
+        self._worker: Child | None = None
         self._sent: dict[str, str] = {}  # the last checkpoint of each run that the study has, by the run's key
         if modules:
             ZipFile(io.BytesIO(modules)).extractall(self._folder / "modules")
@@ -92,21 +94,23 @@ class Slot:
         for config in task.group:
             unpack(parcels[config.key], run_folder(self._folder, config))
         self._sent = {key: last_checkpoint(parcel) for key, parcel in parcels.items()}
-        self._worker = start_worker(replace(task, study=self._folder, facts=facts), self._device)
+        self._task = replace(task, study=self._folder, facts=facts)
+        self._worker = start_worker(self._task, self._device)
         return self.poll()
 
     def poll(self) -> TaskUpdate:
         """The next update, after half a second at most."""
         assert self._worker, "no task was started"
-        wait([self._worker.process.sentinel], _POLL_SECONDS)
-        ended = self._worker.process.exitcode is not None
-        folders = {config.key: run_folder(self._folder, config) for config in self._worker.task.group}
+        assert self._task
+        wait(self._worker.handles, _POLL_SECONDS)
+        ended = self._worker.ended()
+        folders = {config.key: run_folder(self._folder, config) for config in self._task.group}
         parcels = {key: pack(folder, self._sent[key]) for key, folder in folders.items()}
         self._sent |= {key: last_checkpoint(parcel) for key, parcel in parcels.items() if parcel}
-        error = self._worker.error()
+        error = self._worker.error() if ended else None
         if ended:
             self._clear()
-        return TaskUpdate(parcels, ended, error if ended else None)
+        return TaskUpdate(parcels, ended, error)
 
     def stop(self) -> None:
         """End the task, and delete the private folder."""
@@ -125,7 +129,7 @@ class Slot:
         """End the task, and delete its runs here."""
         if self._worker:
             self._worker.stop()
-        self._worker = None
+        self._worker = self._task = None
         for name in ("runs", "records"):
             shutil.rmtree(self._folder / name, ignore_errors=True)
 

@@ -3,6 +3,7 @@
 import contextlib
 import io
 import logging
+import math
 import os
 import socket
 from collections.abc import Callable
@@ -35,7 +36,7 @@ def check(address: str, cpus: float, gpus: float) -> None:
     if address != "ray" and not _address(address):
         raise ClusterError(f"--on must be ray, or ray://head:10001 for a cluster elsewhere; found {address}.")
     for name, share in (("cpus", cpus), ("gpus", gpus)):
-        if not (0 <= share <= 1 or share == int(share)):
+        if not (0 <= share <= 1 or (1 < share < math.inf and share == int(share))):
             raise ClusterError(f"--{name}-per-run must be a part of one, or a whole number; found {share:g}.")
     if not cpus and not gpus:
         raise ClusterError("a run needs some of a CPU, or of a GPU: --cpus-per-run and --gpus-per-run are both 0.")

@@ -81,8 +81,10 @@ class ComparisonRule:
             return side(name, ours - others, self.bound)
         if (ours <= 0).any() or (others <= 0).any():
             notes.append(f"{name}: a ratio needs positive values; compare the difference.")
-        with np.errstate(divide="ignore", invalid="ignore"):
+        with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
             part = side(name, np.log(ours) - np.log(others), math.log(self.bound))
-        logs = part.interval  # of the logarithm, where twice and half are equally far from 0
-        value, low, high = (float(np.exp(end)) for end in (logs.value, logs.low, logs.high))
+            logs = part.interval  # of the logarithm, where twice and half are equally far from 0
+            value, low, high = (float(np.exp(end)) for end in (logs.value, logs.low, logs.high))
+        if logs.low == -math.inf:  # no interval, rather than one from 0
+            low = -math.inf
         return replace(part, interval=Interval(value, low, high, logs.n))

@@ -1,13 +1,18 @@
-"""The dry run of a study: builds every arm and takes one step of the first with all probes, before any run starts."""
+"""The dry run of a study: builds every arm and takes one step of the first with all probes, before any run starts.
+
+It is made by a process of its own, as runs are: the study's code may end the process, or change it.
+"""
 
 import dataclasses
 from collections.abc import Sequence
 from typing import Any
 
+import torch
 from torch import Tensor
 
 from clinometer.recorder.recorder import Recorder
 from clinometer.recorder.schedules import every
+from clinometer.runner.child import ChildError, call_in_child, last_line
 from clinometer.store import Row, Table
 from clinometer.training.config import RunConfig
 from clinometer.training.errors import SpecError
@@ -24,16 +29,31 @@ def dry_run(arms: Sequence[RunConfig], device: str = "cpu") -> dict[str, Table]:
     Raises:
         SpecError: if an arm cannot be built or the step fails; it names the key of the study to change.
     """
-    data_in_use: dict[tuple[Any, ...], Data] = {}
-    rows: dict[str, Table] = {}
-    for arm in arms:
-        data_key = (arm.data, *sorted(arm.settings.items(), key=str)) if ":" in arm.data else (arm.data,)
-        if data_key not in data_in_use:
-            data_in_use = {data_key: _few(data_of(arm), arm.batch_size)}  # only one data set at a time: it may be large
-        training = build_training(arm, device, data_in_use[data_key])
-        recorder = _recorder(training)
-        rows = rows or _step(arm, training, recorder)
+    try:
+        rows, wrong = call_in_child(_tried, tuple(arms), device)
+    except ChildError as error:
+        raise SpecError("", f"the study's code was tried, and {last_line(str(error))}") from error
+    if wrong:
+        raise SpecError(*wrong)
     return rows
+
+
+def _tried(arms: Sequence[RunConfig], device: str) -> tuple[dict[str, Table], tuple[str, str] | None]:
+    """The rows of the first step; or the key and the message of a SpecError."""
+    torch.set_num_threads(1)
+    rows: dict[str, Table] = {}
+    try:
+        data_in_use: dict[tuple[Any, ...], Data] = {}
+        for arm in arms:
+            data_key = (arm.data, *sorted(arm.settings.items(), key=str)) if ":" in arm.data else (arm.data,)
+            if data_key not in data_in_use:
+                data_in_use = {data_key: _few(data_of(arm), arm.batch_size)}  # one data set at a time: it may be large
+            training = build_training(arm, device, data_in_use[data_key])
+            recorder = _recorder(training)
+            rows = rows or _step(arm, training, recorder)
+    except SpecError as error:
+        return {}, (error.key, error.message)
+    return rows, None
 
 
 def _recorder(training: Training) -> Recorder:
@@ -55,7 +75,7 @@ def _step(arm: RunConfig, training: Training, recorder: Recorder) -> dict[str, T
             training.optimizer.zero_grad()
     except SpecError:
         raise
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise SpecError("probes", f"the first step raised {where_raised(error)}") from error
     step_rows: dict[str, Row] = {"train": scores(outputs, targets, loss)}
     if training.test:
@@ -67,7 +87,7 @@ def _step(arm: RunConfig, training: Training, recorder: Recorder) -> dict[str, T
 def _outputs(training: Training, inputs: Tensor) -> Any:
     try:
         return training.model(inputs)
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         shape = f"{tuple(inputs.shape)} {str(inputs.dtype).removeprefix('torch.')}"
         raise SpecError("model", f"given a batch of inputs, {shape}, it raised {where_raised(error)}") from error
 
@@ -76,7 +96,7 @@ def _loss(arm: RunConfig, training: Training, outputs: Any, targets: Tensor) -> 
     shapes = f"outputs {_shape(outputs)} and targets {_shape(targets)}"
     try:
         loss: Any = training.criterion(outputs, targets)
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise SpecError("loss", f"given {shapes}, {arm.loss} raised {where_raised(error)}") from error
     if not isinstance(loss, Tensor) or loss.numel() != 1 or not loss.requires_grad:
         raise SpecError(
@@ -92,7 +112,7 @@ def _test(training: Training) -> Row:
         return {}
     try:
         return training.test()
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise SpecError("data", f"on the test set the network or the loss raised {where_raised(error)}") from error
 
 

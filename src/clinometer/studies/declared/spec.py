@@ -13,7 +13,7 @@ from clinometer.studies.declared.claims import claim_of, spec_of
 from clinometer.studies.declared.comparison_rule import ComparisonRule
 from clinometer.studies.declared.figures import figure
 from clinometer.studies.declared.variants import NamedVariants
-from clinometer.studies.study import FigureSpec, Scale, Study
+from clinometer.studies.study import MOST_SEEDS, FigureSpec, Scale, Study
 from clinometer.training.config import LOSS, OPTIMIZER, ProbeSpec, RunConfig, check_count, format_value
 from clinometer.training.errors import SpecError, check_choice
 from clinometer.training.from_config import names_of
@@ -23,7 +23,7 @@ from clinometer.training.settings import Settings, Value, frozen
 FIELDS = ("model", "data", "loss", "optimizer", "batch_size", "steps")  # that a factor may vary
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
 _TRAINING = "training"  # the figure of the losses; it and the claims need the runs of all variants
-_MOST = 10_000  # arms, or seeds per arm: more is taken for a slip
+_MOST = 10_000  # arms: more is taken for a slip
 
 
 @dataclass(frozen=True)
@@ -63,8 +63,8 @@ class OwnStudy:
         _text("question", self.question)
         for name in ("seeds", "every", "test_every"):
             check_count(name, self.every if getattr(self, name) is None else getattr(self, name), 1)
-        if self.seeds > _MOST:
-            raise SpecError("seeds", f"expected at most {_MOST}; found {self.seeds}.")
+        if self.seeds > MOST_SEEDS:
+            raise SpecError("seeds", f"expected at most {MOST_SEEDS}; found {self.seeds}.")
         self._set(factors=_factors(self.factors))
         for name in ("model", "data", "loss", "optimizer"):
             self._set(**{name: path_of(name, getattr(self, name))})

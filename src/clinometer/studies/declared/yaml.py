@@ -1,6 +1,5 @@
 """Parses YAML into plain values and lines; refuses aliases, tags and words that YAML 1.1 and 1.2 read differently."""
 
-import math
 import re
 from pathlib import Path
 from typing import Any
@@ -11,7 +10,8 @@ _LONGEST, _DEEPEST = 1_000_000, 20  # characters and levels: a study has twenty 
 _INT = re.compile(r"[-+]?(0|[1-9][0-9]*)")
 _FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?")
 _CONSTANTS = {"null": None, "~": None, "": None, "true": True, "false": False}
-_BOUNDLESS = {".inf": math.inf, "+.inf": math.inf, "-.inf": -math.inf, ".nan": math.nan}  # a study refuses them later
+_NUMBERS = [f"{sign}{word}" for sign in ("", "+", "-") for word in (".inf", "inf", "infinity")] + [".nan", "nan"]
+_BOUNDLESS = {word: float(word.replace(".", "")) for word in _NUMBERS}  # a study refuses them, unless in quotes: texts
 _AMBIGUOUS = {"yes": "true", "on": "true", "no": "false", "off": "false"}
 _ODD_NUMBER = re.compile(r"[-+]?(0[0-9_]+|0[box][0-9a-fA-F_]+|[0-9][0-9_]*_[0-9_]*(\.[0-9_]*)?)")  # 010, 0x10, 1_000
 
@@ -56,8 +56,8 @@ def scalar(text: str) -> Any:
     """Convert an unquoted word to null, true, false, a number, or text.
 
     Example:
-        >>> scalar("1e-3"), scalar("10"), scalar("true"), scalar("batch"), scalar("1:30")
-        (0.001, 10, True, 'batch', '1:30')
+        >>> scalar("1e-3"), scalar("10"), scalar("true"), scalar("batch"), scalar("1:30"), scalar("nan")
+        (0.001, 10, True, 'batch', '1:30', nan)
     """
     for named in (_CONSTANTS, _BOUNDLESS):
         if text.lower() in named:

@@ -1,0 +1,49 @@
+"""Ctrl-C, SIGTERM and a terminal that is closed: the first ends a command in an orderly way, the second at once."""
+
+import contextlib
+import signal
+import threading
+from collections.abc import Generator
+from typing import NoReturn
+
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
+@contextlib.contextmanager
+def orderly_interruptions() -> Generator[None]:
+    """Raise KeyboardInterrupt for the first signal that asks for the end; the system acts on a second one.
+
+    A second signal so ends the process in whatever it waits for, and the guardians of its workers end them. Signals
+    that were ignored stay ignored, such as SIGHUP under `nohup`.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    handlers = {number: signal.getsignal(number) for number in SIGNALS}
+    ours = [number for number, handler in handlers.items() if handler is not signal.SIG_IGN]
+    seen: list[int] = []
+
+    def interrupt(number: int, _frame: object) -> NoReturn:
+        seen.append(number)
+        for each in ours:
+            signal.signal(each, signal.SIG_DFL)
+        raise KeyboardInterrupt(number)
+
+    for number in ours:
+        signal.signal(number, interrupt)
+    try:
+        yield
+    finally:
+        if not seen:
+            for number in ours:
+                signal.signal(number, handlers[number])
+
+
+def status_of(interruption: KeyboardInterrupt) -> int:
+    """The exit status of a command that a signal has ended: 128 and the signal's number, as shells have it.
+
+    Example:
+        >>> status_of(KeyboardInterrupt()), status_of(KeyboardInterrupt(signal.SIGTERM))
+        (130, 143)
+    """
+    return 128 + (interruption.args[0] if interruption.args else signal.SIGINT)

@@ -1,0 +1,68 @@
+"""Process groups: a worker leads one, and a guardian kills all of it once the worker or the command has ended.
+
+A worker may have children of its own, such as a DataLoader's, and may be stopped, ignore signals or be deep in C code
+when it has to end. So nothing is asked of it: the guardian is a process beside it that only waits, and then SIGKILLs
+the group. It is no child of the worker, whose `os.wait` would find it otherwise.
+"""
+
+import contextlib
+import os
+import select
+import signal
+import time
+
+_POLL_SECONDS = 0.5  # between looks at the worker where the system has no pidfd
+
+
+def lead_group(command: int) -> None:
+    """Make this process the leader of a session and group of its own, which ends with it and with the command.
+
+    It must have no threads yet. Signals of the terminal, such as Ctrl-C, no longer reach it.
+
+    Args:
+        command: A file descriptor that becomes readable when the command's process ends.
+    """
+    os.setsid()
+    worker = os.getpid()
+    child = os.fork()
+    if child == 0:
+        try:
+            if os.fork() == 0:  # a grandchild belongs to nobody, once its parent has ended
+                _guard(worker, command)
+        finally:
+            os._exit(0)
+    os.waitpid(child, 0)
+
+
+def kill_group(leader: int) -> None:
+    """SIGKILL all processes of a worker's group; nothing happens where there are none."""
+    with contextlib.suppress(ProcessLookupError, PermissionError):  # the latter where all of them have ended already
+        os.killpg(leader, signal.SIGKILL)
+
+
+def _guard(worker: int, command: int) -> None:
+    """Wait for the end of the worker or the command, then kill the group, this process included."""
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.SIG_IGN)
+    _close_all_but(command)
+    if hasattr(os, "pidfd_open"):
+        with contextlib.suppress(ProcessLookupError):
+            select.select([os.pidfd_open(worker), command], [], [])
+    else:
+        while _lives(worker) and not select.select([command], [], [], 0)[0]:
+            time.sleep(_POLL_SECONDS)
+    kill_group(worker)
+
+
+def _close_all_but(kept: int) -> None:
+    """Close all other files, so that no pipe seems to be in use because of this process."""
+    os.closerange(0, kept)
+    os.closerange(kept + 1, os.sysconf("SC_OPEN_MAX"))
+
+
+def _lives(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    return True
