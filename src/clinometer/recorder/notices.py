@@ -6,6 +6,7 @@ from typing import Any
 
 from clinometer.probes.base import Step
 from clinometer.recorder.pending_step import PendingStep
+from clinometer.recorder.standstill import Standstill
 
 UNREPORTED = (
     "the optimizer that the recorder was given took no step, but training went on; from here on each batch counts as "
@@ -33,6 +34,7 @@ class Notices:
     def __init__(self) -> None:
         self.topics: set[str] = set()
         self.largest_loss = 0.0
+        self._standstill = Standstill()
 
     def state_dict(self) -> dict[str, Any]:
         """What a resumed run must know, in JSON."""
@@ -53,6 +55,7 @@ class Notices:
         self.once("mismatch", pending.mismatch_warning(step, self.largest_loss))
         self.once("failure", pending.objective.failures.message())
         self.once("foreign_optimizer", foreign_optimizer and FOREIGN_OPTIMIZER.format(foreign_optimizer))
+        self.once("standstill", self._standstill.message(pending, step))
         self.largest_loss = max(self.largest_loss, abs(pending.training_loss or 0.0))
 
 
