@@ -85,7 +85,7 @@ def test_a_full_disk_is_said_and_costs_nothing_that_is_done(study: Disk) -> None
         shutil.rmtree(study.seen / "out" / "runs" / name)
     for name in ("claims.json", "report.html"):
         (study.seen / "out" / name).unlink()
-    study.allow(shutil.disk_usage(study.seen).used + 200_000, 30_000)
+    study.allow(shutil.disk_usage(study.seen).used + 20_000, 30_000)
     said, wrong = commands(study, MAKE)
     assert said.endswith("status 1\n")
     assert_stopped(study, wrong)

@@ -236,8 +236,14 @@ def test_lost_sectors_and_pages_are_found(tmp_path: Path, kind: str) -> None:
 
 
 def test_a_damaged_log_gives_an_earlier_moment_and_no_other_number(tmp_path: Path) -> None:
-    """SQLite ends a log where a frame's checksum is wrong: whole steps may be missing, and `digest` tells."""
+    """SQLite ends a log where a frame's checksum is wrong: whole steps may be missing, and `digest` tells.
+
+    Somebody reads all the while, and so the rows stay in the log.
+    """
     store = Store(tmp_path / "rows.sqlite")
+    reader = sqlite3.connect(tmp_path / "rows.sqlite", isolation_level=None)
+    reader.execute("BEGIN")
+    reader.execute("SELECT * FROM rows").fetchall()
     moments: list[dict[str, object]] = [{}]
     for step in range(6):
         store.append(step, {"p": {"x": np.arange(3.0) + step}})
@@ -262,6 +268,7 @@ def test_a_damaged_log_gives_an_earlier_moment_and_no_other_number(tmp_path: Pat
         if rows:
             assert {"rows": rows.keys(), "digest": after.digest(99)} == moments[len(rows)]
         found.add(len(rows))
+    reader.close()
     assert len(found) > 2
 
 

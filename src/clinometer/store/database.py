@@ -6,7 +6,6 @@ more steps than an honest file of that size would need.
 
 import contextlib
 import errno
-import functools
 import os
 import shutil
 import sqlite3
@@ -14,22 +13,10 @@ import threading
 from collections.abc import Generator
 from pathlib import Path
 
-from clinometer.store.cells import LARGEST, checksum
+from clinometer.store.cells import LARGEST
+from clinometer.store.schema import APPLICATION_ID, VERSION, make_tables, our_schema, schema_of
+from clinometer.store.write_ahead_log import LONE, WriteAheadLog, is_lone
 
-_APPLICATION_ID = 0x434C494E  # "CLIN": tells our files from other people's
-_VERSION = 2
-# Checksums come before the data, so that reading them alone leaves long data unread.
-_SCHEMA = """
-CREATE TABLE meta (facts TEXT NOT NULL, checksum INTEGER NOT NULL);
-CREATE TABLE fields (id INTEGER PRIMARY KEY, probe TEXT NOT NULL, name TEXT NOT NULL, checksum INTEGER NOT NULL,
-    UNIQUE (probe, name));
-CREATE TABLE kinds (id INTEGER PRIMARY KEY, dtype TEXT NOT NULL, shape TEXT NOT NULL, checksum INTEGER NOT NULL,
-    UNIQUE (dtype, shape));
-CREATE TABLE steps (step INTEGER PRIMARY KEY, fields INTEGER NOT NULL);
-CREATE TABLE rows (
-    step INTEGER NOT NULL, field INTEGER NOT NULL REFERENCES fields, kind INTEGER NOT NULL REFERENCES kinds,
-    checksum INTEGER NOT NULL, data BLOB NOT NULL, PRIMARY KEY (step, field)) WITHOUT ROWID;
-"""
 _LIMITS = {
     sqlite3.SQLITE_LIMIT_LENGTH: LARGEST + 2**20,  # a row is its data and little else
     sqlite3.SQLITE_LIMIT_SQL_LENGTH: 10_000,
@@ -58,6 +45,10 @@ class UnsoundError(Exception):
 class Database:
     """An open file of ours, and the one thread that may use it.
 
+    It is opened for reading. The first write opens it for writing: whoever only reads changes nothing, and deletes no
+    log under a process that writes. The file itself holds every transaction as soon as it is over, so that a copy of
+    it alone has all rows; `WriteAheadLog` says how.
+
     Args:
         path: The file, made if it is not there; None for one in memory.
         read_only: Open an existing file, and never change it.
@@ -71,34 +62,38 @@ class Database:
     def __init__(self, path: Path | None, read_only: bool) -> None:
         self.where = "the store in memory" if path is None else str(path)
         self.size = 0  # bytes, as of the last moment
+        self._path, self._read_only = path, read_only
+        self._log: WriteAheadLog | None = None  # of a file that is open for writing
         self._owner = _here()
         self._left = 100 * _PACE
-        if read_only and not (path and path.is_file()):
+        there = path is not None and path.is_file()
+        if read_only and not there:
             raise ValueError(f"no store at {path}; expected the rows.sqlite that a Recorder or a run wrote.")
-        if path and not read_only:
+        if path and not there:
             path.parent.mkdir(parents=True, exist_ok=True)
-        name = f"{path.absolute().as_uri()}?mode={'ro' if read_only else 'rwc'}" if path else "file::memory:"
-        with self._explained():
-            # Threads are told apart below, in words; but the garbage collector may close from any of them.
-            self._db = sqlite3.connect(name, timeout=_PATIENCE, isolation_level=None, check_same_thread=False, uri=True)
-        self.close = self._db.close
-        try:
-            with self._explained():
-                self._claim(read_only)
-        except BaseException:
-            self.close()
-            raise
+        self._db = self._opened("ro" if there else "rwc")
+
+    def close(self) -> None:
+        """Close the file; nothing happens if it is closed."""
+        self._db.close()
 
     @contextlib.contextmanager
-    def moment(self, begin: str = "BEGIN") -> Generator[sqlite3.Connection]:
-        """A transaction: all of it happens, or nothing; and what it reads was there at one time."""
+    def moment(self, *, writes: bool = False, durable: bool = False) -> Generator[sqlite3.Connection]:
+        """A transaction: all of it happens, or nothing; and what it reads was there at one time.
+
+        Args:
+            writes: Whether it may change something.
+            durable: Whether it, and all transactions before it, must survive a power cut.
+        """
         if self._owner != _here():
             raise RuntimeError(
                 f"{self.where} was opened in another thread or process, and is used only there. "
                 "Open it here as well: Store(path, read_only=True)."
             )
         with self._explained():
-            self._db.execute(begin)
+            if writes:
+                self._prepare_to_write(durable)
+            self._db.execute("BEGIN IMMEDIATE" if writes else "BEGIN")
             try:
                 self.size = self.pragma("page_count") * self.pragma("page_size")
                 # Reading a row takes SQLite about 20 steps, and no row fits into 4 bytes: 16 a byte are plenty.
@@ -109,10 +104,13 @@ class Database:
                 if self._db.in_transaction:
                     self._db.execute("ROLLBACK")
                 raise
+            if writes and self._log:
+                self._log.fold()
 
     def settle(self, pragma: str, expected: object) -> None:
         """Run a pragma outside of a transaction that needs the file for itself, and see that it worked."""
         with self._explained():
+            self._prepare_to_write(durable=True)
             if (found := self.pragma(pragma)) != expected:
                 raise TimeoutError(f"{self.where} is in use elsewhere: {pragma} gave {found}. Try again later.")
 
@@ -120,43 +118,62 @@ class Database:
         """The first value that a pragma gives."""
         return self._db.execute(f"PRAGMA {pragma}").fetchone()[0]
 
-    def _claim(self, read_only: bool) -> None:
-        self._db.set_progress_handler(self._tires, _PACE)
-        for limit, value in _LIMITS.items():
-            self._db.setlimit(limit, value)
-        for setting in ("trusted_schema = OFF", "cell_size_check = ON", "mmap_size = 0"):
-            self._db.execute(f"PRAGMA {setting}")
+    def _opened(self, mode: str) -> sqlite3.Connection:
+        """The file, checked to be ours; its tables are made where it has none and is not only read."""
+        name = f"{self._path.absolute().as_uri()}?mode={mode}" if self._path else "file::memory:"
+        with self._explained():
+            # Threads are told apart in `moment`, in words; but the garbage collector may close from any of them.
+            db = sqlite3.connect(name, timeout=_PATIENCE, isolation_level=None, check_same_thread=False, uri=True)
         try:
-            ours, version = self.pragma("application_id") == _APPLICATION_ID, self.pragma("user_version")
-            schema = _schema(self._db)
+            with self._explained():
+                return self._claimed(db, mode)
+        except BaseException:
+            db.close()
+            raise
+
+    def _claimed(self, db: sqlite3.Connection, mode: str) -> sqlite3.Connection:
+        db.set_progress_handler(self._tires, _PACE)
+        for limit, value in _LIMITS.items():
+            db.setlimit(limit, value)
+        for setting in ("trusted_schema = OFF", "cell_size_check = ON", "mmap_size = 0"):
+            db.execute(f"PRAGMA {setting}")
+        try:
+            ours, version = (db.execute(f"PRAGMA {name}").fetchone()[0] for name in ("application_id", "user_version"))
+            schema = schema_of(db)
         except sqlite3.DatabaseError as error:
             if _code(error) != sqlite3.SQLITE_NOTADB:
                 raise  # locked, or a failing disk: nobody may conclude that the file is worthless
-            ours, version, schema = False, 0, [("no database",)]
-        if not read_only and not schema:
-            self._make()
-        elif not ours:
-            raise ValueError(f"{self.where} is not a clinometer store; choose another path. It was left as it is.")
-        elif version != _VERSION:
+            ours, version, schema = 0, 0, [("no database",)]
+        if not schema and not self._read_only:
+            if mode == "ro":  # begun, and killed before it had its tables
+                db.close()
+                return self._opened("rw")
+            make_tables(db)
+        elif ours != APPLICATION_ID:
             raise ValueError(
-                f"{self.where} was written by {'an earlier' if version < _VERSION else 'a later'} version of "
-                f"clinometer: its format is {version}, and this version reads {_VERSION}. Make the run anew."
+                f"{self.where} is not a clinometer store; choose another path. It was left as it is.{self._lone()}"
             )
-        elif schema != _our_schema():
+        elif version != VERSION:
+            raise ValueError(
+                f"{self.where} was written by {'an earlier' if version < VERSION else 'a later'} version of "
+                f"clinometer: its format is {version}, and this version reads {VERSION}. Make the run anew."
+            )
+        elif schema != our_schema():
             raise UnsoundError("its tables are not those of a store")
-        if not read_only:
-            self._db.execute("PRAGMA journal_mode = WAL")
-            self._db.execute("PRAGMA synchronous = NORMAL")
+        if mode != "ro":
+            db.execute("PRAGMA journal_mode = WAL")
+            self._log = WriteAheadLog(db, self._path) if self._path else None
+            if self._log:
+                self._log.fold()
+        return db
 
-    def _make(self) -> None:
-        self._db.execute("PRAGMA journal_mode = WAL")
-        self._db.execute("BEGIN IMMEDIATE")
-        if not _schema(self._db):  # another process may have been first
-            for statement in (*_SCHEMA.split(";")[:-1], f"PRAGMA application_id = {_APPLICATION_ID}"):
-                self._db.execute(statement)
-            self._db.execute(f"PRAGMA user_version = {_VERSION}")
-            self._db.execute("INSERT INTO meta VALUES ('{}', ?)", (checksum("meta", "{}"),))
-        self._db.execute("COMMIT")
+    def _prepare_to_write(self, durable: bool) -> None:
+        """Open the file for writing, again if another program deleted its log."""
+        if self._path and not self._read_only and (self._log is None or self._log.is_lost()):
+            self._db.close()
+            self._db = self._opened("rw")
+        if self._log:
+            self._log.begin(durable)
 
     def _tires(self) -> bool:
         self._left -= _PACE
@@ -178,7 +195,13 @@ class Database:
             raise (self._damaged(error) if is_damage(error) else not_damage(error, self.where)) from error
 
     def _damaged(self, what: object) -> DamagedError:
-        return DamagedError(f"{self.where} is damaged: {what}. Use a sound copy, or delete it and make the run again.")
+        return DamagedError(
+            f"{self.where} is damaged: {what}. Use a sound copy, or delete it and make the run again.{self._lone()}"
+        )
+
+    def _lone(self) -> str:
+        """What to say beside of a file that may have been copied while it was written."""
+        return LONE if self._path and is_lone(self._path) else ""
 
 
 def is_damage(error: sqlite3.Error) -> bool:
@@ -214,14 +237,3 @@ def _here() -> tuple[int, int]:
 def _code(error: sqlite3.Error) -> int:
     # Without a code it is Python's: text that is not UTF-8.
     return getattr(error, "sqlite_errorcode", sqlite3.SQLITE_CORRUPT) & 0xFF
-
-
-def _schema(db: sqlite3.Connection) -> list[tuple[str, ...]]:
-    return db.execute("SELECT type, name, tbl_name, sql FROM sqlite_master ORDER BY rowid LIMIT 20").fetchall()
-
-
-@functools.cache
-def _our_schema() -> list[tuple[str, ...]]:
-    with contextlib.closing(sqlite3.connect(":memory:")) as db:
-        db.executescript(_SCHEMA)
-        return _schema(db)

@@ -26,6 +26,8 @@ Table = dict[str, np.ndarray[Any, Any]]  # "step" (n,) and, for each field, (n, 
 class Store:
     """The rows of one run.
 
+    A file that is there is opened for reading, and for writing when something is written.
+
     Args:
         path: The SQLite file, made with its folders if it is not there; None keeps the rows in memory.
         read_only: Open an existing file, and never change it.
@@ -61,7 +63,7 @@ class Store:
         """
         step = operator.index(step)
         arrays = {(probe, name): as_array(probe, name, v) for probe, row in rows.items() for name, v in row.items()}
-        with self._db.moment("BEGIN IMMEDIATE") as db:
+        with self._db.moment(writes=True) as db:
             try:
                 for (probe, name), array in arrays.items():
                     kind, data = (array.dtype.str, json.dumps(array.shape)), array.tobytes()
@@ -151,7 +153,7 @@ class Store:
 
     def drop_from(self, step: int) -> None:
         """Delete the rows of `step` and later: what a resumed run is about to do again."""
-        with self._db.moment("BEGIN IMMEDIATE") as db:
+        with self._db.moment(writes=True) as db:
             db.execute("DELETE FROM rows WHERE step >= ?", (step,))
             db.execute("DELETE FROM steps WHERE step >= ?", (step,))
 
@@ -190,7 +192,9 @@ class Store:
             checked.facts(db)
 
     def flush(self) -> None:
-        """Make everything that was appended survive a power cut. A kill alone never costs more than the last step."""
+        """Make all that was appended survive a power cut. A kill alone never costs more than the step in flight."""
+        with self._db.moment(writes=True, durable=True) as db:
+            db.execute("UPDATE meta SET facts = facts")  # SQLite syncs a file where there is something to write
         self._db.settle("wal_checkpoint(TRUNCATE)", 0)
 
     def seal(self) -> None:
@@ -205,5 +209,5 @@ class Store:
 
     def set_meta(self, **facts: Any) -> None:
         """Add or replace facts about the run as a whole; values must fit in JSON."""
-        with self._db.moment("BEGIN IMMEDIATE") as db:
+        with self._db.moment(writes=True) as db:
             checked.set_facts(db, checked.facts(db) | facts)

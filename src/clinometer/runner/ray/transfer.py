@@ -89,7 +89,7 @@ def _check(parcel: Parcel, folder: Path) -> None:
 
 def _rows(path: Path) -> bytes:
     """A copy of the store as one file; another process may be writing to it."""
-    name = f"{path.absolute().as_uri()}?mode=rw"
+    name = f"{path.absolute().as_uri()}?mode=ro"
     with closing(sqlite3.connect(name, uri=True)) as source, closing(sqlite3.connect(":memory:")) as copy:
         source.backup(copy)
         data = copy.serialize()
