@@ -1,8 +1,6 @@
 """Studies made of numbers that are chosen, not trained: what claims and figures must read from them is known."""
 
 import dataclasses
-import hashlib
-import json
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -15,7 +13,7 @@ from clinometer.papers.santurkar2018.configs import is_deep_linear
 from clinometer.probes.field import declared_by, to_json
 from clinometer.results.run_table import RunTable
 from clinometer.studies.claims import Finding
-from clinometer.training.config import Bases, RunConfig, grid
+from clinometer.training.config import Bases, RunConfig, grid, key_of
 from clinometer.training.environment import environment
 from clinometer.training.files import write_json
 from clinometer.training.run_folder import finish, run_folder
@@ -57,7 +55,7 @@ def keep(
     **facts: Any,
 ) -> Path:
     """A finished run of any config, with these rows by step; its folder."""
-    folder = study / "runs" / hashlib.sha256(json.dumps(config, sort_keys=True).encode()).hexdigest()[:16]
+    folder = study / "runs" / key_of(config)
     store = Store(folder / "rows.sqlite")
     for step, row in rows.items():
         store.append(step, row)

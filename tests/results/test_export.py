@@ -19,7 +19,7 @@ from torch import nn
 
 from clinometer import Recorder, Store, every, internal_shift, landscape, load
 from clinometer.results.export import export
-from clinometer.training.config import grid
+from clinometer.training.config import grid, key_of
 
 
 @pytest.fixture(scope="module")
@@ -106,10 +106,10 @@ def test_runs_know_where_they_were_made_and_which_are_missing(tmp_path: Path) ->
     """By hand: an environment, an unfinished run whose config is known, and one of which nothing is."""
     made = {"python": "3.11", "packages": {"torch": "2.13"}, "device": "cpu", "commit": "abc", "fingerprint": {}}
     keep(tmp_path / "s", {"lr": 0.5, "step": "x"}, {0: {"p": {"lr": 1.0}}}, environment=made)
-    begun = tmp_path / "s" / "runs" / "0123456789abcdef"
+    begun = tmp_path / "s" / "runs" / key_of({"lr": 2})
     Store(begun / "rows.sqlite").append(0, {"q": {"x": 1.0}})
     (begun / "config.json").write_text('{"lr": 2}')
-    (tmp_path / "s" / "runs" / "1123456789abcdef").mkdir()
+    (tmp_path / "s" / "runs" / ("f" * 16)).mkdir()
     written = export(tmp_path / "s", tmp_path / "out")
     assert written == {"runs.parquet": 3, "p.parquet": 1}
     runs = pq.read_table(tmp_path / "out" / "runs.parquet").to_pydict()
@@ -164,7 +164,7 @@ def test_nothing_is_half_written(tmp_path: Path, kind: Any) -> None:
     folders = [keep(tmp_path / "s", {"seed": seed}, {0: {"p": {"x": 1.0}}}) for seed in range(2)]
     with contextlib.closing(sqlite3.connect(folders[1] / "rows.sqlite")) as db, db:
         db.execute("UPDATE rows SET data = x'00'")
-    with pytest.raises(ValueError, match=f"{folders[1].name}/rows.sqlite is damaged"):
+    with pytest.raises(ValueError, match=f"{folders[1].name} is damaged: rows.sqlite"):
         export(tmp_path / "s", tmp_path / "out", kind)
     assert [path.name for path in tmp_path.iterdir()] == ["s"]
 

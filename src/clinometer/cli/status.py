@@ -34,6 +34,8 @@ def status_command(folder: Path, /) -> int:
     if others:
         console.print(_table(others))
     for name, run in others.items():
+        if run.damage:
+            console.print(Text.assemble(("damaged: ", "red"), f"{name}: {run.damage}"), soft_wrap=True)
         if run.error:
             log = f" (see {run.log})" if run.log.is_file() else ""
             console.print(Text.assemble(("failed: ", "red"), f"{name}: {run.reason}{log}"), soft_wrap=True)

@@ -8,7 +8,16 @@ from typing import Any, Literal
 from urllib.parse import quote
 
 from clinometer.results.factors import fields, order
-from clinometer.results.finished_run import FinishedRun, Rows, find_runs, is_study, read_config, reading, versions_of
+from clinometer.results.finished_run import (
+    FinishedRun,
+    Rows,
+    check_run,
+    find_runs,
+    is_study,
+    read_config,
+    reading,
+    versions_of,
+)
 from clinometer.results.folders import whole_folder
 from clinometer.results.layouts import Layout, Layouts, layouts
 from clinometer.results.run_frame import store_file
@@ -95,6 +104,7 @@ def _of_run(path: Path) -> _Source:
     """A recorder's run, or one of a study's."""
     file = store_file(path)
     folder = file.absolute().parent
+    check_run(folder)
     with contextlib.closing(Store(file, read_only=True)) as store:
         facts, seen = store.meta, layouts(store)
     ended = "done" if "ended" in facts else None

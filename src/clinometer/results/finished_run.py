@@ -3,7 +3,7 @@
 import contextlib
 import json
 from collections.abc import Generator, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -15,47 +15,48 @@ from clinometer.results.factors import fields
 from clinometer.results.layouts import Layouts, layouts
 from clinometer.store import DamagedError, Store, Table
 from clinometer.training.files import digest_of, read_sealed, read_small
-from clinometer.training.run_folder import is_done, run_folders
-from clinometer.training.run_folder import verify as verify_files
+from clinometer.training.run_folder import FILES, check_name, is_done, run_folders, verify
 from clinometer.training.study_file import refuse_other_formats
 
 Rows = Mapping[str, Mapping[int, Table]]  # probe to step to field to array
 Values = np.ndarray[Any, Any]
+Stamps = tuple[tuple[int, int, int], ...]  # of each file: its inode, size and time of change
 
 _PLACES = ("python", "processor", "device", "commit")
 
 
 @dataclass(frozen=True)
 class FinishedRun:
-    """A run that finished or diverged. What is read of it is compared with its digest or checksum when it is read.
+    """A run that finished or diverged. All of its files are compared with their digests before anything is read.
 
     Nothing is kept between two reads but the run's config, facts and layouts, so make a new object after a run was made
-    again.
+    again. Files that have changed between two reads are compared once more.
     """
 
     folder: Path
     config: dict[str, Any]
     facts: Mapping[str, Any]  # about the run as a whole, from its store
+    _stamps: list[Stamps] = field(default_factory=list[Stamps], repr=False, compare=False)  # when last compared
 
     @classmethod
-    def read(cls, folder: Path, *, verify: bool = False) -> "FinishedRun":
+    def read(cls, folder: Path) -> "FinishedRun":
         """The run in a folder that holds `done.json`.
+
+        Cost: every file is read once, to compare it with its digest.
 
         Args:
             folder: The run's folder.
-            verify: Compare every file with its digest; by default `config.json` alone. Rows carry checksums of their
-                own, which every read compares.
 
         Raises:
-            DamagedError: if a file is not what was written; the message names it.
+            DamagedError: if a file is not what was written, or the folder holds another run; the message names it.
             ValueError: if a file cannot be read; the message names the folder.
         """
         with reading(folder):
-            if verify:
-                verify_files(folder)
+            stamps = _stamps(folder)
+            verify(folder)
             config = read_config(folder)
             with contextlib.closing(Store(folder / "rows.sqlite", read_only=True)) as store:
-                return cls(folder, config, store.meta)
+                return cls(folder, config, store.meta, [stamps])
 
     @property
     def diverged_at(self) -> int | None:
@@ -70,7 +71,7 @@ class FinishedRun:
     @property
     def environment(self) -> dict[str, Any]:
         """Where and with what it was made."""
-        with reading(self.folder):
+        with self._reading():
             return _object(self.folder, "environment.json")
 
     @property
@@ -86,12 +87,12 @@ class FinishedRun:
     @cached_property
     def layouts(self) -> Layouts:
         """What its rows look like, by probe."""
-        with reading(self.folder), contextlib.closing(self._store()) as store:
+        with self._reading(), contextlib.closing(self._store()) as store:
             return layouts(store)
 
     def rows(self, probe: str | None = None, field: str | None = None) -> Rows:
         """The rows of all probes, of one, or of one with one field, by step."""
-        with reading(self.folder), contextlib.closing(self._store()) as store:
+        with self._reading(), contextlib.closing(self._store()) as store:
             return store.rows(probe, field)
 
     def column(self, probe: str, field: str) -> Values:
@@ -117,6 +118,15 @@ class FinishedRun:
         """The probe's first row; empty if it has none."""
         return next(iter(self.rows(probe).get(probe, {}).values()), {})
 
+    @contextlib.contextmanager
+    def _reading(self) -> Generator[None]:
+        """Reading one of its files, which are those that were compared with their digests."""
+        with reading(self.folder):
+            if (now := _stamps(self.folder)) not in self._stamps:
+                verify(self.folder)
+                self._stamps[:] = [now]
+            yield
+
     def _store(self) -> Store:
         return Store(self.folder / "rows.sqlite", read_only=True)
 
@@ -136,13 +146,12 @@ class FoundRuns:
         return self.finished
 
 
-def find_runs(study: Path, keys: Iterable[str] | None = None, *, verify: bool = False) -> FoundRuns:
+def find_runs(study: Path, keys: Iterable[str] | None = None) -> FoundRuns:
     """The runs in a study's folder, by whether they are finished and intact.
 
     Args:
         study: The study's folder.
         keys: The names of the runs' folders to look at, in this order; by default all.
-        verify: Compare every file with its digest, not `config.json` alone.
 
     Raises:
         ValueError: if the study is of another version's format.
@@ -156,7 +165,7 @@ def find_runs(study: Path, keys: Iterable[str] | None = None, *, verify: bool = 
             unfinished.append(folder)
             continue
         try:
-            finished.append(FinishedRun.read(folder, verify=verify))
+            finished.append(FinishedRun.read(folder))
         except ValueError as error:
             damaged[folder] = error
     return FoundRuns(tuple(finished), tuple(unfinished), damaged)
@@ -167,6 +176,17 @@ def is_study(path: Path) -> bool:
     if (path / "rows.sqlite").is_file() or not (path / "runs").is_dir():
         return False
     return (path / "study.json").is_file() or bool(run_folders(path))
+
+
+def check_run(folder: Path) -> None:
+    """DamagedError if a folder holds a study's run that is not what was written, or is not the one of its name.
+
+    A recorder's folder has no config: its rows carry checksums alone.
+    """
+    if is_done(folder):
+        verify(folder)
+    elif (folder / "config.json").is_file():
+        check_name(folder)
 
 
 @contextlib.contextmanager
@@ -184,10 +204,11 @@ def read_config(folder: Path) -> dict[str, Any]:
     """The config of a run, finished or not.
 
     Raises:
-        DamagedError: if the run is done and this is not what was written.
+        DamagedError: if the run is done and this is not what was written, or it is another run's.
         ValueError: if it is no object, or nests too deep to be laid out in columns.
     """
     config = _object(folder, "config.json")
+    check_name(folder)
     fields([config])  # raises where it nests too deep
     return config
 
@@ -197,6 +218,11 @@ def versions_of(environment: Mapping[str, Any]) -> dict[str, str]:
     packages = environment.get("packages")
     named = {name: environment[name] for name in _PLACES if isinstance(environment.get(name), str)}
     return named | ({str(name): str(of) for name, of in packages.items()} if isinstance(packages, dict) else {})
+
+
+def _stamps(folder: Path) -> Stamps:
+    found = [(folder / name).stat() for name in (*FILES, "done.json")]
+    return tuple((each.st_ino, each.st_size, each.st_ctime_ns) for each in found)
 
 
 def _object(folder: Path, name: str) -> dict[str, Any]:

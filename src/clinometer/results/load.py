@@ -6,7 +6,7 @@ from typing import Any, Literal
 from clinometer.extras import need
 from clinometer.probes.field import declared_in
 from clinometer.results import run_frame, study_frame
-from clinometer.results.finished_run import is_study
+from clinometer.results.finished_run import check_run, is_study
 from clinometer.store import Store
 
 
@@ -70,7 +70,9 @@ def load(
         return (
             study_frame.dataset(library, Path(path), by) if to == "xarray" else study_frame.frame(library, Path(path))
         )
-    store = Store(run_frame.store_file(path), read_only=True)
+    file = run_frame.store_file(path)
+    check_run(file.parent)
+    store = Store(file, read_only=True)
     rows, facts = store.rows(), store.meta
     store.close()
     if to == "pandas":

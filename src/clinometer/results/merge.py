@@ -63,7 +63,7 @@ def merge(folders: Sequence[Path], to: Path, *, keep_first: bool = False, keep_s
     with whole_folder(to) as merged:
         for study in folders:
             _check_only_runs(study)
-            runs = find_runs(study, verify=True)
+            runs = find_runs(study)
             found.unfinished += len(runs.unfinished)
             for run in runs.intact():
                 name = run.folder.name

@@ -109,7 +109,7 @@ class RunTable:
         """
         known: Mapping[RunConfig, Run] = {} if earlier is None else earlier.runs
         wanted = {config.key: config for config in configs if config not in known}
-        found = find_runs(study, wanted, verify=True)
+        found = find_runs(study, wanted)
         read: dict[RunConfig, Run] = {wanted[run.folder.name]: run for run in found.finished}
         runs = {**known, **read}
         table = cls({c: runs[c] for c in configs if c in runs}, [str(error) for error in found.damaged.values()])

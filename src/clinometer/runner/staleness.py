@@ -43,7 +43,7 @@ def runs_to_keep(
         StaleRunsError: if there are stale runs and `stale` is "refuse".
     """
     unique = {config.key: config for config in configs}
-    found = find_runs(study, unique, verify=True)
+    found = find_runs(study, unique)
     for folder, error in found.damaged.items():
         _set_aside(folder, error, locks, notify)
     intact = {unique[run.folder.name]: run for run in found.finished}

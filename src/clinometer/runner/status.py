@@ -9,12 +9,12 @@ from typing import Any, Literal
 
 from clinometer.runner.locks import is_locked
 from clinometer.runner.records import RunRecord, read_records
-from clinometer.store import Store
+from clinometer.store import DamagedError, Store
 from clinometer.training.files import read_json
-from clinometer.training.run_folder import is_done, run_folders
+from clinometer.training.run_folder import check_name, is_done, run_folders, verify
 from clinometer.training.study_file import refuse_other_formats
 
-State = Literal["done", "running", "interrupted", "failed", "waiting"]
+State = Literal["done", "running", "interrupted", "failed", "waiting", "damaged"]
 
 
 @dataclass(frozen=True)
@@ -29,6 +29,7 @@ class RunStatus:
     failures: int
     error: str  # the traceback of the last failure
     step: int | None  # the last step that has rows
+    damage: str  # what is wrong with its files; empty if nothing is
 
     @property
     def reason(self) -> str:
@@ -44,7 +45,9 @@ class RunStatus:
 def status(study: Path) -> tuple[list[RunStatus], list[str]]:
     """Every run of a study by key, and a sentence on each record that is damaged.
 
-    The runs' folders are the truth. Of a run whose record is damaged or lost, only the worker, the starts and the
+    The runs' folders are the truth: those of runs that are done are compared with their digests, and the rows of those
+    that wait to be gone on with are read. A run that is being made is not looked into further than its last step. Of a
+    run whose record is damaged or lost, only the worker, the starts and the
     failures are unknown, and its config if it has not started.
 
     Args:
@@ -64,15 +67,18 @@ def status(study: Path) -> tuple[list[RunStatus], list[str]]:
 
 def _status(study: Path, key: str, record: RunRecord | None) -> RunStatus:
     folder = study / "runs" / key
+    state = _state(study, folder, record)
+    step, damage = _last_step(folder, state)
     return RunStatus(
         folder,
         record.config if record else _config(folder),
-        _state(study, folder, record),
+        "damaged" if damage else state,
         record.worker if record else "",
         record.starts if record else None,
         record.failures if record else 0,
         record.error if record else "",
-        _last_step(folder),
+        step,
+        damage,
     )
 
 
@@ -95,9 +101,18 @@ def _config(folder: Path) -> Mapping[str, Any]:
         return {}
 
 
-def _last_step(folder: Path) -> int | None:
+def _last_step(folder: Path, state: State) -> tuple[int | None, str]:
+    """The last step that has rows, if there is any; and what is wrong with the run's files, if anything is."""
     try:
+        if state == "done":
+            verify(folder)
+        elif (folder / "config.json").is_file():
+            check_name(folder)
         with contextlib.closing(Store(folder / "rows.sqlite", read_only=True)) as store:
-            return store.last_step()
-    except (OSError, ValueError):  # not started, made this moment, or damaged, which whoever resumes the run will say
-        return None
+            if state not in ("done", "running"):
+                store.verify()
+            return store.last_step(), ""
+    except DamagedError as error:
+        return None, str(error)
+    except (OSError, ValueError):  # not started, made this moment, or away with its disk
+        return None, ""

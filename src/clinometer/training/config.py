@@ -99,8 +99,7 @@ class RunConfig:
     @property
     def key(self) -> str:
         """The name of the run's folder: a hash of the config."""
-        text = json.dumps(canonical(dataclasses.asdict(self)), sort_keys=True)
-        return hashlib.sha256(text.encode()).hexdigest()[:16]
+        return key_of(dataclasses.asdict(self))
 
     def facts(self) -> dict[str, Any]:
         """Its fields and settings side by side, as tables and labels show them; of probes, their names."""
@@ -144,6 +143,18 @@ class RunConfig:
 _FIELDS = {each.name for each in dataclasses.fields(RunConfig)}
 
 Bases = Mapping[str, RunConfig]  # what the runs of a study share, by the name of each group of runs
+
+
+def key_of(config: Mapping[str, Any]) -> str:
+    """The hash of a config, from its fields as they stand in `config.json`.
+
+    Example:
+        >>> config = RunConfig("nets:mlp", settings={"lr": 1.0})
+        >>> key_of(json.loads(json.dumps(dataclasses.asdict(config)))) == config.key
+        True
+    """
+    text = json.dumps(canonical(config), sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
 def grid(base: RunConfig, **factors: Iterable[Any]) -> list[RunConfig]:

@@ -2,7 +2,8 @@
 
 A run's folder is named by the hash of its config. It holds `config.json`, `environment.json` and `rows.sqlite`, and
 `checkpoint/` while the run lasts. `done.json` is written last, with the digests of the other files: a folder that has
-it is a finished run. This module imports neither torch nor anything that trains.
+it is a finished run. Name, config and digests bind the files of a run to each other: a folder that was exchanged,
+renamed or copied is not the run that its name says. This module imports neither torch nor anything that trains.
 """
 
 import re
@@ -11,7 +12,8 @@ from pathlib import Path
 from typing import Protocol
 
 from clinometer.store import DamagedError
-from clinometer.training.files import digest, fsync, read_sealed, write_sealed
+from clinometer.training.config import key_of
+from clinometer.training.files import digest, fsync, read_json, read_sealed, write_sealed
 
 FILES = ("config.json", "environment.json", "rows.sqlite")  # of a finished run, besides done.json
 RUN_NAME = re.compile(r"[0-9a-f]{16}")  # of a run's folder
@@ -43,10 +45,10 @@ def is_done(folder: Path) -> bool:
 
 
 def verify(folder: Path) -> None:
-    """Compare the files of a finished run with their digests in `done.json`.
+    """Compare the files of a finished run with their digests in `done.json`, and its config with the folder's name.
 
     Raises:
-        DamagedError: if a file is damaged or lost; the message names it.
+        DamagedError: if a file is damaged or lost, or the folder holds another run; the message names it.
     """
     try:
         expected = read_sealed(folder / "done.json")["files"]
@@ -55,6 +57,17 @@ def verify(folder: Path) -> None:
         damaged = ["done.json"]
     if damaged:
         raise DamagedError(f"the run in {folder} is damaged: {', '.join(damaged)} is not what was written.")
+    check_name(folder)
+
+
+def check_name(folder: Path) -> None:
+    """DamagedError if a folder has the name of a run and holds the config of another."""
+    name = folder.absolute().name
+    if RUN_NAME.fullmatch(name) and (key := key_of(read_json(folder / "config.json"))) != name:
+        raise DamagedError(
+            f"the run in {folder} is damaged: its config.json is that of the run {key}. The folder was exchanged, "
+            "renamed or copied; put it back under its name, or delete it and make the run again."
+        )
 
 
 def finish(folder: Path) -> None:
