@@ -103,6 +103,14 @@ def test_the_example_makes_a_report(made: Path) -> None:
         assert f'<figure id="{figure}">' in page
 
 
+def test_the_example_with_one_seed(tmp_path: Path) -> None:
+    """As a user gives it: status 0, an undecided claim and its reason, in the table and on the page."""
+    said = clinometer("run", EXAMPLE, "--steps", 20, "--seeds", 1, "--to", tmp_path / "out")
+    assert said.status == 0, said.out + said.err
+    assert "[no interval], n = 1" in said.out
+    assert "An interval needs at least two seeds." in (tmp_path / "out" / "report.html").read_text()
+
+
 def test_more_values_and_seeds_reuse_what_exists(made: Path, tmp_path: Path) -> None:
     """By the count of the runs that were found, and by the bytes of their rows."""
     made = shutil.copytree(made, tmp_path / "more")

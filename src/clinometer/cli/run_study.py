@@ -5,7 +5,7 @@ from pathlib import Path
 from rich.text import Text
 
 from clinometer.cli.console import console, print_page_path, print_remark
-from clinometer.cli.errors import refuse
+from clinometer.cli.errors import refuse, stop
 from clinometer.cli.results_tables import print_results
 from clinometer.cli.run_options import RunOptions
 from clinometer.report.progress import show_progress
@@ -35,6 +35,10 @@ def run_study(plan: Plan, folder: Path, command: str, options: RunOptions) -> in
                 failures = _make_runs(plan, folder, options, verdicts)
             except (StaleRunsError, ClusterError, ImportError) as error:
                 refuse(error)
+            except FileNotFoundError:
+                if folder.is_dir():
+                    raise
+                stop(FileNotFoundError(f"the study's folder {folder} was deleted, or moved, while its runs were made"))
         results = report(plan, folder, command, failures, verdicts, checked_rows())
     print_results(results)
     for failure in failures:

@@ -31,12 +31,13 @@ class Source:
 
     def where(self, key: str) -> str:
         """File and line of a key, or of the nearest key around it that has a line; or the option that set it."""
-        while key:
-            if key in self.words:
-                return self.words[key]
-            if key in self.lines:
-                return f"{self.path}, line {self.lines[key]}"
-            key = key[: max(key.rfind("."), key.rfind("["), 0)]
+        around = [key]
+        while key := key[: max(key.rfind("."), key.rfind("["), 0)]:
+            around.append(key)
+        if option := next((self.words[each] for each in around if each in self.words), None):
+            return option
+        if line := next((self.lines[each] for each in around if each in self.lines), None):
+            return f"{self.path}, line {line}"
         return str(self.path)
 
 
