@@ -64,8 +64,8 @@ def test_batches_are_averaged_and_weights_multiply_in_new_objectives() -> None:
     objective = Objective(model, lambda m, b: (m.weight.square() * b).sum(), torch.ones(1))
     both = objective.with_batch(torch.tensor([3.0]))
     at = {"weight": torch.tensor([[3.0]])}
-    assert [each.loss(at).item() for each in (objective, both, both.weighted(2.0))] == [9.0, 18.0, 36.0]
-    assert both.weighted(2.0).loss_and_grad(at)[1]["weight"].item() == 24.0
+    assert [each.loss(at).item() for each in (objective, both, both.weighted([1.0, 1.0]))] == [9.0, 18.0, 36.0]
+    assert both.weighted([1.0, 1.0]).loss_and_grad(at)[1]["weight"].item() == 24.0
     assert (objective.batches, both.batches) == (1, 2)
 
 

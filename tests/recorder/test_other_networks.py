@@ -163,8 +163,8 @@ def critic_in_turns(run: Run) -> None:
         data = batch(index)[0], torch.randn(16, 3)
         with run.step(data):
             loss = pair.train_critic(data)
+        pair.clamp()  # it belongs to the step: the next one begins from there
         run.took(loss)
-        pair.clamp()
         pair.train_generator(data[1])
 
 

@@ -114,6 +114,7 @@ def test_sizes_are_multiples_of_the_learning_rate_as_scheduled() -> None:
         with recorder.step(batch(index)):
             cross_entropy(model, batch(index)).backward()
             optimizer.step()
+            optimizer.zero_grad()
         scheduler.step()
     torch.testing.assert_close(
         torch.from_numpy(recorder.read("landscape")["sizes"]), torch.tensor([[0.1, 0.2], [0.05, 0.1]])

@@ -57,7 +57,7 @@ def reached(state: State) -> Training:
 
 def blocked(training: Training, error: bool = False) -> None:
     """The end of a block, as `with recorder.step(batch):` ends it."""
-    with contextlib.suppress(KeyError), training.recorder._block():
+    with contextlib.suppress(KeyError), training.recorder._steps._block():
         if error:
             raise KeyError
 
@@ -66,15 +66,15 @@ def moved_by_hand(training: Training) -> None:
     """A step of no optimizer at all, or so many batches that none will step; then the next batch."""
     with torch.no_grad():
         training.model[0].weight.add_(1.0)
-    training.recorder._optimizer_steps.batches = 1000
+    training.recorder._steps._optimizer_steps.batches = 1000
     with pytest.warns(UserWarning, match="took no step"):
-        training.recorder._before_next_batch()
+        training.recorder._steps._before_next_batch()
 
 
 def skipped(training: Training) -> None:
     """A scaler that skips a step leaves infinite gradients, as here."""
     training.model[0].weight.grad.fill_(torch.inf)
-    training.recorder._before_next_batch()
+    training.recorder._steps._before_next_batch()
 
 
 EVENTS: dict[Event, Callable[[Training], Any]] = {
@@ -87,6 +87,7 @@ EVENTS: dict[Event, Callable[[Training], Any]] = {
     Event.BLOCK_ERROR: lambda training: blocked(training, error=True),
     Event.CLOSE: lambda training: training.recorder.summary(),
     Event.DROP: lambda training: training.recorder.drop(),
+    Event.SKIP: lambda training: training.recorder.skip(),
 }
 CASES = [(state, event) for state, events in TRANSITIONS.items() for event in events if event in EVENTS]
 
@@ -95,7 +96,7 @@ def seen(training: Training) -> tuple[int, int, int]:
     """What a user can see: the next index, the rows, and the batches of the step that is under way."""
     recorder = training.recorder
     rows = recorder.store.rows().get("probe", {})
-    return recorder.index, len(rows), recorder._pending.objective.batches if recorder._pending else 0
+    return recorder.index, len(rows), recorder._steps.pending.objective.batches if recorder._steps.pending else 0
 
 
 # What an action changes of that, from (index, rows, batches).
@@ -105,6 +106,7 @@ EFFECTS: dict[Action | None, Callable[[int, int, int], tuple[int, int, int]]] = 
     Action.JOIN: lambda index, rows, batches: (index, rows, batches + bool(batches)),
     Action.MEASURE: lambda index, rows, _batches: (index, rows + 1, 0),
     Action.CHECK: lambda index, rows, batches: (index, rows, batches),
+    Action.LEAVE: lambda index, rows, batches: (index, rows, max(batches - 1, 0)),
     Action.FORGET: lambda index, rows, _batches: (index, rows, 0),
     Action.ABANDON: lambda index, rows, _batches: (index - 1, rows, 0),
 }
@@ -114,19 +116,21 @@ EFFECTS: dict[Action | None, Callable[[int, int, int], tuple[int, int, int]]] = 
 def test_the_recorder_does_what_the_table_says(state: State, event: Event) -> None:
     """Each entry, by a loop that brings a recorder there; the effects are index, rows and batches, as a user sees them.
 
-    Two entries end elsewhere because the loop goes on: a scheduled step's snapshot follows its batch, and with two
-    optimizers LAST_STEP comes after STEP.
+    Three entries end elsewhere because the loop goes on: a scheduled step's snapshot follows its batch, with two
+    optimizers LAST_STEP comes after STEP, and a step without a batch is none.
     """
     training = reached(state)
-    assert training.recorder._state is state
+    assert training.recorder._steps.state is state
     before = seen(training)
     action, then = TRANSITIONS[state][event]
     if event is Event.UNREPORTED and then is State.TAKEN:
         action, then = TRANSITIONS[then][Event.CLOSE]  # the next batch closes it at once
     if state is State.IDLE and event is Event.BATCH:
         _, then = TRANSITIONS[then][Event.SNAPSHOT]
+    if state is State.OPEN and event is Event.SKIP:
+        action, then = TRANSITIONS[then][Event.SKIPPED]  # its only batch
     EVENTS[event](training)
-    assert training.recorder._state is then
+    assert training.recorder._steps.state is then
     assert seen(training) == EFFECTS[action](*before)
 
 
@@ -220,7 +224,7 @@ def test_steps_are_reported_as_the_last_when_all_optimizers_have_stepped() -> No
     reported: list[bool] = []
 
     class Listener:
-        def report(self, last: bool) -> None:
+        def report(self, _optimizer: object, _owner: object, last: bool) -> None:
             reported.append(last)
 
     training, listener = Training(), Listener()

@@ -44,7 +44,11 @@ def test_extremes_are_told_where_they_are_neither_first_nor_last() -> None:
     store = declaring(landscape(), headroom())
     for step, (half, room) in enumerate([(0.5, 4.0), (math.nan, 0.5), (math.inf, math.nan), (0.75, 2.0)]):
         store.append(
-            step, {"landscape": {"beta": 1.0, "beta_lr_half": half}, "headroom": {"loss": room, "evaluations": 4}}
+            step,
+            {
+                "landscape": {"beta": 1.0, "beta_lr_half": half, "beta_over_threshold": half},
+                "headroom": {"loss": room, "evaluations": 4},
+            },
         )
     assert summary(store) == (
         "clinometer: 4 steps measured (0 to 3) · β·lr/2 0.5 → 0.75 (highest inf at step 2) · "
@@ -59,6 +63,9 @@ def test_probes_of_ones_own_and_rows_that_say_little() -> None:
     assert summary(store) == "clinometer: 1 step measured (7) · mine/x 1.5 · also words · in memory"
     store = declaring(landscape())
     for step in (0, 5):
-        store.append(step, {"landscape": {"loss": math.nan, "beta": 3.0, "beta_lr_half": math.nan}})
+        store.append(
+            step,
+            {"landscape": {"loss": math.nan, "beta": 3.0, "beta_lr_half": math.nan, "beta_over_threshold": math.nan}},
+        )
     line = summary(store)
     assert line == "clinometer: 2 steps measured (0 to 5) · loss nan → nan · β 3 → 3 · in memory"

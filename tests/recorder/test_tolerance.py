@@ -189,6 +189,7 @@ def test_a_shortage_of_memory_is_no_divergence(shortage: Callable[[], Any]) -> N
         for _ in range(4):
             data = torch.ones(8, 4)
             with recorder.step(data):
+                optimizer.zero_grad()
                 model(data).square().mean().backward()
                 optimizer.step()
 

@@ -56,7 +56,9 @@ def sent(store: Store) -> Iterator[tuple[int, dict[str, Any]]]:
 def expected(store: Store) -> dict[str, dict[int, float]]:
     """Name to step to number, by hand from the stored arrays."""
     walk, shift = store.read("landscape"), store.read("internal_shift")
-    names = {f"landscape/{name}": walk[name] for name in ("loss", "grad_norm", "beta", "beta_lr_half")}
+    names = {
+        f"landscape/{name}": walk[name] for name in ("loss", "grad_norm", "beta", "beta_lr_half", "beta_over_threshold")
+    }
     names |= {f"landscape/{name}": walk[name] for name in ("loss_min", "loss_max", "gap_min", "gap_max")}
     for name in ("sizes", "distances", "losses", "grad_gaps", "cosines"):
         names |= {f"landscape/{name}/{i}": walk[name][:, i] for i in range(4)}

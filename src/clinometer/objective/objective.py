@@ -73,7 +73,7 @@ class Objective:
     loss_fn: LossFn
     precision: Precision
     ranks: Ranks
-    weight: float  # the mean loss over the batches is multiplied by it
+    weights: tuple[float, ...] | None  # of the batches in the sum of their losses; their mean without
     failures: LossFailures
     _live: Point  # the tensors that evaluations replace
     _roots: list[nn.Module]
@@ -106,7 +106,7 @@ class Objective:
             precision=precision,
             _live=live,
             ranks=ranks_of(modules, live) if ranks is None else ranks,
-            weight=1.0,
+            weights=None,
             failures=LossFailures(tolerated=not fsdp),  # other processes would wait for a forward pass cut short
             _roots=roots,
             _fsdp=fsdp,
@@ -134,9 +134,13 @@ class Objective:
         more = BatchSnapshot(self._roots, self.loss_fn, batch, self.live, self._fsdp, self._isolation, RngState.now())
         return self._replace(_snapshots=(*self._snapshots, more))
 
-    def weighted(self, weight: float) -> "Objective":
-        """This objective times `weight`, for a loop that adds up its batches' losses."""
-        return self._replace(weight=weight)
+    def only(self, batches: Iterable[int]) -> "Objective":
+        """The mean loss over some of the batches, by their numbers from 0."""
+        return self._replace(_snapshots=tuple(self._snapshots[number] for number in batches), weights=None)
+
+    def weighted(self, weights: Sequence[float]) -> "Objective":
+        """The sum of the batches' losses with other weights, such as ones for a loop that adds them up."""
+        return self._replace(weights=tuple(weights))
 
     def graph_leaves(self) -> list[Tensor]:
         """The tensors that training's graphs end in: the parameters, or what `fully_shard` gathers them into."""
@@ -212,16 +216,16 @@ class Objective:
         return self._isolation.block()
 
     def _mean(self, batches: Iterator[tuple[Tensor, dict[str, Tensor]]]) -> tuple[Tensor, dict[str, Tensor]]:
-        """The mean over batches and processes of a loss and its gradient; of one batch alone, the same bits."""
-        loss, mean = next(batches)
-        share = self.weight / self.batches
-        if self.batches > 1 or share != 1:
-            loss, mean = loss * share, scale(mean, share)
-        for value, more in batches:
-            loss = loss + share * value
+        """The weighted sum over batches, and mean over processes, of a loss and its gradient; of one batch its bits."""
+        first, *others = self.weights or (1 / self.batches,) * self.batches
+        loss, total = next(batches)
+        if first != 1:
+            loss, total = loss * first, scale(total, first)
+        for weight, (value, more) in zip(others, batches, strict=True):
+            loss = loss + weight * value
             for name, part in more.items():
-                mean[name].add_(part, alpha=share)
-        return self.ranks.average(loss, mean)
+                total[name].add_(part, alpha=weight)
+        return self.ranks.average(loss, total)
 
     def _loss(self, snapshot: BatchSnapshot, leaves: Point) -> Tensor:
         return self.failures.loss(self.loss_fn, self.model, snapshot.batch, leaves)

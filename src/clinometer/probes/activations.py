@@ -4,7 +4,6 @@ from collections.abc import Sequence
 
 import torch
 from torch import nn
-from torch.optim import Optimizer
 
 from clinometer.measures.activations import histogram, moments, units
 from clinometer.objective.hooks import submodule
@@ -46,7 +45,7 @@ def activations(modules: Sequence[str], *, unit: int = 0, bins: int = 40) -> Pro
     if unit < 0 or bins < 1 or not names:
         raise ValueError(f"expected modules, a unit from 0 and bins from 1; found {names}, {unit} and {bins}.")
 
-    def check(model: nn.Module, _optimizer: Optimizer | None) -> None:
+    def check(model: nn.Module) -> None:
         for name in names:
             submodule(model, name)
 

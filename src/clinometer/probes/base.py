@@ -1,18 +1,31 @@
 """What a probe is: a function from one recorded step to a row of named arrays."""
 
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.nn.utils.rnn import pad_sequence
-from torch.optim import Optimizer
 
 from clinometer.objective.objective import Objective
-from clinometer.objective.params import Point
+from clinometer.objective.params import Point, dot, norm
 from clinometer.probes.field import Field, Fields
 from clinometer.store import Row
+
+
+@dataclass(frozen=True)
+class Agreement:
+    """How the gradient h that the optimizer used lies to the measured gradient g."""
+
+    cosine: float  # ⟨h, g⟩ / (‖h‖ ‖g‖): 1 where they are proportional
+    factor: float  # ⟨h, g⟩ / ⟨g, g⟩: what g was multiplied by, such as by clipping
+
+    def proportional(self, rounding: float) -> bool:
+        """Whether what is left of h beside g is no longer than ten roundings of h."""
+        return self.cosine > 0 and 1 - self.cosine**2 <= (10 * rounding) ** 2
 
 
 @dataclass(frozen=True)
@@ -22,8 +35,12 @@ class Step:
     index: int
     objective: Objective  # the loss that this step saw
     before: Point  # the parameters before the step
-    after: Point  # the parameters after it
-    lr: float | None  # of the optimizer's first group; None without an optimizer
+    after: Point  # the parameters where the next step begins
+    lr: float | None  # the learning rate; NaN if parameters have several, or it is unknown; None without an optimizer
+    rates: Mapping[str, float]  # the learning rate of each parameter, negative where the optimizer maximizes
+    optimizers: tuple[Any, ...] = ()  # that took the step
+    used: Point | None = None  # the gradient that the optimizer had when it stepped; None where that is unknown
+    rounding: float = 1e-3  # by which share that may differ from the measured one for reasons of precision
 
     @cached_property
     def start(self) -> tuple[Tensor, Point]:
@@ -40,12 +57,42 @@ class Step:
         """Its gradient, before any clipping; with accumulation, that of all batches of the step."""
         return self.start[1]
 
+    @cached_property
+    def agreement(self) -> Agreement | None:
+        """The gradient that the optimizer used, compared with `gradient`; None where that is unknown, zero or NaN."""
+        return None if self.used is None else agreement(self.used, {name: self.gradient[name] for name in self.used})
+
+    @property
+    def factor(self) -> float:
+        """What the gradient was multiplied by before the optimizer used it, as by clipping.
+
+        1 if it was not multiplied, or more than that was done to it.
+        """
+        found = self.agreement
+        if found is None or not found.proportional(self.rounding) or abs(found.factor - 1) <= self.rounding:
+            return 1.0
+        return found.factor
+
+
+def agreement(used: Point, measured: Point) -> Agreement | None:
+    """How one gradient lies to another; None unless both have a finite length above 0.
+
+    Example:
+        >>> agreement({"w": torch.tensor([3.0, 4.0])}, {"w": torch.tensor([6.0, 8.0])})
+        Agreement(cosine=1.0, factor=0.5)
+    """
+    first, second = float(norm(used)), float(norm(measured))
+    product = float(dot(used, measured))
+    if not (0 < first < math.inf and 0 < second < math.inf and math.isfinite(product)):
+        return None
+    return Agreement(product / first / second, product / second / second)
+
 
 # A probe may carry `fields`, which declares the fields of its rows by name; `cost`, in forward-backward passes beside
-# the one at the start that the step's probes share; and `check(model, optimizer)`, which is called before the first
-# step and raises if the probe cannot work.
+# the one at the start that the step's probes share; `needs_lr`, where it measures nothing without a learning rate; and
+# `check(model)`, which is called before the first step and raises if the probe cannot work.
 Probe = Callable[[Step], Row]
-Check = Callable[[nn.Module, Optimizer | None], None]
+Check = Callable[[nn.Module], None]
 
 
 # What several probes declare alike: fields with equal declarations are one quantity, and are shown once.
@@ -53,12 +100,14 @@ LAYER = Field(("layer",), meaning="the names of the layers", kind="text", drawin
 LOSS = Field(unit="loss", meaning="the training loss of this step, bit for bit", headline=True, label="loss")
 
 
-def make_probe(name: str, measure: Probe, fields: Fields, cost: float, check: Check | None = None) -> Probe:
+def make_probe(
+    name: str, measure: Probe, fields: Fields, cost: float, check: Check | None = None, *, needs_lr: bool = False
+) -> Probe:
     """The function `measure` as a probe: with its name, its declared fields, its cost and its check.
 
     The cost is in forward-backward passes and leaves out the one at the start of the step, which its probes share.
     """
-    vars(measure).update({"fields": fields, "cost": cost} | ({"check": check} if check else {}))
+    vars(measure).update({"fields": fields, "cost": cost, "needs_lr": needs_lr} | ({"check": check} if check else {}))
     measure.__name__ = name
     return measure
 

@@ -3,7 +3,6 @@
 from typing import Any
 
 from torch import Tensor, nn
-from torch.optim import Optimizer
 
 from clinometer.measures.activations import units
 from clinometer.measures.batchnorm import batchnorms_of, gradient_terms
@@ -42,7 +41,7 @@ def batchnorm_terms() -> Probe:
     Source: Santurkar et al. (2018), Theorem 4.1.
     """
 
-    def check(model: nn.Module, _optimizer: Optimizer | None) -> None:
+    def check(model: nn.Module) -> None:
         if not batchnorms_of(model):
             raise ValueError(
                 "batchnorm_terms() needs a BatchNorm layer that normalizes by the batch; "

@@ -66,4 +66,4 @@ def headroom(*, precision: float = 0.1, blocks: Blocks | None = None) -> Probe:
         return measured(None) if blocks is None else row_per_block(step, blocks, measured)
 
     name, fields = ("headroom", FIELDS) if blocks is None else ("headroom_blocks", fields_per_block(FIELDS))
-    return make_probe(name, probe, fields, 11.0 * block_count(blocks), lambda model, _: check_blocks(blocks, model))
+    return make_probe(name, probe, fields, 11.0 * block_count(blocks), lambda model: check_blocks(blocks, model))

@@ -3,7 +3,6 @@
 from collections.abc import Collection
 
 from torch import nn
-from torch.optim import Optimizer
 
 from clinometer.measures.covariate_shift import Layers, check_layers, covariate_shift, layers_of
 from clinometer.probes.base import LAYER, Probe, Step, make_probe
@@ -40,7 +39,7 @@ def internal_shift(layers: Layers | None = None, *, only: Collection[str] | None
     Source: Santurkar et al. (2018), Definition 2.1, Figure 3.
     """
 
-    def check(model: nn.Module, _optimizer: Optimizer | None) -> None:
+    def check(model: nn.Module) -> None:
         chosen = layers_of(model) if layers is None else layers
         check_layers(chosen, dict(model.named_parameters()), only)
 

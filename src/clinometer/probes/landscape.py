@@ -1,22 +1,22 @@
 """The landscape along a line at a step, of the whole network or per block."""
 
+import math
 from collections.abc import Sequence
-from typing import Literal, get_args
+from typing import get_args
 
 import torch
-from torch import Tensor, nn
-from torch.optim import Optimizer
+from torch import Tensor
 
 from clinometer.measures.layers import Blocks, within
 from clinometer.measures.line import Line, check_sizes, effective_smoothness, gradient_predictiveness, loss_range, walk
-from clinometer.objective.dtensor import from_local, shard_index, to_local
-from clinometer.objective.params import Point, norm, scale, sub
+from clinometer.objective.params import Point, norm
 from clinometer.probes.base import LOSS, Probe, Step, make_probe
+from clinometer.probes.direction import Direction, direction_of
 from clinometer.probes.field import Field
 from clinometer.probes.per_block import block_count, check_blocks, fields_per_block, row_per_block
+from clinometer.probes.stability import Stability, stability_of
 from clinometer.store import Row
 
-Direction = Literal["gradient", "update", "random"]
 _ALONG = {"gradient": "the gradient", "update": "the optimizer's update", "random": "a random direction"}
 
 
@@ -31,7 +31,9 @@ def landscape(
 
     Fields: `sizes`, `distances`, `losses`, `grad_gaps`, `cosines` (s,) as in `Line`; `loss`, `grad_norm`;
     `loss_min`, `loss_max` (loss variation); `gap_min`, `gap_max` (predictiveness); `beta` (effective
-    smoothness) and the scale-free `beta_lr_half` = β · lr / 2. Cost: s forward-backward passes for s sizes.
+    smoothness); `beta_lr_half` = β · lr / 2, which is scale-free, for gradient descent with one learning rate, and
+    `beta_over_threshold` = β over the threshold of the optimizer's kind (`stability_of`), each NaN elsewhere. Cost: s
+    forward-backward passes for s sizes.
 
     With `blocks`, each block of the network walks alone while the others stand still, and gradients are those by its
     parameters: all fields but `sizes` get a leading axis (blocks,), `block` holds the names, and `update_ratio` is the
@@ -39,8 +41,8 @@ def landscape(
     of which the backward half ends at the block.
 
     Args:
-        sizes: The steps, in multiples of the learning rate; by default the paper's for a VGG, (0.5, 1, 2, 4), and for
-            blocks (1,).
+        sizes: The steps, in multiples of what gradient descent would do at the learning rates that the step used, with
+            the gradient as the optimizer got it; by default the paper's for a VGG, (0.5, 1, 2, 4), and for blocks (1,).
         relative: False takes `sizes` as they are, for a run without a learning rate.
         direction: `gradient` walks along minus the gradient; `update` along what the optimizer really did, in
             multiples of that, with momentum, preconditioner, clipping and all; `random` along a Gaussian direction
@@ -59,27 +61,31 @@ def landscape(
     if direction not in get_args(Direction):
         raise ValueError(f"direction must be one of {', '.join(get_args(Direction))}; found {direction!r}.")
 
-    def check(model: nn.Module, optimizer: Optimizer | None) -> None:
-        if relative and direction != "update" and optimizer is None:
-            raise ValueError(
-                "landscape() walks in multiples of the learning rate, and the recorder has none: pass optimizer= "
-                "to Recorder, or landscape(sizes=[...], relative=False)."
-            )
-        check_blocks(blocks, model)
+    needs_lr = relative and direction != "update"
 
     def probe(step: Step) -> Row:
-        lr = torch.nan if step.lr is None else step.lr
-        taken = [size * lr if relative and direction != "update" else size for size in multiples]
-        along = _along(step, direction)
+        along, unit = direction_of(step, direction, needs_lr)
+        taken = [size * unit for size in multiples]
+        stability = stability_of(step)
 
         def walked(names: Sequence[str] | None) -> Row:
             part = along if names is None else within(along, names)
-            return _line_row(walk(step.objective, step.before, part, taken, only=names, start=step.start), lr)
+            if math.isnan(unit):
+                line = _unknown(len(taken), step.loss, step.gradient if names is None else within(step.gradient, names))
+            else:
+                line = walk(step.objective, step.before, part, taken, only=names, start=step.start)
+            return _line_row(line, stability)
 
         return walked(None) if blocks is None else row_per_block(step, blocks, walked)
 
-    fields = _fields(direction) if blocks is None else fields_per_block(_fields(direction))
-    return make_probe(_name(direction, blocks), probe, fields, len(multiples) * block_count(blocks), check)
+    return make_probe(
+        _name(direction, blocks),
+        probe,
+        _fields(direction) if blocks is None else fields_per_block(_fields(direction)),
+        len(multiples) * block_count(blocks),
+        lambda model: check_blocks(blocks, model),
+        needs_lr=needs_lr,
+    )
 
 
 def _fields(direction: Direction) -> dict[str, Field]:
@@ -123,9 +129,18 @@ def _fields(direction: Direction) -> dict[str, Field]:
             worst="highest",
         ),
         "beta_lr_half": Field(
-            meaning=f"β · lr / 2 {along}; above 1, gradient descent at this learning rate is unstable",
+            meaning=f"β · lr / 2 {along}; above 1, gradient descent at this learning rate is unstable; NaN for other "
+            "optimizers",
             headline=True,
             label="β·lr/2",
+            worst="highest",
+            limit=1.0,
+            otherwise="beta_over_threshold",
+        ),
+        "beta_over_threshold": Field(
+            meaning=f"β {along} over the curvature above which the steps of this optimizer are unstable",
+            headline=True,
+            label="β/threshold",
             worst="highest",
             limit=1.0,
             otherwise="beta",
@@ -133,35 +148,17 @@ def _fields(direction: Direction) -> dict[str, Field]:
     }
 
 
-def _along(step: Step, direction: Direction) -> Point:
-    """The direction of a walk, of which the size is a multiple."""
-    if direction == "update":
-        return sub(step.after, step.before)
-    return scale(step.gradient, -1.0) if direction == "gradient" else random_direction(step)
-
-
-def random_direction(step: Step) -> Point:
-    """A Gaussian direction as long as the gradient, from the program's seed and the step's index.
-
-    A generator of its own: a run that draws nothing would otherwise meet the same direction at every step. Processes
-    that repeat a parameter draw the same for it, and those that share it each their piece.
-    """
-    seed = step.objective.ranks.broadcast((1_000_003 * torch.initial_seed() + step.index) % 2**53)
-    generators: dict[int, torch.Generator] = {}
-    drawn: dict[str, Tensor] = {}
-    for name, value in step.gradient.items():
-        piece = shard_index(value)
-        generator = generators.setdefault(piece, torch.Generator().manual_seed((seed + 7_368_787 * piece) % 2**63))
-        part = torch.randn(to_local(value).shape, generator=generator, dtype=value.dtype).to(value.device)
-        drawn[name] = from_local(value, part)
-    return scale(drawn, norm(step.gradient) / norm(drawn))
-
-
 def _name(direction: Direction, blocks: Blocks | None) -> str:
     return "landscape" + ("" if direction == "gradient" else f"_{direction}") + ("" if blocks is None else "_blocks")
 
 
-def _line_row(line: Line, lr: float) -> Row:
+def _unknown(sizes: int, loss: Tensor, gradient: Point) -> Line:
+    """What is known of a walk by so many sizes where the learning rate is not."""
+    nothing = torch.full((sizes,), torch.nan)
+    return Line(nothing, nothing, nothing, nothing, nothing, loss, norm(gradient))
+
+
+def _line_row(line: Line, stability: Stability) -> Row:
     # A warm-up may start at learning rate 0: nothing moves, and there is nothing to say of the landscape.
     still = not bool(line.sizes.any())
     nothing = (torch.nan, torch.nan)
@@ -174,5 +171,6 @@ def _line_row(line: Line, lr: float) -> Row:
         "gap_min": gap_min,
         "gap_max": gap_max,
         "beta": beta,
-        "beta_lr_half": beta * lr / 2,
+        "beta_lr_half": beta * stability.lr / 2 if stability.plain else torch.nan,
+        "beta_over_threshold": beta / stability.threshold,
     }

@@ -1,4 +1,4 @@
-"""The loss that training minimises, captured as the loop calls `.backward()` on it, to compare with `loss_fn`'s value.
+"""The losses that training minimises, captured as the loop calls `.backward()` on them.
 
 The loop's loss never passes through the recorder. So `torch.autograd.backward` and `GradScaler.scale` are patched while
 a scheduled step is under way, and at no other time.
@@ -7,6 +7,7 @@ a scheduled step is under way, and at no other time.
 import functools
 import weakref
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -23,24 +24,49 @@ _torch_backward: Any = torch.autograd.backward
 _torch_scale: Any = _Scaler.scale
 
 
-class LossCapture:
-    """The loss that training called `.backward()` on during one step: summed over its batches, unscaled.
+@dataclass(frozen=True)
+class BackwardPass:
+    """One loss on which the loop called `.backward()`."""
 
-    Left out are passes from other parameters than the step started from, with which LBFGS and SAM look around before
-    they step, and passes of other networks.
+    batch: int  # the batch that the loop had begun last, counted from 0 within the step
+    loss: float  # unscaled
+    weight: float  # what the pass multiplied its gradient by: the argument of `.backward()`
+
+
+class LossCapture:
+    """The backward passes of one step that reach the recorder's parameters.
+
+    Passes from other parameters than the step started from, with which LBFGS and SAM look around before they step, are
+    not among them, nor are passes of other networks, nor those whose gradients the loop cleared before the next pass,
+    as adversarial training does.
 
     Args:
         leaves: Gives the tensors that graphs of the recorder's model end in.
         elsewhere: Whether its parameters differ now from those that the step started from.
+        holds_gradients: Whether any of its parameters has a gradient that is not zero.
     """
 
-    def __init__(self, leaves: Callable[[], Iterable[Tensor]], elsewhere: Callable[[], bool]) -> None:
-        self.loss: float | None = None
+    def __init__(
+        self,
+        leaves: Callable[[], Iterable[Tensor]],
+        elsewhere: Callable[[], bool],
+        holds_gradients: Callable[[], bool],
+    ) -> None:
+        self.passes: list[BackwardPass] = []
+        self.batch = 0  # the batch that the loop works on
+        self.looked_around = False  # a pass came from elsewhere
         self.compiled = False  # compiled code took part
         self.cast = False  # autocast took part, or may have: code compiled into one node shows no casts
         self.foreign = False  # other networks' parameters were trained
         self._leaves = leaves
         self._elsewhere = elsewhere
+        self._holds_gradients = holds_gradients
+        self._left_gradients = False  # the last pass did
+
+    @property
+    def loss(self) -> float | None:
+        """The sum of the losses, each times its weight; None without a pass."""
+        return sum(each.loss * each.weight for each in self.passes) if self.passes else None
 
     def start(self) -> None:
         """Capture backward passes from now on."""
@@ -51,25 +77,40 @@ class LossCapture:
     def stop(self) -> None:
         """Capture no more, and let go of the step: it holds this, so both would live until garbage is collected."""
         _capturing.discard(self)
-        self._leaves, self._elsewhere = tuple, bool
+        self._leaves, self._elsewhere, self._holds_gradients = tuple, bool, bool
         if not _capturing:
             _restore()
 
     def on_backward(self, losses: Iterable[Tensor], weights: Iterable[Tensor | None]) -> None:
-        """Capture the scalars that a backward pass starts from, each times its weight."""
+        """Capture the scalars that a backward pass starts from."""
         ours = {id(leaf) for leaf in self._leaves()}
+        cleared = self._left_gradients and not self._holds_gradients()  # no step will use those of earlier passes
         for loss, weight in zip(losses, weights, strict=True):
             nodes = graph_nodes(loss)
-            leaves = {id(leaf) for node in nodes if isinstance(leaf := getattr(node, "variable", None), nn.Parameter)}
-            if not leaves & ours:
-                self.foreign |= bool(leaves)  # none at all: the graph is hidden, as in a reentrant checkpoint
-            elif loss.numel() == 1 and not self._elsewhere():
+            leaves = [leaf for node in nodes if (leaf := getattr(node, "variable", None)) is not None]
+            if ours.isdisjoint(map(id, leaves)):  # no leaf at all: the graph is hidden, as in a reentrant checkpoint
+                self.foreign |= any(isinstance(leaf, nn.Parameter) for leaf in leaves)
+            elif self._elsewhere():
+                self.looked_around = True
+            elif loss.numel() == 1:
+                if cleared:
+                    self.passes.clear()
+                    cleared = False
                 scale = next((scale for node, scale in _scales.items() if node in nodes), 1.0)
-                value = float(loss.detach()) / scale * (1.0 if weight is None else float(weight))
-                self.loss = (self.loss or 0.0) + value
+                given = 1.0 if weight is None else float(weight)
+                self.passes.append(BackwardPass(self.batch, float(loss.detach()) / scale, given))
                 names = {node.name() for node in nodes}
                 self.compiled |= _COMPILED_NODE in names
                 self.cast |= bool(names & {_CAST_NODE, _COMPILED_NODE})
+
+    def drop_batch(self, number: int) -> None:
+        """The loop skips a batch, the last one."""
+        self.passes = [each for each in self.passes if each.batch != number]
+        self.batch = number - 1
+
+    def after_backward(self) -> None:
+        """The backward pass is done."""
+        self._left_gradients = bool(self.passes) and self._holds_gradients()
 
 
 @functools.cache  # and not at import: torch.compiler loads for seconds
@@ -79,7 +120,10 @@ def _patched() -> tuple[Any, Any]:
     def backward(tensors: Any, grad_tensors: Any = None, *args: Any, **kwargs: Any) -> Any:
         losses = (tensors,) if isinstance(tensors, Tensor) else tuple(tensors)
         _capture(losses, grad_tensors)
-        return _torch_backward(losses, grad_tensors, *args, **kwargs)
+        done = _torch_backward(losses, grad_tensors, *args, **kwargs)
+        for capture in list(_capturing):
+            capture.after_backward()
+        return done
 
     def scale(scaler: Any, outputs: Any) -> Any:
         scaled = _torch_scale(scaler, outputs)

@@ -1,25 +1,30 @@
 """Warnings about a run, each topic once: a run of a million steps must not print a million lines."""
 
 import warnings
-from collections.abc import Mapping
-from typing import Any
-
-from clinometer.probes.base import Step
-from clinometer.recorder.pending_step import PendingStep
-from clinometer.recorder.standstill import Standstill
 
 UNREPORTED = (
     "the optimizer that the recorder was given took no step, but training went on; from here on each batch counts as "
     "one step. Pass the optimizer that trains the model, or a list of all that do."
 )
 FOREIGN_OPTIMIZER = (
-    "the parameters are moved by a {} that the recorder was not given; it goes on with the learning rate of the one it "
-    "was. Give it a list of all, or make a new Recorder with start=."
+    "the parameters are moved by a {} that the recorder was not given; its learning rates are used. Give the recorder "
+    "a list of all optimizers, or make a new Recorder with start=."
+)
+UNKNOWN_RATE = (
+    "the learning rate of step {} is not known: the optimizer's settings do not hold it, or change within its step. "
+    "What needs it is NaN. Pass lr= to Recorder: a number, or a function that returns it."
+)
+LATE = (
+    "something moves the weights after the optimizer and before the next step begins. It counts as part of the step, "
+    "so rows are measured when the next step begins; trackers have that of step {} without it."
 )
 
 
 class Notices:
-    """Warns once of each topic, and knows the largest loss that training has minimised so far.
+    """Warns once of each topic.
+
+    Args:
+        silent: Warn of nothing, as on all ranks but the first.
 
     Example:
         >>> import warnings
@@ -31,32 +36,16 @@ class Notices:
         (['clinometer: it is odd'], {'loss'})
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, silent: bool = False) -> None:
         self.topics: set[str] = set()
-        self.largest_loss = 0.0
-        self._standstill = Standstill()
-
-    def state_dict(self) -> dict[str, Any]:
-        """What a resumed run must know, in JSON."""
-        return {"largest_loss": self.largest_loss, "warned": sorted(self.topics)}
-
-    def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Go on from where `state_dict` was called."""
-        self.topics, self.largest_loss = set(state["warned"]), state["largest_loss"]
+        self._silent = silent
 
     def once(self, topic: str, message: str | None) -> None:
         """Warn, if there is a message and it is the topic's first."""
         if message and topic not in self.topics:
             self.topics.add(topic)
-            warn(message)
-
-    def after(self, pending: PendingStep, step: Step, foreign_optimizer: str | None) -> None:
-        """Warn of what is odd about a step that has been measured."""
-        self.once("mismatch", pending.mismatch_warning(step, self.largest_loss))
-        self.once("failure", pending.objective.failures.message())
-        self.once("foreign_optimizer", foreign_optimizer and FOREIGN_OPTIMIZER.format(foreign_optimizer))
-        self.once("standstill", self._standstill.message(pending, step))
-        self.largest_loss = max(self.largest_loss, abs(pending.training_loss or 0.0))
+            if not self._silent:
+                warn(message)
 
 
 def warn(message: str) -> None:

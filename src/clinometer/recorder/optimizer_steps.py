@@ -4,6 +4,7 @@ Batches do not show it. A batch may be one of several whose gradients accumulate
 optimizer than the recorder's may take it.
 """
 
+import functools
 import weakref
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -11,7 +12,7 @@ from typing import Any
 import torch
 from torch import Tensor
 from torch.optim import Optimizer
-from torch.optim.optimizer import register_optimizer_step_post_hook
+from torch.optim.optimizer import register_optimizer_step_post_hook, register_optimizer_step_pre_hook
 
 _MANY = 1000  # batches in one step: more than anybody accumulates
 
@@ -21,11 +22,11 @@ class OptimizerSteps:
 
     Args:
         optimizers: The optimizers. The step of an optimizer inside one of them, as in SAM, is the outer one's.
-        report: A method to call with each step: True when all optimizers have stepped since `begin`. Its object is not
-            kept alive.
+        report: A method to call with each step: with the optimizer, the one of ours that it is part of, and whether all
+            of ours have stepped since `begin`. Its object is not kept alive.
     """
 
-    def __init__(self, optimizers: Sequence[Any], report: Callable[[bool], None]) -> None:
+    def __init__(self, optimizers: Sequence[Any], report: Callable[[Any, Any, bool], None]) -> None:
         self.batches = 0  # of the present step, so far
         self.most_batches = 1  # of any step so far
         self.foreign_optimizer: str | None = None  # the class of another optimizer that moves our parameters
@@ -33,14 +34,30 @@ class OptimizerSteps:
         self._listener, self._report = weakref.ref(method.__self__), method.__func__  # a WeakMethod is slow to call
         self._ours = [each for each in optimizers if isinstance(each, Optimizer)]
         self._number = len(self._ours)
-        self._owner = {id(each): id(each) for each in self._ours}
+        self._owner: dict[int, Optimizer] = {}  # of each of ours, and of each inside one of them
         for each in self._ours:
-            self._owner |= {id(inner): id(each) for inner in vars(each).values() if isinstance(inner, Optimizer)}
+            inner = [part for part in vars(each).values() if isinstance(part, Optimizer)]
+            self._owner |= {id(part): each for part in (each, *inner)}
+        self._before: weakref.WeakMethod[Callable[[Any], None]] | None = None
         self._stepped: set[int] = set()
         self._unrelated: weakref.WeakSet[Optimizer] = weakref.WeakSet()  # they move none of our parameters
         self.enabled = bool(self._ours)  # otherwise each batch counts as one step
         if self.enabled:
             _listen(self)
+
+    def watch(self, before: Callable[[Any], None] | None) -> None:
+        """Call a method with each of ours that is about to step, until the next call. Its object is not kept alive."""
+        if before is None:
+            _watching.pop(id(self), None)
+        elif self._owner:
+            _watching[id(self)] = weakref.ref(self)
+        self._before = before and weakref.WeakMethod(before)
+
+    def on_about_to_step(self, optimizer: Optimizer) -> None:
+        """Tell the watching method that an optimizer is about to step, if it is one of ours."""
+        before = self._before and self._before()
+        if before and id(optimizer) in self._owner:
+            before(optimizer)
 
     def begin(self) -> None:
         """A step begins, with its first batch."""
@@ -52,16 +69,21 @@ class OptimizerSteps:
         self.batches += 1
         self.most_batches = max(self.most_batches, self.batches)
 
+    def leave(self) -> None:
+        """The last batch does not belong to the step."""
+        self.batches -= 1
+
     def on_step(self, optimizer: Optimizer) -> None:
         """Report that an optimizer, of ours or not, has stepped."""
         owner = self._owner.get(id(optimizer))
         if owner is not None:
-            self._stepped.add(owner)
+            self._stepped.add(id(owner))
         elif not self._moves_ours(optimizer):
             return
         listener = self._listener()
         if listener is not None:
-            self._report(listener, owner is not None and len(self._stepped) == self._number)
+            last = owner is not None and len(self._stepped) == self._number
+            self._report(listener, optimizer, optimizer if owner is None else owner, last)
 
     def timed_out(self) -> bool:
         """Whether so many batches have passed without a step that none will come."""
@@ -97,15 +119,30 @@ def _listen(steps: OptimizerSteps) -> None:
     if not _hooked:
         # Once and for good: torch runs through its hooks while an optimizer steps, and a recorder that is collected
         # just then would take one out from under it. A compiled step would compile what its hooks do: `disable`.
-        uncompiled: Any = torch.compiler.disable(_after_step)
-        register_optimizer_step_post_hook(uncompiled)
+        before: Any = torch.compiler.disable(_before_step)
+        after: Any = torch.compiler.disable(_after_step)
+        register_optimizer_step_pre_hook(before)
+        register_optimizer_step_post_hook(after)
         _hooked = True
     key = id(steps)
-    _listening[key] = weakref.ref(steps, lambda _: _listening.pop(key, None))
+    _listening[key] = weakref.ref(steps, functools.partial(_let_go, key))
+
+
+def _let_go(key: int, _reference: object) -> None:
+    _listening.pop(key, None)
+    _watching.pop(key, None)
 
 
 _hooked = False
 _listening: dict[int, weakref.ref[OptimizerSteps]] = {}  # a WeakSet takes a microsecond to go through
+_watching: dict[int, weakref.ref[OptimizerSteps]] = {}  # those with a scheduled step under way
+
+
+def _before_step(optimizer: Optimizer, _args: object, _kwargs: object) -> None:
+    for reference in tuple(_watching.values()):
+        steps = reference()
+        if steps is not None:
+            steps.on_about_to_step(optimizer)
 
 
 def _after_step(optimizer: Optimizer, _args: object, _kwargs: object) -> None:

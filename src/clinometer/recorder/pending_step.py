@@ -2,20 +2,20 @@
 
 import math
 from collections.abc import Sequence
+from typing import Any
 
 import torch
-from torch import Tensor, nn
-from torch.optim import Optimizer
+from torch import Tensor
 
-from clinometer.objective.distributed import Ranks
 from clinometer.objective.dtensor import to_local
-from clinometer.objective.objective import Batch, LossFn, Objective
-from clinometer.objective.precision import Precision
+from clinometer.objective.objective import Batch, Objective
+from clinometer.objective.params import Point, sub
 from clinometer.probes.base import Step
 from clinometer.recorder.loss_capture import LossCapture
-from clinometer.recorder.optimizer_steps import parameters_of
+from clinometer.recorder.optimizer_reading import LearningRate, OptimizerReading
+from clinometer.recorder.trained_loss import Evidence, trained_loss
 
-_EXACT, _CAST = 1e-3, 3e-2  # by how much the training loss may differ from loss_fn's, and with casts to half precision
+_EXACT, _CAST = 1e-3, 3e-2  # by how much training's loss may differ from loss_fn's, and with casts to half precision
 
 
 class PendingStep:
@@ -24,57 +24,81 @@ class PendingStep:
     Args:
         index: The step's index.
         probes: The names of the probes that are due.
-        model, loss_fn, batch, precision: As for `Objective`.
-        optimizers: Their parameters make up a point; all of the model's without an optimizer.
-        ranks: The processes that take the step; each decision here is one of all of them.
+        objective: The loss on its first batch, made as the step begins.
+        weight: The batch's weight in the sum of losses, where the loop gave one.
+        optimizers: Those that will take the step.
+        lr: The learning rate, where their settings do not have it.
     """
 
     def __init__(
         self,
         index: int,
         probes: Sequence[str],
-        model: nn.Module,
-        loss_fn: LossFn,
-        batch: Batch,
-        optimizers: Sequence[Optimizer],
-        precision: Precision,
-        ranks: Ranks,
+        objective: Objective,
+        weight: float | None,
+        optimizers: Sequence[Any],
+        lr: LearningRate | None,
     ) -> None:
         self.index = index
         self.probes = probes
-        self.lr = float(optimizers[0].param_groups[0]["lr"]) if optimizers else None
-        self.ranks = ranks
-        self.objective = Objective(
-            model, loss_fn, batch, parameters=parameters_of(optimizers), precision=precision, ranks=ranks
-        )
+        self.ranks = objective.ranks
+        self.objective = objective
         self.before = self.objective.here()
-        self._origin = self.before  # the parameters at the first backward pass on the last batch
-        self._before_backward = True  # that pass has not come yet
-        self.capture = LossCapture(self.objective.graph_leaves, self._is_elsewhere)
-        self.capture.start()
         self.training_loss: float | None = None  # the loss that training minimised, once the step has been taken
+        self._has_lr = bool(optimizers) or lr is not None
+        self._weights = [weight]
+        self._origin: Point = self.before  # the parameters at the first backward pass on the last batch
+        self._before_backward = True  # that pass has not come yet
+        self._passes_before_step = 0
+        self.reading = OptimizerReading(self.objective.live, lr)
+        self.reading.start(optimizers)
+        self.capture = LossCapture(self.objective.graph_leaves, self._is_elsewhere, self._holds_any_gradient)
+        self.capture.start()
 
-    def add(self, batch: Batch) -> None:
+    def add(self, batch: Batch, weight: float | None) -> None:
         """Another batch of the same step."""
         self.objective = self.objective.with_batch(batch)
+        self._weights.append(weight)
+        self.capture.batch = len(self._weights) - 1
         self._before_backward = True
 
-    def holds_gradients(self) -> bool:
-        """Whether there are gradients for a step to come; a scaler that skips a step leaves none, or infinite ones."""
-        gradients = self.objective.training_gradients()
-        dense = [(gradient._values() if gradient.is_sparse else gradient).float() for gradient in gradients]
-        norms = [float(torch.linalg.vector_norm(gradient)) for gradient in dense]
-        # On one process alone all may be zero, or one infinite: in pieces, or before gradients are averaged.
-        largest = max(self.ranks.all_gather(max(norms, default=0.0) if all(map(math.isfinite, norms)) else math.inf))
-        return 0 < largest < math.inf
+    def remove_last(self) -> bool:
+        """The loop skips the last batch; whether any is left."""
+        self._weights.pop()
+        if not self._weights:
+            return False
+        self.objective = self.objective.only(range(len(self._weights)))
+        self.capture.drop_batch(len(self._weights))
+        return True
+
+    def before_optimizer(self, optimizer: Any) -> None:
+        """One of the optimizers is about to step."""
+        self._passes_before_step = len(self.capture.passes)
+        self.reading.before_step(optimizer)
+
+    def after_optimizer(self, optimizer: Any, owner: Any) -> None:
+        """An optimizer, perhaps a part of another one, its owner, has stepped."""
+        self.reading.after_step(optimizer, owner, len(self.capture.passes) > self._passes_before_step)
+
+    def was_trained(self) -> bool:
+        """Whether a backward pass came, on any rank."""
+        return any(self.ranks.all_gather(bool(self.capture.passes)))
+
+    def gave_up(self) -> bool:
+        """Whether the gradients of its backward passes are gone, or infinite, as after a step that a scaler skips."""
+        return self.was_trained() and not self._holds_gradients()
 
     def has_moved(self) -> bool:
         """Whether any parameter differs from its value at the first backward pass, on any process."""
-        return any(self.ranks.all_gather(self._has_moved_here()))
+        return any(self.ranks.all_gather(self._differs(self._origin)))
+
+    def has_moved_from(self, after: Point) -> bool:
+        """Whether any parameter differs from its value at a point, on any process."""
+        return any(self.ranks.all_gather(self._differs(after)))
 
     def check_model(self) -> None:
         """ValueError if another model was trained meanwhile."""
-        if self.capture.foreign and self.capture.loss is None:
+        if self.capture.foreign and not self.capture.passes and not self.capture.looked_around:
             raise ValueError(
                 "the step that was recorded trained another model than the recorder's: its backward pass reached none "
                 "of the recorder's parameters. Make one Recorder per model, each around its own model's step."
@@ -83,55 +107,70 @@ class PendingStep:
     def step(self, most_batches: int) -> Step:
         """The step, now that it has been taken; `most_batches` is how many batches a step of this run has at most."""
         self.check_model()
-        captured = self.ranks.mean(math.nan if self.capture.loss is None else self.capture.loss)
-        self.training_loss = None if math.isnan(captured) else captured
-        batches = self.objective.batches
-        if self.training_loss is not None and max(batches, most_batches) > 1:
-            # The loop may add up its batches' losses, or divide each by their number, or, in the smaller last group of
-            # an epoch, by the usual number. The scale cannot be read from the gradients.
-            mean = float(self.objective.loss(self.before))
-            weights = [1.0, float(batches), batches / most_batches]
-            self.objective = self.objective.weighted(min(weights, key=lambda weight: abs(captured - weight * mean)))
-        return Step(self.index, self.objective, self.before, self.objective.here(), self.lr)
-
-    def mismatch_warning(self, step: Step, largest: float) -> str | None:
-        """What to warn of if training minimised another loss than `loss_fn`, where a probe has evaluated that.
-
-        Casts round by a share of what went into the loss, not of what is left of it once the network fits: then the gap
-        is compared with the `largest` loss so far.
-        """
-        theirs = self.training_loss
-        if theirs is None or "start" not in vars(step):
-            return None
-        ours = float(step.loss)
-        gap = abs(ours - theirs)
-        cast = self.capture.cast
-        allowed = _CAST * max(largest, abs(theirs)) if cast else _EXACT * max(abs(ours), abs(theirs))
-        if not gap > allowed:
-            return None  # also where either is infinite or NaN
-        times = f", {ours / theirs:.4g} times as much" if theirs else ""
-        draws = (
-            " If it draws random numbers: torch._inductor.config.fallback_random = True lets compiled code draw alike."
+        evidence = Evidence(
+            self.before, self.capture.passes, self._used_gradient(), most_batches, self.rounding, self.ranks
         )
-        return (
-            f"loss_fn gives {ours:.6g} at step {self.index}, where training called .backward() on {theirs:.6g}: off by "
-            f"{gap:.3g}{times}. What is measured is not what is trained. Let loss_fn return that very loss, call "
-            "recorder.step(batch) before the forward pass, and give it the batch as the model gets it."
-            + (draws if self.capture.compiled else "")
+        self.training_loss = None if math.isnan(evidence.captured) else evidence.captured
+        found = trained_loss(self.objective, evidence, self._weights)
+        after = self.objective.here()
+        rates = self.reading.rates(lambda: sub(after, self.before))
+        step = Step(
+            self.index,
+            found.objective,
+            self.before,
+            after,
+            _the_rate(rates) if self._has_lr else None,
+            rates,
+            tuple(self.reading.optimizers),
+            evidence.used,
+            self.rounding,
         )
+        if "start" in vars(found):
+            vars(step)["start"] = found.start
+        return step
+
+    @property
+    def rounding(self) -> float:
+        """By which share training's numbers may differ from ours."""
+        return _CAST if self.capture.cast else _EXACT
+
+    def _used_gradient(self) -> Point | None:
+        """The gradient that the optimizers used; None where one of them looked for it at other parameters."""
+        return None if self.capture.looked_around else self.reading.gradient()
+
+    def _holds_gradients(self) -> bool:
+        """Whether there are finite gradients for a step to come."""
+        norms = [float(torch.linalg.vector_norm(each)) for each in self._gradients()]
+        # On one process alone all may be zero, or one infinite: in pieces, or before gradients are averaged.
+        largest = max(self.ranks.all_gather(max(norms, default=0.0) if all(map(math.isfinite, norms)) else math.inf))
+        return 0 < largest < math.inf
+
+    def _holds_any_gradient(self) -> bool:
+        """Whether any gradient on this process is not zero."""
+        return any(bool(each.any()) for each in self._gradients())
+
+    def _gradients(self) -> list[Tensor]:
+        gradients = self.objective.training_gradients()
+        return [(gradient._values() if gradient.is_sparse else gradient).float() for gradient in gradients]
 
     def _is_elsewhere(self) -> bool:
         """Whether a backward pass that comes now is one of those that SAM or LBFGS makes away from the origin."""
         if not self._before_backward:
-            return self._has_moved_here()
+            return self._differs(self._origin)
         self._before_backward = False
-        if self._has_moved_here():  # by the forward pass, which may hold its weights within bounds
+        if self._differs(self._origin):  # by the forward pass, which may hold its weights within bounds
             self._origin = self.objective.here()
         return False
 
-    def _has_moved_here(self) -> bool:
+    def _differs(self, point: Point) -> bool:
         live = self.objective.live.items()
-        return not all(_same(to_local(p.detach()), to_local(self._origin[name])) for name, p in live)
+        return not all(_same(to_local(p.detach()), to_local(point[name])) for name, p in live)
+
+
+def _the_rate(rates: dict[str, float]) -> float:
+    """The learning rate, if all parameters have the same; else NaN."""
+    sizes = {abs(rate) for rate in rates.values()}
+    return sizes.pop() if len(sizes) == 1 else math.nan
 
 
 def _same(first: Tensor, second: Tensor) -> bool:

@@ -5,36 +5,35 @@ measures the loss that the step saw. `step_state` has the states of a step and w
 """
 
 import contextlib
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
 from torch import nn
 from torch.optim import Optimizer
 
-from clinometer.objective.objective import Batch, LossFn
+from clinometer.objective.distributed import Ranks
+from clinometer.objective.objective import Batch, LossFn, Objective
 from clinometer.objective.params_module import Params, ParamsLossFn, as_module
 from clinometer.objective.precision import Precision
 from clinometer.probes.base import Probe, Step
 from clinometer.recorder.measurement import Measurement
-from clinometer.recorder.notices import UNREPORTED, Notices
+from clinometer.recorder.notices import Notices
 from clinometer.recorder.open_store import open_store
-from clinometer.recorder.optimizer_steps import OptimizerSteps
-from clinometer.recorder.pending_step import PendingStep
+from clinometer.recorder.optimizer_reading import LearningRate, check_lr
+from clinometer.recorder.optimizer_steps import parameters_of
 from clinometer.recorder.scheduled_probes import ScheduledProbes
 from clinometer.recorder.schedules import Schedule
 from clinometer.recorder.sinks import Sink
-from clinometer.recorder.step_state import TRANSITIONS, Action, Event, State
+from clinometer.recorder.step_state import Event
+from clinometer.recorder.step_tracker import StepTracker
 from clinometer.recorder.summary import summary
 from clinometer.recorder.tolerance import Tolerance
 from clinometer.recorder.validation import check_arguments, check_model, check_optimizers, check_start
 from clinometer.store import Table
 
 __all__ = ["Probe", "Recorder", "Sink", "Step"]
-
-_NOTHING = contextlib.nullcontext()
-# Looked up once: Python 3.11 takes longer to find an enum's member than a step that is not scheduled may cost.
-_IDLE, _TAKEN, _BATCH, _STEP, _LAST_STEP = State.IDLE, State.TAKEN, Event.BATCH, Event.STEP, Event.LAST_STEP
 
 
 class Recorder:
@@ -56,7 +55,9 @@ class Recorder:
         when: A schedule, which says of a step's index whether to measure; or a mapping with one for each probe.
         params: In place of `model`, the tensors that are trained; or a function that returns the present ones, for
             training that makes new ones at each step. See `Objective`. Then it is `loss_fn(params, batch)`.
-        optimizer: The one that trains the model, or a list of them; the learning rate is that of its first group.
+        optimizer: The one that trains the model, or a list of them. Its learning rates are read when it steps.
+        lr: The learning rate where the optimizer's settings do not hold it, or there is none: a number, or a function
+            without arguments that returns it.
         to: A folder for `rows.sqlite`, written as the run goes; memory by default.
         start: The index of the first step; a resumed run passes its own, and rows from there on are dropped.
         precision: `float32` measures with autocast off, `training` as the loop computes.
@@ -90,6 +91,7 @@ class Recorder:
         *,
         params: Params | None = None,
         optimizer: Optimizer | Sequence[Optimizer] | None = None,
+        lr: LearningRate | None = None,
         to: str | Path | None = None,
         start: int = 0,
         precision: Precision = "float32",
@@ -100,30 +102,42 @@ class Recorder:
         self.model, self.loss_fn = as_module(model, params, loss_fn)
         self._probes = ScheduledProbes(probes, when)
         self.optimizers = check_optimizers(optimizer)
-        self.index = check_start(start)
         self.precision: Precision = precision
         self.ranks = check_model(self.model, self.loss_fn, self.optimizers)
-        self._probes.check(self.model, self.optimizers)
+        self._probes.check(self.model, bool(self.optimizers) or lr is not None)
         self._probes.declare_costs(self.ranks.broadcast)
-        self.store = open_store(to if self.ranks.is_first else None, self.index, self.probes)
-        self._notices = Notices()
-        self._tolerance = Tolerance(self.ranks, self._notices, self._drop_row, strict=strict)
-        self._measurement = Measurement(self._probes, self.ranks, self.store, sinks, self._tolerance)
-        self._state, self._in_block = State.IDLE, False
-        self._pending: PendingStep | None = None
-        self._optimizer_steps = OptimizerSteps(self.optimizers, self._on_optimizer_step)
+        index = check_start(start)
+        self.store = open_store(to if self.ranks.is_first else None, index, self.probes)
+        notices = Notices(silent=not self.ranks.is_first)
+        self._tolerance = Tolerance(self.ranks, notices, strict=strict)
+        self._measurement = Measurement(self._probes, self.ranks, self.store, sinks, self._tolerance, notices)
+        objective_on = partial(_objective_on, self.model, self.loss_fn, self.optimizers, precision, self.ranks)
+        self._steps = StepTracker(
+            index, objective_on, self.optimizers, check_lr(lr), self._measurement, self._tolerance, notices
+        )
+
+    @property
+    def index(self) -> int:
+        """The index of the next step."""
+        return self._steps.index
 
     @property
     def probes(self) -> Mapping[str, Probe]:
         """The probes by name."""
         return self._probes.by_name
 
-    def step(self, batch: Batch) -> contextlib.AbstractContextManager[None]:
-        """Begin a training step on `batch`, or go on with one; the block around it, or a line before it."""
-        if self._state is not _IDLE:
-            self._before_next_batch()
-        self._on(_BATCH, batch)
-        return self._block() if self._pending else _NOTHING
+    def step(self, batch: Batch, *, weight: float | None = None) -> contextlib.AbstractContextManager[None]:
+        """Begin a training step on `batch`, or go on with one; the block around it, or a line before it.
+
+        Args:
+            batch: What `loss_fn` takes.
+            weight: Of this batch in the sum of losses that the step minimises, where batches count differently.
+        """
+        return self._steps.batch(batch, weight)
+
+    def skip(self) -> None:
+        """The loop skips the batch of the last `step` call: it will be part of no step."""
+        self._steps.on(Event.SKIP)
 
     def read(self, probe: str) -> Table:
         """The rows of one probe so far: "step" (n,), and each of its fields (n, ...). Rank 0 alone has them."""
@@ -139,121 +153,35 @@ class Recorder:
         """Its state between two steps, in JSON; a resumed run passes `start=state["index"]`, and loads it."""
         if self.ranks.is_first:
             self._close()
-        if self._pending:
-            raise ValueError(f"step {self._pending.index} has begun and is not over; take checkpoints between steps.")
         return {
-            "index": self.index,
-            "most_batches": self._optimizer_steps.most_batches,
-            **self._notices.state_dict(),
+            **self._steps.state_dict(),
+            "measurement": self._measurement.state_dict(),
             "budgets": self._probes.state_dict(),
         }
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Go on from where `state_dict` was called; rows from there on are dropped."""
         self.drop()
-        self.index = state["index"]
-        self._optimizer_steps.most_batches = state["most_batches"]
-        self._notices.load_state_dict(state)
+        self._steps.load_state_dict(state)
+        self._measurement.load_state_dict(state["measurement"])
         self._probes.load_state_dict(state["budgets"])
         self.store.drop_from(self.index)
 
     def drop(self) -> None:
         """Forget the step that is under way: it will not be taken, or is not to be measured."""
-        self._on(Event.DROP)
-
-    def _on(self, event: Event, batch: Batch = None) -> None:
-        """Change the state as `step_state.TRANSITIONS` has it, and act."""
-        action, self._state = TRANSITIONS[self._state][event]
-        if action is not None:
-            self._ACTIONS[action](self, batch)
-
-    def _on_optimizer_step(self, last: bool) -> None:
-        self._on(_LAST_STEP if last and not self._in_block else _STEP)
-
-    @contextlib.contextmanager
-    def _block(self) -> Generator[None]:
-        self._in_block = True
-        try:
-            yield
-        except BaseException:
-            self._on(Event.BLOCK_ERROR)
-            raise
-        finally:
-            self._in_block = False
-        self._on(Event.BLOCK_END)
+        self._measurement.last = None
+        self._steps.on(Event.DROP)
 
     def _close(self) -> None:
         """Before rows are read: measure the last step, if it was taken and nothing else has ended it."""
         if not self.ranks.is_first:
             raise ValueError(f"rank {self.ranks.index} keeps no rows: rank 0 keeps them for all. Read them there.")
         if self.ranks.size == 1:  # several processes would have to measure together, and rank 0 may read alone
-            self._on(Event.CLOSE)
+            self._steps.on(Event.CLOSE)
 
-    def _before_next_batch(self) -> None:
-        """Find out whether the step that is under way still waits for its optimizer, as gradients accumulate."""
-        if self._state is not _TAKEN:
-            with self._tolerance.block() if self._pending else _NOTHING:
-                if self._optimizer_steps.timed_out() or (self._pending and self._pending.has_moved()):
-                    self._optimizer_steps.disable()
-                    self._notices.once("unreported", UNREPORTED)
-                    self._on(Event.UNREPORTED)
-                elif self._pending and not self._pending.holds_gradients():
-                    self._pending.check_model()
-                    self._on(Event.SKIPPED)
-        if self._state is _TAKEN:
-            self._on(Event.CLOSE)
 
-    def _drop_row(self) -> None:
-        self._on(Event.FAILED)
-
-    def _begin(self, batch: Batch) -> None:
-        index, self.index = self.index, self.index + 1
-        self._optimizer_steps.begin()
-        due = self._measurement.due(index)
-        if due:
-            with self._probes.timed(due), self._tolerance.block():
-                self._pending = PendingStep(
-                    index, due, self.model, self.loss_fn, batch, self.optimizers, self.precision, self.ranks
-                )
-                self._on(Event.SNAPSHOT)
-        if not self._optimizer_steps.enabled:
-            self._on(Event.UNREPORTED)
-
-    def _join(self, batch: Batch) -> None:
-        self._optimizer_steps.join()
-        if self._pending:
-            with self._tolerance.block():
-                self._pending.add(batch)
-
-    def _check(self, _batch: Batch) -> None:
-        if self._pending:
-            with self._tolerance.block():
-                self._pending.check_model()
-
-    def _forget(self, _batch: Batch) -> None:
-        if self._pending:
-            self._pending.capture.stop()
-            self._pending = None
-
-    def _abandon(self, batch: Batch) -> None:
-        if self._pending:
-            self.index = self._pending.index
-            self._forget(batch)
-
-    def _measure(self, batch: Batch) -> None:
-        pending = self._pending
-        if pending is None:
-            return
-        self._forget(batch)
-        step = self._measurement.run(pending, self._optimizer_steps.most_batches)
-        if step and self.ranks.is_first:
-            self._notices.after(pending, step, self._optimizer_steps.foreign_optimizer)
-
-    _ACTIONS: ClassVar[Mapping[Action, Any]] = {
-        Action.BEGIN: _begin,
-        Action.JOIN: _join,
-        Action.MEASURE: _measure,
-        Action.CHECK: _check,
-        Action.FORGET: _forget,
-        Action.ABANDON: _abandon,
-    }
+def _objective_on(
+    model: nn.Module, loss_fn: LossFn, optimizers: Sequence[Any], precision: Precision, ranks: Ranks, batch: Batch
+) -> Objective:
+    # Not a method: only the garbage collector would free a recorder, and its model, that its own parts refer to.
+    return Objective(model, loss_fn, batch, parameters=parameters_of(optimizers), precision=precision, ranks=ranks)

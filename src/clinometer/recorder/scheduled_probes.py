@@ -1,7 +1,7 @@
 """A recorder's probes, each with its schedule: which are due at a step, and what their budgets are told."""
 
 import contextlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from torch import nn
@@ -34,12 +34,21 @@ class ScheduledProbes:
         self._schedules = _schedules(self.by_name, when)
         self.budgets = [schedule for schedule, _ in self._schedules if isinstance(schedule, Budget)]
 
-    def check(self, model: nn.Module, optimizers: Sequence[Any]) -> None:
-        """Let each probe raise if it cannot work on this model, or with the first of these optimizers."""
-        for probe in self.by_name.values():
+    def check(self, model: nn.Module, has_lr: bool) -> None:
+        """Raise ValueError if a probe needs a learning rate and there is none; let each raise if it cannot work."""
+        for name, probe in self.by_name.items():
+            if self.need_lr([name]) and not has_lr:
+                raise ValueError(
+                    f"{name} walks in multiples of the learning rate, and the recorder has none: pass optimizer= or "
+                    "lr= to Recorder, or landscape(sizes=[...], relative=False)."
+                )
             check = getattr(probe, "check", None)
             if check:
-                check(model, optimizers[0] if optimizers else None)
+                check(model)
+
+    def need_lr(self, names: Iterable[str]) -> bool:
+        """Whether any of these probes measures nothing without a learning rate."""
+        return any(getattr(self.by_name[name], "needs_lr", False) for name in names)
 
     def declare_costs(self, broadcast: Callable[[int], int]) -> None:
         """Give each budget the declared cost of its probes, and the function by which processes agree on a step."""

@@ -37,16 +37,16 @@ class Sinks:
     """
 
     def __init__(self, sinks: Sequence[Sink], probes: Mapping[str, Probe]) -> None:
-        self._used = list(sinks)
+        self.used = list(sinks)
         self._declared: Declared = declared_by(probes)
 
     def send(self, index: int, rows: Mapping[str, Row]) -> None:
         """Pass a step's rows to each sink."""
-        for sink in list(self._used):
+        for sink in list(self.used):
             try:
                 sink(index, Rows(rows, self._declared))
             except Exception as error:  # a tracker that is down must not end the training that it tracks
-                self._used.remove(sink)
+                self.used.remove(sink)
                 warn(f"a sink failed and gets no more rows ({type(error).__name__}: {error}); they are in the store.")
 
 

@@ -19,8 +19,8 @@ _ALIKE = 1e-2  # by how much the norm of the gradients held may differ from that
 class Standstill:
     """Compares the places of measured steps.
 
-        self._steps: dict[float, int] = {}  # those there, by their losses where only other losses count
-    a reason to stay, such as LBFGS at a minimum: then it takes three, with three losses, so on other data.
+    Two steps at one place are one too many where no backward pass reached the parameters. Where one did, there may be a
+    reason to stay, such as LBFGS at a minimum: then it takes three, with three losses, so on other data.
     """
 
     def __init__(self) -> None:

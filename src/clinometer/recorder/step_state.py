@@ -1,17 +1,18 @@
 """The states of a training step as the recorder follows it, and what each event does in each state.
 
-    event        IDLE                 UNSCHEDULED         OPEN                  TAKEN
-    BATCH        begin → UNSCHEDULED  join → UNSCHEDULED  join → OPEN           -
-    SNAPSHOT     -                    → OPEN              -                     -
-    STEP         → IDLE               → IDLE              → TAKEN               → TAKEN
-    LAST_STEP    → IDLE               → IDLE              measure → IDLE        measure → IDLE
-    UNREPORTED   -                    → IDLE              → TAKEN               -
-    SKIPPED      -                    -                   abandon → IDLE        -
-    BLOCK_END    → IDLE               → UNSCHEDULED       check → OPEN          measure → IDLE
-    BLOCK_ERROR  → IDLE               → IDLE              abandon → IDLE        forget → IDLE
-    CLOSE        → IDLE               → UNSCHEDULED       → OPEN                measure → IDLE
-    DROP         → IDLE               → IDLE              forget → IDLE         forget → IDLE
-    FAILED       → IDLE               → UNSCHEDULED       forget → UNSCHEDULED  forget → IDLE
+    event        IDLE                 UNSCHEDULED          OPEN                  TAKEN
+    BATCH        begin → UNSCHEDULED  join → UNSCHEDULED   join → OPEN           -
+    SNAPSHOT     -                    → OPEN               -                     -
+    STEP         → IDLE               → IDLE               → TAKEN               → TAKEN
+    LAST_STEP    → IDLE               → IDLE               measure → IDLE        measure → IDLE
+    UNREPORTED   -                    → IDLE               → TAKEN               -
+    SKIPPED      -                    -                    abandon → IDLE        -
+    BLOCK_END    → IDLE               → UNSCHEDULED        check → OPEN          measure → IDLE
+    BLOCK_ERROR  → IDLE               → IDLE               abandon → IDLE        forget → IDLE
+    CLOSE        → IDLE               → UNSCHEDULED        → OPEN                measure → IDLE
+    DROP         → IDLE               → IDLE               forget → IDLE         forget → IDLE
+    FAILED       → IDLE               → UNSCHEDULED        forget → UNSCHEDULED  forget → IDLE
+    SKIP         → IDLE               leave → UNSCHEDULED  leave → OPEN          forget → IDLE
 
 The recorder changes its state before it acts, so after an action that raises the next batch finds a sound state. Where
 the table has "-", the recorder does not raise the event: before a BATCH in TAKEN, for instance, it raises CLOSE.
@@ -44,6 +45,7 @@ class Event(IntEnum):
     CLOSE = 8  # the next batch has come, or rows are read: nothing more belongs to a step that was taken
     DROP = 9  # the caller gives the step up
     FAILED = 10  # measuring it failed, and training goes on: the step will still be taken
+    SKIP = 11  # the caller skips its last batch
 
 
 class Action(StrEnum):
@@ -53,6 +55,7 @@ class Action(StrEnum):
     JOIN = "join"  # add another batch to the step
     MEASURE = "measure"  # run the probes and write their rows
     CHECK = "check"  # that the block trained the recorder's model
+    LEAVE = "leave"  # take the last batch out of the step
     FORGET = "forget"  # write no row; the step's index is used
     ABANDON = "abandon"  # write no row; the next step gets the same index
 
@@ -69,6 +72,7 @@ TRANSITIONS: Mapping[State, Mapping[Event, Transition]] = {
         Event.CLOSE: (None, State.IDLE),
         Event.DROP: (None, State.IDLE),
         Event.FAILED: (None, State.IDLE),
+        Event.SKIP: (None, State.IDLE),
     },
     State.UNSCHEDULED: {
         Event.BATCH: (Action.JOIN, State.UNSCHEDULED),
@@ -81,6 +85,7 @@ TRANSITIONS: Mapping[State, Mapping[Event, Transition]] = {
         Event.CLOSE: (None, State.UNSCHEDULED),
         Event.DROP: (None, State.IDLE),
         Event.FAILED: (None, State.UNSCHEDULED),
+        Event.SKIP: (Action.LEAVE, State.UNSCHEDULED),
     },
     State.OPEN: {
         Event.BATCH: (Action.JOIN, State.OPEN),
@@ -93,6 +98,7 @@ TRANSITIONS: Mapping[State, Mapping[Event, Transition]] = {
         Event.CLOSE: (None, State.OPEN),
         Event.DROP: (Action.FORGET, State.IDLE),
         Event.FAILED: (Action.FORGET, State.UNSCHEDULED),
+        Event.SKIP: (Action.LEAVE, State.OPEN),
     },
     State.TAKEN: {
         Event.STEP: (None, State.TAKEN),
@@ -102,5 +108,6 @@ TRANSITIONS: Mapping[State, Mapping[Event, Transition]] = {
         Event.CLOSE: (Action.MEASURE, State.IDLE),
         Event.DROP: (Action.FORGET, State.IDLE),
         Event.FAILED: (Action.FORGET, State.IDLE),
+        Event.SKIP: (Action.FORGET, State.IDLE),
     },
 }

@@ -27,7 +27,6 @@ class Tolerance:
     Args:
         ranks: The processes that measure; all of them drop a row, or none.
         notices: Warns of the first error of each kind.
-        drop: A method that gives up the row that is being measured. Its object is not kept alive.
         strict: Tolerate nothing.
 
     Example:
@@ -35,8 +34,9 @@ class Tolerance:
         >>> class Recording:
         ...     def drop(self): print("dropped")
         >>> recording = Recording()
-        >>> tolerance = Tolerance(Ranks(), Notices(), recording.drop, strict=False)
+        >>> tolerance = Tolerance(Ranks(), Notices(), strict=False)
         >>> tolerance.worked = True
+        >>> tolerance.on_drop(recording.drop)
         >>> with warnings.catch_warnings(action="ignore"), tolerance.block():
         ...     {}["loss"]
         dropped
@@ -44,13 +44,17 @@ class Tolerance:
         ['measurements that failed, with their rows: 1 KeyError']
     """
 
-    def __init__(self, ranks: Ranks, notices: Notices, drop: Callable[[], None], *, strict: bool) -> None:
+    def __init__(self, ranks: Ranks, notices: Notices, *, strict: bool) -> None:
         self.worked = False  # a measurement has been written
         self._ranks = ranks
         self._notices = notices
-        self._drop = weakref.WeakMethod(drop)
+        self._drop: Callable[[], Callable[[], None] | None] = lambda: None
         self._strict = strict
         self._dropped: Counter[str] = Counter()  # by kind of error: how many rows it has cost
+
+    def on_drop(self, drop: Callable[[], None]) -> None:
+        """Call a method to give up the row that is being measured. Its object is not kept alive."""
+        self._drop = weakref.WeakMethod(drop)
 
     @contextlib.contextmanager
     def block(self, evaluations: LossFailures | None = None) -> Generator[None]:

@@ -51,12 +51,13 @@ class Store:
         self._db = Database(self.path, read_only)
         self.close = weakref.finalize(self, self._db.close)
 
-    def append(self, step: int, rows: Mapping[str, Row]) -> None:
+    def append(self, step: int, rows: Mapping[str, Row], *, replace: bool = False) -> None:
         """Write what each probe saw at `step`, all of it or nothing.
 
         Args:
             step: The training step.
             rows: Probe name to its named values.
+            replace: Write it in place of what these probes have at this step.
 
         Raises:
             ValueError: if one of these values is there already for this step, or is not made of numbers or text.
@@ -65,6 +66,8 @@ class Store:
         arrays = {(probe, name): as_array(probe, name, v) for probe, row in rows.items() for name, v in row.items()}
         with self._db.moment(writes=True) as db:
             try:
+                for probe in rows if replace else ():
+                    _delete(db, step, probe)
                 for (probe, name), array in arrays.items():
                     kind, data = (array.dtype.str, json.dumps(array.shape)), array.tobytes()
                     ids = checked.name_id(db, "fields", probe, name), checked.name_id(db, "kinds", *kind)
@@ -211,3 +214,11 @@ class Store:
         """Add or replace facts about the run as a whole; values must fit in JSON."""
         with self._db.moment(writes=True) as db:
             checked.set_facts(db, checked.facts(db) | facts)
+
+
+def _delete(db: sqlite3.Connection, step: int, probe: str) -> None:
+    """Delete what one probe has at a step."""
+    query = "DELETE FROM rows WHERE step = ? AND field IN (SELECT id FROM fields WHERE probe = ?)"
+    deleted = db.execute(query, (step, probe)).rowcount
+    db.execute("UPDATE steps SET fields = fields - ? WHERE step = ?", (deleted, step))
+    db.execute("DELETE FROM steps WHERE step = ? AND fields = 0", (step,))

@@ -1,0 +1,59 @@
+"""Where a walk goes from the start of a step: along the gradient, the optimizer's update, or a random direction."""
+
+import math
+from typing import Literal
+
+import torch
+from torch import Tensor
+
+from clinometer.objective.dtensor import from_local, shard_index, to_local
+from clinometer.objective.params import Point, norm, scale, sub
+from clinometer.probes.base import Step
+
+Direction = Literal["gradient", "update", "random"]
+
+
+def direction_of(step: Step, direction: Direction, relative: bool) -> tuple[Point, float]:
+    """A direction, and how far along it a walk of size 1 goes.
+
+    With `relative` a size of 1 goes as far as gradient descent would at the step's learning rates, each parameter at
+    its own, with the gradient as the optimizer got it: clipped, for instance. That is NaN where a rate is unknown.
+
+    Example:
+        >>> from clinometer import Objective
+        >>> from torch import nn
+        >>> model = nn.Linear(1, 1, bias=False)
+        >>> objective = Objective(model, lambda m, _: 3 * m.weight.sum(), None)
+        >>> here = objective.here()
+        >>> direction_of(Step(0, objective, here, here, 0.1, {"weight": 0.1}), "gradient", relative=True)
+        ({'weight': tensor([[-3.]])}, 0.1)
+    """
+    if direction == "update":
+        return sub(step.after, step.before), 1.0
+    rates = set(step.rates.values())
+    if relative and len(rates) > 1 and not any(map(math.isnan, rates)):
+        along, unit = {name: value * -step.rates[name] for name, value in step.gradient.items()}, step.factor
+    else:
+        along = {name: value * -math.copysign(1.0, step.rates[name]) for name, value in step.gradient.items()}
+        unit = 1.0 if not relative or step.lr is None else step.lr * step.factor
+    if direction == "random":
+        drawn = random_direction(step)
+        along = drawn if len(rates) == 1 or not relative else scale(drawn, norm(along) / norm(drawn))
+    return along, unit
+
+
+def random_direction(step: Step) -> Point:
+    """A Gaussian direction as long as the gradient, from the program's seed and the step's index.
+
+    A generator of its own: a run that draws nothing would otherwise meet the same direction at every step. Processes
+    that repeat a parameter draw the same for it, and those that share it each their piece.
+    """
+    seed = step.objective.ranks.broadcast((1_000_003 * torch.initial_seed() + step.index) % 2**53)
+    generators: dict[int, torch.Generator] = {}
+    drawn: dict[str, Tensor] = {}
+    for name, value in step.gradient.items():
+        piece = shard_index(value)
+        generator = generators.setdefault(piece, torch.Generator().manual_seed((seed + 7_368_787 * piece) % 2**63))
+        part = torch.randn(to_local(value).shape, generator=generator, dtype=value.dtype).to(value.device)
+        drawn[name] = from_local(value, part)
+    return scale(drawn, norm(step.gradient) / norm(drawn))
