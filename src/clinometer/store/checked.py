@@ -32,11 +32,11 @@ def values(
     fields, kinds = names(db, "fields"), names(db, "kinds")
     lacking: dict[int, int] = dict(db.execute("SELECT step, fields FROM steps WHERE step >= ?", (start,)))
     query = (
-        "SELECT step, field, kind, checksum, iif(?1 IS NULL OR field IN (SELECT id FROM fields WHERE probe = ?1 AND "
-        "coalesce(name = ?3, 1)), data, NULL) FROM rows WHERE step >= ?2 ORDER BY step, field"
+        "SELECT step, field, kind, checksum, iif(:probe IS NULL OR field IN (SELECT id FROM fields WHERE probe = :probe "
+        "AND coalesce(name = :wanted, 1)), data, NULL) FROM rows WHERE step >= :start ORDER BY step, field"
     )
     last = (FIRST, 0)
-    for step, field, kind, told, data in db.execute(query, (probe, start, wanted)):
+    for step, field, kind, told, data in db.execute(query, {"probe": probe, "start": start, "wanted": wanted}):
         try:
             (owner, name), what = fields[field], kinds[kind]
             lacking[step] -= 1
