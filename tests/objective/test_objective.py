@@ -28,6 +28,30 @@ def test_loss_and_gradient_are_those_of_backward_bit_for_bit() -> None:
             assert_same(gradient[name], expected, name)
 
 
+def test_a_gradient_has_no_graph_of_its_own() -> None:
+    """As `.grad` after torch's .backward(), also where a parameter takes no part: up to 2.9, torch's own zeros did."""
+    objective = Objective(everything(), cross_entropy, batch())
+    _, gradient = objective.loss_and_grad(objective.here())
+    assert not gradient["unused.weight"].any()
+    assert [name for name, value in gradient.items() if value.requires_grad] == []
+
+
+def test_the_signals_of_a_module_whose_output_is_dropped_are_zero() -> None:
+    """By the chain rule; and they have no graph either."""
+
+    class Aside(nn.Sequential):
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            self[1](self[0](x))
+            return self[0](x)
+
+    model = Aside(nn.Linear(2, 2), nn.Linear(2, 2))
+    objective = Objective(model, lambda m, x: m(x).square().sum(), torch.ones(3, 2))
+    signal = vars(objective.signals(objective.here(), ["1"])["1"])
+    assert not signal["input_gradient"].any()
+    assert not signal["output_gradient"].any()
+    assert not any(value.requires_grad for value in signal.values())
+
+
 def test_every_evaluation_sees_the_same_draws_and_the_same_buffers() -> None:
     """Equal inputs to a deterministic function give equal outputs: were anything not frozen, these would differ."""
     objective = Objective(everything(), cross_entropy, batch())

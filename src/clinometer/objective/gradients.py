@@ -1,5 +1,6 @@
 """The gradient of a loss, in the two ways that torch offers, and the graph that it is computed from."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -18,10 +19,23 @@ def gradient(loss: Tensor, wanted: Point, create_graph: bool = False) -> dict[st
     """
     if not loss.requires_grad:  # a constant: the slope of a linear loss
         return {name: torch.zeros_like(leaf, requires_grad=False) for name, leaf in wanted.items()}
-    grads = torch.autograd.grad(
-        loss, list(wanted.values()), create_graph=create_graph, allow_unused=True, materialize_grads=True
-    )
+    grads = gradients(loss, list(wanted.values()), create_graph)
     return {name: grad.to_dense() if grad.is_sparse else grad for name, grad in zip(wanted, grads, strict=True)}
+
+
+def gradients(loss: Tensor, tensors: Sequence[Tensor], create_graph: bool = False) -> list[Tensor]:
+    """As `torch.autograd.grad(..., materialize_grads=True)`, whose zeros require a gradient up to torch 2.9.
+
+    Example:
+        >>> w = torch.ones(2, requires_grad=True)
+        >>> gradients(w[0].square(), [w, torch.ones(1, requires_grad=True)])
+        [tensor([2., 0.]), tensor([0.])]
+    """
+    grads = torch.autograd.grad(loss, tensors, create_graph=create_graph, allow_unused=True)
+    return [
+        torch.zeros_like(tensor, requires_grad=False) if grad is None else grad
+        for tensor, grad in zip(tensors, grads, strict=True)
+    ]
 
 
 def gradient_by_backward(loss: Tensor, wanted: Point) -> dict[str, Tensor]:

@@ -8,6 +8,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from clinometer.objective.gradients import gradients
+
 
 @dataclass(frozen=True)
 class Signal:
@@ -90,7 +92,7 @@ def signals_of(
     if silent:
         raise ValueError(f"{silent[0]!r} took no part in the loss, or returned no tensor.")
     tensors = [tensor for name in modules for tensor in captured[name]]
-    grads = iter(torch.autograd.grad(loss, tensors, allow_unused=True, materialize_grads=True))
+    grads = iter(gradients(loss, tensors))
     detached = ((name, *(tensor.detach() for tensor in captured[name])) for name in modules)
     return {name: Signal(into, out, next(grads), next(grads)) for name, into, out in detached}
 
