@@ -87,8 +87,12 @@ class Fsdp:
         """Reset FSDP's state after an error amid a pass."""
         for module in self._modules:
             state = module._get_fsdp_state()
-            if getattr(state, "_is_root", False) and hasattr(module, "reset_iter_state"):
+            if not getattr(state, "_is_root", False):
+                continue
+            if hasattr(module, "reset_iter_state"):
                 module.reset_iter_state()
+            else:
+                _reset_iter_state(state)
 
     def _set_aside(self, until: contextlib.ExitStack) -> None:
         for group in self._groups():
@@ -102,15 +106,40 @@ class Fsdp:
                 until.enter_context(_changed(piece._unsharded_param, {"grad": None}))
 
     def _groups(self) -> list[Any]:
-        states = [module._get_fsdp_state() for module in self._modules]
-        several = [getattr(state, "_fsdp_param_groups", None) or [state._fsdp_param_group] for state in states]
-        return [group for groups in several for group in groups if group is not None]
+        return [group for module in self._modules for group in _groups_of(module._get_fsdp_state())]
 
     def _pieces(self, live: Mapping[str, Tensor] | None = None) -> list[Any]:
         """FSDP's own record of each parameter, or of those among `live`."""
         pieces = [piece for group in self._groups() for piece in group.fsdp_params]
         ours = None if live is None else {id(p) for p in live.values()}
         return [piece for piece in pieces if ours is None or id(piece.sharded_param) in ours]
+
+
+def _groups_of(state: Any) -> list[Any]:
+    groups = getattr(state, "_fsdp_param_groups", None) or [state._fsdp_param_group]
+    return [group for group in groups if group is not None]
+
+
+def _reset_iter_state(root: Any) -> None:
+    """What the root's `reset_iter_state` does, for torch up to 2.12, which does not have it."""
+    exchange, iteration, stream = root._comm_ctx, root._state_ctx, root._device_handle.current_stream()
+    several = getattr(exchange, "reduce_scatter_states", [])  # torch 2.12; one before
+    for waiting in (exchange.all_gather_state, getattr(exchange, "reduce_scatter_state", None), *several):
+        if waiting is not None and waiting.event is not None:
+            stream.wait_event(waiting.event)
+    exchange.all_gather_state = exchange.reduce_scatter_state = None
+    several.clear()
+    exchange.post_forward_order.clear()
+    for state in iteration.all_states:
+        state._modules_to_run_forward.clear()
+        state._training_state = type(state._training_state).IDLE
+        for group in _groups_of(state):
+            group.finalize_backward()
+            group._partial_reduce_output = None
+            group._training_state = type(group._training_state).IDLE
+            group._to_sharded()
+    iteration.iter_forward_root = None
+    iteration.post_backward_final_callback_queued = False
 
 
 @contextlib.contextmanager
