@@ -77,7 +77,7 @@ def scripted() -> nn.Module:
     return torch.jit.script(nn.Sequential(nn.Linear(2, 2), nn.BatchNorm1d(2)))
 
 
-@pytest.mark.filterwarnings("ignore:.*torch.jit.*:DeprecationWarning")
+@pytest.mark.filterwarnings("ignore:.*torch.jit.*deprecated")
 @pytest.mark.parametrize("where", ["the model", "a part of the model", "a teacher that loss_fn uses", "traced"])
 @pytest.mark.parametrize("make", [Objective, lambda *args: Recorder(*args[:2], [landscape([0.1], relative=False)])])
 def test_torchscript_is_refused_where_the_objective_or_the_recorder_is_made(make: Any, where: str) -> None:
