@@ -63,6 +63,7 @@ class Objective:
     Source: Santurkar et al. (2018), §3.1: every quantity is taken on one training minibatch.
 
     Example:
+        >>> import torch
         >>> model = nn.Linear(1, 1, bias=False)
         >>> objective = Objective(model, lambda m, x: m(x).square().sum(), torch.tensor([[2.0]]))
         >>> objective.loss({"weight": torch.tensor([[3.0]])})    # (3 · 2)²

@@ -32,8 +32,9 @@ def values(
     fields, kinds = names(db, "fields"), names(db, "kinds")
     lacking: dict[int, int] = dict(db.execute("SELECT step, fields FROM steps WHERE step >= ?", (start,)))
     query = (
-        "SELECT step, field, kind, checksum, iif(:probe IS NULL OR field IN (SELECT id FROM fields WHERE probe = :probe "
-        "AND coalesce(name = :wanted, 1)), data, NULL) FROM rows WHERE step >= :start ORDER BY step, field"
+        "SELECT step, field, kind, checksum, iif(:probe IS NULL OR field IN (SELECT id FROM fields WHERE "
+        "probe = :probe AND coalesce(name = :wanted, 1)), data, NULL) FROM rows WHERE step >= :start "
+        "ORDER BY step, field"
     )
     last = (FIRST, 0)
     for step, field, kind, told, data in db.execute(query, {"probe": probe, "start": start, "wanted": wanted}):
