@@ -31,7 +31,7 @@ def gradients(loss: Tensor, tensors: Sequence[Tensor], create_graph: bool = Fals
         >>> gradients(w[0].square(), [w, torch.ones(1, requires_grad=True)])
         [tensor([2., 0.]), tensor([0.])]
     """
-    grads = torch.autograd.grad(loss, tensors, create_graph=create_graph, allow_unused=True)
+    grads: Any = torch.autograd.grad(loss, tensors, create_graph=create_graph, allow_unused=True)  # or None, untold
     return [
         torch.zeros_like(tensor, requires_grad=False) if grad is None else grad
         for tensor, grad in zip(tensors, grads, strict=True)
