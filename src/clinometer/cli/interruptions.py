@@ -1,10 +1,15 @@
-"""Ctrl-C, SIGTERM and a terminal that is closed: the first ends a command in an orderly way, the second at once."""
+"""Ctrl-C, SIGTERM and a terminal that is closed: the first ends a command in an orderly way, the second at once.
+
+Ctrl-Z stops a command and its workers, which are no longer in the terminal's group.
+"""
 
 import contextlib
 import signal
 import threading
 from collections.abc import Generator
 from typing import NoReturn
+
+from clinometer.runner.process_group import suspend
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
@@ -31,9 +36,14 @@ def orderly_interruptions() -> Generator[None]:
 
     for number in ours:
         signal.signal(number, interrupt)
+    suspends = signal.getsignal(signal.SIGTSTP) == signal.SIG_DFL  # not so where there is no terminal to go back to
+    if suspends:
+        signal.signal(signal.SIGTSTP, lambda _number, _frame: suspend())
     try:
         yield
     finally:
+        if suspends:
+            signal.signal(signal.SIGTSTP, signal.SIG_DFL)
         if not seen:
             for number in ours:
                 signal.signal(number, handlers[number])

@@ -12,7 +12,7 @@ def list_command() -> int:
         try:
             paper = load_paper(name)
             study = paper.study()
-        except Exception as error:  # a package that is broken must not hide the other papers
+        except (Exception, SystemExit) as error:  # a package that is broken must not hide the other papers
             console.print(Text.assemble((name, "bold"), f": {error}"))
             continue
         console.print(Text.assemble((name, "bold"), f": {paper.TITLE} ({paper.SOURCE})"))

@@ -18,6 +18,7 @@ from clinometer.runner.scheduler import Failure, Progress, run_all
 from clinometer.runner.staleness import StaleRunsError
 from clinometer.studies.study import Plan
 from clinometer.studies.theorems import all_verified
+from clinometer.training.errors import SpecError
 
 
 def run_study(plan: Plan, folder: Path, command: str, options: RunOptions) -> int:
@@ -35,6 +36,8 @@ def run_study(plan: Plan, folder: Path, command: str, options: RunOptions) -> in
                 failures = _make_runs(plan, folder, options, verdicts)
             except (StaleRunsError, ClusterError, ImportError) as error:
                 refuse(error)
+            except SpecError as error:  # of code that was tried before, and has changed or does otherwise now
+                stop(error)
             except FileNotFoundError:
                 if folder.is_dir():
                     raise

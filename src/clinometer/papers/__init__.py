@@ -58,7 +58,7 @@ def load_paper(name: str) -> Paper:
     module = papers[check_choice("paper", name, papers)]
     try:
         paper = import_module(module)
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise ValueError(f"the paper {name!r} cannot be imported from {module}: {error}") from error
     missing = [each for each in ("TITLE", "SOURCE", "study") if not hasattr(paper, each)]
     if missing:

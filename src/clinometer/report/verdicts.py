@@ -40,7 +40,7 @@ class Verdicts:
             runs -= done
         for claim in ready:
             del self._missing[claim.id]
-            with contextlib.suppress(Exception):
+            with contextlib.suppress(Exception, SystemExit):
                 self._read([*self.table.configs, *self.plan.runs_of(claim)])
                 (self._rows[claim.id],) = claim_rows([claim], self.table, self.plan.variants)
         return [self._rows[claim.id] for claim in ready if claim.id in self._rows]

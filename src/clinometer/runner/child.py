@@ -20,7 +20,7 @@ from multiprocessing.process import BaseProcess
 from typing import Any
 
 from clinometer.runner.output import dropping_output
-from clinometer.runner.process_group import kill_group, lead_group
+from clinometer.runner.process_group import WORKERS, kill_group, lead_group
 from clinometer.runner.temporary import shorten_socket_paths
 
 _START_ATTEMPTS = 5
@@ -77,6 +77,7 @@ class Child:
         self.kill()
         self.process.join(_END_SECONDS)
         self._pipe.close()
+        WORKERS.discard(self.process.pid or 0)
 
     def kill(self) -> None:
         """Begin to end it: `stop` waits for the end."""
@@ -142,6 +143,7 @@ def _start(function: Callable[..., Any], arguments: Sequence[Any]) -> Child:
     process = context.Process(target=_call, args=(function, arguments, dict(os.environ), sender), daemon=True)
     with sender, _main_hidden():
         process.start()
+    WORKERS.add(process.pid)
     return Child(process, receiver)
 
 

@@ -10,7 +10,9 @@ import os
 import select
 import signal
 import time
+from collections.abc import Iterable
 
+WORKERS: set[int] = set()  # the leaders of the groups of this process's workers
 _POLL_SECONDS = 0.5  # between looks at the worker where the system has no pidfd
 
 
@@ -34,6 +36,17 @@ def lead_group(command: int) -> None:
     os.waitpid(child, 0)
 
 
+def suspend() -> None:
+    """Stop this process's workers and the process itself, as Ctrl-Z asks for; all go on when it is continued.
+
+    Of a worker's group the leader alone is stopped: the guardian must see the end of a command that is killed now.
+    """
+    stopped = list(WORKERS)
+    _signal(stopped, signal.SIGSTOP)
+    os.kill(os.getpid(), signal.SIGSTOP)
+    _signal(stopped, signal.SIGCONT)
+
+
 def kill_group(leader: int) -> None:
     """SIGKILL all processes of a worker's group; nothing happens where there are none."""
     with contextlib.suppress(ProcessLookupError, PermissionError):  # the latter where all of them have ended already
@@ -52,6 +65,12 @@ def _guard(worker: int, command: int) -> None:
         while _lives(worker) and not select.select([command], [], [], 0)[0]:
             time.sleep(_POLL_SECONDS)
     kill_group(worker)
+
+
+def _signal(processes: Iterable[int], number: int) -> None:
+    for process in processes:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(process, number)
 
 
 def _close_all_but(kept: int) -> None:

@@ -7,10 +7,12 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from clinometer.runner.child import last_line
 from clinometer.runner.local import LocalPool, Pool, worker_devices
 from clinometer.runner.locks import RunLocks, is_locked
+from clinometer.runner.process_kept import process_kept
 from clinometer.runner.records import note_done, note_failure, prepare_records
 from clinometer.runner.staleness import Facts, Stale, runs_to_keep
 from clinometer.runner.worker import Task
@@ -88,7 +90,11 @@ def run_all(
         closing.callback(pool.close)  # if interrupted: unfinished runs are resumed next time
         locks = closing.enter_context(contextlib.closing(RunLocks(study)))
         machine = environment(device.partition(",")[0])
-        facts: Facts = lambda config: {**machine, "fingerprint": fingerprint(config, device)}  # noqa: E731
+
+        def facts(config: RunConfig) -> dict[str, Any]:
+            with process_kept():  # the config's code is imported and its data are loaded
+                return {**machine, "fingerprint": fingerprint(config, device)}
+
         kept = runs_to_keep(unique, study, locks, facts, stale, notify)
         by_key = {config.key: dataclasses.asdict(config) for config in unique}
         prepare_records(study, by_key, [config.key for config in kept], locks, notify)
