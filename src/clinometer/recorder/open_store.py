@@ -8,15 +8,16 @@ from clinometer.probes.field import declared_by, declared_in, to_json
 from clinometer.store import Store
 
 
-def open_store(to: str | Path | None, start: int, probes: Mapping[str, Probe]) -> Store:
+def open_store(to: str | Path | None, start: int, probes: Mapping[str, Probe], *, strict: bool) -> Store:
     """The store of a run that begins at step `start`, without rows from there on; in memory without a folder.
 
     Its facts hold what the probes declare of their fields, so that the rows can be read and drawn without the probes.
+    Unless `strict`, rows wait in memory while the file cannot be written.
 
     Raises:
         ValueError: if a new run would write into the rows of another.
     """
-    store = Store(None if to is None else Path(to) / "rows.sqlite")
+    store = Store(None if to is None else Path(to) / "rows.sqlite", patient=not strict)
     last = store.last_step()
     if start == 0 and last is not None:
         raise ValueError(

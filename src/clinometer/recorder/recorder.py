@@ -107,7 +107,7 @@ class Recorder:
         self._probes.check(self.model, bool(self.optimizers) or lr is not None)
         self._probes.declare_costs(self.ranks.broadcast)
         index = check_start(start)
-        self.store = open_store(to if self.ranks.is_first else None, index, self.probes)
+        self.store = open_store(to if self.ranks.is_first else None, index, self.probes, strict=strict)
         notices = Notices(silent=not self.ranks.is_first)
         self._tolerance = Tolerance(self.ranks, notices, strict=strict)
         self._measurement = Measurement(self._probes, self.ranks, self.store, sinks, self._tolerance, notices)

@@ -10,7 +10,7 @@ import numpy as np
 from clinometer.store.cells import checksum, decode, kind_of
 from clinometer.store.database import UnsoundError
 
-FIRST = -(2**63)  # SQLite's least integer, and so before any step
+FIRST, LAST = -(2**63), 2**63 - 1  # SQLite's least and largest integer
 _LONGEST = 2**24  # characters of the facts about a run
 
 Value = tuple[int, str, str, np.ndarray[Any, Any]]  # step, probe, name, array
@@ -137,3 +137,12 @@ def set_facts(db: sqlite3.Connection, found: dict[str, Any]) -> None:
     if len(text) > _LONGEST:
         raise ValueError(f"facts about a run have at most {_LONGEST:,} characters as JSON; these have {len(text):,}.")
     db.execute("UPDATE meta SET facts = ?, checksum = ?", (text, checksum("meta", text)))
+
+
+def digest(db: sqlite3.Connection, before: int = LAST) -> str:
+    """What tells the rows before a step from any others: see `Store.digest`."""
+    query = (
+        "SELECT count(*), coalesce(sum(checksum), 0), coalesce(sum((checksum >> 16) * (checksum & 65535)), 0) "
+        "FROM rows WHERE step < ?"
+    )
+    return "{}-{:x}-{:x}".format(*db.execute(query, (before,)).fetchone())

@@ -62,6 +62,7 @@ class Database:
     def __init__(self, path: Path | None, read_only: bool) -> None:
         self.where = "the store in memory" if path is None else str(path)
         self.size = 0  # bytes, as of the last moment
+        self.patience = _PATIENCE  # seconds to wait for another process that writes
         self._path, self._read_only = path, read_only
         self._log: WriteAheadLog | None = None  # of a file that is open for writing
         self._owner = _here()
@@ -93,6 +94,7 @@ class Database:
         with self._explained():
             if writes:
                 self._prepare_to_write(durable)
+                self._db.execute(f"PRAGMA busy_timeout = {int(1000 * self.patience)}")
             self._db.execute("BEGIN IMMEDIATE" if writes else "BEGIN")
             try:
                 self.size = self.pragma("page_count") * self.pragma("page_size")
@@ -123,7 +125,7 @@ class Database:
         name = f"{self._path.absolute().as_uri()}?mode={mode}" if self._path else "file::memory:"
         with self._explained():
             # Threads are told apart in `moment`, in words; but the garbage collector may close from any of them.
-            db = sqlite3.connect(name, timeout=_PATIENCE, isolation_level=None, check_same_thread=False, uri=True)
+            db = sqlite3.connect(name, timeout=self.patience, isolation_level=None, check_same_thread=False, uri=True)
         try:
             with self._explained():
                 return self._claimed(db, mode)
@@ -192,7 +194,9 @@ class Database:
             bytearray(LARGEST)  # fails again where there is no memory; SQLite says the same of impossible lengths
             raise self._damaged("a value in it declares an impossible length") from error
         except sqlite3.Error as error:
-            raise (self._damaged(error) if is_damage(error) else not_damage(error, self.where)) from error
+            raise (
+                self._damaged(error) if is_damage(error) else not_damage(error, self.where, self.patience)
+            ) from error
 
     def _damaged(self, what: object) -> DamagedError:
         return DamagedError(
@@ -209,12 +213,12 @@ def is_damage(error: sqlite3.Error) -> bool:
     return _code(error) in _DAMAGE
 
 
-def not_damage(error: sqlite3.Error, where: str) -> OSError:
+def not_damage(error: sqlite3.Error, where: str, patience: float = _PATIENCE) -> OSError:
     """What it is otherwise: another process (TimeoutError), or the disk."""
     code = _code(error)
     if code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
         return TimeoutError(
-            f"{where} is locked: another process has kept it for more than {_PATIENCE:g} s. "
+            f"{where} is locked: another process has kept it for more than {patience:g} s. "
             "Wait for that process, or end it; one process at a time writes to a store."
         )
     what = f"{where} cannot be read or written: {error}"

@@ -5,9 +5,7 @@ loses at most the step in flight. Every value carries a checksum, and is read on
 NumPy only; nothing read back is unpickled.
 """
 
-import json
 import operator
-import sqlite3
 import weakref
 from collections.abc import Mapping
 from pathlib import Path
@@ -16,8 +14,9 @@ from typing import Any
 import numpy as np
 
 from clinometer.store import checked
-from clinometer.store.cells import Array, as_array, checksum
+from clinometer.store.cells import Array, as_array
 from clinometer.store.database import Database, UnsoundError
+from clinometer.store.writer import Entry, Writer, merged
 
 Row = Mapping[str, Array]
 Table = dict[str, np.ndarray[Any, Any]]  # "step" (n,) and, for each field, (n, *its shape)
@@ -31,6 +30,8 @@ class Store:
     Args:
         path: The SQLite file, made with its folders if it is not there; None keeps the rows in memory.
         read_only: Open an existing file, and never change it.
+        patient: Keep rows in memory, and warn, while the file cannot be written (the disk is full, another program has
+            locked it, its folder is gone); they are written at the next `append`, reading or `close` that can.
 
     Raises:
         ValueError: if the file is something else than a clinometer store, or is to be read and is not there.
@@ -46,10 +47,10 @@ class Store:
         {'step': array([0, 1]), 'loss': array([2.3, 2.1])}
     """
 
-    def __init__(self, path: str | Path | None = None, *, read_only: bool = False) -> None:
+    def __init__(self, path: str | Path | None = None, *, read_only: bool = False, patient: bool = False) -> None:
         self.path = None if path is None else Path(path)
-        self._db = Database(self.path, read_only)
-        self.close = weakref.finalize(self, self._db.close)
+        self._writer = Writer(self.path, read_only, patient=patient)
+        self.close = weakref.finalize(self, self._writer.close)
 
     def append(self, step: int, rows: Mapping[str, Row], *, replace: bool = False) -> None:
         """Write what each probe saw at `step`, all of it or nothing.
@@ -64,25 +65,7 @@ class Store:
         """
         step = operator.index(step)
         arrays = {(probe, name): as_array(probe, name, v) for probe, row in rows.items() for name, v in row.items()}
-        with self._db.moment(writes=True) as db:
-            try:
-                for probe in rows if replace else ():
-                    _delete(db, step, probe)
-                for (probe, name), array in arrays.items():
-                    kind, data = (array.dtype.str, json.dumps(array.shape)), array.tobytes()
-                    ids = checked.name_id(db, "fields", probe, name), checked.name_id(db, "kinds", *kind)
-                    told = checksum(step, probe, name, *kind, data=data)
-                    db.execute("INSERT INTO rows VALUES (?, ?, ?, ?, ?)", (step, *ids, told, data))
-                if arrays:
-                    query = (
-                        "INSERT INTO steps VALUES (?, ?) ON CONFLICT DO UPDATE SET fields = fields + excluded.fields"
-                    )
-                    db.execute(query, (step, len(arrays)))
-            except sqlite3.IntegrityError as error:
-                raise ValueError(
-                    f"step {step} is in {self._db.where} already; steps are written once. "
-                    "Number them apart, or call drop_from(step) to write it anew."
-                ) from error
+        self._writer.append(Entry(step, arrays, tuple(rows) if replace else ()))
 
     def read(self, probe: str) -> Table:
         """All rows of one probe, stacked along the step.
@@ -121,10 +104,11 @@ class Store:
             {'train': {7: {'loss': array(2.5)}}}
         """
         found: dict[str, dict[int, Table]] = {}
+        waiting = self._writer.flushed()
         with self._db.moment() as db:
             for step, owner, name, array in checked.values(db, probe, start, self._db.size, field):
                 found.setdefault(owner, {}).setdefault(step, {})[name] = array
-        return found
+        return merged(found, waiting, probe, field, start) if waiting else found
 
     def outline(self) -> checked.Outline:
         """What the rows look like, without reading a number: what a data set must know before it is asked for any.
@@ -146,16 +130,20 @@ class Store:
 
     def probes(self) -> list[str]:
         """The names of the probes that have rows."""
+        waiting = {probe for entry in self._writer.flushed() for probe, _ in entry.arrays}
         with self._db.moment() as db:
-            return sorted(checked.probes(db))
+            return sorted(checked.probes(db) | waiting)
 
     def last_step(self) -> int | None:
         """The last step that has a row, or None."""
+        waiting = [entry.step for entry in self._writer.flushed() if entry.arrays]
         with self._db.moment() as db:
-            return checked.last_step(db)
+            written = checked.last_step(db)
+        return max([*waiting, *([] if written is None else [written])], default=None)
 
     def drop_from(self, step: int) -> None:
         """Delete the rows of `step` and later: what a resumed run is about to do again."""
+        self._writer.drop_from(step)
         with self._db.moment(writes=True) as db:
             db.execute("DELETE FROM rows WHERE step >= ?", (step,))
             db.execute("DELETE FROM steps WHERE step >= ?", (step,))
@@ -175,12 +163,8 @@ class Store:
             >>> store.digest(1) == before, store.digest(2) == before
             (True, False)
         """
-        query = (
-            "SELECT count(*), coalesce(sum(checksum), 0), coalesce(sum((checksum >> 16) * (checksum & 65535)), 0) "
-            "FROM rows WHERE step < ?"
-        )
         with self._db.moment() as db:
-            return "{}-{:x}-{:x}".format(*db.execute(query, (before,)).fetchone())
+            return checked.digest(db, before)
 
     def verify(self) -> None:
         """Read everything, SQLite's own bookkeeping included: DamagedError if anything at all is wrong.
@@ -205,6 +189,10 @@ class Store:
         self._db.settle("journal_mode = DELETE", "delete" if self.path else "memory")
 
     @property
+    def _db(self) -> Database:
+        return self._writer.db
+
+    @property
     def meta(self) -> dict[str, Any]:
         """Facts about the run as a whole, from JSON."""
         with self._db.moment() as db:
@@ -214,11 +202,3 @@ class Store:
         """Add or replace facts about the run as a whole; values must fit in JSON."""
         with self._db.moment(writes=True) as db:
             checked.set_facts(db, checked.facts(db) | facts)
-
-
-def _delete(db: sqlite3.Connection, step: int, probe: str) -> None:
-    """Delete what one probe has at a step."""
-    query = "DELETE FROM rows WHERE step = ? AND field IN (SELECT id FROM fields WHERE probe = ?)"
-    deleted = db.execute(query, (step, probe)).rowcount
-    db.execute("UPDATE steps SET fields = fields - ? WHERE step = ?", (deleted, step))
-    db.execute("DELETE FROM steps WHERE step = ? AND fields = 0", (step,))
