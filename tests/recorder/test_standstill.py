@@ -82,8 +82,8 @@ def warned(train: Callable[[nn.Module], Recorder]) -> list[str]:
 def test_a_model_that_never_moves_is_told_once(train: Callable[[nn.Module], Recorder]) -> None:
     """The truth is the loop: it updates tensors that are not the model's, so each row is of the untrained model."""
     (message,) = warned(train)
-    assert "what is measured does not train" in message
-    assert "params=" in message
+    assert "does not train" in message or "none of the parameters" in message
+    assert "params=lambda: params" in message
 
 
 def test_a_mapping_that_training_leaves_behind_is_told() -> None:
@@ -158,7 +158,7 @@ def with_a_frozen_epoch(model: nn.Module) -> Recorder:
 
 
 def diverged(model: nn.Module) -> Recorder:
-    optimizer = torch.optim.SGD(model.parameters(), lr=torch.inf)
+    optimizer = torch.optim.SGD(model.parameters(), lr=1e30)
     recorder = recorder_of(model, optimizer=optimizer)
     for index in range(STEPS):
         recorder.step(batch(index))

@@ -13,33 +13,11 @@ from torch import Tensor, nn
 
 from clinometer.objective.gradients import graph_nodes
 from clinometer.objective.params import Point
-from clinometer.objective.params_module import trained_by_default
 
 _CHANGED = (
     "the batch was changed in place, by the training step or by loss_fn, after the objective was made: what is "
     "measured would not be what was trained. Change a copy instead: batch = batch.clone()."
 )
-
-
-def trainable_of(model: nn.Module, chosen: Iterable[Tensor] | None) -> dict[str, Tensor]:
-    """The parameters to move, by name: the trainable ones of the model, or those of them that are in `chosen`."""
-    trainable = trained_by_default(model)
-    if not trainable:
-        raise ValueError(
-            "the model has no trainable parameter (requires_grad=True); found "
-            f"{sum(1 for _ in model.parameters())} parameters in {type(model).__name__}. "
-            "A landscape needs at least one direction: pass the network itself, unfrozen."
-        )
-    if chosen is None:
-        return trainable
-    wanted = {id(p) for p in chosen}
-    moved = {name: p for name, p in trainable.items() if id(p) in wanted}
-    if not moved:
-        raise ValueError(
-            f"none of the {len(trainable)} trainable parameters of {type(model).__name__} is among the {len(wanted)} "
-            "that were chosen, or that the optimizer holds: pass the optimizer that trains this model."
-        )
-    return moved
 
 
 def check_torchscript(modules: Iterable[nn.Module]) -> None:

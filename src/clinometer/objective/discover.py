@@ -11,7 +11,7 @@ import random
 import sys
 import types
 from collections import OrderedDict, deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -30,6 +30,7 @@ _FUNCTIONS = (types.FunctionType, types.MethodType, types.BuiltinMethodType, fun
 _TRANSPARENT = (*_CONTAINERS, types.MethodType, functools.partial)  # what they hold is no deeper than they are
 _HOLDERS = (*_CONTAINERS, *_FUNCTIONS, *GENERATORS, Tensor, nn.Module)
 _WALKED = ("torch.utils.data", "torch.distributions")  # objects of torch's own that hold the user's
+_MACHINERY = (torch.optim.Optimizer, torch.optim.lr_scheduler.LRScheduler)  # they hold what no loss is computed from
 _PROGRAMS = ("torch", "numpy", "builtins")  # their objects hold none of the user's, but for `_WALKED`
 
 
@@ -39,7 +40,23 @@ class Reached:
 
     modules: tuple[nn.Module, ...]  # the outermost
     generators: tuple[Any, ...]  # torch's, NumPy's and Python's; those inside modules are among them
-    tensors: tuple[Tensor, ...]  # leaves that require gradients, and parameters, that no module has registered
+    tensors: tuple[Tensor, ...]  # leaves, but for those that are reached through a module that has registered them
+    parents: Mapping[Any, Any]  # of an item by its identity, what referred to it
+
+    def path_to(self, item: Any) -> str:
+        """The names by which an item is reached, joined by dots, but for those of functions.
+
+        Example:
+            >>> weights = {"first": torch.ones(1, requires_grad=True)}
+            >>> reached = reached_by(lambda model, x: weights["first"] * x)
+            >>> reached.path_to(reached.tensors[0])
+            'weights.first'
+        """
+        labels: list[str] = []
+        while (parent := self.parents.get(_identity(item))) is not None:
+            labels += [] if _is(item, _FUNCTIONS) else [_label(parent, item)]
+            item = parent
+        return ".".join(label for label in reversed(labels) if label not in ("", "self"))
 
 
 def reached_by(*starts: Any) -> Reached:
@@ -57,25 +74,27 @@ def reached_by(*starts: Any) -> Reached:
     generators: list[Any] = []
     tensors: list[Tensor] = []
     visited: dict[Any, Any] = {}  # the objects are kept alive, so that no other object gets the same id
-    waiting = deque((start, 0, False) for start in starts)  # object, depth, whether a module registered it
+    parents: dict[Any, Any] = {}
+    waiting: deque[tuple[Any, int, bool, Any]]  # object, depth, whether a module registered it, what refers to it
+    waiting = deque((start, 0, False, None) for start in starts)
     while waiting:
-        item, depth, inner = waiting.popleft()
+        item, depth, inner, parent = waiting.popleft()
         if depth > _DEEPEST or type(item) in _ATOMS or (key := _identity(item)) in visited:
             continue
-        visited[key] = item
+        visited[key], parents[key] = item, parent
         if _is(item, GENERATORS):
             generators.append(item)
         elif _is(item, Tensor):
-            tensors += [item] if item.is_leaf and (item.requires_grad or isinstance(item, nn.Parameter)) else []
+            tensors += [item] if item.is_leaf else []
         elif _is(item, nn.Module):
             modules += [] if inner else [item]
-            waiting.extendleft((each, depth, True) for each in item._modules.values() if each is not None)
-            waiting.extend((each, depth + 1, False) for each in _references_of_module(item))
+            waiting.extendleft((each, depth, True, item) for each in item._modules.values() if each is not None)
+            waiting.extend((each, depth + 1, False, item) for each in _references_of_module(item))
         elif _is(item, _TRANSPARENT):
-            waiting.extendleft((each, depth, False) for each in _references(item))
+            waiting.extendleft((each, depth, False, item) for each in _references(item))
         else:
-            waiting.extend((each, depth + 1, False) for each in _references(item))
-    return Reached(tuple(modules), tuple(generators), tuple(tensors))
+            waiting.extend((each, depth + 1, False, item) for each in _references(item))
+    return Reached(tuple(modules), tuple(generators), tuple(tensors), parents)
 
 
 def _identity(item: Any) -> Any:
@@ -127,7 +146,9 @@ def _references(item: Any) -> Iterable[Any]:
 
 def _references_of_object(item: Any) -> Iterator[Any]:
     kind = type(item)
-    if kind.__module__.partition(".")[0] in _PROGRAMS and not kind.__module__.startswith(_WALKED):
+    if _is(item, _MACHINERY) or (
+        kind.__module__.partition(".")[0] in _PROGRAMS and not kind.__module__.startswith(_WALKED)
+    ):
         return
     yield from _attributes(item)
     call = getattr(kind, "__call__", None)  # noqa: B004  (the function itself is wanted)
@@ -194,6 +215,31 @@ def _names(code: types.CodeType) -> set[str]:
     """The global names and attributes that code mentions, also in the functions and comprehensions inside it."""
     inside = (_names(constant) for constant in code.co_consts if isinstance(constant, types.CodeType))
     return set(code.co_names).union(*inside)
+
+
+def _label(parent: Any, child: Any) -> str:
+    """What a child is called where its parent refers to it; nothing if it has no name there."""
+    return next((str(name) for name, value in _named(parent) if value is child), "")
+
+
+def _named(parent: Any) -> Iterator[tuple[Any, Any]]:
+    """What an object refers to, with names."""
+    if _is(parent, types.FunctionType):
+        code, defaults = parent.__code__, parent.__defaults__ or ()
+        for name, cell in zip(code.co_freevars, parent.__closure__ or (), strict=True):
+            with contextlib.suppress(ValueError):  # not filled yet
+                yield name, cell.cell_contents
+        yield from zip(code.co_varnames[code.co_argcount - len(defaults) :], defaults, strict=False)
+        yield from (parent.__kwdefaults__ or {}).items()
+        yield from ((name, parent.__globals__.get(name)) for name in _names(code))
+    elif _is(parent, functools.partial):
+        yield from parent.keywords.items()
+    elif _is(parent, dict):
+        yield from parent.items()
+    elif _is(parent, list | tuple | deque):
+        yield from enumerate(parent)
+    yield from getattr(parent, "__dict__", {}).items()
+    yield from getattr(parent, "_modules", {}).items()
 
 
 def _is_installed(module: str | None) -> bool:

@@ -3,7 +3,7 @@
 import contextlib
 from collections.abc import Generator
 
-from clinometer.objective.precision import Precision, eager
+from clinometer.objective.precision import Precision, check_precision, eager
 from clinometer.objective.rng import RngState
 
 
@@ -23,6 +23,7 @@ class Isolation:
     """
 
     def __init__(self, precision: Precision) -> None:
+        check_precision(precision)
         self._precision: Precision = precision
         self._entered = False
 

@@ -48,6 +48,7 @@ class ModuleState:
         self._same: Memo = {id(item): item for item in (*modules, *in_place)}
         memo = self._same | {id(p): p for p in trainable.values()}
         self._states = [(module, *_frozen(attributes_of(module), memo)) for module in modules]
+        self.registered = {id(p) for _, state, _ in self._states for p in state["_parameters"].values()}  # trainable
         for module in modules:
             receive_buffers(module, memo)
 

@@ -12,7 +12,6 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from clinometer.objective.checks import trainable_of
 from clinometer.objective.discover import reached_by
 from clinometer.objective.distributed import Ranks, ranks_of
 from clinometer.objective.dtensor import to_local
@@ -24,9 +23,10 @@ from clinometer.objective.isolation import Isolation
 from clinometer.objective.module_state import modules_of
 from clinometer.objective.params import Point, dot, scale
 from clinometer.objective.params_module import Params, ParamsLossFn, as_module, present_tensors
-from clinometer.objective.precision import Precision, check_precision
+from clinometer.objective.precision import Precision
 from clinometer.objective.rng import RngState
 from clinometer.objective.snapshot import BatchSnapshot
+from clinometer.objective.trained_tensors import trained_tensors
 
 Batch = Any
 LossFn = Callable[[nn.Module, Batch], Tensor]
@@ -50,9 +50,8 @@ class Objective:
         batch: Whatever `loss_fn` takes; it must not change while the objective is in use.
         params: In place of a model, a mapping of tensors by name, nested or not, or a function that returns the present
             one; then it is `loss_fn(params, batch)`. Those that require gradients are moved, or all if none does.
-        seed: The random draws to use: an int, a captured `RngState`, or None for the streams as they stand,
-            which are those of the training step if the objective is made just before it.
-        parameters: The parameters that make up a point, such as an optimizer's; all trainable ones by default.
+        seed: The random draws to use: an int, a captured `RngState`, or None for those that the training step will see.
+        parameters: What makes up a point, such as an optimizer's parameters; the model's trainable ones by default.
         precision: `float32` switches autocast off, in `loss_fn` and around it; `training` leaves it as it is.
         ranks: The processes whose losses are averaged; by default those of the DDP wrapper or of `fully_shard` in the
             model. All of them must make the objective, and evaluate it alike.
@@ -73,6 +72,7 @@ class Objective:
     model: nn.Module
     loss_fn: LossFn
     precision: Precision
+    left_out: int  # how many of `parameters` neither the model nor loss_fn leads to
     ranks: Ranks
     weights: tuple[float, ...] | None  # of the batches in the sum of their losses; their mean without
     failures: LossFailures
@@ -94,21 +94,21 @@ class Objective:
         precision: Precision = "float32",
         ranks: Ranks | None = None,
     ) -> None:
-        check_precision(precision)
         model, loss_fn = as_module(model, params, loss_fn)
         roots = [model, *reached_by(loss_fn).modules, *(ranks.wrappers if ranks else ())]
         modules = modules_of(roots)
         fsdp = Fsdp(modules)
-        live = trainable_of(model, parameters)
+        live, left_out = trained_tensors(model, loss_fn, parameters)
         isolation = Isolation(precision)
         vars(self).update(
             model=model,
             loss_fn=loss_fn,
             precision=precision,
-            _live=live,
+            left_out=left_out,
             ranks=ranks_of(modules, live) if ranks is None else ranks,
             weights=None,
             failures=LossFailures(tolerated=not fsdp),  # other processes would wait for a forward pass cut short
+            _live=live,
             _roots=roots,
             _fsdp=fsdp,
             _isolation=isolation,
@@ -243,14 +243,14 @@ class Objective:
         with snapshot.at(at) as leaves:
             loss = self._loss(snapshot, leaves)
             if wrt is None:
-                snapshot.check_graph_once(loss)
+                snapshot.check_graph_once(loss, leaves)
             wanted = {name: leaves[name] for name in (self.names if wrt is None else wrt)}
             return loss.detach(), (gradient_by_backward if self._fsdp else gradient)(loss, wanted)
 
     def _value_and_hvp(self, snapshot: BatchSnapshot, at: Point, v: Point) -> tuple[Tensor, dict[str, Tensor]]:
         with snapshot.at(at) as leaves:
             loss = self._loss(snapshot, leaves)
-            snapshot.check_graph_once(loss)
+            snapshot.check_graph_once(loss, leaves)
             slope = dot(gradient(loss, leaves, create_graph=True), v)
             return loss.detach(), gradient(slope, leaves)
 

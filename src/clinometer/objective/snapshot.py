@@ -7,6 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from clinometer.objective.bare_tensors import BareTensors
 from clinometer.objective.checks import (
     check_batch,
     check_content,
@@ -59,9 +60,11 @@ class BatchSnapshot:
         self._content: list[float] | None = content(batch)
         self._graph_checked = False
         fsdp.reshard()
-        generators = reached_by(loss_fn, batch, *roots).generators
+        reached = reached_by(loss_fn, *roots)
+        generators = [*reached.generators, *reached_by(batch).generators]
         self._generators = Generators(generators)
         self._state = ModuleState(roots, live, [*fsdp.parameters, *generators])
+        self._bare = BareTensors([t for t in reached.tensors if id(t) not in self._state.registered], live)
 
     @contextlib.contextmanager
     def at(self, point: Point) -> Generator[Point]:
@@ -74,10 +77,12 @@ class BatchSnapshot:
         check_names(point, self._live)
         self._check_batch()
         # Copies: a forward pass may clamp its weights. All require gradients, as in training: a loss may ask for it.
-        leaves = {n: p if is_dtensor(p) else like(p, point[n]).requires_grad_() for n, p in self._live.items()}
+        in_place = {n for n, p in self._live.items() if is_dtensor(p)} | self._bare.moved.keys()
+        leaves = {n: p if n in in_place else like(p, point[n]).requires_grad_() for n, p in self._live.items()}
         with (
             self._isolation.block(),
             self._fsdp.at(point, self._live),
+            self._bare.at(point),
             torch.enable_grad(),
             self._state.installed(leaves),
             self._generators.replayed(),
@@ -91,10 +96,12 @@ class BatchSnapshot:
                 raise
         check_batch(self.batch, self._versions)
 
-    def check_graph_once(self, loss: Tensor) -> None:
+    def check_graph_once(self, loss: Tensor, leaves: Point) -> None:
         """ValueError unless the loss depends on the leaves and on none of the model's own parameters."""
         if not self._graph_checked:
-            check_graph(loss, {} if self._fsdp else self._live)
+            own = {n: p for n, p in self._live.items() if n not in self._bare.moved}
+            check_graph(loss, {} if self._fsdp else own)
+            self._bare.check_used(loss, leaves)
             self._graph_checked = True
 
     def _check_batch(self) -> None:

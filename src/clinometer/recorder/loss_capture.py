@@ -58,6 +58,7 @@ class LossCapture:
         self.compiled = False  # compiled code took part
         self.cast = False  # autocast took part, or may have: code compiled into one node shows no casts
         self.foreign = False  # other networks' parameters were trained
+        self.bare = False  # tensors were trained that are nobody's parameters
         self._leaves = leaves
         self._elsewhere = elsewhere
         self._holds_gradients = holds_gradients
@@ -89,7 +90,9 @@ class LossCapture:
             nodes = graph_nodes(loss)
             leaves = [leaf for node in nodes if (leaf := getattr(node, "variable", None)) is not None]
             if ours.isdisjoint(map(id, leaves)):  # no leaf at all: the graph is hidden, as in a reentrant checkpoint
-                self.foreign |= any(isinstance(leaf, nn.Parameter) for leaf in leaves)
+                foreign = any(isinstance(leaf, nn.Parameter) for leaf in leaves)
+                self.foreign |= foreign
+                self.bare |= bool(leaves) and not foreign
             elif self._elsewhere():
                 self.looked_around = True
             elif loss.numel() == 1:

@@ -18,6 +18,14 @@ LATE = (
     "something moves the weights after the optimizer and before the next step begins. It counts as part of the step, "
     "so rows are measured when the next step begins; trackers have that of step {} without it."
 )
+LEFT_OUT = (
+    "the optimizer also trains {} tensors that are neither the model's nor within reach of loss_fn; the steps that are "
+    "measured leave them out. If the loss depends on them, let loss_fn reach them by closure, attribute or global."
+)
+ELSEWHERE = (
+    "the backward passes of step {} reached none of the parameters that are measured, as those of earlier steps did: "
+    "it has no row. If training keeps its parameters outside the model, pass those instead: params=lambda: params."
+)
 
 
 class Notices:

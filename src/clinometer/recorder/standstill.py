@@ -4,6 +4,8 @@ Functional training keeps its parameters outside the model, and a loop may train
 untrained model. Not every standstill is a mistake: a warm-up may begin at learning rate 0, gradients may accumulate.
 """
 
+import math
+
 import torch
 from torch import Tensor
 
@@ -25,7 +27,7 @@ class Standstill:
 
     def __init__(self) -> None:
         self._place: list[float] = []
-        self._steps: dict[float, int] = {}  # those there, by their losses where these must differ
+        self._steps: dict[float, int] = {}  # those there, by loss where only other losses count
 
     def message(self, pending: PendingStep, step: Step) -> str | None:
         """What to warn of after a step that has been measured, if it is one too many at its place."""
@@ -62,7 +64,7 @@ def _real(value: Tensor) -> Tensor:
 
 def _accumulates(pending: PendingStep, step: Step) -> bool:
     """Whether gradients are held that are more than this step's own."""
-    norms = [torch.linalg.vector_norm(held.to_dense().float()) for held in pending.objective.training_gradients()]
-    held = float(torch.stack(norms).norm()) if norms else 0.0
-    own = float(torch.stack([torch.linalg.vector_norm(to_local(g).float()) for g in step.gradient.values()]).norm())
-    return held > 0 and not abs(held - own) <= _ALIKE * own
+    held = [part.to_dense() for part in pending.objective.training_gradients()]
+    own = [to_local(part) for part in step.gradient.values()]
+    theirs, ours = (math.hypot(*(float(torch.linalg.vector_norm(part)) for part in parts)) for parts in (held, own))
+    return theirs > 0 and not abs(theirs - ours) <= _ALIKE * ours

@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 
 from clinometer.objective.objective import Batch, Objective
 from clinometer.recorder.measurement import Measurement
-from clinometer.recorder.notices import UNREPORTED, Notices
+from clinometer.recorder.notices import ELSEWHERE, UNREPORTED, Notices
 from clinometer.recorder.optimizer_reading import LearningRate
 from clinometer.recorder.optimizer_steps import OptimizerSteps
 from clinometer.recorder.pending_step import PendingStep
@@ -169,6 +169,7 @@ class StepTracker:
             return
         self._forget()
         if not steps.enabled and self._measurement.trained and not pending.was_trained():
+            self._notices.once("elsewhere", ELSEWHERE.format(pending.index) if pending.capture.bare else None)
             return  # the loop skipped it
         self._measurement.run(pending, steps.most_batches, steps.foreign_optimizer)
 

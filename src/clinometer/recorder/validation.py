@@ -6,13 +6,13 @@ from typing import Any
 
 from torch import nn
 
-from clinometer.objective.checks import trainable_of
 from clinometer.objective.discover import reached_by
 from clinometer.objective.distributed import Ranks, ranks_of, wrappers_around
 from clinometer.objective.fsdp import Fsdp
 from clinometer.objective.module_state import modules_of
 from clinometer.objective.objective import LossFn
 from clinometer.objective.precision import check_precision
+from clinometer.objective.trained_tensors import trained_tensors
 from clinometer.recorder.optimizer_steps import parameters_of
 
 
@@ -40,7 +40,8 @@ def check_model(model: nn.Module, loss_fn: LossFn, optimizers: Sequence[Any]) ->
     """The processes that train the model; ValueError if it has nothing to train, or parts that cannot be measured."""
     modules = modules_of([model, *reached_by(loss_fn).modules])
     Fsdp(modules)  # reshards: names then refer to shards, not to what an earlier forward pass gathered
-    return ranks_of(modules, trainable_of(model, parameters_of(optimizers)), wrappers_around(model))
+    tensors, _ = trained_tensors(model, loss_fn, parameters_of(optimizers))
+    return ranks_of(modules, tensors, wrappers_around(model))
 
 
 def check_start(start: Any) -> int:
