@@ -1,5 +1,6 @@
 """What makes a finished run stale and what does not, found by changing the sources that a fingerprint reads."""
 
+import ast
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -120,3 +121,24 @@ def test_imports_by_call_and_installed_packages_are_followed(tmp_path: Path, mon
     code_digest.digest_code.cache_clear()
     assert differences(before, fingerprint(config)) == ["code: fp_nets.hidden"]
     code_digest.digest_code.cache_clear()
+
+
+SYNTAX = """
+@cached
+async def f(a, /, b: int = 1, *rest, c=None, **kwargs) -> None:
+    match a:
+        case {"x": None, **others} | [1, *_]:
+            return f"{b!r:>{c}}" f" and {a=}" "!"
+    return {**kwargs, "none": None, "empty": [], "b": b"1", "n": 1e9j}
+
+
+class C(B, metaclass=M):
+    x: int
+    del x
+    with open(p) as q, q: pass
+"""
+
+
+def test_code_has_the_same_digest_in_every_version_of_python() -> None:
+    """That of `ast.dump` in Python 3.13.0; 3.11.7 and 3.12.1 dump the same tree in other words, each in its own."""
+    assert code_digest._hash([ast.parse(SYNTAX)]) == "3da3abbccbb49c87"

@@ -14,6 +14,7 @@ import importlib.util
 import sysconfig
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import clinometer
 
@@ -188,5 +189,26 @@ def _defines(node: ast.stmt) -> Sequence[str]:
 
 
 def _hash(parts: Sequence[ast.AST | str]) -> str:
-    text = "\n".join(part if isinstance(part, str) else ast.dump(part) for part in parts)
+    text = "\n".join(part if isinstance(part, str) else _dump(part) for part in parts)
     return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def _dump(node: Any) -> str:
+    """A syntax tree as text, the same in every version of Python; what `ast.dump` writes is not.
+
+    Each version adds fields, such as a function's type parameters in 3.12: those that are empty are left out. So are
+    the empty texts that 3.12 puts into some f-strings.
+    """
+    if isinstance(node, ast.JoinedStr):
+        node.values = [part for part in node.values if getattr(part, "value", None) != ""]
+    if isinstance(node, list):
+        return f"[{', '.join(map(_dump, node))}]"
+    if not isinstance(node, ast.AST):
+        return repr(node)
+    fields = ((name, value) for name, value in ast.iter_fields(node) if value != [] and not _is_absent(node, name))
+    return f"{type(node).__name__}({', '.join(f'{name}={_dump(value)}' for name, value in fields)})"
+
+
+def _is_absent(node: ast.AST, name: str) -> bool:
+    """Whether an optional part is not there; the constant None is."""
+    return getattr(node, name) is None and getattr(type(node), name, ...) is None
