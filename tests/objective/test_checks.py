@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 import torch
 from models import batch, cross_entropy, everything
-from torch import nn
+from torch import Tensor, nn
 
 from clinometer import Objective, Recorder, landscape
 
@@ -96,3 +96,39 @@ def test_torchscript_is_refused_where_the_objective_or_the_recorder_is_made(make
     words = r"expected modules whose state is Python's; found the TorchScript module '(Sequential|Linear)'.*Measure the"
     with pytest.raises(ValueError, match=words):
         make(model, loss_fn, torch.ones(4, 2))
+
+
+class Recurrent(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.rnn, self.out = nn.RNN(6, 5), nn.Linear(5, 3)
+
+    def forward(self, x: Tensor, hidden: Tensor) -> tuple[Tensor, Tensor]:
+        seen, hidden = self.rnn(x, hidden)
+        return self.out(seen[-1]), hidden
+
+
+def test_a_batch_with_a_graph_is_named_as_that() -> None:
+    """Truncated backpropagation through time, where a hidden state comes undetached: loss_fn keeps no reference."""
+    model, x = Recurrent(), torch.randn(4, 16, 6)
+    _, hidden = model(x, torch.zeros(1, 16, 5))
+
+    def loss_fn(model: nn.Module, data: Any) -> Tensor:
+        return model(*data["parts"])[0].square().mean()
+
+    objective = Objective(model, loss_fn, {"parts": (x, hidden)})
+    with pytest.raises(ValueError, match=r"batch carries a graph.*shape \(1, 16, 5\).*'rnn\.bias_hh_l0'.*Detach it"):
+        objective.loss_and_grad(objective.here())
+    detached = Objective(model, loss_fn, {"parts": (x, hidden.detach())})
+    assert float(detached.loss_and_grad(detached.here())[0]) > 0
+
+
+def test_an_error_that_is_not_about_devices_is_not_blamed_on_them() -> None:
+    """The batch lies elsewhere, and is moved by loss_fn; what then goes wrong is another thing."""
+
+    def loss_fn(model: nn.Module, data: Tensor) -> Tensor:
+        return model(torch.ones(data.shape))
+
+    objective = Objective(nn.Linear(3, 1), loss_fn, torch.ones(2, 4, device="meta"))
+    with pytest.raises(RuntimeError, match="cannot be multiplied"):
+        objective.loss(objective.here())

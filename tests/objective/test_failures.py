@@ -2,6 +2,7 @@
 
 import functools
 import math
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -83,3 +84,115 @@ def test_a_later_batch_that_never_worked_raises() -> None:
     objective = Objective(model, wrong, 1.0).with_batch(2.0)
     with pytest.raises(KeyError, match="labels"):
         objective.loss_and_grad(objective.here())
+
+
+TRANSIENT: dict[str, Callable[[], BaseException]] = {
+    "MemoryError": MemoryError,
+    "torch's CPU allocator": lambda: RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate memory"),
+    "CUDA": lambda: torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB"),
+    "cuBLAS": lambda: RuntimeError("CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate(handle)`"),
+    "NCCL": lambda: RuntimeError("NCCL communicator was aborted on rank 0"),
+    "a connection": ConnectionResetError,
+    "a file": lambda: OSError("Stale file handle"),
+    "a time-out": TimeoutError,
+    "an interrupt": KeyboardInterrupt,
+    "a mistake in code": lambda: AttributeError("no such attribute"),
+    "what is not implemented": lambda: NotImplementedError("for this kind"),
+}
+
+
+@pytest.mark.parametrize("name", TRANSIENT)
+def test_what_says_nothing_about_the_point_is_never_a_nan(name: str) -> None:
+    """The loss is finite everywhere, so a NaN in its place would be a wrong number; the error comes as it is."""
+    errors = iter([None, None, TRANSIENT[name]()])
+
+    def loss_fn(model: nn.Module, _batch: Any) -> Tensor:
+        error = next(errors)
+        if error is not None:
+            raise error
+        return model.weight.square().sum()
+
+    objective = Objective(nn.Linear(1, 1), loss_fn, None)
+    here = objective.here()
+    with pytest.raises(type(TRANSIENT[name]())):
+        walk(objective, here, here, [0.5, 1.0])
+
+
+def test_a_shortage_of_memory_under_another_name_is_one() -> None:
+    """Libraries raise errors of their own from it; what they were raised from is kept by Python."""
+
+    def loss_fn(model: nn.Module, _batch: Any) -> Tensor:
+        if model.weight > 1:
+            try:
+                torch.empty(2**50)
+            except RuntimeError as error:
+                raise ValueError("the augmentation failed") from error
+        return model.weight.sum()
+
+    model = nn.Linear(1, 1, bias=False)
+    objective = Objective(model, loss_fn, None)
+    objective.loss({"weight": torch.zeros(1, 1)})
+    with pytest.raises(ValueError, match="augmentation"):
+        objective.loss({"weight": torch.ones(1, 1) * 2})
+
+
+class DivergedError(Exception):
+    """What a program raises itself."""
+
+
+OF_VALUES = [DivergedError, ZeroDivisionError, AssertionError, IndexError, torch.linalg.LinAlgError]
+
+
+@pytest.mark.parametrize("error", OF_VALUES)
+def test_errors_about_values_are_divergence(error: type[Exception]) -> None:
+    """The loss raises exactly where w > 1, so there it has no value; inside it is w²."""
+
+    def loss_fn(model: nn.Module, _batch: Any) -> Tensor:
+        if model.weight > 1:
+            raise error("no value")
+        return model.weight.square().sum()
+
+    objective = Objective(nn.Linear(1, 1, bias=False), loss_fn, None)
+    line = walk(objective, {"weight": torch.ones(1, 1) / 2}, {"weight": torch.ones(1, 1)}, [0.25, 1.0])
+    assert float(line.losses[0]) == 0.5625
+    assert bool(line.losses[1].isnan())
+
+
+class NoGradient(torch.autograd.Function):
+    """Raises in the backward pass where the input is above 1."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor) -> Tensor:
+        ctx.save_for_backward(x)
+        return x.clone()
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Tensor) -> Tensor:
+        if ctx.saved_tensors[0].max() > 1:
+            raise ValueError("no gradient here")
+        return grads[0]
+
+
+def test_a_backward_pass_that_raises_is_divergence_too() -> None:
+    """The loss there is known, the gradient is not; at the step's own point the error is raised."""
+    objective = Objective(nn.Linear(1, 1, bias=False), lambda m, _: NoGradient.apply(m.weight).sum(), None)
+    there = {"weight": torch.ones(1, 1) * 2}
+    with pytest.raises(ValueError, match="no gradient here"):
+        objective.loss_and_grad(there)
+    objective.loss_and_grad({"weight": torch.ones(1, 1)})
+    loss, gradient = objective.loss_and_grad(there)
+    assert float(loss) == 2.0
+    assert bool(gradient["weight"].isnan().all())
+
+
+def test_anomaly_detection_is_off_while_measuring_and_on_again_afterwards() -> None:
+    """√w has an infinite slope at 0 and none below: torch would raise where the row should say NaN."""
+    model = nn.Linear(1, 1, bias=False)
+    objective = Objective(model, lambda m, _: m.weight.sqrt().sum() * 0 + m.weight.sqrt().sum(), None)
+    with torch.autograd.set_detect_anomaly(True, check_nan=True):
+        line = walk(objective, {"weight": torch.ones(1, 1)}, {"weight": -torch.ones(1, 1)}, [0.75, 2.0])
+        assert torch.is_anomaly_enabled()
+        assert torch.is_anomaly_check_nan_enabled()
+    assert float(line.losses[0]) == 0.5
+    assert bool(line.grad_gaps[1].isnan())
+    assert objective.failures.error is None

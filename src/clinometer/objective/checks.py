@@ -3,21 +3,17 @@
 torch's own errors come from inside autograd, and name neither the loss nor the batch.
 """
 
-import dataclasses
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 
 from clinometer.objective.gradients import graph_nodes
 from clinometer.objective.params import Point
 
-_CHANGED = (
-    "the batch was changed in place, by the training step or by loss_fn, after the objective was made: what is "
-    "measured would not be what was trained. Change a copy instead: batch = batch.clone()."
-)
+# As torch words it when an operation meets tensors of two devices.
+_DEVICES = ("same device", "weight type", "is on cpu", "is on cuda", "on device", "device type", "different device")
 
 
 def check_torchscript(modules: Iterable[nn.Module]) -> None:
@@ -53,79 +49,60 @@ def scalar(loss: Any) -> Tensor:
     return loss.reshape(())
 
 
-def explain_devices(error: RuntimeError, state: Point, batch: Any) -> None:
-    """Raise ValueError from `error` if the batch is on a device where the model has no tensor."""
+def explain_devices(error: RuntimeError, state: Point, batch: Iterable[Tensor]) -> None:
+    """Raise ValueError from `error` if it is about devices, and the batch is on one where the model has no tensor."""
     ours = {str(t.device) for t in state.values()}
-    theirs = {str(t.device) for t in _tensors(batch)} - ours
-    if theirs:
+    theirs = {str(t.device) for t in batch} - ours
+    if theirs and any(words in str(error) for words in _DEVICES):
         raise ValueError(
             f"the batch lies on {', '.join(sorted(theirs))} and the model on {', '.join(sorted(ours))}. "
             f"Move it first: batch.to({min(ours)!r})."
         ) from error
 
 
-def explain_checkpoint(error: RuntimeError) -> None:
-    """Raise ValueError from `error` if activation checkpointing with use_reentrant=True raised it."""
-    if "use_reentrant=True" in str(error):
+def refuse_checkpoint(present: bool, what: str) -> None:
+    """ValueError if activations are checkpointed with use_reentrant=True."""
+    if present:
         raise ValueError(
-            "the model checkpoints activations with use_reentrant=True: torch gives gradients to .backward() alone, "
-            "not to who measures. Pass use_reentrant=False to checkpoint(), which gives the same gradients; in "
-            "transformers, gradient_checkpointing_kwargs={'use_reentrant': False}."
-        ) from error
+            f"{what} cannot be computed through activations that are checkpointed with use_reentrant=True: what is "
+            "inside has no graph of its own. Pass use_reentrant=False to checkpoint(), which gives the same gradients; "
+            "in transformers, gradient_checkpointing_kwargs={'use_reentrant': False}."
+        )
 
 
-def check_graph(loss: Tensor, live: Point) -> None:
-    """ValueError if the loss has no graph, or uses the model's own parameters instead of those put in their place."""
+def check_graph(loss: Tensor, nodes: Collection[Any], live: Point, batch: Iterable[Tensor]) -> None:
+    """ValueError if the loss has no graph, or one that ends in the model's own parameters instead of the copies.
+
+    Args:
+        loss: The loss.
+        nodes: Those of its graph.
+        live: The model's own parameters.
+        batch: The tensors of the batch.
+    """
     if not loss.requires_grad:
         raise ValueError(
             "the loss has no graph: it does not depend on any trainable parameter. Was it detached, turned into a "
             "number with .item(), or computed under torch.no_grad()? Return the tensor that you call .backward() on."
         )
     names = {id(p): name for name, p in live.items()}
-    own = [names[id(leaf)] for node in graph_nodes(loss) if id(leaf := getattr(node, "variable", None)) in names]
-    if own:
-        raise ValueError(
-            f"loss_fn uses the parameter {own[0]!r} by a reference of its own, kept from before: it would stay where "
-            "it is while the others move. Reach parameters through the model: model.parameters() inside loss_fn."
-        )
+    own = _reached(nodes, names)
+    if own is None:
+        return
+    for tensor in batch:
+        if tensor.grad_fn is not None and _reached(graph_nodes(tensor), names):
+            raise ValueError(
+                f"the batch carries a graph: a tensor in it, of shape {tuple(tensor.shape)}, was computed from the "
+                f"parameter {own!r}, as a hidden state is that goes from one batch to the next. It would stay where it "
+                "is while the parameters move. Detach it: recorder.step((x, y, hidden.detach()))."
+            )
+    raise ValueError(
+        f"loss_fn uses the parameter {own!r} by a reference of its own, kept from before: it would stay where "
+        "it is while the others move. Reach parameters through the model: model.parameters() inside loss_fn. A result "
+        "of an earlier forward pass that the model or loss_fn keeps with its graph is such a reference, too: detach it."
+    )
 
 
-def versions(batch: Any) -> list[int]:
-    """The number of in-place changes to each tensor of a batch so far, as torch counts them."""
-    return [t._version for t in _tensors(batch) if not t.is_inference()]
-
-
-def check_batch(batch: Any, seen: list[int]) -> None:
-    """ValueError if a tensor of the batch was changed in place after `versions` returned `seen`."""
-    if versions(batch) != seen:
-        raise ValueError(_CHANGED)
-
-
-def content(batch: Any) -> list[float]:
-    """The sum of each tensor of a batch. It shows changes by `.data`, NumPy and optimizers, which `versions` misses."""
-    return [float(t.detach().sum(dtype=torch.float64)) for t in _tensors(batch) if _summable(t)]
-
-
-def _summable(tensor: Tensor) -> bool:
-    return tensor.layout is torch.strided and tensor.device.type != "meta" and not tensor.is_quantized
-
-
-def check_content(batch: Any, seen: list[float]) -> None:
-    """ValueError if the sums of the batch are not the `seen` that `content` returned."""
-    if not np.array_equal(content(batch), seen, equal_nan=True):
-        raise ValueError(_CHANGED)
-
-
-def _tensors(batch: Any) -> Iterator[Tensor]:
-    if isinstance(batch, Tensor):
-        yield batch
-    elif isinstance(batch, np.ndarray) and batch.dtype.kind in "biuf":
-        yield torch.from_numpy(batch)
-    elif isinstance(batch, Mapping):
-        for value in batch.values():
-            yield from _tensors(value)
-    elif isinstance(batch, list | tuple):
-        for value in batch:
-            yield from _tensors(value)
-    elif dataclasses.is_dataclass(batch):
-        yield from _tensors(vars(batch))
+def _reached(nodes: Collection[Any], names: Mapping[int, str]) -> str | None:
+    """The first name, by the alphabet, of a parameter that a graph ends in; None if it ends in none of them."""
+    ends = (id(getattr(node, "variable", None)) for node in nodes)
+    return min((names[end] for end in ends if end in names), default=None)

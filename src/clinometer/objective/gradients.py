@@ -1,12 +1,16 @@
 """The gradient of a loss, in the two ways that torch offers, and the graph that it is computed from."""
 
-from collections.abc import Sequence
+import contextlib
+from collections.abc import Generator, Sequence
 from typing import Any
 
 import torch
 from torch import Tensor
 
 from clinometer.objective.params import Point
+
+_Function: Any = torch.autograd.function.BackwardCFunction
+_torch_backward: Any = torch.autograd.backward  # torch's own, also while a recorder listens for training's passes
 
 
 def gradient(loss: Tensor, wanted: Point, create_graph: bool = False) -> dict[str, Tensor]:
@@ -38,16 +42,24 @@ def gradients(loss: Tensor, tensors: Sequence[Tensor], create_graph: bool = Fals
     ]
 
 
-def gradient_by_backward(loss: Tensor, wanted: Point) -> dict[str, Tensor]:
-    """The gradient by `loss.backward()` into empty `.grad`, the only way in which `fully_shard` reduces gradients.
+def gradient_by_backward(loss: Tensor, wanted: Point, aside: Sequence[Tensor] = ()) -> dict[str, Tensor]:
+    """The gradient by `loss.backward()` into the empty `.grad` of `wanted`.
+
+    It is the only way in which `fully_shard` reduces gradients, and in which a reentrant checkpoint computes any.
+
+    Args:
+        loss: The loss.
+        wanted: Tensors without a `.grad`.
+        aside: Other tensors that the pass may reach, which keep the `.grad` that they have.
 
     Example:
         >>> w = torch.tensor(3.0, requires_grad=True)
         >>> gradient_by_backward(w.square(), {"w": w})
         {'w': tensor(6.)}
     """
-    if loss.requires_grad:
-        loss.backward()
+    with _kept_gradients(aside):
+        if loss.requires_grad:
+            _torch_backward(loss)
     return {name: torch.zeros_like(p.detach()) if p.grad is None else p.grad for name, p in wanted.items()}
 
 
@@ -67,3 +79,33 @@ def graph_nodes(loss: Tensor) -> set[Any]:
             nodes.add(node)
             waiting.extend(previous for previous, _ in node.next_functions)
     return nodes
+
+
+def needs_backward(nodes: set[Any]) -> bool:
+    """Whether a graph holds a function written in Python by others than torch, or a reentrant checkpoint.
+
+    Such a function may call `.backward()` inside: then `torch.autograd.grad` finds zero where training finds gradients.
+    """
+    return any(isinstance(node, _Function) and (is_checkpoint(node) or not _is_of_torch(node)) for node in nodes)
+
+
+def is_checkpoint(node: Any) -> bool:
+    """Whether a node computes a part of the network again, by a backward pass of its own."""
+    return isinstance(node, _Function) and "Checkpoint" in type(node).__name__
+
+
+def _is_of_torch(node: Any) -> bool:
+    return type(node)._forward_cls.__module__.partition(".")[0] == "torch"
+
+
+@contextlib.contextmanager
+def _kept_gradients(tensors: Sequence[Tensor]) -> Generator[None]:
+    """Inside the block `.grad` of these tensors is empty; afterwards it is their own again."""
+    own = [(tensor, tensor.grad) for tensor in tensors]
+    try:
+        for tensor in tensors:
+            tensor.grad = None
+        yield
+    finally:
+        for tensor, grad in own:
+            tensor.grad = grad

@@ -1,13 +1,19 @@
-"""Errors that say nothing about the loss or the set-up: memory was short, or the program was interrupted."""
+"""Errors that say nothing about the loss or the set-up: memory was short, a device failed, the program was stopped."""
 
 import signal
 import traceback
+from collections.abc import Iterator
 from typing import Any
 
 import torch
 
 # torch's CPU allocator raises a plain RuntimeError, and cuBLAS has an error code of its own.
 _OUT_OF_MEMORY = ("can't allocate memory", "not enough memory", "out of memory", "CUBLAS_STATUS_ALLOC_FAILED")
+
+# Of CUDA and its libraries, of several processes, and of a DataLoader's.
+_FAILED = ("CUDA error", "CUBLAS_STATUS", "CUDNN_STATUS", "cuDNN error", "NCCL", "Gloo", "HIP error", "MPS backend",
+           "Connection", "timed out", "Timed out", "DataLoader worker")  # fmt: skip
+_DEVICE_ERRORS = tuple(getattr(torch, name) for name in ("AcceleratorError",) if hasattr(torch, name))
 
 
 def is_out_of_memory(error: BaseException) -> bool:
@@ -20,9 +26,25 @@ def is_out_of_memory(error: BaseException) -> bool:
         ...     is_out_of_memory(error)
         True
     """
-    if isinstance(error, MemoryError | torch.OutOfMemoryError):
-        return True
-    return isinstance(error, RuntimeError) and any(words in str(error) for words in _OUT_OF_MEMORY)
+    return any(
+        isinstance(cause, MemoryError | torch.OutOfMemoryError)
+        or (isinstance(cause, RuntimeError) and any(words in str(cause) for words in _OUT_OF_MEMORY))
+        for cause in _causes(error)
+    )
+
+
+def is_transient(error: BaseException) -> bool:
+    """Whether it may not come again at the same point: memory, a device, a file or a connection failed.
+
+    Example:
+        >>> is_transient(ConnectionResetError()), is_transient(RuntimeError("CUDA error: an illegal memory access"))
+        (True, True)
+    """
+    return is_out_of_memory(error) or any(
+        isinstance(cause, (OSError, EOFError, BufferError, *_DEVICE_ERRORS))
+        or (isinstance(cause, RuntimeError) and any(words in str(cause) for words in _FAILED))
+        for cause in _causes(error)
+    )
 
 
 def is_interruption(error: BaseException) -> bool:
@@ -34,10 +56,20 @@ def is_interruption(error: BaseException) -> bool:
         >>> is_interruption(TimeoutError()), is_interruption(ValueError())
         (True, False)
     """
-    if isinstance(error, TimeoutError) or not isinstance(error, Exception):
+    if not isinstance(error, Exception) or any(isinstance(cause, TimeoutError) for cause in _causes(error)):
         return True
     handlers = {_code(signal.getsignal(number)) for number in signal.valid_signals()} - {None}
     return any(frame.f_code in handlers for frame, _ in traceback.walk_tb(error.__traceback__))
+
+
+def _causes(error: BaseException) -> Iterator[BaseException]:
+    """The error, the one that it was raised from, and so on."""
+    seen: set[int] = set()
+    cause: BaseException | None = error
+    while cause is not None and id(cause) not in seen:
+        seen.add(id(cause))
+        yield cause
+        cause = cause.__cause__ or (None if cause.__suppress_context__ else cause.__context__)
 
 
 def _code(handler: Any) -> Any:

@@ -15,13 +15,13 @@ from torch import Tensor, nn
 from clinometer.objective.discover import reached_by
 from clinometer.objective.distributed import Ranks, ranks_of
 from clinometer.objective.dtensor import to_local
+from clinometer.objective.evaluation import Evaluation
 from clinometer.objective.failures import LossFailures
 from clinometer.objective.fsdp import Fsdp
-from clinometer.objective.gradients import gradient, gradient_by_backward
-from clinometer.objective.hooks import Signal, capture_inputs_and_outputs, capture_outputs, signals_of
+from clinometer.objective.hooks import Signal, capture_outputs
 from clinometer.objective.isolation import Isolation
 from clinometer.objective.module_state import modules_of
-from clinometer.objective.params import Point, dot, scale
+from clinometer.objective.params import Point, scale
 from clinometer.objective.params_module import Params, ParamsLossFn, as_module, present_tensors
 from clinometer.objective.precision import Precision
 from clinometer.objective.rng import RngState
@@ -75,7 +75,7 @@ class Objective:
     left_out: int  # how many of `parameters` neither the model nor loss_fn leads to
     ranks: Ranks
     weights: tuple[float, ...] | None  # of the batches in the sum of their losses; their mean without
-    failures: LossFailures
+    _evaluation: Evaluation
     _live: Point  # the tensors that evaluations replace
     _roots: list[nn.Module]
     _fsdp: Fsdp
@@ -107,8 +107,8 @@ class Objective:
             left_out=left_out,
             ranks=ranks_of(modules, live) if ranks is None else ranks,
             weights=None,
-            failures=LossFailures(tolerated=not fsdp),  # other processes would wait for a forward pass cut short
             _live=live,
+            _evaluation=Evaluation(model, loss_fn, sharded=bool(fsdp)),
             _roots=roots,
             _fsdp=fsdp,
             _isolation=isolation,
@@ -124,6 +124,11 @@ class Objective:
     def names(self) -> tuple[str, ...]:
         """The names of the parameters that make up a point."""
         return tuple(self._live)
+
+    @property
+    def failures(self) -> LossFailures:
+        """The points at which `loss_fn` raised."""
+        return self._evaluation.failures
 
     @property
     def batches(self) -> int:
@@ -158,7 +163,7 @@ class Objective:
 
     def loss(self, at: Point) -> Tensor:
         """L(at), a tensor of shape (). Cost: one forward pass."""
-        return self._mean(self._value(snapshot, at) for snapshot in self._snapshots)[0]
+        return self._mean(self._evaluation.loss(snapshot, at) for snapshot in self._snapshots)[0]
 
     def loss_and_grad(self, at: Point, wrt: Collection[str] | None = None) -> tuple[Tensor, dict[str, Tensor]]:
         """L(at) and ∇L(at), bit for bit what `loss.backward()` would leave there but for hooks on parameters.
@@ -169,23 +174,24 @@ class Objective:
             at: A value for every trainable parameter.
             wrt: The parameters to differentiate by; all of them by default.
         """
-        return self._mean(self._value_and_gradient(snapshot, at, wrt) for snapshot in self._snapshots)
+        return self._mean(self._evaluation.loss_and_gradient(snapshot, at, wrt) for snapshot in self._snapshots)
 
     def hvp(self, at: Point, v: Point) -> dict[str, Tensor]:
         """The Hessian-vector product ∇²L(at) v. Cost: about two forward-backward passes.
 
         By double backward: forward-mode differentiation through BatchNorm is silently wrong
-        (pytorch#196699).
+        (pytorch#196699). Attention is computed by plain operations, as its fused kernels have no second derivative.
 
         Raises:
-            ValueError: with `fully_shard`, whose gradients have no graph.
+            ValueError: with `fully_shard`, or activation checkpointing by `use_reentrant=True`, whose gradients have no
+                graph.
         """
         if self._fsdp:
             raise ValueError(
                 "hvp needs gradients that can be differentiated again, and those of fully_shard cannot; "
                 "compare the gradients at two points instead."
             )
-        return self._mean(self._value_and_hvp(snapshot, at, v) for snapshot in self._snapshots)[1]
+        return self._mean(self._evaluation.loss_and_hvp(snapshot, at, v) for snapshot in self._snapshots)[1]
 
     def outputs(self, at: Point, modules: Sequence[str]) -> dict[str, Tensor]:
         """What the named submodules return at `at`, detached. Cost: one forward pass.
@@ -193,7 +199,7 @@ class Objective:
         A module that returns several values gives its first; one that is called twice gives its last call.
         """
         with capture_outputs(self.model, modules) as outputs:
-            self._value(self._snapshots[0], at)
+            self._evaluation.loss(self._snapshots[0], at)
         silent = [name for name in modules if name not in outputs]
         if silent:
             raise ValueError(f"{silent[0]!r} returned no tensor during the forward pass; choose a module that does.")
@@ -204,10 +210,7 @@ class Objective:
 
         Cost: one forward-backward pass. A module must take and return one tensor; of several calls the last counts.
         """
-        snapshot = self._snapshots[0]
-        with capture_inputs_and_outputs(self.model, modules) as captured, snapshot.at(at) as leaves:
-            loss = self._loss(snapshot, leaves)
-            return signals_of(loss, captured, modules)
+        return self._evaluation.signals(self._snapshots[0], at, modules)
 
     def isolated(self) -> contextlib.AbstractContextManager[None]:
         """Set random streams, autocast and compilation aside once for all evaluations inside the block.
@@ -227,32 +230,6 @@ class Objective:
             for name, part in more.items():
                 total[name].add_(part, alpha=weight)
         return self.ranks.average(loss, total)
-
-    def _loss(self, snapshot: BatchSnapshot, leaves: Point) -> Tensor:
-        return self.failures.loss(self.loss_fn, self.model, snapshot.batch, leaves)
-
-    def _value(self, snapshot: BatchSnapshot, at: Point) -> tuple[Tensor, dict[str, Tensor]]:
-        with snapshot.at(at) as leaves:
-            return self._loss(snapshot, leaves).detach(), {}
-
-    def _value_and_gradient(
-        self, snapshot: BatchSnapshot, at: Point, wrt: Collection[str] | None
-    ) -> tuple[Tensor, dict[str, Tensor]]:
-        # Inside the block: checkpointed activations are computed again in the backward pass, and must meet the same
-        # parameters, buffers and draws.
-        with snapshot.at(at) as leaves:
-            loss = self._loss(snapshot, leaves)
-            if wrt is None:
-                snapshot.check_graph_once(loss, leaves)
-            wanted = {name: leaves[name] for name in (self.names if wrt is None else wrt)}
-            return loss.detach(), (gradient_by_backward if self._fsdp else gradient)(loss, wanted)
-
-    def _value_and_hvp(self, snapshot: BatchSnapshot, at: Point, v: Point) -> tuple[Tensor, dict[str, Tensor]]:
-        with snapshot.at(at) as leaves:
-            loss = self._loss(snapshot, leaves)
-            snapshot.check_graph_once(loss, leaves)
-            slope = dot(gradient(loss, leaves, create_graph=True), v)
-            return loss.detach(), gradient(slope, leaves)
 
     def _replace(self, **changes: Any) -> "Objective":
         changed = copy.copy(self)

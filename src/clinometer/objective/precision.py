@@ -5,6 +5,7 @@ rounds to eight bits or eleven, which drowns the small differences that smoothne
 """
 
 import contextlib
+import threading
 from collections.abc import Generator
 from typing import Any, Literal, get_args
 
@@ -14,6 +15,7 @@ Precision = Literal["float32", "training"]
 
 _DEVICES = ("cpu", "cuda", "mps", "xpu")
 _Region: Any = torch.autocast
+_DummyThread: Any = vars(threading)["_DummyThread"]
 
 
 def check_precision(precision: str) -> None:
@@ -24,19 +26,20 @@ def check_precision(precision: str) -> None:
 
 @contextlib.contextmanager
 def eager(precision: Precision) -> Generator[None]:
-    """Inside the block compiled code runs as Python; autocast is off or, with `training`, caches no casts.
+    """Inside the block compiled code runs as Python, and this thread's autocast is off or, with `training`, uncached.
 
-    `loss_fn` may enter an autocast region of its own, and accelerate wraps `forward` in one, so the class is patched.
+    `loss_fn` may enter an autocast region of its own, and accelerate wraps `forward` in one, so the class is patched;
+    regions that other threads enter meanwhile are left alone. One thread at a time may be inside.
     """
-    entered = _Region.__enter__
+    entered, evaluating = _Region.__enter__, threading.get_ident()
 
     def enter(region: Any) -> Any:
-        own = region._enabled, region._cache_enabled
-        region._enabled, region._cache_enabled = own[0] and precision == "training", False
-        try:
-            return entered(region)
-        finally:
-            region._enabled, region._cache_enabled = own
+        result = entered(region)
+        if threading.get_ident() == evaluating or _is_thread_of_autograd():
+            if precision == "float32":
+                torch.set_autocast_enabled(region.device, False)
+            torch.set_autocast_cache_enabled(False)  # the region's end restores both
+        return result
 
     around = [torch.autocast(device, torch.get_autocast_dtype(device)) for device in _DEVICES if _is_on(device)]
     _Region.__enter__ = enter
@@ -52,3 +55,8 @@ def eager(precision: Precision) -> Generator[None]:
 
 def _is_on(device: str) -> bool:
     return torch.is_autocast_enabled(device)
+
+
+def _is_thread_of_autograd() -> bool:
+    """Whether torch started this thread, to compute gradients on a device: checkpoints run the forward pass in it."""
+    return isinstance(threading.current_thread(), _DummyThread)

@@ -8,20 +8,13 @@ import torch
 from torch import Tensor, nn
 
 from clinometer.objective.bare_tensors import BareTensors
-from clinometer.objective.checks import (
-    check_batch,
-    check_content,
-    check_graph,
-    check_names,
-    content,
-    explain_checkpoint,
-    explain_devices,
-    versions,
-)
+from clinometer.objective.batch import KeptBatch
+from clinometer.objective.checks import check_graph, check_names, explain_devices
 from clinometer.objective.discover import reached_by
 from clinometer.objective.dtensor import is_dtensor
 from clinometer.objective.fsdp import Fsdp
 from clinometer.objective.generators import Generators
+from clinometer.objective.gradients import graph_nodes, is_checkpoint, needs_backward
 from clinometer.objective.isolation import Isolation
 from clinometer.objective.module_state import ModuleState, like
 from clinometer.objective.params import Point
@@ -51,20 +44,21 @@ class BatchSnapshot:
         isolation: Isolation,
         streams: RngState,
     ) -> None:
-        self.batch = batch
+        self.batch = KeptBatch(batch)
         self._live = live
         self._fsdp = fsdp
         self._isolation = isolation
         self._streams = streams
-        self._versions = versions(batch)
-        self._content: list[float] | None = content(batch)
-        self._graph_checked = False
+        self._graph_seen = self._graph_checked = False
+        self.checkpoints = False  # activations are checkpointed with use_reentrant=True
+        self.needs_backward = False  # only `.backward()` computes all gradients
         fsdp.reshard()
         reached = reached_by(loss_fn, *roots)
         generators = [*reached.generators, *reached_by(batch).generators]
         self._generators = Generators(generators)
         self._state = ModuleState(roots, live, [*fsdp.parameters, *generators])
         self._bare = BareTensors([t for t in reached.tensors if id(t) not in self._state.registered], live)
+        self.bystanders = [t for t in self.batch.tensors if t.requires_grad and t.is_leaf]
 
     @contextlib.contextmanager
     def at(self, point: Point) -> Generator[Point]:
@@ -75,7 +69,7 @@ class BatchSnapshot:
                 raises can be explained.
         """
         check_names(point, self._live)
-        self._check_batch()
+        self.batch.check()
         # Copies: a forward pass may clamp its weights. All require gradients, as in training: a loss may ask for it.
         in_place = {n for n, p in self._live.items() if is_dtensor(p)} | self._bare.moved.keys()
         leaves = {n: p if n in in_place else like(p, point[n]).requires_grad_() for n, p in self._live.items()}
@@ -91,21 +85,25 @@ class BatchSnapshot:
             try:
                 yield leaves
             except RuntimeError as error:
-                explain_checkpoint(error)
-                explain_devices(error, leaves, self.batch)
+                explain_devices(error, leaves, self.batch.tensors)
                 raise
-        check_batch(self.batch, self._versions)
+        self.batch.check()
 
-    def check_graph_once(self, loss: Tensor, leaves: Point) -> None:
-        """ValueError unless the loss depends on the leaves and on none of the model's own parameters."""
-        if not self._graph_checked:
+    def look_at_graph(self, loss: Tensor, leaves: Point, *, check: bool) -> None:
+        """Learn from the first loss how its gradient must be computed.
+
+        Args:
+            loss: A loss on this batch.
+            leaves: The parameters that it was evaluated at.
+            check: Raise ValueError unless it depends on the leaves and on none of the model's own parameters.
+        """
+        if self._graph_seen and (self._graph_checked or not check):
+            return
+        nodes = graph_nodes(loss)
+        if check:
             own = {n: p for n, p in self._live.items() if n not in self._bare.moved}
-            check_graph(loss, {} if self._fsdp else own)
+            check_graph(loss, nodes, {} if self._fsdp else own, self.batch.tensors)
             self._bare.check_used(loss, leaves)
-            self._graph_checked = True
-
-    def _check_batch(self) -> None:
-        check_batch(self.batch, self._versions)
-        if self._content is not None:  # once, after the training step: it costs a pass over the batch
-            check_content(self.batch, self._content)
-            self._content = None
+        self.checkpoints = any(map(is_checkpoint, nodes))
+        self.needs_backward = needs_backward(nodes)
+        self._graph_seen, self._graph_checked = True, self._graph_checked or check

@@ -1,8 +1,6 @@
-"""Temporary changes to a trainer's objects: a patched method, attributes set aside, and copies of containers."""
+"""Temporary changes to a trainer's objects: a patched method, and attributes set aside."""
 
 import contextlib
-import copy
-from collections import UserDict
 from collections.abc import Callable, Collection, Generator
 from typing import Any
 
@@ -74,23 +72,3 @@ def temporary_attributes(owner: Any, shared: Collection[str] = (), **values: Any
         yield
     finally:
         owner.__dict__ = own
-
-
-def copy_containers(batch: Any) -> Any:
-    """The batch in new dicts, lists and tuples, of the same tensors: a training step may pop labels from its own.
-
-    Example:
-        >>> batch = {"x": [1, 2], "labels": 3}
-        >>> copy_containers(batch).pop("labels")
-        3
-        >>> batch
-        {'x': [1, 2], 'labels': 3}
-    """
-    if isinstance(batch, dict | UserDict):
-        fresh = copy.copy(batch)
-        for name, value in batch.items():
-            fresh[name] = copy_containers(value)
-        return fresh
-    if type(batch) in (list, tuple):
-        return type(batch)(copy_containers(item) for item in batch)
-    return batch

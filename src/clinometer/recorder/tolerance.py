@@ -13,7 +13,7 @@ from collections.abc import Callable, Generator
 
 from clinometer.objective.distributed import OtherRankError, Ranks
 from clinometer.objective.failures import LossFailures
-from clinometer.objective.interruptions import is_interruption, is_out_of_memory
+from clinometer.objective.interruptions import is_interruption, is_out_of_memory, is_transient
 from clinometer.recorder.notices import Notices
 
 
@@ -21,8 +21,8 @@ class Tolerance:
     """What becomes of the errors of a recorder's measurements.
 
     Always raised are errors before a first measurement has worked, which are mistakes in the set-up, unless memory was
-    short after the loss had been evaluated; time-outs and what a signal handler raises, which are the user's own;
-    every error with `strict`; and one that other ranks cannot be told of, who would wait for this one.
+    short or a device failed after the loss had been evaluated; time-outs and what a signal handler raises, which are
+    the user's own; every error with `strict`; and one that other ranks cannot be told of, who would wait for this one.
 
     Args:
         ranks: The processes that measure; all of them drop a row, or none.
@@ -95,7 +95,7 @@ class Tolerance:
         all_know = not self._ranks.groups or self._ranks.reports_failures or isinstance(error, OtherRankError)
         if self._strict or is_interruption(error) or not all_know:
             return False
-        return self.worked or (evaluated and _is_out_of_memory(error))
+        return self.worked or (evaluated and (is_transient(error) or _is_out_of_memory(error)))
 
 
 def _is_out_of_memory(error: Exception) -> bool:

@@ -20,7 +20,7 @@ from torch.nn.parallel import DistributedDataParallel
 from clinometer.extras import need
 from clinometer.objective.precision import Precision, check_precision
 from clinometer.probes.base import Probe
-from clinometer.recorder.patching import PatchedMethod, copy_containers
+from clinometer.recorder.patching import PatchedMethod
 from clinometer.recorder.recorder import Recorder, Sink
 from clinometer.recorder.scheduled_probes import ScheduledProbes
 from clinometer.recorder.schedules import Schedule
@@ -95,7 +95,7 @@ class LandscapeCallback(_Callback):
         # False when a measurement calls, and when LBFGS calls again in the same step.
         begins, self._begins = self._begins and trainer.global_step != self._skipped, False
         if begins and self.recorder:
-            self.recorder.step(copy_containers(arguments))
+            self.recorder.step(arguments)
         output = training_step(*arguments)
         if begins and self.recorder and _loss_in(output) is None:  # Lightning still steps, and counts the step
             self._skipped = trainer.global_step
@@ -123,7 +123,7 @@ def _loss(module: nn.Module, arguments: Any) -> Tensor:
     trainer: Any = module.trainer
     loggers, trainer.loggers = trainer.loggers, [_SilentLogger() for _ in trainer.loggers]
     try:
-        loss = _loss_in(trainer.strategy.training_step(*copy_containers(arguments)))
+        loss = _loss_in(trainer.strategy.training_step(*arguments))
     finally:
         trainer.loggers = loggers
     return loss / trainer.accumulate_grad_batches

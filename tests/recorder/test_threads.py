@@ -1,0 +1,87 @@
+"""Several threads that train, measure, and use the same process's switches."""
+
+import threading
+from collections.abc import Callable
+
+import torch
+from models import batch, cross_entropy
+from torch import Tensor, nn
+
+from clinometer import Objective, Recorder, every, landscape
+
+
+def product() -> torch.dtype:
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        return (torch.ones(2, 2) @ torch.ones(2, 2)).dtype
+
+
+def train(steps: int, seed: int) -> tuple[list[Tensor], list[float]]:
+    """Without random draws, so that threads cannot take them from each other."""
+    generator = torch.Generator().manual_seed(seed)
+    model = nn.Sequential(nn.Linear(6, 8), nn.BatchNorm1d(8), nn.Tanh(), nn.Linear(8, 4))
+    for p in model.parameters():
+        p.data.normal_(generator=generator)
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.01)
+    recorder = Recorder(model, cross_entropy, [landscape()], every(1), optimizer=optimizer)
+    for index in range(steps):
+        with recorder.step(batch(index)):
+            optimizer.zero_grad()
+            cross_entropy(model, batch(index)).backward()
+            optimizer.step()
+    return [p.detach() for p in model.parameters()], recorder.read("landscape")["beta"].tolist()
+
+
+def together(*jobs: Callable[[], None]) -> None:
+    errors: list[BaseException] = []
+
+    def guarded(job: Callable[[], None]) -> None:
+        try:
+            job()
+        except BaseException as error:
+            errors.append(error)
+
+    threads = [threading.Thread(target=guarded, args=(job,)) for job in jobs]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    if errors:
+        raise errors[0]
+
+
+def test_two_recorders_in_two_threads_leave_the_process_as_it_was() -> None:
+    """Optuna with n_jobs=2. The truth of each run is the same run alone; of autocast, the dtype that it gave before."""
+    alone = [train(8, seed) for seed in (1, 2)]
+    before = torch.autocast.__enter__, torch.autograd.backward, torch.is_anomaly_enabled()
+    assert product() == torch.bfloat16
+    found: dict[int, tuple[list[Tensor], list[float]]] = {}
+    together(*[lambda seed=seed: found.update({seed: train(8, seed)}) for seed in (1, 2)])
+    assert product() == torch.bfloat16
+    assert (torch.autocast.__enter__, torch.autograd.backward, torch.is_anomaly_enabled()) == before
+    for (weights, betas), (others, others_betas) in zip(alone, (found[1], found[2]), strict=True):
+        assert all(torch.equal(a, b) for a, b in zip(weights, others, strict=True))
+        assert betas == others_betas
+
+
+def test_another_thread_keeps_its_autocast_while_one_measures() -> None:
+    """Each thread's own product tells: bfloat16 where nobody measures, float32 in the evaluation itself."""
+    inside, asked = threading.Event(), threading.Event()
+    seen: dict[str, torch.dtype] = {}
+
+    def loss_fn(model: nn.Module, x: Tensor) -> Tensor:
+        seen["evaluation"] = product()
+        inside.set()
+        assert asked.wait(60)
+        return model(x).sum()
+
+    def measure() -> None:
+        objective = Objective(nn.Linear(6, 1), loss_fn, torch.ones(2, 6))
+        objective.loss(objective.here())
+
+    def other() -> None:
+        assert inside.wait(60)
+        seen["other"] = product()
+        asked.set()
+
+    together(measure, other)
+    assert seen == {"evaluation": torch.float32, "other": torch.bfloat16}
