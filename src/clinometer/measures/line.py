@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from clinometer.objective.objective import Objective
-from clinometer.objective.params import Point, gap_and_cosine, norm, step
+from clinometer.objective.params import Point, gap_and_cosine, norm, step, sub
 
 
 @dataclass(frozen=True)
@@ -26,6 +26,7 @@ class Line:
     cosines: Tensor  # (s,) cos(g(x + a d), g(x))
     loss: Tensor  # () L(x)
     grad_norm: Tensor  # () ‖g(x)‖
+    preconditioned: Tensor | None = None  # (s,) ‖P^(−1/2) (g(x + a d) − g(x))‖ / ‖P^(1/2) a d‖, with a preconditioner P
 
 
 def walk(
@@ -36,6 +37,7 @@ def walk(
     *,
     only: Collection[str] | None = None,
     start: tuple[Tensor, Point] | None = None,
+    preconditioner: Point | None = None,
 ) -> Line:
     """Loss and gradient at `origin + a · direction` for each size a.
 
@@ -49,6 +51,7 @@ def walk(
         sizes: The step sizes a, shape (s,), finite, in any order; 0 gives the loss at the origin, bit for bit.
         only: The parameters whose gradient is compared, such as one layer's; all by default.
         start: Loss and gradient at `origin`, if known already.
+        preconditioner: The diagonal of P, positive, for `Line.preconditioned`.
 
     Returns:
         A `Line`; every field in the units of the loss and of the parameters.
@@ -71,8 +74,10 @@ def walk(
         gradient = {name: gradient[name] for name in only}
     length = norm(direction)
     with objective.isolated():
-        compared = [_compare(objective, step(origin, direction, size), gradient, only) for size in steps]
-    losses, gaps, cosines = zip(*compared, strict=True)
+        compared = [
+            _compare(objective, step(origin, direction, size), gradient, only, preconditioner) for size in steps
+        ]
+    losses, gaps, cosines, preconditioned = zip(*compared, strict=True)
     taken = torch.tensor(steps, dtype=length.dtype, device=length.device)
     return Line(
         sizes=taken,
@@ -83,6 +88,9 @@ def walk(
         cosines=torch.stack(cosines),
         loss=loss,
         grad_norm=norm(gradient),
+        preconditioned=None
+        if preconditioner is None
+        else torch.stack(preconditioned) / (taken.abs() * norm(_scaled(direction, preconditioner, 0.5))),
     )
 
 
@@ -171,11 +179,18 @@ def check_sizes(sizes: Sequence[float] | Tensor) -> list[float]:
 
 
 def _compare(
-    objective: Objective, at: Point, start: Point, only: Collection[str] | None
-) -> tuple[Tensor, Tensor, Tensor]:
+    objective: Objective, at: Point, start: Point, only: Collection[str] | None, preconditioner: Point | None
+) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     """The loss at a point, and the gap and cosine of its gradient to `start`; the gradient itself is not kept."""
     loss, gradient = objective.loss_and_grad(at, only)
-    return (loss, *gap_and_cosine(gradient, start))
+    gap, cosine = gap_and_cosine(gradient, start)
+    if preconditioner is None:
+        return loss, gap, cosine, gap
+    return loss, gap, cosine, norm(_scaled(sub(gradient, start), preconditioner, -0.5))
+
+
+def _scaled(point: Point, preconditioner: Point, power: float) -> dict[str, Tensor]:
+    return {name: value * preconditioner[name] ** power for name, value in point.items()}
 
 
 def _moved(line: Line) -> Tensor:

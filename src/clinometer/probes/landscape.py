@@ -73,7 +73,15 @@ def landscape(
             if math.isnan(unit):
                 line = _unknown(len(taken), step.loss, step.gradient if names is None else within(step.gradient, names))
             else:
-                line = walk(step.objective, step.before, part, taken, only=names, start=step.start)
+                line = walk(
+                    step.objective,
+                    step.before,
+                    part,
+                    taken,
+                    only=names,
+                    start=step.start,
+                    preconditioner=stability.preconditioner,
+                )
             return _line_row(line, stability)
 
         return walked(None) if blocks is None else row_per_block(step, blocks, walked)
@@ -165,12 +173,18 @@ def _line_row(line: Line, stability: Stability) -> Row:
     loss_min, loss_max = nothing if still else loss_range(line)
     gap_min, gap_max = nothing if still else gradient_predictiveness(line)
     beta = torch.nan if still else effective_smoothness(line)
-    return vars(line) | {
+    fields = {name: value for name, value in vars(line).items() if name != "preconditioned"}
+    return fields | {
         "loss_min": loss_min,
         "loss_max": loss_max,
         "gap_min": gap_min,
         "gap_max": gap_max,
         "beta": beta,
         "beta_lr_half": beta * stability.lr / 2 if stability.plain else torch.nan,
-        "beta_over_threshold": beta / stability.threshold,
+        "beta_over_threshold": torch.nan if still else _in_metric_of_optimizer(line, beta) / stability.threshold,
     }
+
+
+def _in_metric_of_optimizer(line: Line, beta: float) -> float:
+    """β, with distances and gradients in the coordinates that the optimizer's preconditioner makes alike."""
+    return beta if line.preconditioned is None else float(line.preconditioned[line.sizes != 0].max())

@@ -1,0 +1,201 @@
+"""The threshold of each optimizer's kind, against what torch's own optimizers do on a quadratic loss."""
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch import Tensor, nn
+from torch.optim import Optimizer
+
+from clinometer import Recorder, Step, every, landscape
+from clinometer.probes.stability import Stability, stability_of
+
+Make = Callable[[Any], Optimizer]
+
+
+def taken(make: Make, parameters: Tensor, warm: int = 1, **options: Any) -> tuple[Step, Optimizer]:
+    """A step of an optimizer on L = ‖w‖²/2, whose curvature is 1 everywhere."""
+    model = nn.Module()
+    model.w = nn.Parameter(parameters.clone())
+    optimizer = make([model.w])
+    seen: list[Step] = []
+    loss_fn = lambda model, _: model.w.square().sum() / 2  # noqa: E731
+    recorder = Recorder(
+        model, loss_fn, {"look": lambda step: seen.append(step) or {}}, every(1), optimizer=optimizer, **options
+    )
+    for _ in range(warm):
+        with recorder.step(None):
+            optimizer.zero_grad()
+            loss_fn(model, None).backward()
+            optimizer.step()
+    return seen[-1], optimizer
+
+
+def threshold(make: Make, **options: Any) -> Stability:
+    return stability_of(taken(make, torch.ones(3, dtype=torch.float64), **options)[0])
+
+
+def grows(make: Make, curvature: float) -> bool:
+    """Whether 2,000 steps of torch's own optimizer on curvature · w²/2 end farther out than they began."""
+    w = torch.nn.Parameter(torch.ones(1, dtype=torch.float64))
+    optimizer = make([w])
+    for _ in range(2_000):
+        w.grad = curvature * w.detach()
+        optimizer.step()
+        if w.abs().item() > 1e6:
+            return True
+    return w.abs().item() > 1.0
+
+
+SGD: dict[str, Make] = {
+    "plain": lambda p: torch.optim.SGD(p, lr=0.1),
+    "decayed": lambda p: torch.optim.SGD(p, lr=0.1, weight_decay=0.5),
+    "heavy ball": lambda p: torch.optim.SGD(p, lr=0.1, momentum=0.9),
+    "dampened": lambda p: torch.optim.SGD(p, lr=0.1, momentum=0.9, dampening=0.9),
+    "Nesterov": lambda p: torch.optim.SGD(p, lr=0.1, momentum=0.8, nesterov=True),
+    "heavy ball, decayed": lambda p: torch.optim.SGD(p, lr=0.1, momentum=0.5, weight_decay=0.25),
+}
+
+
+@pytest.mark.parametrize("name", SGD)
+def test_sgd_is_stable_up_to_the_threshold_and_not_beyond(name: str) -> None:
+    """torch.optim.SGD itself, on quadratics 2% below and above: one run converges, the other one diverges."""
+    found = threshold(SGD[name])
+    assert not grows(SGD[name], 0.98 * found.threshold)
+    assert grows(SGD[name], 1.02 * found.threshold)
+    assert found.plain == (name in ("plain", "decayed"))
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.floats(0.01, 1.0), st.floats(0.0, 0.95), st.booleans())
+def test_momentum_of_any_size_is_stable_up_to_the_threshold(lr: float, momentum: float, nesterov: bool) -> None:
+    """The roots of the characteristic polynomial, by numpy's companion matrix in float64, lie on the unit circle."""
+    nesterov &= momentum > 0
+    curvature = threshold(lambda p: torch.optim.SGD(p, lr=lr, momentum=momentum, nesterov=nesterov)).threshold
+    step = lr * curvature
+    if nesterov:  # b' = μ b + h w;  w' = w − lr (h w + μ b')
+        matrix = torch.tensor(
+            [[1 - step - lr * momentum * curvature, -lr * momentum**2], [curvature, momentum]], dtype=torch.float64
+        )
+    else:  # b' = μ b + h w;  w' = w − lr b'
+        matrix = torch.tensor([[1 - step, -lr * momentum], [curvature, momentum]], dtype=torch.float64)
+    assert torch.linalg.eigvals(matrix).abs().max().item() == pytest.approx(1.0, abs=1e-6)
+
+
+def test_adam_is_stable_up_to_the_threshold_of_its_preconditioned_curvature() -> None:
+    """torch.optim.Adam itself with its average of squares held still: 38/η at β₁ = 0.9 divides the two fates."""
+    for share, diverges in ((0.98, False), (1.02, True)):
+        w = torch.nn.Parameter(torch.full((1,), 1e-3, dtype=torch.float64))
+        adam = torch.optim.Adam([w], lr=0.01, betas=(0.9, 1 - 1e-13), eps=0.5)
+        w.grad = torch.zeros_like(w)
+        adam.step()  # makes its state
+        adam.state[w]["step"] += 10**6
+        adam.state[w]["exp_avg_sq"].zero_()
+        curvature = share * 38 / 0.01 * 0.5  # λ(P⁻¹H) with P = ε, as v is 0
+        for _ in range(3_000):
+            w.grad = curvature * w.detach()
+            adam.step()
+            adam.state[w]["exp_avg_sq"].zero_()
+        assert (w.abs().item() > 1e-3) == diverges
+    assert threshold(lambda p: torch.optim.Adam(p, lr=0.01)).threshold == pytest.approx(3_800)
+
+
+ADAPTIVE: dict[str, Make] = {
+    "Adam": lambda p: torch.optim.Adam(p, lr=0.01),
+    "AdamW": lambda p: torch.optim.AdamW(p, lr=0.01),
+    "AMSGrad": lambda p: torch.optim.Adam(p, lr=0.01, amsgrad=True),
+    "RMSprop": lambda p: torch.optim.RMSprop(p, lr=0.01),
+    "centered RMSprop": lambda p: torch.optim.RMSprop(p, lr=0.01, centered=True),
+}
+
+
+@pytest.mark.parametrize("name", ADAPTIVE)
+def test_the_preconditioner_is_what_the_step_divided_by(name: str) -> None:
+    """The step itself is the oracle: Adam moves by −η P⁻¹ m, with m its first average, read from torch's own state."""
+    step, optimizer = taken(ADAPTIVE[name], torch.tensor([3.0, -1.0, 0.2], dtype=torch.float64), warm=4)
+    p = stability_of(step).preconditioner
+    assert p is not None
+    (state,) = optimizer.state.values()
+    moved = state.get("exp_avg", step.gradient["w"])
+    decay = 0.01 * 0.01 * step.before["w"] if name == "AdamW" else 0.0
+    torch.testing.assert_close(step.before["w"] - step.after["w"] - decay, 0.01 * moved / p["w"])
+
+
+def test_on_a_quadratic_beta_in_adams_metric_is_at_most_the_largest_eigenvalue() -> None:
+    """Closed form: for L = wᵀHw/2 it is ‖P^(−1/2)Hd‖/‖P^(1/2)d‖, computed here by plain matrices in float64."""
+    torch.manual_seed(0)
+    root = torch.randn(4, 4, dtype=torch.float64)
+    hessian = root @ root.T
+    model = nn.Module()
+    model.w = nn.Parameter(torch.randn(4, dtype=torch.float64))
+    optimizer = torch.optim.Adam(model.parameters(), lr=0.01)
+    loss_fn = lambda model, _: model.w @ hessian @ model.w / 2  # noqa: E731
+    seen: list[tuple[Step, Stability]] = []
+    probes: Any = {"landscape": landscape(), "look": lambda step: seen.append((step, stability_of(step))) or {}}
+    recorder = Recorder(model, loss_fn, probes, every(1), optimizer=optimizer)
+    for _ in range(5):
+        with recorder.step(None):
+            optimizer.zero_grad()
+            loss_fn(model, None).backward()
+            optimizer.step()
+    ratios = recorder.read("landscape")["beta_over_threshold"]
+    for ratio, (step, stability) in zip(ratios, seen, strict=True):
+        preconditioner = stability.preconditioner
+        assert preconditioner is not None
+        scale = preconditioner["w"].sqrt()
+        d = hessian @ step.before["w"]
+        beta = ((hessian @ d / scale).norm() / (scale * d).norm()).item()
+        largest = torch.linalg.eigvalsh(hessian / scale / scale[:, None]).max().item()
+        assert ratio == pytest.approx(beta / 3_800, rel=1e-5)
+        assert ratio <= largest / 3_800 * (1 + 1e-9)
+    assert recorder.read("landscape")["beta_lr_half"].tolist() == pytest.approx([math.nan] * 5, nan_ok=True)
+
+
+class Own(Optimizer):
+    """Somebody's own descent, or momentum."""
+
+    def __init__(self, params: Any, **defaults: float) -> None:
+        super().__init__(params, defaults)
+
+    @torch.no_grad()
+    def step(self, closure: Any = None) -> None:  # type: ignore[override]  # noqa: ARG002
+        for group in self.param_groups:
+            for p in group["params"]:
+                p.sub_(group["lr"] * group.get("times", 1.0) * p.grad)
+
+
+@pytest.mark.parametrize(
+    ("make", "known"),
+    [
+        (lambda p: Own(p, lr=0.1), True),
+        (lambda p: Own(p, lr=0.1, times=2.0), False),
+        (lambda p: Own(p, lr=0.1, momentum=0.9), False),
+        (lambda p: torch.optim.Adagrad(p, lr=0.1), False),
+        (lambda p: torch.optim.NAdam(p, lr=0.1), False),
+        (lambda p: torch.optim.Adam(p, lr=0.1, weight_decay=0.1), False),
+    ],
+)
+def test_an_optimizer_of_unknown_kind_has_a_threshold_only_where_its_update_is_descent(make: Make, known: bool) -> None:
+    """By hand: −η g is gradient descent whoever takes it; 2 η g, and what remembers earlier gradients, is not."""
+    found = threshold(make)
+    assert found.threshold == pytest.approx(20.0 if known else math.nan, nan_ok=True)
+    assert found.plain == known
+
+
+def test_groups_with_rates_of_their_own_have_no_threshold() -> None:
+    """There is no one rate to hold the curvature of all parameters against."""
+    model = nn.Linear(2, 1)
+    optimizer = torch.optim.SGD([{"params": [model.weight], "lr": 0.1}, {"params": [model.bias], "lr": 1.0}])
+    loss_fn = lambda model, x: model(x).square().mean()  # noqa: E731
+    recorder = Recorder(model, loss_fn, [landscape()], every(1), optimizer=optimizer)
+    with recorder.step(torch.ones(3, 2)):
+        loss_fn(model, torch.ones(3, 2)).backward()
+        optimizer.step()
+    rows = recorder.read("landscape")
+    assert math.isnan(rows["beta_lr_half"].item())
+    assert math.isnan(rows["beta_over_threshold"].item())
+    assert rows["beta"].item() > 0
