@@ -52,6 +52,6 @@ def train(when: Schedule) -> tuple[Recorder, list[Tensor]]:
 if __name__ == "__main__":
     recorder, _ = train(every(20))
     walked, room = recorder.read("landscape"), recorder.read("headroom")
-    print("step   loss      β  β·lr/2  headroom")
-    for row in zip(*(walked[k] for k in ("step", "loss", "beta", "beta_lr_half")), room["loss"], strict=True):
+    print("step   loss      β  β/limit  headroom")
+    for row in zip(*(walked[k] for k in ("step", "loss", "beta", "beta_over_threshold")), room["loss"], strict=True):
         print("{:4d}  {:5.3f}  {:5.1f}  {:6.2f}  {:8.2f}".format(*row))

@@ -87,9 +87,12 @@ class Measurement:
         self._notices.once("left_out", LEFT_OUT.format(left_out) if left_out else None)
         if any(map(math.isnan, step.rates.values())) and self._probes.need_lr(pending.probes):
             self._notices.once("lr", UNKNOWN_RATE.format(step.index))
+        found: dict[str, str | None] = {}
         with self._tolerance.block():
-            self._notices.once("mismatch", self._mismatch.warning(pending, step))
-            self._notices.once("standstill", self._standstill.message(pending, step))
+            found["mismatch"] = self._mismatch.warning(pending, step)
+            found["standstill"] = self._standstill.message(pending, step)
+        for topic, message in found.items():
+            self._notices.once(topic, message)
 
     def next_step_begins(self, most_batches: int) -> None:
         """Measure the last step anew if its weights have moved since, and replace its rows."""
