@@ -22,11 +22,11 @@ LAYERS = [  # top first
     ("probes",),
     ("measures",),
     ("objective", "nn", "store"),
-    ("extras",),
+    ("extras", "transliteration"),
 ]
 HEIGHT = {name: -row for row, names in enumerate(LAYERS) for name in names}
 # The instrument: torch and NumPy.
-BARE = {"objective", "measures", "probes", "recorder", "nn", "store", "extras", "__init__"}
+BARE = {"objective", "measures", "probes", "recorder", "nn", "store", "extras", "transliteration", "__init__"}
 MODULES = sorted(path for path in SOURCE.rglob("*.py"))
 
 

@@ -15,6 +15,7 @@ from clinometer.cli.foreign_exits import CommandExit, exit_text, exits_raised
 from clinometer.cli.interruptions import orderly_interruptions, status_of
 from clinometer.runner.output import dropping_output, open_standard_files
 from clinometer.store import DamagedError
+from clinometer.transliteration import transliterating_output
 
 # Name -> what `--help` says. `clinometer NAME` is the function `NAME_command` in the module `cli/NAME.py`.
 COMMANDS = {
@@ -56,7 +57,7 @@ def main(words: Annotated[Sequence[str] | None, Parameter(parse=False)] = None) 
     """Run a command and exit with its status."""
     given = list(sys.argv[1:] if words is None else words)
     closed = open_standard_files()
-    with dropping_output() as (output, _), orderly_interruptions():
+    with transliterating_output(), dropping_output() as (output, _), orderly_interruptions():
         status = _status(given)
         output.flush()
         lost = "it is closed" if "stdout" in closed else output.error

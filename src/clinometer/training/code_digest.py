@@ -32,6 +32,7 @@ _NOT_FOLLOWED = frozenset(
         "clinometer.recorder.summary",
         "clinometer.recorder.trackers",
         "clinometer.training.errors",
+        "clinometer.transliteration",
     }
 )
 
