@@ -33,6 +33,10 @@ class PatchedMethod:
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         return self._method(*args, **kwargs) if self._removed else self._function(self._method, *args, **kwargs)
 
+    def __reduce__(self) -> tuple[Callable[[Any], Any], tuple[Any]]:
+        """A copy of the owner has its method as it was."""
+        return _itself, (self._method,)
+
     def remove(self) -> None:
         """Restore the method; under a later patch that is still there, have it called as it was."""
         self._removed = True
@@ -41,6 +45,10 @@ class PatchedMethod:
                 setattr(self._owner, self._name, top._method)
             else:
                 delattr(self._owner, self._name)
+
+
+def _itself(method: Any) -> Any:
+    return method
 
 
 @contextlib.contextmanager

@@ -5,6 +5,7 @@ measures the loss that the step saw. `step_state` has the states of a step and w
 """
 
 import contextlib
+import sys
 from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
@@ -18,6 +19,7 @@ from clinometer.objective.objective import Batch, LossFn, Objective
 from clinometer.objective.params_module import Params, ParamsLossFn, as_module
 from clinometer.objective.precision import Precision
 from clinometer.probes.base import Probe, Step
+from clinometer.recorder.inert import InertRecorder
 from clinometer.recorder.measurement import Measurement
 from clinometer.recorder.notices import Notices
 from clinometer.recorder.open_store import open_store
@@ -32,6 +34,7 @@ from clinometer.recorder.summary import summary
 from clinometer.recorder.tolerance import Tolerance
 from clinometer.recorder.validation import check_arguments, check_model, check_optimizers, check_start
 from clinometer.store import Table
+from clinometer.transliteration import transliterated
 
 __all__ = ["Probe", "Recorder", "Sink", "Step"]
 
@@ -147,7 +150,8 @@ class Recorder:
     def summary(self) -> str:
         """What was measured so far, in one line; what each budget skipped, and what failed, in more."""
         self._close()
-        return "\n".join([summary(self.store), *map(str, self._probes.budgets), *self._tolerance.lines()])
+        lines = [summary(self.store), *map(str, self._probes.budgets), *self._tolerance.lines()]
+        return transliterated("\n".join(lines), getattr(sys.stdout, "encoding", None))  # where it will be printed
 
     def state_dict(self) -> dict[str, Any]:
         """Its state between two steps, in JSON; a resumed run passes `start=state["index"]`, and loads it."""
@@ -171,6 +175,10 @@ class Recorder:
         """Forget the step that is under way: it will not be taken, or is not to be measured."""
         self._measurement.last = None
         self._steps.on(Event.DROP)
+
+    def __reduce__(self) -> tuple[type[InertRecorder], tuple[()]]:
+        """A copy, or what is unpickled, measures nothing: the run and its file belong to this one."""
+        return InertRecorder, ()
 
     def _close(self) -> None:
         """Before rows are read: measure the last step, if it was taken and nothing else has ended it."""

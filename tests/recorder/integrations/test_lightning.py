@@ -1,5 +1,7 @@
 """`LandscapeCallback` in Lightning's own Trainer: runs as most are."""
 
+import copy
+import pickle
 import random
 from pathlib import Path
 from typing import Any
@@ -124,3 +126,18 @@ def test_a_resumed_run_goes_on_from_its_step(tmp_path: Path) -> None:
         rows[name] = callback.read("landscape")
     assert rows["whole"]["step"].tolist() == list(range(6))
     assert_same(rows["halves"], rows["whole"])
+
+
+def test_a_copied_callback_measures_anew_and_a_pickled_one_nothing(tmp_path: Path) -> None:
+    """Lightning copies callbacks for folds and pickles them for processes; rows are those of a callback of its own."""
+    callback = LandscapeCallback([landscape()], every(2))
+    run("resnet", tmp_path / "a", callback)
+    copied, pickled = copy.deepcopy(callback), pickle.loads(pickle.dumps(callback))
+    with pytest.raises(ValueError, match="there are no rows in this process"):
+        copied.read("landscape")
+    run("resnet", tmp_path / "b", copied)
+    assert copied.read("landscape")["beta"].tolist() == callback.read("landscape")["beta"].tolist()
+    with pytest.warns(UserWarning, match="was unpickled, and measures nothing"):
+        run("resnet", tmp_path / "c", pickled)
+    with pytest.raises(ValueError, match="was unpickled"):
+        pickled.read("landscape")

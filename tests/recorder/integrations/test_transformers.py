@@ -1,6 +1,8 @@
 """`attach` on transformers' own Trainer."""
 
+import copy
 import json
+import pickle
 import random
 from pathlib import Path
 from typing import Any
@@ -229,3 +231,19 @@ def test_mistakes_are_told_before_training(tmp_path: Path) -> None:
     trainer.args._n_gpu = 2
     with pytest.raises(ValueError, match=r"found .* 2 GPUs in this process"):
         trainer.callback_handler.on_train_begin(trainer.args, trainer.state, trainer.control)
+
+
+def test_a_copied_callback_measures_nothing(tmp_path: Path) -> None:
+    """It was attached to the original's trainer, which goes on: against the rows of a run that was not copied."""
+    name = "resnet"
+    trainer, plain = trainer_of(name, tmp_path / "a"), trainer_of(name, tmp_path / "b")
+    rows, expected = attach(trainer, [landscape()], every(2)), attach(plain, [landscape()], every(2))
+    copies = copy.deepcopy(rows), pickle.loads(pickle.dumps(rows))
+    trainer.train()
+    plain.train()
+    assert rows.read("landscape")["beta"].tolist() == expected.read("landscape")["beta"].tolist()
+    for each in copies:
+        with pytest.warns(UserWarning, match="is a copy of the one that attach"):
+            each.on_train_begin(None, None)
+        with pytest.raises(ValueError, match="is a copy"):
+            each.read("landscape")

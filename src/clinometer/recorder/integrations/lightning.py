@@ -20,6 +20,7 @@ from torch.nn.parallel import DistributedDataParallel
 from clinometer.extras import need
 from clinometer.objective.precision import Precision, check_precision
 from clinometer.probes.base import Probe
+from clinometer.recorder.notices import warn
 from clinometer.recorder.patching import PatchedMethod
 from clinometer.recorder.recorder import Recorder, Sink
 from clinometer.recorder.scheduled_probes import ScheduledProbes
@@ -31,6 +32,9 @@ _OLD = "pytorch_lightning" in sys.modules or bool(find_spec("pytorch_lightning")
 _NAME = "pytorch_lightning" if _OLD else "lightning.pytorch"
 _Callback: Any = need(_NAME, "trainers").Callback
 _SilentLogger: Any = need(f"{_NAME}.loggers.logger", "trainers").DummyLogger
+
+
+_UNPICKLED = "this LandscapeCallback was unpickled, and measures nothing."
 
 
 class LandscapeCallback(_Callback):
@@ -65,12 +69,19 @@ class LandscapeCallback(_Callback):
         super().__init__()
         ScheduledProbes(probes, when)  # raises for wrong arguments before data are prepared
         check_precision(precision)
-        options: Any = {"probes": probes, "when": when, "to": to, "precision": precision, "sinks": sinks}
-        self._make = partial(Recorder, loss_fn=_loss, **options)
+        self._options: Any = {"probes": probes, "when": when, "to": to, "precision": precision, "sinks": sinks}
         self.recorder: Recorder | None = None
         self._begins = False  # a batch is about to be trained on for the first time
         self._skipped: int | None = None  # the step in which a batch had no loss
         self._patch: PatchedMethod | None = None
+
+    def __deepcopy__(self, _memo: Any) -> "LandscapeCallback":
+        """One that is as this was before training."""
+        return type(self)(**self._options)
+
+    def __reduce__(self) -> tuple[type["InertCallback"], tuple[()]]:
+        """What is unpickled measures nothing: probes are closures, which cannot be pickled."""
+        return InertCallback, ()
 
     def read(self, probe: str) -> Table:
         """The rows of one probe so far; see `Recorder.read`."""
@@ -83,7 +94,8 @@ class LandscapeCallback(_Callback):
 
     def on_train_start(self, trainer: Any, pl_module: Any) -> None:
         _check(trainer, pl_module)
-        self.recorder = self._make(pl_module, optimizer=trainer.optimizers[0], start=trainer.global_step)
+        optimizer, start = trainer.optimizers[0], trainer.global_step
+        self.recorder = Recorder(pl_module, _loss, **self._options, optimizer=optimizer, start=start)
         self._patch = PatchedMethod(trainer.strategy, "training_step", partial(self._step, trainer))
         self._skipped = None
 
@@ -113,6 +125,16 @@ class LandscapeCallback(_Callback):
 
     def on_exception(self, *_call: Any) -> None:
         self.on_train_end()
+
+
+class InertCallback(_Callback):
+    """An unpickled `LandscapeCallback`, which measures nothing, and says so where training starts."""
+
+    def on_train_start(self, *_call: Any) -> None:
+        warn(f"{_UNPICKLED} This training is not measured: make a new LandscapeCallback in the process that trains.")
+
+    def read(self, _probe: str) -> Table:
+        raise ValueError(f"there are no rows: {_UNPICKLED}")
 
 
 def _loss(module: nn.Module, arguments: Any) -> Tensor:

@@ -16,6 +16,7 @@ from torch.nn.parallel import DistributedDataParallel
 from clinometer.extras import need
 from clinometer.objective.precision import Precision, check_precision
 from clinometer.probes.base import Probe
+from clinometer.recorder.notices import warn
 from clinometer.recorder.patching import PatchedMethod, temporary_attributes
 from clinometer.recorder.recorder import Recorder, Sink
 from clinometer.recorder.scheduled_probes import ScheduledProbes
@@ -24,6 +25,7 @@ from clinometer.store import Table
 
 _TrainerCallback: Any = need("transformers", "trainers").TrainerCallback
 
+_COPY = "this callback is a copy of the one that attach() made, and measures nothing."
 _DATA = ("train_dataset", "eval_dataset")
 
 
@@ -34,6 +36,10 @@ class LandscapeCallback(_TrainerCallback):
         self.recorder: Recorder | None = None
         self._trainer, self._make = trainer, make
         self._patch: PatchedMethod | None = None
+
+    def __reduce__(self) -> tuple[type["InertCallback"], tuple[()]]:
+        """A copy, with its trainer or alone, measures nothing: it was attached to another trainer."""
+        return InertCallback, ()
 
     def read(self, probe: str) -> Table:
         """The rows of one probe so far; see `Recorder.read`."""
@@ -62,6 +68,16 @@ class LandscapeCallback(_TrainerCallback):
         if self.recorder and self._patch:
             self._patch.remove()
             self.recorder.drop()
+
+
+class InertCallback(_TrainerCallback):
+    """A copied or unpickled `LandscapeCallback`, which measures nothing, and says so where training begins."""
+
+    def on_train_begin(self, *_call: Any, **_kwargs: Any) -> None:
+        warn(f"{_COPY} This training is not measured: call attach() on the trainer that trains.")
+
+    def read(self, _probe: str) -> Table:
+        raise ValueError(f"there are no rows: {_COPY}")
 
 
 def attach(
