@@ -67,7 +67,7 @@ class WarmParent:
 
     def __init__(self, study: Path, prelude: str = "") -> None:
         context = mp.get_context("forkserver")
-        context.set_forkserver_preload(["clinometer.training.run", "torch._dynamo"])  # as clinometer itself does
+        context.set_forkserver_preload(["clinometer.runner.preload", "torch._dynamo"])  # as clinometer itself does
         file, name = tempfile.mkstemp(dir=study.parent)
         os.close(file)
         self._printed = Path(name)

@@ -12,6 +12,7 @@ from clinometer.training import code_digest
 from clinometer.training.config import RunConfig
 from clinometer.training.fingerprint import differences, fingerprint
 from clinometer.training.imports import FOLDER, look_in
+from clinometer.training.syntax import hash_trees
 
 Change = Callable[[str, str, str], None]
 
@@ -30,11 +31,8 @@ def change(monkeypatch: pytest.MonkeyPatch) -> Change:
             return text.replace(before.encode(), after.encode())
 
         monkeypatch.setattr(code_digest, "read_source", read)
-        code_digest.digest_code.cache_clear()
 
-    code_digest.digest_code.cache_clear()
-    yield change
-    code_digest.digest_code.cache_clear()
+    return change
 
 
 RUNS = [vgg("batch"), vgg("none"), deep_linear("l2")]
@@ -112,15 +110,12 @@ def test_imports_by_call_and_installed_packages_are_followed(tmp_path: Path, mon
     monkeypatch.setattr(sys, "path", [str(site), *sys.path])
     monkeypatch.setenv(FOLDER, "")
     look_in(tmp_path)
-    code_digest.digest_code.cache_clear()
     config = RunConfig("fp_nets:net", settings={"lr": 0.1})
     before = fingerprint(config)
     assert {"fp_nets", "fp_nets.parts", "fp_nets.hidden", "fp_nets.extra"} <= set(before["code"])
     assert before["fp-nets"] == "0.5"
     (site / "fp_nets" / "hidden.py").write_text("from torch import nn\n\ndef make():\n    return nn.Linear(2, 3)\n")
-    code_digest.digest_code.cache_clear()
     assert differences(before, fingerprint(config)) == ["code: fp_nets.hidden"]
-    code_digest.digest_code.cache_clear()
 
 
 SYNTAX = """
@@ -141,4 +136,32 @@ class C(B, metaclass=M):
 
 def test_code_has_the_same_digest_in_every_version_of_python() -> None:
     """That of `ast.dump` in Python 3.13.0; 3.11.7 and 3.12.1 dump the same tree in other words, each in its own."""
-    assert code_digest._hash([ast.parse(SYNTAX)]) == "3da3abbccbb49c87"
+    assert hash_trees([ast.parse(SYNTAX)]) == "3da3abbccbb49c87"
+
+
+@pytest.mark.parametrize("installed", ["without a version", "from a folder", "from an index", "not, but imported"])
+def test_what_is_imported_beside_counts(installed: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """By hand: a package in site-packages that the network's module imports, edited or with another version.
+
+    Where the version says which code it holds the version counts, and where it does not the source.
+    """
+    site, name = tmp_path / "site-packages", f"fp_{installed.split(' ')[-1].strip(',')}"
+    site.mkdir()
+    place = tmp_path if installed == "not, but imported" else site
+    (place / f"{name}.py").write_text("X = 1\n")
+    call = f"import importlib\nh = importlib.import_module({name!r})\n" if place is tmp_path else f"import {name}\n"
+    (tmp_path / f"{name}_nets.py").write_text(f"from torch import nn\n{call}\ndef net():\n    return nn.Linear(2, 2)\n")
+    if installed in ("from a folder", "from an index"):
+        about = site / f"{name}-0.5.dist-info"
+        about.mkdir()
+        (about / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: 0.5\n")
+        (about / "RECORD").write_text(f"{name}.py,,\n")
+        if installed == "from a folder":
+            (about / "direct_url.json").write_text('{"url": "file:///mine", "dir_info": {}}')
+    monkeypatch.setattr(sys, "path", [str(tmp_path), str(site), *sys.path])
+    config = RunConfig(f"{name}_nets:net", settings={"lr": 0.1})
+    before = fingerprint(config)
+    (place / f"{name}.py").write_text("X = 2\n")
+    expected = [] if installed == "from an index" else [f"code: {name}"]
+    assert differences(before, fingerprint(config)) == expected
+    assert before.get(name) == ("0.5" if installed in ("from a folder", "from an index") else None)

@@ -24,10 +24,9 @@ from clinometer.studies.declared.dry_run import dry_run
 from clinometer.studies.declared.reader import read
 from clinometer.studies.declared.spec import OwnStudy, declared, restored
 from clinometer.studies.declared.yaml import parsed
-from clinometer.training.code_digest import digest_code
 from clinometer.training.config import RunConfig
 from clinometer.training.data.datasets import digits
-from clinometer.training.fingerprint import _OWN_DATA, differences, fingerprint
+from clinometer.training.fingerprint import differences, fingerprint
 from clinometer.training.from_config import calls, data_of
 from clinometer.training.imports import FOLDER, look_in
 from clinometer.training.run import run, run_group
@@ -389,13 +388,10 @@ def test_a_fingerprint_follows_the_modules_of_the_study(beside: Path) -> None:
     before = fingerprint(config)
     assert {"own_nets", "own_data", "own_deep", "own_deep.sizes", "clinometer.training.parts"} <= set(before["code"])
     assert not any(name.startswith(("torch", "numpy")) for name in before["code"])
-    digest_code.cache_clear()
     (beside / "own_deep" / "sizes.py").write_text("# as before\nWIDTH = 3\n")
     assert differences(before, fingerprint(config)) == []
-    digest_code.cache_clear()
     (beside / "own_deep" / "sizes.py").write_text("WIDTH = 4\n")
     (beside / "number").write_text("2")
-    _OWN_DATA.clear()
     assert differences(before, fingerprint(config)) == ["code: own_deep.sizes", "data: own_data:read"]
 
 

@@ -135,7 +135,7 @@ def _start(function: Callable[..., Any], arguments: Sequence[Any]) -> Child:
     context: Any = mp.get_context(method)
     if method == "forkserver":
         # torch.optim imports torch._dynamo when the first optimizer is made: 1.1 CPU s, more than a tiny run takes.
-        context.set_forkserver_preload(["clinometer.training.run", "torch._dynamo"])
+        context.set_forkserver_preload(["clinometer.runner.preload", "torch._dynamo"])
     shorten_socket_paths()
     receiver, sender = context.Pipe(duplex=False)
     os.set_blocking(receiver.fileno(), False)

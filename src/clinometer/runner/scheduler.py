@@ -19,7 +19,7 @@ from clinometer.runner.worker import Task
 from clinometer.training.config import RunConfig
 from clinometer.training.environment import environment
 from clinometer.training.files import write_whole
-from clinometer.training.fingerprint import fingerprint
+from clinometer.training.fingerprint import Fingerprints
 from clinometer.training.run import SECONDS, Group, groups
 from clinometer.training.run_folder import is_done, run_folder
 
@@ -90,12 +90,16 @@ def run_all(
         closing.callback(pool.close)  # if interrupted: unfinished runs are resumed next time
         locks = closing.enter_context(contextlib.closing(RunLocks(study)))
         machine = environment(device.partition(",")[0])
+        fingerprints = Fingerprints(device)
 
         def facts(config: RunConfig) -> dict[str, Any]:
             with process_kept():  # the config's code is imported and its data are loaded
-                return {**machine, "fingerprint": fingerprint(config, device)}
+                return {**machine, "fingerprint": fingerprints.of(config)}
 
         kept = runs_to_keep(unique, study, locks, facts, stale, notify)
+        for config in unique:
+            if config not in kept:
+                facts(config)  # now: what is edited while the study runs is not what was planned
         by_key = {config.key: dataclasses.asdict(config) for config in unique}
         prepare_records(study, by_key, [config.key for config in kept], locks, notify)
         scheduler = Scheduler(study, pool, locks, facts, retries, checkpoint_every, total=len(unique), found=len(kept))

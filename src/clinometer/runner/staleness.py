@@ -7,6 +7,7 @@ from typing import Any, Literal
 
 from clinometer.results.finished_run import find_runs
 from clinometer.runner.locks import RunLocks
+from clinometer.training.as_planned import imported_now
 from clinometer.training.config import RunConfig
 from clinometer.training.fingerprint import differences
 from clinometer.training.run_folder import run_folder
@@ -48,7 +49,7 @@ def runs_to_keep(
         _set_aside(folder, error, locks, notify)
     intact = {unique[run.folder.name]: run for run in found.finished}
     changes = {
-        config: differences(run.fingerprint, facts(config)["fingerprint"])
+        config: differences(run.fingerprint, {**facts(config)["fingerprint"], **imported_now(run.fingerprint)})
         for config, run in intact.items()
         if stale != "keep"
     }

@@ -11,6 +11,7 @@ from typing import Any
 from clinometer.runner.child import Child, start_child
 from clinometer.runner.locks import RunLocks
 from clinometer.runner.records import note_start
+from clinometer.training import executed_sources
 from clinometer.training.run import SECONDS, Group, run_group
 from clinometer.training.run_folder import is_done, run_folder
 
@@ -36,9 +37,10 @@ def start_worker(task: Task, device: str = "cpu") -> Child:
 
 def _make_runs(task: Task, device: str) -> None:
     """What the worker process does."""
+    executed_sources.record()
     locks = RunLocks(task.study)  # held until this process ends
     folders = {config: run_folder(task.study, config) for config in task.group if locks.acquire(config.key)}
     folders = {config: folder for config, folder in folders.items() if not is_done(folder)}
     for config in folders:
         note_start(task.study, config.key, dataclasses.asdict(config), f"{socket.gethostname()}:{os.getpid()}")
-    run_group(folders, device, task.checkpoint_every, task.facts)
+    run_group(folders, device, task.checkpoint_every, task.facts, as_planned=True)

@@ -9,6 +9,7 @@ import hashlib
 import json
 import time
 import warnings
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -22,6 +23,7 @@ from clinometer.objective.rng import RngState
 from clinometer.recorder.recorder import Recorder
 from clinometer.store import DamagedError, Store
 from clinometer.training.files import write_bytes
+from clinometer.training.from_config import Data
 
 _KEPT = 2  # the last one, and the one before in case the last is damaged
 
@@ -70,10 +72,19 @@ class Keeper:
     Args:
         folder: The run's folder.
         every: Seconds between checkpoints.
+        data: What to train on, where it has been loaded.
+        check: Called before a checkpoint is kept; it raises if the run must not go on from it.
     """
 
-    def __init__(self, folder: Path, every: float = 60.0) -> None:
-        self.run = folder
+    def __init__(
+        self,
+        folder: Path,
+        every: float = 60.0,
+        data: Data | None = None,
+        check: Callable[[], None] = lambda: None,
+    ) -> None:
+        self.run, self.data = folder, data
+        self._check = check
         self.folder = folder / "checkpoint"
         self.found: Checkpoint | None = None  # the checkpoint that the run continues from
         self._every = every
@@ -85,6 +96,7 @@ class Keeper:
 
     def save(self, checkpoint: Checkpoint) -> None:
         """Write a checkpoint atomically, and delete all but the last two."""
+        self._check()
         tensors: dict[str, Tensor] = {}
         facts = json.dumps(_packed(vars(checkpoint) | {"rng": vars(checkpoint.rng)}, tensors))
         data: bytes = need("safetensors.torch", "studies").save(tensors, {"clinometer": facts})

@@ -9,14 +9,15 @@ registry of probes is not followed at all, and of the norms each row has a diges
 
 import ast
 import functools
-import hashlib
 import importlib.util
-import sysconfig
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import clinometer
+from clinometer.training.executed_sources import executed_source
+from clinometer.training.libraries import is_installed, is_library
+from clinometer.training.syntax import digest_tree, hash_trees
 
 _OURS = "clinometer"
 _NORMS = "clinometer.nn.norms"
@@ -37,12 +38,21 @@ _NOT_FOLLOWED = frozenset(
 )
 
 
-@functools.cache
+@dataclass(frozen=True)
+class _Module:
+    """What is read from a module's source."""
+
+    digest: str
+    imported: tuple[str, ...]  # modules, and names in them that may be modules
+    texts: frozenset[str]  # its constants
+
+
 def digest_code(roots: tuple[str, ...], words: tuple[str, ...] = ()) -> dict[str, str]:
     """A digest of the code of each module that some modules import, they themselves included.
 
-    Followed are modules of this package, those of the packages that the roots belong to, and those that are not
-    installed: beside a study, or wherever a path leads. Libraries that the roots import change with their versions.
+    Followed are modules of this package, those of the packages that the roots belong to, and those that are no library:
+    beside a study, wherever a path leads, or installed without a version that says which code they hold. Libraries
+    change with their versions: see `libraries_of`.
 
     Args:
         roots: Dotted names.
@@ -56,22 +66,54 @@ def digest_code(roots: tuple[str, ...], words: tuple[str, ...] = ()) -> dict[str
         name = waiting.pop()
         if name in found or name in _NOT_FOLLOWED or not (file := _source(name, packages)):
             continue
-        tree = ast.parse(read_source(name, file))
-        imported = list(_imports(tree, name if file.name == "__init__.py" else name.rpartition(".")[0]))
-        found[name] = _digest(tree, is_ours=name.partition(".")[0] == _OURS)
-        if _NORMS in imported:  # it may name norms itself
-            norms |= {str(node.value) for node in ast.walk(tree) if isinstance(node, ast.Constant)}
-        waiting += imported
+        package = name if file.name == "__init__.py" else name.rpartition(".")[0]
+        module = _read(read_source(name, file), package, name.partition(".")[0] == _OURS)
+        found[name] = module.digest
+        if _NORMS in module.imported:  # it may name norms itself
+            norms |= module.texts
+        waiting += module.imported
     if _NORMS in found:
         found |= _digest_norms(norms) or {_NORMS: found[_NORMS]}
         found.pop(_NORMS if any(name.startswith(f"{_NORMS}[") for name in found) else "", None)
     return dict(sorted(found.items()))
 
 
+def digest_modules(names: Iterable[str]) -> dict[str, str]:
+    """A digest of the code of these modules alone; "" of one that is not there."""
+    found = {name: _source(name, {name.partition(".")[0]}) for name in names}
+    return {name: _digest_file(name, file) if file else "" for name, file in sorted(found.items())}
+
+
+def _digest_file(name: str, file: Path) -> str:
+    return _read(read_source(name, file), name, name.partition(".")[0] == _OURS).digest
+
+
+def libraries_of(modules: Iterable[str]) -> list[str]:
+    """The top-level names of the libraries that some modules, which are not this package's, import."""
+    found: dict[str, None] = {}
+    for name in modules:
+        if name.partition(".")[0] == _OURS or not (file := _source(name, {name.partition(".")[0]})):
+            continue
+        package = name if file.name == "__init__.py" else name.rpartition(".")[0]
+        for imported in _read(read_source(name, file), package, False).imported:
+            top = imported.partition(".")[0]
+            if top and (file := _file_of(top)) and is_installed(file):
+                found[top] = None
+    return sorted(found)
+
+
 def read_source(name: str, file: Path) -> bytes:
-    """The source of a module; a function of its own, so that a test can change what it returns."""
-    del name
-    return file.read_bytes()
+    """The source of a module: what this process has executed, where that is recorded; else what the file holds."""
+    executed = executed_source(name)
+    return file.read_bytes() if executed is None else executed
+
+
+@functools.lru_cache(maxsize=10_000)
+def _read(source: bytes, package: str, is_ours: bool) -> _Module:
+    tree = ast.parse(source)
+    imported = tuple(_imports(tree, package))
+    texts = frozenset(str(node.value) for node in ast.walk(tree) if isinstance(node, ast.Constant))
+    return _Module(digest_tree(tree, is_ours=is_ours), imported, texts)
 
 
 def _source(name: str, packages: set[str]) -> Path | None:
@@ -87,10 +129,19 @@ def _source(name: str, packages: set[str]) -> Path | None:
     return places[1]
 
 
+def _file_of(top: str) -> Path | None:
+    """The file of a top-level module, if it has one."""
+    try:
+        spec = importlib.util.find_spec(top)
+    except (ImportError, ValueError, AttributeError):
+        return None
+    return Path(spec.origin) if spec and spec.origin and spec.has_location else None
+
+
 def _is_library(file: Path, is_named: bool) -> bool:
     """Whether a file belongs to Python, or to an installed package that the roots do not belong to."""
-    installed = not {"site-packages", "dist-packages"}.isdisjoint(file.parts)
-    return not (installed and is_named) and (installed or file.is_relative_to(Path(sysconfig.get_path("stdlib"))))
+    installed = is_installed(file)
+    return not (installed and is_named) and is_library(file)
 
 
 def _imports(tree: ast.Module, package: str) -> Iterator[str]:
@@ -133,30 +184,6 @@ def _run_statements(tree: ast.AST) -> Iterator[ast.AST]:
         yield from _run_statements(node)
 
 
-def _digest(tree: ast.Module, *, is_ours: bool) -> str:
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef) and ast.get_docstring(
-            node, clean=False
-        ):
-            node.body = node.body[1:]
-    return _hash([_Wordless().visit(tree) if is_ours else tree])
-
-
-class _Wordless(ast.NodeTransformer):
-    """Replaces texts with a space in them, which are words for people, by an empty text."""
-
-    def visit_Constant(self, node: ast.Constant) -> ast.Constant:
-        return ast.Constant("") if _is_text(node) and " " in str(node.value) else node
-
-    def visit_JoinedStr(self, node: ast.JoinedStr) -> ast.AST:
-        texts = [str(part.value) for part in node.values if isinstance(part, ast.Constant)]
-        return ast.Constant("") if any(" " in text for text in texts) else node
-
-
-def _is_text(node: ast.Constant) -> bool:
-    return isinstance(node.value, str)
-
-
 def _digest_norms(names: set[str]) -> dict[str, str]:
     """A digest of each row of `NORMS` in use: of its expression, and of the definitions that it needs."""
     file = _source(_NORMS, set())
@@ -178,7 +205,7 @@ def _digest_definition(row: ast.AST, defined: dict[str, ast.stmt]) -> str:
                 needed[node.id] = defined[node.id]
                 waiting.append(defined[node.id])
     module = ast.Module([each for each in needed.values() if isinstance(each, ast.stmt)], [])
-    return _hash([row, _digest(module, is_ours=True)])
+    return hash_trees([row, digest_tree(module, is_ours=True)])
 
 
 def _defines(node: ast.stmt) -> Sequence[str]:
@@ -187,29 +214,3 @@ def _defines(node: ast.stmt) -> Sequence[str]:
         return [node.name]
     targets = [node.target] if isinstance(node, ast.AnnAssign) else node.targets if isinstance(node, ast.Assign) else []
     return [target.id for target in targets if isinstance(target, ast.Name)]
-
-
-def _hash(parts: Sequence[ast.AST | str]) -> str:
-    text = "\n".join(part if isinstance(part, str) else _dump(part) for part in parts)
-    return hashlib.sha256(text.encode()).hexdigest()[:16]
-
-
-def _dump(node: Any) -> str:
-    """A syntax tree as text, the same in every version of Python; what `ast.dump` writes is not.
-
-    Each version adds fields, such as a function's type parameters in 3.12: those that are empty are left out. So are
-    the empty texts that 3.12 puts into some f-strings.
-    """
-    if isinstance(node, ast.JoinedStr):
-        node.values = [part for part in node.values if getattr(part, "value", None) != ""]
-    if isinstance(node, list):
-        return f"[{', '.join(map(_dump, node))}]"
-    if not isinstance(node, ast.AST):
-        return repr(node)
-    fields = ((name, value) for name, value in ast.iter_fields(node) if value != [] and not _is_absent(node, name))
-    return f"{type(node).__name__}({', '.join(f'{name}={_dump(value)}' for name, value in fields)})"
-
-
-def _is_absent(node: ast.AST, name: str) -> bool:
-    """Whether an optional part is not there; the constant None is."""
-    return getattr(node, name) is None and getattr(type(node), name, ...) is None

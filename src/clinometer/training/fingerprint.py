@@ -4,36 +4,63 @@ A comment, the words of a warning or a page that is drawn otherwise changes no n
 `code_digest.py`. Of norms and probes those in use count.
 """
 
+import dataclasses
 import functools
 import hashlib
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from importlib.metadata import packages_distributions, version
+import sys
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 import torch
-from torch import Tensor
 
 from clinometer.probes.registry import PROBES
-from clinometer.training.code_digest import digest_code
+from clinometer.training.code_digest import digest_code, libraries_of
 from clinometer.training.config import RunConfig
-from clinometer.training.data.datasets import DATASETS
-from clinometer.training.from_config import Call, calls, data_of
+from clinometer.training.from_config import Data, calls, data_of
+from clinometer.training.libraries import distribution_of
 from clinometer.training.parts import bytes_of
 
 
-def fingerprint(config: RunConfig, device: str = "cpu") -> dict[str, Any]:
+def fingerprint(config: RunConfig, device: str = "cpu", data: Data | None = None) -> dict[str, Any]:
     """The fingerprint of a config's run, if it were made now; ready for JSON.
+
+    Args:
+        config: The run's config.
+        device: Where it trains.
+        data: The data that it trains on, as `loaded` returns them; by default they are loaded.
 
     Example:
         >>> fingerprint(RunConfig("torch.nn:Identity", settings={"lr": 0.1}))["torch"] == torch.__version__
         True
     """
-    made = calls(config)  # imported, so that their code can be found
-    data = _own_data(config, made["data"]) if "data" in made else {config.data: _data(config.data)}
-    modules = _modules(config)
-    code = digest_code(modules, tuple(sorted(set(_words(config.settings)))))
-    versions = {"torch": torch.__version__, **_versions(modules)}
-    return {"code": code, "data": data, **versions, "device": device.partition(":")[0]}
+    digests = {_data_name(config): (data or loaded(config)).digest}
+    return {**_code(*_roots(config)), "data": digests, "device": device.partition(":")[0]}
+
+
+class Fingerprints:
+    """The fingerprints of a study's runs, in each of which a source and a data set are those of one moment.
+
+    Args:
+        device: Where the runs train.
+    """
+
+    def __init__(self, device: str = "cpu") -> None:
+        self._device = device
+        self._code = functools.cache(_code)
+        self._digests: dict[str, str] = {}
+
+    def of(self, config: RunConfig) -> dict[str, Any]:
+        """What `fingerprint` returned when this object was first asked for these modules and these data."""
+        code, name = self._code(*_roots(config)), _data_name(config)
+        if name not in self._digests:
+            self._digests[name] = loaded(config).digest
+        return {**code, "data": {name: self._digests[name]}, "device": self._device.partition(":")[0]}
+
+
+def loaded(config: RunConfig) -> Data:
+    """The data of a config with their digest: a file that a data function reads may change where its code does not."""
+    data = data_of(config)
+    return data if data.digest else dataclasses.replace(data, digest=_digest_of(data))
 
 
 def differences(one: Any, other: Any) -> list[str]:
@@ -59,10 +86,17 @@ def differences(one: Any, other: Any) -> list[str]:
     return found
 
 
-def _modules(config: RunConfig) -> tuple[str, ...]:
-    """The modules that a config's run begins with: those that it names, and those of its probes."""
+def _roots(config: RunConfig) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """The modules that a config's run begins with, its probes' included, and the texts among its settings."""
+    calls(config)  # imports the modules, so that their code can be found
     probes = [PROBES[path].__module__ for path, _ in config.probes if path in PROBES]
-    return tuple(dict.fromkeys((*config.modules, *probes)))
+    return tuple(dict.fromkeys((*config.modules, *probes))), tuple(sorted(set(_words(config.settings))))
+
+
+def _code(modules: tuple[str, ...], words: tuple[str, ...]) -> dict[str, Any]:
+    """The digests of the code that some modules reach, and the versions of its libraries."""
+    code = digest_code(modules, words)
+    return {"code": code, "torch": torch.__version__, **_versions({*modules, *libraries_of(code)})}
 
 
 def _words(value: Any) -> Iterator[str]:
@@ -77,35 +111,21 @@ def _words(value: Any) -> Iterator[str]:
 
 def _versions(modules: Iterable[str]) -> dict[str, str]:
     """The version of each installed package that some modules belong to, but for this one and torch."""
-    found: dict[str, str] = {}
-    for top in dict.fromkeys(module.partition(".")[0] for module in modules):
-        for name in packages_distributions().get(top, ()) if top not in ("clinometer", "torch") else ():
-            found[name] = version(name)
-    return found
+    tops = sorted({module.partition(".")[0] for module in modules} - {"clinometer", "torch"})
+    found = [each for top in tops if top not in sys.stdlib_module_names and (each := distribution_of(top))]
+    return {each.name: each.version for each in found}
 
 
-def _own_data(config: RunConfig, call: Call) -> dict[str, str]:
-    """A digest of what the data function returns: a file that it reads may change where its code does not."""
-    arguments = ", ".join(f"{name}={value!r}" for name, value in sorted(call.arguments.items()))
-    said = f"{config.data}({arguments})" if arguments else config.data  # other arguments make other data
-    if said not in _OWN_DATA:
-        data = data_of(config)
-        tensors = [t for each in (data.train, data.test) if each for t in (each.inputs, each.targets)]
-        _OWN_DATA[said] = _digest_of(tensors)
-    return {said: _OWN_DATA[said]}
+def _data_name(config: RunConfig) -> str:
+    """The data's import path with its arguments, since other arguments make other data."""
+    call = calls(config).get("data")
+    arguments = ", ".join(f"{name}={value!r}" for name, value in sorted(call.arguments.items())) if call else ""
+    return f"{config.data}({arguments})" if arguments else config.data
 
 
-_OWN_DATA: dict[str, str] = {}  # a study loads its data once for all its runs
-
-
-@functools.cache
-def _data(name: str) -> str:
-    return DATASETS[name]().digest
-
-
-def _digest_of(tensors: Sequence[Tensor]) -> str:
+def _digest_of(data: Data) -> str:
     digest = hashlib.sha256()
-    for tensor in tensors:
+    for tensor in (t for each in (data.train, data.test) if each for t in (each.inputs, each.targets)):
         digest.update(f"{tensor.dtype} {tuple(tensor.shape)}".encode())
         digest.update(bytes_of(tensor))
     return digest.hexdigest()[:16]

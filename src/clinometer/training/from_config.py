@@ -28,6 +28,7 @@ class Data:
 
     train: Samples
     test: Samples | None
+    digest: str = ""  # that of a bundled data set; "" where it was not taken
 
 
 @dataclass(frozen=True)
@@ -89,7 +90,7 @@ def data_of(config: RunConfig) -> Data:
     if ":" not in config.data:
         bundled = DATASETS[check_choice("bundled data", config.data, DATASETS, "data")]()
         train = Samples(bundled.train_images, bundled.train_labels, bundled.normalized)
-        return Data(train, Samples(bundled.test_images, bundled.test_labels, bundled.normalized))
+        return Data(train, Samples(bundled.test_images, bundled.test_labels, bundled.normalized), bundled.digest)
     seed_all(0)
     given = calls(config)["data"]()
     pairs = given if _is_pair(given) and all(_is_pair(each) for each in given) else (given,)

@@ -26,7 +26,7 @@ def train(runs: Mapping[RunConfig, Keeper], device: str = "cpu") -> None:
     without the interruption.
     """
     for config, keeper in runs.items():
-        _train(config, build_training(config, device), keeper)
+        _train(config, build_training(config, device, keeper.data), keeper)
 
 
 def _train(config: RunConfig, training: Training, keeper: Keeper) -> None:

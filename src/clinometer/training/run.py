@@ -1,19 +1,22 @@
 """Trains the runs of one process, each in its folder. An interrupted run continues from its last checkpoint."""
 
 import dataclasses
+import functools
 import json
 import shutil
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 import torch
 
 from clinometer.store import DamagedError
+from clinometer.training.as_planned import check_as_planned, note_imported
 from clinometer.training.checkpoint import Keeper
 from clinometer.training.config import RunConfig
 from clinometer.training.environment import environment
 from clinometer.training.files import read_json, write_json
+from clinometer.training.fingerprint import loaded
 from clinometer.training.run_folder import finish, is_done
 from clinometer.training.trainer import trainer_of, trains_seeds_together
 
@@ -46,6 +49,8 @@ def run_group(
     device: str = "cpu",
     every: float = SECONDS,
     facts: Mapping[str, Any] | None = None,
+    *,
+    as_planned: bool = False,
 ) -> None:
     """Make the runs of one of `groups`, each in its folder, on one thread; runs that are done are skipped.
 
@@ -54,17 +59,35 @@ def run_group(
         device: Where to train.
         every: Seconds between checkpoints.
         facts: Contents of `environment.json`, by the config's key; `environment(device)` by default.
+        as_planned: Whether this process must have the code and the data of the fingerprints in `facts`.
+
+    Raises:
+        NotAsPlannedError: if it has not, when a run begins, is to be gone on with later, or ends; it is not done then.
     """
     waiting = {config: folder for config, folder in folders.items() if not is_done(folder)}
     if not waiting:
         return
-    keepers = {config: Keeper(folder, every) for config, folder in waiting.items()}
+    keepers: dict[RunConfig, Keeper] = {}
+    checks: list[Callable[[], None]] = []
     for config, folder in waiting.items():
-        _prepare(config, folder, (facts or {}).get(config.key) or environment(device), keepers[config])
+        about = (facts or {}).get(config.key) or environment(device)
+        data = loaded(config) if as_planned else None
+        check = functools.partial(check_as_planned, about["fingerprint"], config, device, data) if data else _no_check
+        check()
+        checks.append(check)
+        keepers[config] = Keeper(folder, every, data, check)
+        _prepare(config, folder, about, keepers[config])
     torch.set_num_threads(1)  # one single-threaded process per core beats one process with many threads
     trainer_of(next(iter(keepers)))(keepers, device)
-    for folder in waiting.values():
+    for check, (config, folder) in zip(checks, waiting.items(), strict=True):
+        check()
+        if as_planned and facts:
+            note_imported(folder, facts[config.key]["fingerprint"])
         finish(folder)
+
+
+def _no_check() -> None:
+    pass
 
 
 def _prepare(config: RunConfig, folder: Path, facts: Mapping[str, Any], keeper: Keeper) -> None:
