@@ -1,7 +1,8 @@
 """The command line.
 
 Exit status: 0 when the work was done, whatever the claims say; 1 when a run failed, a theorem was not verified or the
-disk is full; 2 on bad input.
+disk is full, or what a command prints is its work and could not be written; 2 on bad input; 128 and the signal's number
+after a signal, such as 130 after Ctrl-C.
 """
 
 import sys
