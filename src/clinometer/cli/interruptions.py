@@ -4,6 +4,7 @@ Ctrl-Z stops a command and its workers, which are no longer in the terminal's gr
 """
 
 import contextlib
+import os
 import signal
 import threading
 from collections.abc import Generator
@@ -11,6 +12,7 @@ from typing import NoReturn
 
 from clinometer.runner.process_group import suspend
 
+_SHOW_CURSOR = b"\x1b[?25h"
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
@@ -32,6 +34,9 @@ def orderly_interruptions() -> Generator[None]:
         seen.append(number)
         for each in ours:
             signal.signal(each, signal.SIG_DFL)
+        with contextlib.suppress(OSError):  # the terminal may be gone
+            if os.isatty(1):
+                os.write(1, _SHOW_CURSOR)  # which a live display hides, and a second signal leaves no time to show
         raise KeyboardInterrupt(number)
 
     for number in ours:
