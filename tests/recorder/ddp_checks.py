@@ -100,6 +100,31 @@ def wherever_the_wrapper_is() -> Any:
     return {"itself": itself, "inside": inside, "around": rows(recorder)}
 
 
+def a_criterion_in_a_wrapper_of_its_own() -> Any:
+    """Its weights are trained with the model's; the one process trains both without a wrapper."""
+
+    def trained(model: nn.Module, head: nn.Module, data: Any) -> Recorder:
+        def loss_fn(model: nn.Module, batch: Any) -> Tensor:
+            return nn.functional.cross_entropy(head(model(batch[0])), batch[1])
+
+        optimizer = torch.optim.SGD([*model.parameters(), *head.parameters()], lr=0.3)
+        recorder = Recorder(model, loss_fn, [landscape(), headroom()], every(1), optimizer=optimizer)
+        for batch in data:
+            with recorder.step(batch):
+                loss_fn(model, batch).backward()
+                optimizer.step()
+                optimizer.zero_grad()
+        return recorder
+
+    def head() -> nn.Module:
+        torch.manual_seed(4)
+        return nn.Sequential(nn.Linear(3, 3), nn.LayerNorm(3))
+
+    halves = [half(batch) for batch in batches()]
+    two = trained(DistributedDataParallel(network()), DistributedDataParallel(head()), halves)
+    return {"two": rows(two), "one": rows(trained(network(), head(), batches()))}
+
+
 def a_probe_that_raises_on_one_rank() -> Any:
     """Before an exchange that the other takes part in, and after the last one; the run then goes on."""
 
@@ -253,6 +278,7 @@ if __name__ == "__main__":
             batchnorm,
             no_trace,
             wherever_the_wrapper_is,
+            a_criterion_in_a_wrapper_of_its_own,
             a_probe_that_raises_on_one_rank,
             budget_by_rank_0,
             gradients_of_one_rank_alone,

@@ -7,10 +7,10 @@ import pytest
 import torch
 from models import batch, cross_entropy
 from torch import Tensor, nn
-from torch.func import functional_call, grad
+from torch.func import functional_call, grad, stack_module_state, vmap
 from torch.nn import functional as F
 
-from clinometer import Recorder, Step, every, headroom, internal_shift, landscape
+from clinometer import Objective, Recorder, Step, every, headroom, internal_shift, landscape
 
 Tensors = dict[str, Tensor]
 FORWARD: list[Any] = [landscape(sizes=[0.05, 0.1], relative=False), internal_shift(), headroom()]
@@ -175,6 +175,42 @@ def test_gradients_are_accumulated_over_bare_tensors_as_over_a_module() -> None:
     rows = recorder.read("landscape")
     assert rows["loss"].tolist() == [20.0, (w.new_tensor(2.0 - 0.125 * 20.0).square() * 5).item()]  # (1 + 9) w² / 2
     assert rows["beta"].tolist() == [10.0, 10.0]
+
+
+def test_walks_go_by_the_learning_rate_that_the_recorder_was_given() -> None:
+    """The truth is algebra: L = ½ h w² has β = h, and one step of the rate η goes η h w."""
+    params = {"w": torch.tensor(2.0, dtype=torch.float64)}
+    loss_fn: Callable[[Any, Any], Tensor] = lambda params, h: h * params["w"].square() / 2  # noqa: E731
+    probes: list[Any] = [landscape(sizes=[1.0]), landscape(sizes=[1.0], direction="update")]
+    recorder = Recorder(params=lambda: params, loss_fn=loss_fn, probes=probes, when=every(1), lr=0.25)
+    h = torch.tensor(3.0, dtype=torch.float64)
+    for _ in range(2):
+        with recorder.step(h):
+            params = {"w": params["w"] - 0.25 * grad(loss_fn)(params, h)["w"]}
+    for name in recorder.probes:
+        assert recorder.read(name)["beta"].tolist() == [3.0, 3.0]
+        assert recorder.read(name)["distances"].tolist() == [[1.5], [0.375]]
+
+
+def test_an_ensemble_under_vmap_is_measured_as_one_loss() -> None:
+    """The oracle is each network's own gradient by plain autograd: the loss is the sum of theirs."""
+    networks = [net() for _ in range(3)]
+    for seed, each in enumerate(networks):
+        torch.manual_seed(seed)
+        each.eval()
+        for p in each.parameters():
+            torch.nn.init.normal_(p)
+    params, _ = stack_module_state(networks)
+
+    def loss_fn(params: Any, data: Any) -> Tensor:
+        return vmap(lambda one: F.cross_entropy(functional_call(networks[0], one, (data[0],)), data[1]))(params).sum()
+
+    objective = Objective(params=params, loss_fn=loss_fn, batch=batch(0))
+    gradient = objective.loss_and_grad(objective.here())[1]
+    for index, each in enumerate(networks):
+        slopes = torch.autograd.grad(cross_entropy(each, batch(0)), list(each.parameters()))
+        for (name, _), slope in zip(each.named_parameters(), slopes, strict=True):
+            torch.testing.assert_close(gradient[name][index], slope)
 
 
 def test_batchnorm_in_a_functional_model_keeps_its_buffers() -> None:

@@ -122,6 +122,12 @@ def test_the_wrapper_is_found_wherever_it_is(ddp: Found) -> None:
     assert found["itself"] == found["inside"] == found["around"]
 
 
+def test_a_criterion_is_measured_with_the_model(ddp: Found) -> None:
+    """One process trains both without a wrapper, on both halves of each batch at once."""
+    (found, _) = of(ddp, "a_criterion_in_a_wrapper_of_its_own")
+    assert_same_rows(found["two"], found["one"])
+
+
 def test_memory_stays_sharded(fsdp: Found) -> None:
     """Counted from outside: elements of points, and whole weights alive amid the forward passes and at the end."""
     ranks = of(fsdp, "memory")

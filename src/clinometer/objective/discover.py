@@ -31,6 +31,7 @@ _TRANSPARENT = (*_CONTAINERS, types.MethodType, functools.partial)  # what they 
 _HOLDERS = (*_CONTAINERS, *_FUNCTIONS, *GENERATORS, Tensor, nn.Module)
 _WALKED = ("torch.utils.data", "torch.distributions")  # objects of torch's own that hold the user's
 _MACHINERY = (torch.optim.Optimizer, torch.optim.lr_scheduler.LRScheduler)  # they hold what no loss is computed from
+_RECORDER = "clinometer.recorder"  # its objects hold copies of parameters
 _PROGRAMS = ("torch", "numpy", "builtins")  # their objects hold none of the user's, but for `_WALKED`
 
 
@@ -146,9 +147,9 @@ def _references(item: Any) -> Iterable[Any]:
 
 def _references_of_object(item: Any) -> Iterator[Any]:
     kind = type(item)
-    if _is(item, _MACHINERY) or (
-        kind.__module__.partition(".")[0] in _PROGRAMS and not kind.__module__.startswith(_WALKED)
-    ):
+    if _is(item, _MACHINERY) or kind.__module__.startswith(_RECORDER):
+        return
+    if kind.__module__.partition(".")[0] in _PROGRAMS and not kind.__module__.startswith(_WALKED):
         return
     yield from _attributes(item)
     call = getattr(kind, "__call__", None)  # noqa: B004  (the function itself is wanted)
