@@ -12,7 +12,6 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from clinometer.objective.gradients import graph_nodes
 from clinometer.objective.params import Point
 
 _autograd: Any = torch.autograd
@@ -71,9 +70,9 @@ class BareTensors:
             for each, unmoved, version in zip(state, still, lent, strict=True):
                 each.constant = unmoved and each.tensor._version == version
 
-    def check_used(self, loss: Tensor, leaves: Point) -> None:
-        """ValueError if the loss depends on bare tensors that are held, and on none of the leaves."""
-        used = {id(leaf) for node in graph_nodes(loss) if (leaf := getattr(node, "variable", None)) is not None}
+    def check_used(self, nodes: Iterable[Any], leaves: Point) -> None:
+        """ValueError if a loss with these nodes depends on bare tensors that are held, and on none of the leaves."""
+        used = {id(leaf) for node in nodes if (leaf := getattr(node, "variable", None)) is not None}
         held = [each.tensor for each in self._held if id(each.tensor) in used]
         if held and used.isdisjoint(map(id, leaves.values())):
             raise ValueError(

@@ -103,7 +103,8 @@ class BatchSnapshot:
         if check:
             own = {n: p for n, p in self._live.items() if n not in self._bare.moved}
             check_graph(loss, nodes, {} if self._fsdp else own, self.batch.tensors)
-            self._bare.check_used(loss, leaves)
         self.checkpoints = any(map(is_checkpoint, nodes))
         self.needs_backward = needs_backward(nodes)
+        if check and not self.needs_backward:  # otherwise parameters may be used within what hides them
+            self._bare.check_used(nodes, leaves)
         self._graph_seen, self._graph_checked = True, self._graph_checked or check
