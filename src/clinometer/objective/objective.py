@@ -131,6 +131,11 @@ class Objective:
         return self._evaluation.failures
 
     @property
+    def not_restored(self) -> list[str]:
+        """What modules keep that cannot be copied, and that evaluations therefore share with training."""
+        return list(dict.fromkeys(each for snapshot in self._snapshots for each in snapshot.not_restored))
+
+    @property
     def batches(self) -> int:
         """How many batches the loss is the mean of."""
         return len(self._snapshots)

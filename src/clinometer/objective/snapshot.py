@@ -10,13 +10,14 @@ from torch import Tensor, nn
 from clinometer.objective.bare_tensors import BareTensors
 from clinometer.objective.batch import KeptBatch
 from clinometer.objective.checks import check_graph, check_names, explain_devices
+from clinometer.objective.copies import like
 from clinometer.objective.discover import reached_by
 from clinometer.objective.dtensor import is_dtensor
 from clinometer.objective.fsdp import Fsdp
 from clinometer.objective.generators import Generators
 from clinometer.objective.gradients import graph_nodes, is_checkpoint, needs_backward
 from clinometer.objective.isolation import Isolation
-from clinometer.objective.module_state import ModuleState, like
+from clinometer.objective.module_state import ModuleState
 from clinometer.objective.params import Point
 from clinometer.objective.rng import RngState
 
@@ -88,6 +89,11 @@ class BatchSnapshot:
                 explain_devices(error, leaves, self.batch.tensors)
                 raise
         self.batch.check()
+
+    @property
+    def not_restored(self) -> list[str]:
+        """What modules keep that cannot be copied, and that evaluations therefore share with training."""
+        return self._state.not_restored
 
     def look_at_graph(self, loss: Tensor, leaves: Point, *, check: bool) -> None:
         """Learn from the first loss how its gradient must be computed.

@@ -11,7 +11,7 @@ from clinometer.objective.params import Point
 from clinometer.objective.rng import RngState
 from clinometer.probes.base import Step
 from clinometer.recorder.mismatch import Mismatch
-from clinometer.recorder.notices import FOREIGN_OPTIMIZER, LATE, LEFT_OUT, UNKNOWN_RATE, Notices
+from clinometer.recorder.notices import FOREIGN_OPTIMIZER, LATE, LEFT_OUT, NOT_RESTORED, UNKNOWN_RATE, Notices
 from clinometer.recorder.pending_step import PendingStep
 from clinometer.recorder.scheduled_probes import ScheduledProbes
 from clinometer.recorder.sinks import Sink, Sinks
@@ -83,6 +83,8 @@ class Measurement:
         self.last = None if self.late else (pending, step.after)
         self._notices.once("foreign_optimizer", foreign_optimizer and FOREIGN_OPTIMIZER.format(foreign_optimizer))
         self._notices.once("failure", pending.objective.failures.message())
+        shared = "; ".join(pending.objective.not_restored)
+        self._notices.once("not_restored", shared and NOT_RESTORED.format(shared))
         left_out = pending.objective.left_out
         self._notices.once("left_out", LEFT_OUT.format(left_out) if left_out else None)
         if any(map(math.isnan, step.rates.values())) and self._probes.need_lr(pending.probes):

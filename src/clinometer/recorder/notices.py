@@ -22,6 +22,10 @@ LEFT_OUT = (
     "the optimizer also trains {} tensors that are neither the model's nor within reach of loss_fn; the steps that are "
     "measured leave them out. If the loss depends on them, let loss_fn reach them by closure, attribute or global."
 )
+NOT_RESTORED = (
+    "what modules keep is copied for measuring, but {}, which cannot be copied. Evaluations share it with training; if "
+    "the forward pass changes it, so does each of them."
+)
 ELSEWHERE = (
     "the backward passes of step {} reached none of the parameters that are measured, as those of earlier steps did: "
     "it has no row. If training keeps its parameters outside the model, pass those instead: params=lambda: params."

@@ -4,7 +4,7 @@ import contextlib
 from collections.abc import Callable, Collection, Generator
 from typing import Any
 
-from clinometer.objective.module_state import copied
+from clinometer.objective.copies import Memo, copied
 
 
 class PatchedMethod:
@@ -74,7 +74,7 @@ def temporary_attributes(owner: Any, shared: Collection[str] = (), **values: Any
         [1.0]
     """
     own = vars(owner)
-    memo: dict[int, Any] = {}
+    memo = Memo()
     owner.__dict__ = {n: value if n in shared else copied(value, memo) for n, value in own.items()} | values
     try:
         yield
