@@ -169,8 +169,8 @@ def run(name: str, measured: bool) -> tuple[dict[str, Any], list[Tensor], Record
     model = MODELS[name]()
     optimizer = torch.optim.SGD(model.parameters(), lr=0.1, momentum=0.9)
     probes = [landscape(), internal_shift()]
-    recorder = Recorder(model, loss_fn, probes, every(1 if measured else 10_000), optimizer=optimizer)
-    recorder.index += not measured
+    when = every(1 if measured else 10_000)
+    recorder = Recorder(model, loss_fn, probes, when, optimizer=optimizer, start=int(not measured))
     losses = []
     for _ in range(4):
         x = torch.randn(8, 4)
