@@ -1,11 +1,14 @@
 """Opens the store that a recorder writes its rows to."""
 
+import weakref
 from collections.abc import Mapping
 from pathlib import Path
 
 from clinometer.probes.base import Probe
 from clinometer.probes.field import declared_by, declared_in, to_json
 from clinometer.store import Store
+
+_open: weakref.WeakValueDictionary[Path, Store] = weakref.WeakValueDictionary()  # by folder
 
 
 def open_store(to: str | Path | None, start: int, probes: Mapping[str, Probe], *, strict: bool) -> Store:
@@ -17,6 +20,7 @@ def open_store(to: str | Path | None, start: int, probes: Mapping[str, Probe], *
     Raises:
         ValueError: if a new run would write into the rows of another.
     """
+    other = _open.get(Path(to).resolve()) if to is not None and (Path(to) / "rows.sqlite").is_file() else None
     store = Store(None if to is None else Path(to) / "rows.sqlite", patient=not strict)
     last = store.last_step()
     if start == 0 and last is not None:
@@ -24,6 +28,14 @@ def open_store(to: str | Path | None, start: int, probes: Mapping[str, Probe], *
             f"{store.path} holds the rows of another run, up to step {last}. "
             "Choose another folder, delete that one, or pass start= to go on with it."
         )
+    if start == 0 and other and other.close.alive:
+        store.close()
+        raise ValueError(
+            f"another Recorder of this process writes to {to}; two would mix their rows. Choose another folder; or let "
+            "go of the other one, with recorder.store.close()."
+        )
+    if to is not None:
+        _open[Path(to).resolve()] = store
     store.drop_from(start)
     if declared := declared_by(probes):
         store.set_meta(fields=to_json(declared_in(store.meta) | declared))

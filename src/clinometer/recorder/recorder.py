@@ -19,6 +19,7 @@ from clinometer.objective.objective import Batch, LossFn, Objective
 from clinometer.objective.params_module import Params, ParamsLossFn, as_module
 from clinometer.objective.precision import Precision
 from clinometer.probes.base import Probe, Step
+from clinometer.recorder.first_mistakes import check_batch_kind
 from clinometer.recorder.inert import InertRecorder
 from clinometer.recorder.measurement import Measurement
 from clinometer.recorder.notices import Notices
@@ -101,7 +102,7 @@ class Recorder:
         sinks: Sequence[Sink] = (),
         strict: bool = False,
     ) -> None:
-        check_arguments(loss_fn, precision)
+        check_arguments(model, params, loss_fn, to, sinks, precision)
         self.model, self.loss_fn = as_module(model, params, loss_fn)
         self._probes = ScheduledProbes(probes, when)
         self.optimizers = check_optimizers(optimizer)
@@ -191,5 +192,6 @@ class Recorder:
 def _objective_on(
     model: nn.Module, loss_fn: LossFn, optimizers: Sequence[Any], precision: Precision, ranks: Ranks, batch: Batch
 ) -> Objective:
+    check_batch_kind(batch)
     # Not a method: only the garbage collector would free a recorder, and its model, that its own parts refer to.
     return Objective(model, loss_fn, batch, parameters=parameters_of(optimizers), precision=precision, ranks=ranks)

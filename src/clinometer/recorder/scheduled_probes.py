@@ -7,8 +7,9 @@ from typing import Any
 from torch import nn
 
 from clinometer.probes.base import Probe, Step, cost_of
-from clinometer.recorder.budget import Budget, timed
-from clinometer.recorder.schedules import Schedule, every
+from clinometer.recorder.budget import Budget, timed, within_budget
+from clinometer.recorder.first_mistakes import check_probe
+from clinometer.recorder.schedules import Schedule, at, every, log_spaced
 from clinometer.store import Row
 
 
@@ -84,10 +85,16 @@ class ScheduledProbes:
 
 def _by_name(probes: Any) -> dict[str, Probe]:
     if isinstance(probes, Mapping):
+        for name, probe in probes.items():
+            check_probe(name, probe)
         return dict(probes)  # it may be empty: some runs of a study are trained and not measured
     if not isinstance(probes, Sequence) or not probes:
         raise TypeError(f"probes must be a nonempty list or mapping, such as [landscape()]; found {probes!r}.")
+    if isinstance(probes, str):
+        check_probe(probes, probes)
     names = [str(getattr(probe, "__name__", type(probe).__name__)) for probe in probes]
+    for name, probe in zip(names, probes, strict=True):
+        check_probe(name, probe)
     twice = {name for name in names if names.count(name) > 1}
     if twice:
         raise ValueError(f"two probes are named {twice.pop()!r}; pass a mapping: probes={{'name': probe, ...}}.")
@@ -102,8 +109,9 @@ def _schedules(probes: Mapping[str, Probe], when: Any) -> list[tuple[Schedule, l
         raise ValueError(f"`when` has schedules for {', '.join(chosen)}; expected one for each of {', '.join(probes)}.")
     found: dict[int, tuple[Any, list[str]]] = {}
     for name, schedule in chosen.items():
-        if not callable(schedule):
-            raise TypeError(f"when must be a schedule such as every(100); found {schedule!r}.")
+        if not callable(schedule) or schedule in (every, at, log_spaced, within_budget):
+            found_it = f"the function {schedule.__name__}" if callable(schedule) else repr(schedule)
+            raise TypeError(f"when must be a schedule such as every(100); found {found_it}.")
         members: tuple[Any, list[str]] = found.setdefault(id(schedule), (schedule, []))
         members[1].append(name)
     return list(found.values())

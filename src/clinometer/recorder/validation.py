@@ -13,13 +13,28 @@ from clinometer.objective.module_state import modules_of
 from clinometer.objective.objective import LossFn
 from clinometer.objective.precision import check_precision
 from clinometer.objective.trained_tensors import trained_tensors
+from clinometer.recorder.first_mistakes import (
+    check_folder,
+    check_loss_fn,
+    check_model_kind,
+    check_optimizer_kind,
+    check_sinks,
+)
 from clinometer.recorder.optimizer_steps import parameters_of
 
 
-def check_arguments(loss_fn: Any, precision: Any) -> None:
+def check_arguments(model: Any, params: Any, loss_fn: Any, to: Any, sinks: Any, precision: Any) -> None:
+    """TypeError or ValueError unless they are what they should be, each by itself."""
+    if model is not None:
+        check_model_kind(model)
+    check_loss_fn(loss_fn, "model" if params is None else "params")
+    check_options(to, sinks, precision)
+
+
+def check_options(to: Any, sinks: Any, precision: Any) -> None:
     """TypeError or ValueError unless they are what they should be."""
-    if not callable(loss_fn):
-        raise TypeError(f"loss_fn must be a function of model and batch; found {loss_fn!r}.")
+    check_folder(to)
+    check_sinks(sinks)
     check_precision(precision)
 
 
@@ -30,8 +45,7 @@ def check_optimizers(optimizer: Any) -> list[Any]:
     for each in given:
         while hasattr(getattr(each, "optimizer", None), "param_groups"):
             each = each.optimizer
-        if not hasattr(each, "param_groups"):
-            raise TypeError(f"optimizer must be a torch optimizer or a list of them; found {each!r}.")
+        check_optimizer_kind(each)
         unwrapped.append(each)
     return unwrapped
 

@@ -18,13 +18,14 @@ from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
 from clinometer.extras import need
-from clinometer.objective.precision import Precision, check_precision
+from clinometer.objective.precision import Precision
 from clinometer.probes.base import Probe
 from clinometer.recorder.notices import warn
 from clinometer.recorder.patching import PatchedMethod
 from clinometer.recorder.recorder import Recorder, Sink
 from clinometer.recorder.scheduled_probes import ScheduledProbes
 from clinometer.recorder.schedules import Schedule
+from clinometer.recorder.validation import check_options
 from clinometer.store import Table
 
 # One library under two names: importing the second beside the first would take seconds.
@@ -68,7 +69,7 @@ class LandscapeCallback(_Callback):
     ) -> None:
         super().__init__()
         ScheduledProbes(probes, when)  # raises for wrong arguments before data are prepared
-        check_precision(precision)
+        check_options(to, sinks, precision)
         self._options: Any = {"probes": probes, "when": when, "to": to, "precision": precision, "sinks": sinks}
         self.recorder: Recorder | None = None
         self._begins = False  # a batch is about to be trained on for the first time

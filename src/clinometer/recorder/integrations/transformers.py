@@ -14,13 +14,14 @@ from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
 from clinometer.extras import need
-from clinometer.objective.precision import Precision, check_precision
+from clinometer.objective.precision import Precision
 from clinometer.probes.base import Probe
 from clinometer.recorder.notices import warn
 from clinometer.recorder.patching import PatchedMethod, temporary_attributes
 from clinometer.recorder.recorder import Recorder, Sink
 from clinometer.recorder.scheduled_probes import ScheduledProbes
 from clinometer.recorder.schedules import Schedule
+from clinometer.recorder.validation import check_options
 from clinometer.store import Table
 
 _TrainerCallback: Any = need("transformers", "trainers").TrainerCallback
@@ -115,7 +116,7 @@ def attach(
         >>> rows = attach(trainer, [landscape()], every(100), to="runs/mine")  # doctest: +SKIP
     """
     ScheduledProbes(probes, when)  # raises for wrong arguments before a model is loaded
-    check_precision(precision)
+    check_options(to, sinks, precision)
     options: Any = {"probes": probes, "when": when, "to": to, "precision": precision, "sinks": sinks}
     callback = LandscapeCallback(trainer, partial(Recorder, **options))
     trainer.add_callback(callback)
