@@ -6,7 +6,12 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 SCALE ?= smoke
 
-.PHONY: reproduce test test-long check docs bare bench results clean
+# The lowest and the newest that README claims; say which: make test-versions PYTHON_NEWEST=/path/to/python3.13
+find = $(firstword $(foreach name,python$(1) $(wildcard $(HOME)/.pyenv/versions/$(1).*/bin/python$(1)),$(shell $(name) -c 'import sys; print(sys.executable)' 2>/dev/null)))
+PYTHON_LOWEST ?= $(or $(call find,3.11),$(PYTHON))
+PYTHON_NEWEST ?= $(or $(call find,3.13),$(PYTHON))
+
+.PHONY: reproduce test test-long test-versions check docs bare bench results clean
 TESTS := -m pytest -n auto
 
 reproduce: $(VENV)/reproduces ## the paper's claims and figures, on bundled data
@@ -33,13 +38,22 @@ bare: $(VENV)-bare/ready ## the instrument where nothing but torch and NumPy is 
 	@# what compiles or exchanges takes its time from torch alone, which `make test` has just as well
 	$(VENV)-bare/bin/python $(TESTS) -m "not long" -p no:cacheprovider --ignore tests/recorder/test_ranks.py --ignore tests/recorder/test_compiled.py tests/objective tests/measures tests/probes tests/recorder tests/nn tests/store
 
+# Neither trainers, trackers nor Ray, whose libraries are not installed there; nor docs and examples, which need them.
+ELSEWHERE := tests/recorder/integrations src/clinometer/recorder/integrations tests/runner/test_ray.py tests/test_docs.py tests/test_examples.py
+
+test-versions: $(VENV)-lowest/ready $(VENV)-newest/ready ## the tests with the lowest and the newest versions that README claims
+	for each in lowest newest; do \
+	  $(VENV)-$$each/bin/python -c 'import platform, numpy, torch; print("== Python", platform.python_version(), "torch", torch.__version__, "NumPy", numpy.__version__)' && \
+	  $(VENV)-$$each/bin/python $(TESTS) -m "not long" -p no:cacheprovider $(addprefix --ignore ,$(ELSEWHERE)) || exit 1; \
+	done
+
 results: ## keep what a finished study found, without its runs
 	mkdir -p results/santurkar2018/$(SCALE)/figures
 	cp runs/santurkar2018-$(SCALE)/claims.json runs/santurkar2018-$(SCALE)/theorems.json runs/santurkar2018-$(SCALE)/report.html results/santurkar2018/$(SCALE)
 	cp runs/santurkar2018-$(SCALE)/figures/*.png results/santurkar2018/$(SCALE)/figures
 
 clean:
-	rm -rf $(VENV) $(VENV)-bare site
+	rm -rf $(VENV) $(VENV)-bare $(VENV)-lowest $(VENV)-newest site
 
 # torch goes first: whatever depends on it then finds it there.
 $(VENV)/python:
@@ -63,4 +77,17 @@ $(VENV)-bare/ready: pyproject.toml constraints.txt $(shell find src -name '*.py'
 	$(PYTHON) -m venv $(VENV)-bare
 	$(VENV)-bare/bin/python -m pip install --quiet --disable-pip-version-check -c constraints.txt torch numpy pytest pytest-xdist hypothesis
 	$(VENV)-bare/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --force-reinstall .
+	@touch $@
+
+# On Linux with x86 the package index has torch for CUDA alone: 6 GB on the disk for each of the two.
+$(VENV)-lowest/ready: WANTED = 3.11
+$(VENV)-lowest/ready: CHOSEN = $(PYTHON_LOWEST)
+$(VENV)-newest/ready: WANTED = 3.13
+$(VENV)-newest/ready: CHOSEN = $(PYTHON_NEWEST)
+$(VENV)-%/ready: pyproject.toml constraints-%.txt
+	@$(CHOSEN) -c 'import sys; v = "%d.%d" % sys.version_info[:2]; v == "$(WANTED)" or print("Python $(WANTED) was not found, so this takes", v, "- say where it is: make PYTHON_$(shell echo $* | tr a-z A-Z)=/path/to/python$(WANTED)")'
+	rm -rf $(VENV)-$*
+	$(CHOSEN) -m venv $(VENV)-$*
+	$(VENV)-$*/bin/python -m pip install --quiet --disable-pip-version-check --no-cache-dir -c constraints-$*.txt torch numpy pytest pytest-xdist hypothesis
+	$(VENV)-$*/bin/python -m pip install --quiet --disable-pip-version-check --no-cache-dir -c constraints-$*.txt --editable '.[studies,report,data,export]'
 	@touch $@
