@@ -47,7 +47,9 @@ def _rows(file: Path) -> Iterator[tuple[Any, Any]]:
             size = sum(about.row_group(i).total_byte_size for i in range(about.num_row_groups))
             image, label = kinds.get("img", pa.null()), kinds.get("label", pa.null())
             if not (
-                pa.types.is_struct(image) and "bytes" in image.names and pa.types.is_binary(image.field("bytes").type)
+                pa.types.is_struct(image)
+                and image.get_field_index("bytes") >= 0
+                and pa.types.is_binary(image.field("bytes").type)
             ):
                 raise _MisfitError(f"holds the columns {kinds}; expected img{{bytes,path}} and label")
             if not pa.types.is_integer(label):
