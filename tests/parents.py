@@ -142,6 +142,11 @@ def children(pid: int) -> list[int]:
         return []
 
 
+def own_children() -> list[int]:
+    """Those of this process."""
+    return children(os.getpid())
+
+
 def kill(pid: int) -> bool:
     """Whether the process was still there to be killed."""
     try:

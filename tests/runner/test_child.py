@@ -11,6 +11,7 @@ from clinometer.runner.child import ChildError, call_in_child, shortened
 from clinometer.runner.locks import is_locked
 from clinometer.runner.records import read_record
 from clinometer.runner.scheduler import run_all
+from clinometer.runner.status import status
 from clinometer.training.config import RunConfig
 from clinometer.training.run_folder import is_done, run_folder
 
@@ -58,6 +59,8 @@ def test_a_run_that_ends_its_process_has_failed(how: str, reason: str, tmp_path:
     assert (record.state, record.starts, record.failures) == ("failed", 1 + retries, 1 + retries)
     assert failure.reason == reason
     assert reason in record.error
+    (told,), _ = status(tmp_path)
+    assert (told.state, told.reason) == ("failed", reason)
 
 
 def test_a_long_traceback_loses_its_middle(tmp_path: Path) -> None:

@@ -20,7 +20,7 @@ from multiprocessing.process import BaseProcess
 from typing import Any
 
 from clinometer.runner.output import dropping_output
-from clinometer.runner.process_group import WORKERS, kill_group, lead_group
+from clinometer.runner.process_group import WORKERS, kill_group, lead_group, reap_group
 from clinometer.runner.temporary import shorten_socket_paths
 
 _START_ATTEMPTS = 5
@@ -77,7 +77,9 @@ class Child:
         self.kill()
         self.process.join(_END_SECONDS)
         self._pipe.close()
-        WORKERS.discard(self.process.pid or 0)
+        if self.process.pid:
+            WORKERS.discard(self.process.pid)
+            reap_group(self.process.pid)
 
     def kill(self) -> None:
         """Begin to end it: `stop` waits for the end."""
@@ -106,13 +108,16 @@ def start_child(function: Callable[..., Any], arguments: Sequence[Any]) -> Child
     Args:
         function: Defined at the top of a module.
         arguments: Of the function; they are pickled.
+
+    Raises:
+        OSError: if the system starts no process.
     """
     for _ in range(_START_ATTEMPTS):
         try:
             return _start(function, arguments)
         except (EOFError, ConnectionError):  # the server was killed at this moment; the next attempt starts one
             time.sleep(0.2)
-    return _start(function, arguments)
+    raise OSError(f"no process can be started: multiprocessing's server has ended {_START_ATTEMPTS} times")
 
 
 def call_in_child(function: Callable[..., Any], *arguments: Any) -> Any:

@@ -13,6 +13,7 @@ import time
 from collections.abc import Iterable
 
 WORKERS: set[int] = set()  # the leaders of the groups of this process's workers
+_REAP_SECONDS = 1.0
 _POLL_SECONDS = 0.5  # between looks at the worker where the system has no pidfd
 
 
@@ -53,15 +54,28 @@ def kill_group(leader: int) -> None:
         os.killpg(leader, signal.SIGKILL)
 
 
+def reap_group(leader: int) -> None:
+    """Take the exit statuses of a group that has ended, where this process has inherited its processes.
+
+    The first process of a container inherits every orphan, such as a guardian, and keeps what it does not take.
+    """
+    end = time.monotonic() + _REAP_SECONDS
+    with contextlib.suppress(ChildProcessError):  # none is left, or none is this process's
+        while time.monotonic() < end:
+            if os.waitpid(-leader, os.WNOHANG)[0] == 0:
+                time.sleep(0.005)
+
+
 def _guard(worker: int, command: int) -> None:
     """Wait for the end of the worker or the command, then kill the group, this process included."""
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)
     _close_all_but(command)
-    if hasattr(os, "pidfd_open"):
-        with contextlib.suppress(ProcessLookupError):
-            select.select([os.pidfd_open(worker), command], [], [])
-    else:
+    try:
+        select.select([os.pidfd_open(worker), command], [], [])
+    except ProcessLookupError:
+        pass  # it has ended
+    except (AttributeError, OSError):  # macOS, and systems that imitate Linux
         while _lives(worker) and not select.select([command], [], [], 0)[0]:
             time.sleep(_POLL_SECONDS)
     kill_group(worker)
