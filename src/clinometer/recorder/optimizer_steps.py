@@ -115,14 +115,15 @@ def _parameters(optimizer: Any) -> list[Tensor]:
 
 
 def _listen(steps: OptimizerSteps) -> None:
-    global _hooked
+    global _hooked, _tell
     if not _hooked:
         # Once and for good: torch runs through its hooks while an optimizer steps, and a recorder that is collected
-        # just then would take one out from under it. A compiled step would compile what its hooks do: `disable`.
-        before: Any = torch.compiler.disable(_before_step)
-        after: Any = torch.compiler.disable(_after_step)
-        register_optimizer_step_pre_hook(before)
-        register_optimizer_step_post_hook(after)
+        # just then would take one out from under it. A compiled step would compile what its hooks do: `disable`, whose
+        # wrapper costs as much as a step that is not scheduled, and is left out where there is nothing to compile.
+        uncompiled: Any = torch.compiler.disable
+        _tell = uncompiled(_tell_watching)
+        register_optimizer_step_pre_hook(uncompiled(_before_step, recursive=False))
+        register_optimizer_step_post_hook(uncompiled(_after_step))
         _hooked = True
     key = id(steps)
     _listening[key] = weakref.ref(steps, functools.partial(_let_go, key))
@@ -134,11 +135,17 @@ def _let_go(key: int, _reference: object) -> None:
 
 
 _hooked = False
+_tell: Any = None  # `_tell_watching`, uncompiled
 _listening: dict[int, weakref.ref[OptimizerSteps]] = {}  # a WeakSet takes a microsecond to go through
 _watching: dict[int, weakref.ref[OptimizerSteps]] = {}  # those with a scheduled step under way
 
 
 def _before_step(optimizer: Optimizer, _args: object, _kwargs: object) -> None:
+    if _watching:
+        _tell(optimizer)
+
+
+def _tell_watching(optimizer: Optimizer) -> None:
     for reference in tuple(_watching.values()):
         steps = reference()
         if steps is not None:

@@ -158,6 +158,8 @@ class Recorder:
         """Its state between two steps, in JSON; a resumed run passes `start=state["index"]`, and loads it."""
         if self.ranks.is_first:
             self._close()
+        if self.ranks.size == 1:  # several ranks would have to measure together, and one may take the checkpoint
+            self._steps.settle()
         return {
             **self._steps.state_dict(),
             "measurement": self._measurement.state_dict(),

@@ -57,6 +57,11 @@ class StepTracker:
         self._optimizer_steps = OptimizerSteps(optimizers, self._after_optimizer)
         tolerance.on_drop(self._drop_row)
 
+    def settle(self) -> None:
+        """Between two steps: what moved the weights since the last one was measured belongs to it."""
+        if self.state is _IDLE:
+            self._measurement.next_step_begins(self._optimizer_steps.most_batches)
+
     def batch(self, batch: Batch, weight: float | None) -> contextlib.AbstractContextManager[None]:
         """The loop starts on a batch; the block that may be around it."""
         if self.state is not _IDLE:
