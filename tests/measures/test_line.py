@@ -204,3 +204,39 @@ def _beta(objective: Objective, at: Point) -> float:
     d = objective.loss_and_grad(at)[1]
     assert float(norm(d)) > 0
     return effective_smoothness(walk(objective, at, d, [-0.3, -0.9]))
+
+
+@pytest.mark.parametrize("size", [0.001, 0.004, 0.02])
+def test_beta_divides_by_the_distance_that_rounding_lets_it_move(size: float) -> None:
+    """Closed form: on λ‖w‖²/2 with λ = 4, any two points have β = λ, also those that bfloat16 rounds to.
+
+    The norms of both differences are taken in float32; a·‖d‖ is off by a factor where steps are shorter than rounding.
+    """
+    torch.manual_seed(0)
+    model = nn.Linear(32, 8, bias=False).bfloat16()
+    objective = Objective(model, lambda m, _: 2 * m.weight.square().sum(), None)
+    here = objective.here()
+    line = walk(objective, here, objective.loss_and_grad(here)[1], [-size])
+    moved = torch.add(here["weight"], objective.loss_and_grad(here)[1]["weight"], alpha=-size)
+    true = (moved.double() - here["weight"].double()).norm()
+    assert effective_smoothness(line) == pytest.approx(4.0, rel=1e-5)
+    assert float(line.distances[0]) == pytest.approx(float(true), rel=1e-5)
+
+
+def test_where_rounding_lets_nothing_move_beta_is_not_a_number() -> None:
+    """0/0: the definition has no value there; sizes that do move count as if the others were not there."""
+    model = nn.Linear(1, 1, bias=False)
+    objective = Objective(model, lambda m, _: 2 * m.weight.square().sum(), None)
+    at, along = {"weight": torch.ones(1, 1)}, {"weight": torch.ones(1, 1)}
+    still = walk(objective, at, along, [1e-12])
+    assert (float(still.distances[0]), float(still.grad_gaps[0])) == (0.0, 0.0)
+    assert math.isnan(effective_smoothness(still))
+    assert effective_smoothness(walk(objective, at, along, [1e-12, 1.0])) == 4.0
+
+
+def test_a_size_that_diverges_makes_beta_nan_beside_one_that_does_not_move() -> None:
+    """NaN is data and must not be lost with the sizes that do not count."""
+    model = nn.Linear(1, 1, bias=False)
+    objective = Objective(model, lambda m, _: (1 - m.weight).sqrt().sum(), None)
+    line = walk(objective, {"weight": torch.zeros(1, 1) + 0.5}, {"weight": torch.ones(1, 1)}, [1e-12, 4.0])
+    assert math.isnan(effective_smoothness(line))

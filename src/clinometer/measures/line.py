@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from clinometer.objective.objective import Objective
-from clinometer.objective.params import Point, gap_and_cosine, norm, step, sub
+from clinometer.objective.params import Point, distance, gap_and_cosine, norm, step, sub
 
 
 @dataclass(frozen=True)
@@ -20,13 +20,13 @@ class Line:
     """Loss and gradient along x + a d. Infinite and NaN values are kept: divergence is data."""
 
     sizes: Tensor  # (s,) step sizes a
-    distances: Tensor  # (s,) ‖a d‖
+    distances: Tensor  # (s,) ‖x_a − x‖, where x_a is x + a d as it is rounded
     losses: Tensor  # (s,) L(x + a d)
     grad_gaps: Tensor  # (s,) ‖g(x + a d) − g(x)‖
     cosines: Tensor  # (s,) cos(g(x + a d), g(x))
     loss: Tensor  # () L(x)
     grad_norm: Tensor  # () ‖g(x)‖
-    preconditioned: Tensor | None = None  # (s,) ‖P^(−1/2) (g(x + a d) − g(x))‖ / ‖P^(1/2) a d‖, with a preconditioner P
+    preconditioned: Tensor | None = None  # (s,) ‖P^(−1/2) (g(x_a) − g(x))‖ / ‖P^(1/2) (x_a − x)‖, with preconditioner P
 
 
 def walk(
@@ -72,25 +72,20 @@ def walk(
     loss, gradient = start or objective.loss_and_grad(origin)
     if only is not None:
         gradient = {name: gradient[name] for name in only}
-    length = norm(direction)
+    start_there = {name: origin[name] for name in direction}
     with objective.isolated():
-        compared = [
-            _compare(objective, step(origin, direction, size), gradient, only, preconditioner) for size in steps
-        ]
-    losses, gaps, cosines, preconditioned = zip(*compared, strict=True)
-    taken = torch.tensor(steps, dtype=length.dtype, device=length.device)
+        points = (step(origin, direction, size) for size in steps)
+        compared = [_compare(objective, at, start_there, gradient, only, preconditioner) for at in points]
+    distances, losses, gaps, cosines, preconditioned = map(torch.stack, zip(*compared, strict=True))
     return Line(
-        sizes=taken,
-        # Where a = 0 nothing moved, also when d is infinite.
-        distances=torch.where(taken == 0, torch.zeros_like(taken), taken.abs() * length),
-        losses=torch.stack(losses),
-        grad_gaps=torch.stack(gaps),
-        cosines=torch.stack(cosines),
+        sizes=torch.tensor(steps, dtype=distances.dtype, device=distances.device),
+        distances=distances,
+        losses=losses,
+        grad_gaps=gaps,
+        cosines=cosines,
         loss=loss,
         grad_norm=norm(gradient),
-        preconditioned=None
-        if preconditioner is None
-        else torch.stack(preconditioned) / (taken.abs() * norm(_scaled(direction, preconditioner, 0.5))),
+        preconditioned=None if preconditioner is None else preconditioned,
     )
 
 
@@ -141,8 +136,9 @@ def gradient_predictiveness(line: Line) -> tuple[float, float]:
 def effective_smoothness(line: Line) -> float:
     """The effective β-smoothness: how fast the gradient turns along the walk.
 
-        β = max_a ‖g(x + a d) − g(x)‖ / ‖a d‖
+        β = max_a ‖g(x_a) − g(x)‖ / ‖x_a − x‖
 
+    where x_a is x + a d as the parameters' precision rounds it. Sizes at which all of it is rounded away do not count.
     On a quadratic it is at most the largest eigenvalue of the Hessian, with equality when d is that
     eigenvector. It is a finite difference and sees the kinks of ReLU and max-pooling, which the Hessian does
     not: it is not an estimate of λ_max. It is not comparable between parametrizations of another scale;
@@ -152,7 +148,7 @@ def effective_smoothness(line: Line) -> float:
         line: A walk with at least one nonzero size.
 
     Returns:
-        β ≥ 0, in units of loss per squared parameter; NaN if the direction has no length.
+        β ≥ 0, in units of loss per squared parameter; NaN if nothing moves.
 
     Raises:
         ValueError: if every size is zero.
@@ -163,8 +159,17 @@ def effective_smoothness(line: Line) -> float:
         >>> effective_smoothness(line)
         3.0
     """
-    moved = _moved(line)
-    return float((line.grad_gaps[moved] / line.distances[moved]).max())
+    return highest(line, line.grad_gaps / line.distances)
+
+
+def highest(line: Line, ratios: Tensor) -> float:
+    """The highest of some values (s,) over the sizes at which something moved; NaN if nothing did, or one is NaN.
+
+    Raises:
+        ValueError: if every size is zero.
+    """
+    moved = _moved(line) & (line.distances != 0)
+    return float(ratios[moved].max()) if bool(moved.any()) else math.nan
 
 
 def check_sizes(sizes: Sequence[float] | Tensor) -> list[float]:
@@ -179,14 +184,25 @@ def check_sizes(sizes: Sequence[float] | Tensor) -> list[float]:
 
 
 def _compare(
-    objective: Objective, at: Point, start: Point, only: Collection[str] | None, preconditioner: Point | None
-) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    """The loss at a point, and the gap and cosine of its gradient to `start`; the gradient itself is not kept."""
+    objective: Objective,
+    at: Point,
+    origin: Point,
+    start: Point,
+    only: Collection[str] | None,
+    preconditioner: Point | None,
+) -> tuple[Tensor, ...]:
+    """How far a point lies from `origin`, its loss, and its gradient's gap and cosine to `start`; last, both scaled.
+
+    `origin` has the parameters that move. The gradient itself is not kept.
+    """
     loss, gradient = objective.loss_and_grad(at, only)
+    there = {name: at[name] for name in origin}
+    far = distance(there, origin)
     gap, cosine = gap_and_cosine(gradient, start)
     if preconditioner is None:
-        return loss, gap, cosine, gap
-    return loss, gap, cosine, norm(_scaled(sub(gradient, start), preconditioner, -0.5))
+        return far, loss, gap, cosine, gap
+    scaled = norm(_scaled(sub(gradient, start), preconditioner, -0.5))
+    return far, loss, gap, cosine, scaled / norm(_scaled(sub(there, origin), preconditioner, 0.5))
 
 
 def _scaled(point: Point, preconditioner: Point, power: float) -> dict[str, Tensor]:

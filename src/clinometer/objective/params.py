@@ -83,6 +83,16 @@ def norm(point: Point) -> Tensor:
     return torch.linalg.vector_norm(_gather((on, torch.linalg.vector_norm(x)) for on, (x,) in _blocks(point)))
 
 
+def distance(a: Point, b: Point) -> Tensor:
+    """‖a − b‖₂ over all parameters of `a`, a tensor of shape (), without ever holding a whole difference.
+
+    Example:
+        >>> distance({"w": torch.tensor([3.0, 0.0])}, {"w": torch.tensor([0.0, 4.0])})
+        tensor(5.)
+    """
+    return torch.linalg.vector_norm(_gather((on, torch.linalg.vector_norm(x - y)) for on, (x, y) in _blocks(a, b)))
+
+
 def gap_and_cosine(a: Point, b: Point) -> tuple[Tensor, Tensor]:
     """‖a − b‖₂ and ⟨a, b⟩ / (‖a‖ ‖b‖), each of shape (), in one pass that never holds a whole difference.
 

@@ -8,7 +8,15 @@ import torch
 from torch import Tensor
 
 from clinometer.measures.layers import Blocks, within
-from clinometer.measures.line import Line, check_sizes, effective_smoothness, gradient_predictiveness, loss_range, walk
+from clinometer.measures.line import (
+    Line,
+    check_sizes,
+    effective_smoothness,
+    gradient_predictiveness,
+    highest,
+    loss_range,
+    walk,
+)
 from clinometer.objective.params import Point, norm
 from clinometer.probes.base import LOSS, Probe, Step, make_probe
 from clinometer.probes.direction import Direction, direction_of
@@ -103,7 +111,7 @@ def _fields(direction: Direction) -> dict[str, Field]:
     gap = f"change of the gradient {along}"
     return {
         "sizes": Field(("size",), meaning=f"the step sizes of the walk {along}", drawing="none"),
-        "distances": Field(("size",), "parameter", "how far each step goes, ‖a d‖", drawing="none"),
+        "distances": Field(("size",), "parameter", "how far each step goes, as rounding lets it", drawing="none"),
         "losses": Field(("size",), "loss", f"the loss after each step {along}", drawing="none"),
         "grad_gaps": Field(("size",), gradient, f"the {gap} by each step, as a norm", drawing="none"),
         "cosines": Field(
@@ -187,4 +195,4 @@ def _line_row(line: Line, stability: Stability) -> Row:
 
 def _in_metric_of_optimizer(line: Line, beta: float) -> float:
     """β, with distances and gradients in the coordinates that the optimizer's preconditioner makes alike."""
-    return beta if line.preconditioned is None else float(line.preconditioned[line.sizes != 0].max())
+    return beta if line.preconditioned is None else highest(line, line.preconditioned)

@@ -15,10 +15,11 @@ FIELDS = {
 def noise_floor() -> Probe:
     """How much rounding alone changes loss and gradient: differences that are no larger mean nothing.
 
-    Fields: `loss`, `grad_gap` and `distance` as in `Noise`. Cost: one forward-backward pass.
+    Fields: `loss`, `grad_gap` and `distance` as in `Noise`. Cost: one forward-backward pass and
+    three forward passes.
     """
 
     def probe(step: Step) -> Row:
         return vars(measure_noise_floor(step.objective, step.before, start=step.start))
 
-    return make_probe("noise_floor", probe, FIELDS, 1.0)
+    return make_probe("noise_floor", probe, FIELDS, 2.0)  # three forward passes are about one more
