@@ -1,6 +1,7 @@
 """What moves the weights between the optimizer and the next step belongs to the step that was taken."""
 
 import contextlib
+import itertools
 import json
 from collections.abc import Callable
 
@@ -11,7 +12,7 @@ from models import batch, cross_entropy
 from properties import assert_same
 from torch import Tensor, nn
 
-from clinometer import Recorder, Step, every, headroom, landscape
+from clinometer import Recorder, every, headroom, landscape
 
 STEPS = 6
 Weights = dict[str, Tensor]
@@ -67,12 +68,7 @@ def train(move: str, form: str, begun_at: list[Weights], steps: int = STEPS, **o
     model = net()
     optimizer = torch.optim.SGD(model.parameters(), lr=0.5)
     moved = MOVES[move](model)
-    seen: list[Step] = []
-    probes = {
-        "landscape": landscape([1.0], direction="update"),
-        "headroom": headroom(),
-        "look": lambda s: seen.append(s) or {},
-    }
+    probes = {"landscape": landscape([1.0], direction="update"), "headroom": headroom()}
     recorder = Recorder(model, cross_entropy, probes, every(1), optimizer=optimizer, **options)
     for index in range(steps):
         begun_at.append(weights_of(model))
@@ -96,7 +92,7 @@ def test_the_update_reaches_to_where_the_next_step_begins(move: str, form: str) 
     walked = torch.from_numpy(recorder.read("landscape")["distances"])[:, 0]
     went = [
         torch.cat([(after[name] - before[name]).flatten() for name in before]).norm()
-        for before, after in zip(places, places[1:], strict=False)
+        for before, after in itertools.pairwise(places)
     ]
     torch.testing.assert_close(walked.float(), torch.stack(went), rtol=1e-5, atol=0.0)
     assert recorder.read("headroom")["step"].tolist() == list(range(STEPS))
