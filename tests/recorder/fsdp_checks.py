@@ -15,7 +15,7 @@ from torch.distributed.tensor import DTensor, distribute_tensor
 
 from clinometer import Objective, Recorder, batchnorm_terms, every, headroom, internal_shift, landscape, noise_floor
 from clinometer.objective.dtensor import to_local
-from clinometer.probes.landscape import random_direction
+from clinometer.probes.direction import random_direction
 
 PROBES = [landscape(), headroom(), internal_shift(), noise_floor()]
 

@@ -151,23 +151,23 @@ def _references_of_object(item: Any) -> Iterator[Any]:
         return
     if kind.__module__.partition(".")[0] in _PROGRAMS and not kind.__module__.startswith(_WALKED):
         return
-    yield from _attributes(item)
+    yield from (value for _, value in _attributes(item))
     call = getattr(kind, "__call__", None)  # noqa: B004  (the function itself is wanted)
     if isinstance(call, types.FunctionType):
         yield types.MethodType(call, item)
 
 
-def _attributes(item: Any) -> Iterator[Any]:
-    """The values of an object's attributes, read without running code of its own."""
+def _attributes(item: Any) -> Iterator[tuple[str, Any]]:
+    """An object's attributes, read without running code of its own."""
     with contextlib.suppress(AttributeError):
-        yield from object.__getattribute__(item, "__dict__").values()
+        yield from object.__getattribute__(item, "__dict__").items()
     for kind in type(item).__mro__:
         slots = vars(kind).get("__slots__", ())
         for name in (slots,) if isinstance(slots, str) else slots:
             descriptor = vars(kind).get(name)
             if isinstance(descriptor, types.MemberDescriptorType):
                 with contextlib.suppress(AttributeError):  # not assigned yet
-                    yield descriptor.__get__(item)
+                    yield name, descriptor.__get__(item)
 
 
 def _references_of_function(function: types.FunctionType) -> Iterator[Any]:
@@ -239,8 +239,9 @@ def _named(parent: Any) -> Iterator[tuple[Any, Any]]:
         yield from parent.items()
     elif _is(parent, list | tuple | deque):
         yield from enumerate(parent)
-    yield from getattr(parent, "__dict__", {}).items()
-    yield from getattr(parent, "_modules", {}).items()
+    yield from _attributes(parent)
+    if _is(parent, nn.Module):
+        yield from parent._modules.items()
 
 
 def _is_installed(module: str | None) -> bool:
