@@ -44,7 +44,9 @@ def assert_same_rows(ours: dict[str, Any], theirs: dict[str, Any], prefix: str =
     for name in names:
         a, b = torch.tensor(ours[name]), torch.tensor(theirs[name])
         # Measured differences are of 3 ε or less, ε = 1.2e-7; a batch that is left out changes the second digit.
-        torch.testing.assert_close(a, b, rtol=1e-5, atol=1e-5 * float(b.abs().nan_to_num().max()), equal_nan=True, msg=name)
+        torch.testing.assert_close(
+            a, b, rtol=1e-5, atol=1e-5 * float(b.abs().nan_to_num().max()), equal_nan=True, msg=name
+        )
 
 
 LINES = ("landscape.", "headroom.", "internal_shift.")

@@ -30,6 +30,10 @@ ELSEWHERE = (
     "the backward passes of step {} reached none of the parameters that are measured, as those of earlier steps did: "
     "it has no row. If training keeps its parameters outside the model, pass those instead: params=lambda: params."
 )
+UNTRAINED = (
+    "several batches have come without a backward pass and without a step of the optimizer: there is no step to "
+    "measure. If training keeps its parameters outside the model, pass those instead: params=lambda: params."
+)
 
 
 class Notices:

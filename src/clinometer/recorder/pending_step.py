@@ -16,6 +16,7 @@ from clinometer.recorder.optimizer_reading import LearningRate, OptimizerReading
 from clinometer.recorder.trained_loss import Evidence, trained_loss
 
 _EXACT, _CAST = 1e-3, 3e-2  # by how much training's loss may differ from loss_fn's, and with casts to half precision
+_SEVERAL = 4  # batches that a loop may skip one after the other
 
 
 class PendingStep:
@@ -87,6 +88,10 @@ class PendingStep:
     def gave_up(self) -> bool:
         """Whether the gradients of its backward passes are gone, or infinite, as after a step that a scaler skips."""
         return self.was_trained() and not self._holds_gradients()
+
+    def stands_still(self) -> bool:
+        """Whether several batches have come without a backward pass, and without gradients for a step to come."""
+        return self.objective.batches >= _SEVERAL and not self.was_trained() and not self._holds_any_gradient()
 
     def has_moved(self) -> bool:
         """Whether any parameter differs from its value at the first backward pass, on any process."""

@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 
 from clinometer.objective.objective import Batch, Objective
 from clinometer.recorder.measurement import Measurement
-from clinometer.recorder.notices import ELSEWHERE, UNREPORTED, Notices
+from clinometer.recorder.notices import ELSEWHERE, UNREPORTED, UNTRAINED, Notices
 from clinometer.recorder.optimizer_reading import LearningRate
 from clinometer.recorder.optimizer_steps import OptimizerSteps
 from clinometer.recorder.pending_step import PendingStep
@@ -123,6 +123,8 @@ class StepTracker:
                     self.pending.check_model()
                     if self.pending.gave_up():
                         self.on(Event.SKIPPED)
+                    elif self.pending.stands_still():
+                        self._notices.once("elsewhere", UNTRAINED)
         if self.state is _TAKEN:
             self.on(Event.CLOSE)
 
