@@ -7,14 +7,16 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import matplotlib as mpl
 import numpy as np
 from PIL import Image
 
+from clinometer.plots.library import import_matplotlib
 from clinometer.plots.palette import is_repeated, resolve
 from clinometer.results.sanitize import plain
 from clinometer.studies.figure import Diagram, Figure, Panel, Ridges, Series
 from clinometer.training.files import write_bytes
+
+mpl = import_matplotlib()
 
 Palette = Mapping[str, str]
 
