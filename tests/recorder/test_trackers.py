@@ -265,3 +265,57 @@ def test_a_missing_tracker_is_said_before_the_run(name: str, tmp_path: Path, mon
     monkeypatch.setitem(sys.modules, name, None)
     with pytest.raises(ImportError, match=r"pip install 'clinometer\[trackers\]'"):
         getattr(sinks, name)(**({"folder": tmp_path} if name == "tensorboard" else {}))
+
+
+def train_on(first: int, last: int, folder: Path, *used: Any) -> Recorder:
+    """Part of a run that is gone on with: each number is drawn from its step, so that it comes again as it was."""
+    model = nn.Linear(4, 1)
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.01)
+    loss_fn = lambda model, batch: model(batch).square().mean()  # noqa: E731
+    probe = {"probe": lambda step: {"x": float(step.index)}}
+    recorder = Recorder(model, loss_fn, probe, every(10), optimizer=optimizer, to=folder, start=first, sinks=used)
+    for _ in range(first, last):
+        with recorder.step(batch := torch.ones(2, 4)):
+            loss_fn(model, batch).backward()
+            optimizer.step()
+    recorder.store.close()
+    return recorder
+
+
+STEPS = [0, 10, 20, 30, 40, 50]
+
+
+def test_tensorboard_has_each_step_once_after_a_crash(tmp_path: Path) -> None:
+    """Through TensorBoard's own reader; another writer of the folder counts other steps, and keeps all of its own."""
+    pytest.importorskip("tensorboard", reason=EXTRA)
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+    from torch.utils.tensorboard import SummaryWriter
+
+    other = SummaryWriter(str(tmp_path))
+    for tokens in (0, 1000, 2000):
+        other.add_scalar("loss", 1.0, tokens)
+    other.close()
+    train_on(0, 50, tmp_path, sinks.tensorboard(tmp_path))
+    train_on(30, 60, tmp_path, sinks.tensorboard(tmp_path))
+    events = EventAccumulator(str(tmp_path)).Reload()
+    assert [(each.step, each.value) for each in events.Scalars("probe/x")] == [(step, float(step)) for step in STEPS]
+    assert [each.step for each in events.Scalars("loss")] == [0, 1000, 2000]
+
+
+def test_mlflow_has_each_step_once_after_a_crash(mlflow: Any, tmp_path: Path) -> None:
+    """Through MLflow's own client, in one run that is gone on with; steps that it had are not logged again."""
+    run_id = mlflow.start_run().info.run_id
+    train_on(0, 50, tmp_path / "a", sinks.mlflow())
+    train_on(30, 60, tmp_path / "a", sinks.mlflow(run_id))
+    history = mlflow.MlflowClient().get_metric_history(run_id, "probe/x")
+    assert [(each.step, each.value) for each in history] == [(step, float(step)) for step in STEPS]
+
+
+def test_wandb_has_each_step_once_after_a_crash(offline: Any, tmp_path: Path) -> None:
+    """A resumed run knows its summary; here it is the same run that goes on, as W&B's server cannot be had."""
+    run = offline.init(project="mine")
+    train_on(0, 50, tmp_path / "a", sinks.wandb(run, commit=True))
+    train_on(30, 60, tmp_path / "a", sinks.wandb(run, commit=True))
+    run.finish()
+    offline.teardown()
+    assert [row["clinometer/step"] for row in wandb_rows(tmp_path) if "clinometer/step" in row] == STEPS

@@ -31,6 +31,7 @@ class Measurement:
         probes: Those that may be due.
         ranks: The processes that measure together; the first one writes.
         store, sinks: Where the rows go.
+        start: The index of the first step.
         tolerance: Decides what becomes of errors.
         notices: Warns of what is odd about a step.
     """
@@ -41,6 +42,7 @@ class Measurement:
         ranks: Ranks,
         store: Store,
         sinks: Sequence[Sink],
+        start: int,
         tolerance: Tolerance,
         notices: Notices,
     ) -> None:
@@ -52,7 +54,7 @@ class Measurement:
         self._probes = probes
         self._ranks = ranks
         self._store = store
-        self._sinks = Sinks(sinks, probes.by_name)
+        self._sinks = Sinks(sinks, probes.by_name, start)
         self._tolerance = tolerance
         self._notices = notices
 

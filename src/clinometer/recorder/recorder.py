@@ -114,7 +114,7 @@ class Recorder:
         self.store = open_store(to if self.ranks.is_first else None, index, self.probes, strict=strict)
         notices = Notices(silent=not self.ranks.is_first)
         self._tolerance = Tolerance(self.ranks, notices, strict=strict)
-        self._measurement = Measurement(self._probes, self.ranks, self.store, sinks, self._tolerance, notices)
+        self._measurement = Measurement(self._probes, self.ranks, self.store, sinks, index, self._tolerance, notices)
         objective_on = partial(_objective_on, self.model, self.loss_fn, self.optimizers, precision, self.ranks)
         self._steps = StepTracker(
             index, objective_on, self.optimizers, check_lr(lr), self._measurement, self._tolerance, notices

@@ -17,6 +17,7 @@ from clinometer.extras import need
 from clinometer.probes.base import Probe
 from clinometer.probes.field import Declared, declared_by
 from clinometer.probes.labels import Rows, scalars
+from clinometer.recorder.event_files import SUFFIX, drop_events
 from clinometer.recorder.notices import warn
 from clinometer.store import Row
 
@@ -31,14 +32,22 @@ _BATCH = 1000  # the most metrics that MLflow accepts in one request
 class Sinks:
     """A recorder's sinks. A sink that raises gets no more rows.
 
+    A sink may carry `begin`, a function that is called once with the index of the first step. In a run that goes on
+    after a crash, the steps from there on may have been logged before.
+
     Args:
         sinks: Functions of a step's index and its rows.
         probes: The probes, whose declarations of fields are passed along with the rows.
+        start: The index of the first step.
     """
 
-    def __init__(self, sinks: Sequence[Sink], probes: Mapping[str, Probe]) -> None:
+    def __init__(self, sinks: Sequence[Sink], probes: Mapping[str, Probe], start: int) -> None:
         self.used = list(sinks)
         self._declared: Declared = declared_by(probes)
+        for sink in self.used:
+            begin = getattr(sink, "begin", None)
+            if begin:
+                begin(start)
 
     def send(self, index: int, rows: Mapping[str, Row]) -> None:
         """Pass a step's rows to each sink."""
@@ -53,7 +62,9 @@ class Sinks:
 def tensorboard(folder: str | Path) -> Sink:
     """Scalars in TensorBoard's event files, at the recorder's own steps; other writers may share the folder.
 
-    Each measured step is flushed, so that it is visible at once and survives a kill. TensorBoard stores float32.
+    Each measured step is flushed, so that it is visible at once and survives a kill. TensorBoard stores float32. A run
+    that goes on after a crash deletes the steps that it is about to log again from the files that this sink wrote
+    before, and from no other file of the folder.
 
     Args:
         folder: The log directory, created if it is missing.
@@ -67,7 +78,12 @@ def tensorboard(folder: str | Path) -> Sink:
         >>> sink(0, {"landscape": {"beta": 3.5}})
     """
     need("tensorboard", "trackers")  # torch's own error does not say what to install
-    writer = need("torch.utils.tensorboard", "trackers").SummaryWriter(str(folder))
+    writer = need("torch.utils.tensorboard", "trackers").SummaryWriter(str(folder), filename_suffix=SUFFIX)
+    own = Path(writer.file_writer.event_writer._file_name)
+
+    def begin(start: int) -> None:
+        if start:
+            drop_events(Path(folder), start, own)
 
     def sink(step: int, rows: Mapping[str, Row]) -> None:
         for name, value in scalars(rows).items():
@@ -75,7 +91,7 @@ def tensorboard(folder: str | Path) -> Sink:
         writer.flush()
 
     weakref.finalize(sink, writer.close)
-    return sink
+    return _with_begin(sink, begin)
 
 
 def wandb(run: Any = None, *, commit: bool = False, **init: Any) -> Sink:
@@ -107,9 +123,16 @@ def wandb(run: Any = None, *, commit: bool = False, **init: Any) -> Sink:
     commit = commit or own or run.settings.mode == "shared"  # where runs have no step
     defined: set[str] = set()
     joined: int | None = None  # the row of the run that holds our last measurement
+    last = -1  # the step that was logged last, before a crash
+
+    def begin(start: int) -> None:
+        nonlocal last
+        last = int(run.summary.get(_STEP, -1)) if start else -1
 
     def sink(step: int, rows: Mapping[str, Row]) -> None:
         nonlocal joined
+        if step <= last:
+            return
         for probe in rows.keys() - defined:
             run.define_metric(f"{probe}/*", step_metric=_STEP)
             defined.add(probe)
@@ -122,7 +145,7 @@ def wandb(run: Any = None, *, commit: bool = False, **init: Any) -> Sink:
         run.log(scalars(rows) | {_STEP: step}, commit=commit)
         joined = None if commit else run.step
 
-    return sink
+    return _with_begin(sink, begin)
 
 
 def mlflow(run_id: str | None = None) -> Sink:
@@ -144,17 +167,32 @@ def mlflow(run_id: str | None = None) -> Sink:
     run_id = run_id or active.info.run_id
     client = library.MlflowClient()  # it stays with the tracking URI of now
     client.get_run(run_id)  # an unknown run raises here, not at the first measured step
+    first: int | None = None  # the step that a run goes on from
+    logged: dict[str, set[int]] = {}  # by metric: its steps from there on
+
+    def begin(start: int) -> None:
+        nonlocal first
+        first = start or None
+
+    def is_logged(name: str, step: int) -> bool:
+        if first is None:
+            return False
+        if name not in logged:
+            logged[name] = {metric.step for metric in client.get_metric_history(run_id, name)}
+        return step in logged[name]
 
     def sink(step: int, rows: Mapping[str, Row]) -> None:
         now = int(1000 * time.time())
+        named = {re.sub(r"[^\w\-./ ]", "_", name): value for name, value in scalars(rows).items()}
         metrics = [
-            library.entities.Metric(re.sub(r"[^\w\-./ ]", "_", name), value, now, step)
-            for name, value in scalars(rows).items()
+            library.entities.Metric(name, value, now, step)
+            for name, value in named.items()
+            if not is_logged(name, step)
         ]
         for start in range(0, len(metrics), _BATCH):
             client.log_batch(run_id, metrics[start : start + _BATCH])
 
-    return sink
+    return _with_begin(sink, begin)
 
 
 def trackio(run: Any = None, **init: Any) -> Sink:
@@ -180,4 +218,9 @@ def trackio(run: Any = None, **init: Any) -> Sink:
     def sink(step: int, rows: Mapping[str, Row]) -> None:
         run.log(scalars(rows), step=step)
 
+    return sink
+
+
+def _with_begin(sink: Sink, begin: Callable[[int], None]) -> Sink:
+    vars(sink)["begin"] = begin
     return sink
