@@ -9,6 +9,7 @@ import pytest
 
 PROGRAM = """
 import os, sys
+import numpy as np
 from pathlib import Path
 if sys.argv[2] == "first":
     import matplotlib
@@ -16,7 +17,7 @@ if sys.argv[2] == "first":
     chosen = dict.__getitem__(matplotlib.rcParams, "backend")
 from clinometer.plots.matplotlib import save
 from clinometer.studies.figure import Figure, Panel, Series
-panel = Panel("panel", "x", "y", (Series("s", "batch", (0.0, 1.0), (1.0, 2.0)),))
+panel = Panel("panel", "x", "y", (Series("s", "batch", np.array([0.0, 1.0]), np.array([1.0, 2.0])),))
 save(Figure("title", "", (panel,), palette={"batch": "#112233"}), Path(sys.argv[1]) / "figure")
 import matplotlib
 assert "matplotlib.pyplot" not in sys.modules
