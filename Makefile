@@ -39,7 +39,7 @@ bare: $(VENV)-bare/ready ## the instrument where nothing but torch and NumPy is 
 	$(VENV)-bare/bin/python $(TESTS) -m "not long" -p no:cacheprovider --ignore tests/recorder/test_ranks.py --ignore tests/recorder/test_compiled.py tests/objective tests/measures tests/probes tests/recorder tests/nn tests/store
 
 # Neither trainers, trackers nor Ray, whose libraries are not installed there; nor docs and examples, which need them.
-ELSEWHERE := tests/recorder/integrations src/clinometer/recorder/integrations tests/runner/test_ray.py tests/test_docs.py tests/test_examples.py
+ELSEWHERE := src/clinometer/recorder/sinks.py tests/recorder/integrations src/clinometer/recorder/integrations tests/runner/test_ray.py tests/test_docs.py tests/test_examples.py
 
 test-versions: $(VENV)-lowest/ready $(VENV)-newest/ready ## the tests with the lowest and the newest versions that README claims
 	for each in lowest newest; do \

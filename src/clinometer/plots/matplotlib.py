@@ -48,7 +48,7 @@ def save(figure: Figure, stem: Path) -> None:
     stem.parent.mkdir(parents=True, exist_ok=True)
     with mpl.rc_context(_STYLE), warnings.catch_warnings():
         # A name may be in a script that the font has not; its characters are drawn as boxes, and tables have them.
-        warnings.filterwarnings("ignore", "Glyph .* missing from font")
+        warnings.filterwarnings("ignore", "Glyph .* missing from (current )?font")
         canvas = draw(figure)
         pixels = _png(canvas)
         canvas.set_layout_engine("none")  # the panels have their places now: the second drawing need not seek them
