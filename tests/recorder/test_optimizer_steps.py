@@ -3,6 +3,7 @@
 import contextlib
 import copy
 import gc
+import itertools
 import weakref
 from typing import Any
 
@@ -15,6 +16,7 @@ from torch import nn
 from torch.optim.optimizer import _global_optimizer_post_hooks
 
 from clinometer import Recorder, every, landscape
+from clinometer.recorder import optimizer_steps
 
 
 def pair() -> tuple[nn.Sequential, torch.optim.Optimizer]:
@@ -150,3 +152,29 @@ def test_one_hook_serves_all_recorders_and_keeps_none_alive() -> None:
     optimizer.register_step_post_hook(lambda *_: (recorders.clear(), gc.collect())[0])
     optimizer.step()
     assert [reference() for reference in known] == [None] * 3
+
+
+def test_a_recorder_may_be_collected_at_any_moment_of_a_step() -> None:
+    """The collector runs after each of the first allocations of our hooks in turn, and takes a recorder out of them.
+
+    Beside 24 others: Python keeps short tuples for later, and looks for garbage only as it makes a new one.
+    """
+    model, optimizer = pair()
+    _others = [Recorder(model, cross_entropy, [landscape()], every(1), optimizer=optimizer) for _ in range(24)]
+    hooks: list[Any] = [optimizer_steps._before_step, optimizer_steps._after_step]
+    gc.collect()
+    gc.freeze()
+    thresholds = gc.get_threshold()
+    try:
+        for allocations, hook in itertools.product(range(1, 20), hooks):
+            recorder = Recorder(model, cross_entropy, [landscape()], every(1), optimizer=optimizer)
+            vars(recorder)["itself"] = recorder  # so that only the collector frees it
+            recorder.step(batch())
+            del recorder
+            gc.set_threshold(gc.get_count()[0] + allocations)
+            hook(optimizer, (), {})
+            gc.set_threshold(0)
+            gc.collect()
+    finally:
+        gc.set_threshold(*thresholds)
+        gc.unfreeze()

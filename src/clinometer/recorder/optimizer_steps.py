@@ -95,10 +95,12 @@ class OptimizerSteps:
         _listening.pop(id(self), None)
 
     def _moves_ours(self, optimizer: Optimizer) -> bool:
-        """Whether an optimizer that we were not given moves our parameters."""
+        """Whether an optimizer that we were not given moves our parameters, itself and not by one of ours inside it."""
         if optimizer in self._unrelated:
             return False
-        if {id(p) for p in _parameters(optimizer)} & {id(p) for ours in self._ours for p in _parameters(ours)}:
+        held = {id(p) for ours in self._ours for p in _parameters(ours)}
+        wraps_ours = any(part is ours for part in vars(optimizer).values() for ours in self._ours)
+        if not wraps_ours and not held.isdisjoint(map(id, _parameters(optimizer))):
             self.foreign_optimizer = type(optimizer).__name__
             return True
         self._unrelated.add(optimizer)
@@ -130,6 +132,7 @@ def _listen(steps: OptimizerSteps) -> None:
 
 
 def _let_go(key: int, _reference: object) -> None:
+    # At any moment: the hooks below copy into lists, since the collector may run while a tuple is made.
     _listening.pop(key, None)
     _watching.pop(key, None)
 
@@ -146,14 +149,14 @@ def _before_step(optimizer: Optimizer, _args: object, _kwargs: object) -> None:
 
 
 def _tell_watching(optimizer: Optimizer) -> None:
-    for reference in tuple(_watching.values()):
+    for reference in list(_watching.values()):
         steps = reference()
         if steps is not None:
             steps.on_about_to_step(optimizer)
 
 
 def _after_step(optimizer: Optimizer, _args: object, _kwargs: object) -> None:
-    for reference in tuple(_listening.values()):
+    for reference in list(_listening.values()):
         steps = reference()
         if steps is not None:
             steps.on_step(optimizer)
