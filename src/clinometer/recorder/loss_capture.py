@@ -62,7 +62,7 @@ class LossCapture:
         self._leaves = leaves
         self._elsewhere = elsewhere
         self._holds_gradients = holds_gradients
-        self._left_gradients = False  # the last pass did
+        self.left_gradients = False  # the last pass did
 
     @property
     def loss(self) -> float | None:
@@ -85,7 +85,7 @@ class LossCapture:
     def on_backward(self, losses: Iterable[Tensor], weights: Iterable[Tensor | None]) -> None:
         """Capture the scalars that a backward pass starts from."""
         ours = {id(leaf) for leaf in self._leaves()}
-        cleared = self._left_gradients and not self._holds_gradients()  # no step will use those of earlier passes
+        cleared = self.left_gradients and not self._holds_gradients()  # no step will use those of earlier passes
         for loss, weight in zip(losses, weights, strict=True):
             nodes = graph_nodes(loss)
             leaves = [leaf for node in nodes if (leaf := getattr(node, "variable", None)) is not None]
@@ -113,7 +113,7 @@ class LossCapture:
 
     def after_backward(self) -> None:
         """The backward pass is done."""
-        self._left_gradients = bool(self.passes) and self._holds_gradients()
+        self.left_gradients = bool(self.passes) and self._holds_gradients()
 
 
 @functools.cache  # and not at import: torch.compiler loads for seconds

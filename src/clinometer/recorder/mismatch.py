@@ -1,5 +1,7 @@
 """Whether a step minimised the loss that was measured: its loss and its gradient against those of training."""
 
+import math
+
 from clinometer.objective.params import norm
 from clinometer.probes.base import Step
 from clinometer.recorder.pending_step import PendingStep
@@ -59,11 +61,16 @@ class Mismatch:
         )
 
     def _rescaled(self, pending: PendingStep, step: Step, allowed: float) -> bool:
-        """Whether the gradient is ours though the loss is not: the loop divided it after its backward passes."""
-        theirs, batches, found = pending.training_loss or 0.0, step.objective.batches, step.agreement
+        """Whether the gradient is ours though the loss is not: the loop divided it after its backward passes.
+
+        By the number of batches, or, where the loss was scaled against underflow, by a power of two.
+        """
+        theirs, ours, batches = pending.training_loss or 0.0, float(step.loss), step.objective.batches
+        found = step.agreement
         if found is None or not found.proportional(step.rounding) or step.factor != 1:
             return False
-        return any(abs(theirs - times * float(step.loss)) <= allowed for times in (batches, 1 / batches))
+        power = 2.0 ** round(math.log2(theirs / ours)) if 0 < theirs * ours < math.inf else math.nan
+        return any(abs(theirs - times * ours) <= allowed for times in (batches, 1 / batches, power))
 
     def _of_gradient(self, pending: PendingStep, step: Step) -> str:
         found = step.agreement

@@ -86,8 +86,8 @@ class PendingStep:
         return any(self.ranks.all_gather(bool(self.capture.passes)))
 
     def gave_up(self) -> bool:
-        """Whether the gradients of its backward passes are gone, or infinite, as after a step that a scaler skips."""
-        return self.was_trained() and not self._holds_gradients()
+        """Whether the gradients that its backward passes left are gone, or infinite, as where a scaler skips a step."""
+        return any(self.ranks.all_gather(self.capture.left_gradients)) and not self._holds_gradients()
 
     def stands_still(self) -> bool:
         """Whether several batches have come without a backward pass, and without gradients for a step to come."""

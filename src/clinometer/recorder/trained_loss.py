@@ -100,7 +100,7 @@ class Candidate:
         evidence, batches = self._evidence, self.objective.batches
         weights = [1.0, float(batches), batches / evidence.most_batches]
         passes = evidence.passes
-        if passes and len({each.weight for each in passes}) == 1 and len(passes) % batches == 0:
+        if passes and self.loss and len({each.weight for each in passes}) == 1 and len(passes) % batches == 0:
             mean = sum(each.loss for each in passes) / len(passes)
             if evidence.fits(evidence.ranks.mean(mean), self.loss):
                 weights.append(evidence.captured / self.loss)
@@ -118,8 +118,9 @@ def trained_loss(objective: Objective, evidence: Evidence, given: Sequence[float
         evidence: What else is known of the step.
         given: The weight of each batch, where the loop gave one.
     """
-    everything, with_a_pass = range(objective.batches), evidence.batches_with_a_pass()
-    skipped = 0 < len(with_a_pass) < objective.batches
+    everything = range(objective.batches)
+    with_a_pass = evidence.batches_with_a_pass() or everything[-1:]  # per-task gradients come without any pass
+    skipped = len(with_a_pass) < objective.batches
     parts = [everything, with_a_pass] if skipped else [everything]
     if any(weight is not None for weight in given):
         candidates = [Candidate(_with_weights(objective, given, part), evidence, part) for part in parts]
@@ -130,7 +131,7 @@ def trained_loss(objective: Objective, evidence: Evidence, given: Sequence[float
     chosen = min((Candidate(objective.only(part), evidence, part) for part in parts), key=Candidate.misfit)
     if math.isnan(chosen.factor) and evidence.used is not None and chosen.objective.batches > 1:
         each = _weighted_by_passes(chosen, evidence)
-        if each is not None and evidence.fits(each.factor, 1.0):
+        if each is not None and not math.isnan(each.factor):
             return each
     weight, count = _weight(chosen, evidence), chosen.objective.batches
     if weight == 1:
