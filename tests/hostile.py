@@ -19,7 +19,7 @@ from torch import nn
 
 from clinometer import Recorder, Store, landscape
 from clinometer.runner.records import RunRecord, read_record, write_record
-from clinometer.training import checkpoint, run_folder
+from clinometer.training import checkpoint, keeper, run_folder
 from clinometer.training.data import datasets as data
 from clinometer.training.data import parquet
 from clinometer.training.files import read_json, read_sealed, write_json, write_sealed
@@ -93,22 +93,22 @@ def make_checkpoint(path: Path) -> Path:
     model(torch.ones(1, 2)).sum().backward()
     optimizer.step()
     recorder = Recorder(model, lambda m, b: m(b).sum(), [landscape()], optimizer=optimizer)
-    checkpoint.Keeper(path.parent.parent).save(checkpoint.Checkpoint.of(3, model, optimizer, recorder))
+    keeper.Keeper(path.parent.parent).save(checkpoint.Checkpoint.of(3, model, optimizer, recorder))
     (made,) = path.parent.iterdir()
     return made
 
 
 def load_checkpoint(path: Path) -> object:
     tensors: dict[str, torch.Tensor] = {}
-    facts = vars(checkpoint._read(path))
+    facts = vars(checkpoint.read_checkpoint(path))
     return checkpoint._packed(facts | {"rng": vars(facts["rng"])}, tensors), [t.tolist() for t in tensors.values()]
 
 
 def load_forged(path: Path) -> object:
     """The same under the name that its bytes ask for, whatever they are."""
     with tempfile.TemporaryDirectory() as folder:
-        forged = Path(folder, f"000000003-{checkpoint._digest(path.read_bytes())}.safetensors")
-        return checkpoint._read(Path(shutil.copy(path, forged)))
+        forged = Path(folder, f"000000003-{checkpoint.digest_of_file(path.read_bytes())}.safetensors")
+        return checkpoint.read_checkpoint(Path(shutil.copy(path, forged)))
 
 
 def make_record(path: Path) -> None:

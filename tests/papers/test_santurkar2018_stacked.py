@@ -12,9 +12,9 @@ from clinometer.papers.santurkar2018.networks.gaussian import gaussian
 from clinometer.papers.santurkar2018.networks.linear_statistics import EXACT
 from clinometer.papers.santurkar2018.stacked import train
 from clinometer.runner.scheduler import Progress, run_all
-from clinometer.training.checkpoint import Keeper
 from clinometer.training.config import grid
 from clinometer.training.from_config import build_model
+from clinometer.training.keeper import Keeper
 from clinometer.training.run import groups, run, run_group
 from clinometer.training.run_folder import is_done, run_folder
 

@@ -26,8 +26,9 @@ from clinometer.runner.records import prepare_records, read_record, record_file
 from clinometer.runner.scheduler import run_all
 from clinometer.store import DamagedError
 from clinometer.studies.study import open_study_folder, plan
-from clinometer.training.checkpoint import Checkpoint, Keeper
+from clinometer.training.checkpoint import Checkpoint
 from clinometer.training.config import RunConfig
+from clinometer.training.keeper import Keeper
 from clinometer.training.run import run_group
 from clinometer.training.run_folder import run_folder, verify
 from clinometer.training.study_file import read_study

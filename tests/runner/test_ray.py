@@ -30,9 +30,9 @@ from clinometer.runner.scheduler import Progress, run_all
 from clinometer.runner.worker import Task
 from clinometer.store import DamagedError
 from clinometer.training import from_config
-from clinometer.training.checkpoint import Keeper
 from clinometer.training.config import RunConfig, grid
 from clinometer.training.fingerprint import fingerprint
+from clinometer.training.keeper import Keeper
 from clinometer.training.run import run, run_group
 from clinometer.training.run_folder import run_folder, verify
 

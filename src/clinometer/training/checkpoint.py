@@ -1,15 +1,15 @@
 """Saves a run's state, from which an interrupted run continues bit for bit as if it had not stopped.
 
 A checkpoint is one safetensors file, `checkpoint/STEP-DIGEST.safetensors`. A file whose bytes do not match the digest
-in its name is refused. Values that are not tensors are in its header, as JSON. Nothing is unpickled.
+in its name is refused. Values that are not tensors are in its header, as JSON. Nothing is unpickled. `keeper.py` says
+which checkpoints are kept.
 """
 
-import contextlib
+import copy
+import dataclasses
 import hashlib
 import json
-import time
-import warnings
-from collections.abc import Callable
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -21,11 +21,9 @@ from torch import Generator, Tensor, nn
 from clinometer.extras import need
 from clinometer.objective.rng import RngState
 from clinometer.recorder.recorder import Recorder
-from clinometer.store import DamagedError, Store
-from clinometer.training.files import write_bytes
-from clinometer.training.from_config import Data
-
-_KEPT = 2  # the last one, and the one before in case the last is damaged
+from clinometer.store import DamagedError
+from clinometer.training.object_state import load_objects, state_of_objects
+from clinometer.training.parts import bytes_of
 
 
 class Stateful(Protocol):
@@ -50,82 +48,55 @@ class Checkpoint:
     recorder: Any  # its state_dict
     rng: RngState
     rows: str  # the digest of the rows of earlier steps
+    objects: Any = None  # what `state_of_objects` returns
 
     @classmethod
-    def of(cls, step: int, model: nn.Module, optimizer: Stateful, recorder: Recorder) -> "Checkpoint":
-        """Capture the present state, before `step`, after flushing the rows so far to disk."""
+    def of(
+        cls,
+        step: int,
+        model: nn.Module,
+        optimizer: Stateful,
+        recorder: Recorder,
+        others: Mapping[str, Any] | None = None,
+    ) -> "Checkpoint":
+        """Capture the present state, before `step`, after flushing the rows so far to disk.
+
+        Args:
+            step: The index of the next step.
+            model: What is trained.
+            optimizer: Its optimizer.
+            recorder: The recorder, whose store has the rows so far.
+            others: Whatever else training changes, by name: a criterion, probes, modules.
+        """
         recorder.store.flush()
         rows = recorder.store.digest(step)
-        return cls(step, state_of(model), optimizer.state_dict(), recorder.state_dict(), RngState.now(), rows)
+        objects = state_of_objects(*_reached(model, optimizer, others))
+        return cls(step, state_of(model), optimizer.state_dict(), recorder.state_dict(), RngState.now(), rows, objects)
 
-    def restore(self, model: nn.Module, optimizer: Stateful, recorder: Recorder) -> None:
-        """Load this state into the model, the optimizer, the recorder and the random generators."""
+    def restore(
+        self, model: nn.Module, optimizer: Stateful, recorder: Recorder, others: Mapping[str, Any] | None = None
+    ) -> None:
+        """Load this state into all that `of` has taken it from, and into the random generators."""
         load_state(model, self.model)
-        optimizer.load_state_dict(self.optimizer)
+        load_optimizer(optimizer, self.optimizer)
+        roots, known, chosen = _reached(model, optimizer, others)
+        load_objects(roots, known, self.objects, chosen)
         recorder.load_state_dict(self.recorder)
         self.rng.restore()
 
-
-class Keeper:
-    """Writes and finds the checkpoints of one run.
-
-    Args:
-        folder: The run's folder.
-        every: Seconds between checkpoints.
-        data: What to train on, where it has been loaded.
-        check: Called before a checkpoint is kept; it raises if the run must not go on from it.
-    """
-
-    def __init__(
-        self,
-        folder: Path,
-        every: float = 60.0,
-        data: Data | None = None,
-        check: Callable[[], None] = lambda: None,
-    ) -> None:
-        self.run, self.data = folder, data
-        self._check = check
-        self.folder = folder / "checkpoint"
-        self.found: Checkpoint | None = None  # the checkpoint that the run continues from
-        self._every = every
-        self._last = time.monotonic()
-
-    def due(self) -> bool:
-        """Whether `every` seconds have passed since the last checkpoint, or since the start."""
-        return time.monotonic() - self._last >= self._every
-
-    def save(self, checkpoint: Checkpoint) -> None:
-        """Write a checkpoint atomically, and delete all but the last two."""
-        self._check()
+    def packed(self) -> tuple[dict[str, Tensor], str]:
+        """Its tensors by number, and the rest as JSON; TypeError if it holds anything else."""
         tensors: dict[str, Tensor] = {}
-        facts = json.dumps(_packed(vars(checkpoint) | {"rng": vars(checkpoint.rng)}, tensors))
-        data: bytes = need("safetensors.torch", "studies").save(tensors, {"clinometer": facts})
-        self.folder.mkdir(exist_ok=True)
-        write_bytes(self.folder / f"{checkpoint.step:09d}-{_digest(data)}.safetensors", data)
-        for old in self._files()[_KEPT:]:
-            old.unlink(missing_ok=True)
-        self._last = time.monotonic()  # the time that writing takes does not count
+        return tensors, json.dumps(_packed(vars(self) | {"rng": vars(self.rng)}, tensors))
 
-    def find(self) -> Checkpoint | None:
-        """Return the newest intact checkpoint whose rows are in the store, if any; warn about those that it skips."""
-        for file in self._files():
-            try:
-                self.found = _read(file)
-                self._check_rows(self.found, file)
-                return self.found
-            except ValueError as error:
-                self.found = None
-                warnings.warn(f"{error} The run goes on from an earlier checkpoint, or from its start.", stacklevel=2)
-        return None
-
-    def _check_rows(self, checkpoint: Checkpoint, file: Path) -> None:
-        with contextlib.closing(Store(self.folder.parent / "rows.sqlite", read_only=True)) as store:
-            store.verify()
-            if store.digest(checkpoint.step) != checkpoint.rows:
-                raise DamagedError(f"{store.path} is damaged: it does not hold the rows that {file.name} goes with.")
-
-    def _files(self) -> list[Path]:
-        return sorted(self.folder.glob("*.safetensors"), reverse=True)
+    def digest(self) -> str:
+        """What tells this state from any other; the recorder's is left out, which knows times."""
+        tensors, facts = dataclasses.replace(self, recorder=None).packed()
+        found = hashlib.sha256(facts.encode())
+        for tensor in tensors.values():
+            found.update(f"{tensor.dtype} {tuple(tensor.shape)}".encode())
+            found.update(bytes_of(tensor))
+        return found.hexdigest()
 
 
 def state_of(model: nn.Module) -> dict[str, Any]:
@@ -140,6 +111,7 @@ def state_of(model: nn.Module) -> dict[str, Any]:
         "state": dict(model.state_dict()),
         "buffers": dict(model.named_buffers()),
         "training": [module.training for module in model.modules()],
+        "requires_grad": [parameter.requires_grad for parameter in model.parameters()],
         "generators": owned,
     }
 
@@ -152,9 +124,30 @@ def load_state(model: nn.Module, state: Any) -> None:
             buffer.copy_(state["buffers"][name])
     for module, training in zip(model.modules(), state["training"], strict=True):
         module.training = training
+    for parameter, requires_grad in zip(model.parameters(), state["requires_grad"], strict=True):
+        parameter.requires_grad_(requires_grad)
     for path, generator in state["generators"].items():
         name, _, key = path.rpartition(".")
         vars(model.get_submodule(name))[key].set_state(generator)
+
+
+def load_optimizer(optimizer: Stateful, state: Any) -> None:
+    """Load an optimizer's `state_dict`, to the bit: torch's own way rounds a float32 state of a bfloat16 parameter."""
+    optimizer.load_state_dict(state)
+    if isinstance(optimizer, torch.optim.Optimizer):
+        parameters = [p for group in optimizer.param_groups for p in group["params"]]
+        for index, kept in copy.deepcopy(state["state"]).items():
+            if isinstance(index, int):
+                optimizer.state[parameters[index]] = kept
+
+
+def _reached(
+    model: nn.Module, optimizer: Stateful, others: Mapping[str, Any] | None
+) -> tuple[dict[str, Any], dict[str, Tensor], Any]:
+    """Where a run's plain state is looked for, what is kept elsewhere, and the optimizer if it is one of torch's."""
+    chosen = optimizer if isinstance(optimizer, torch.optim.Optimizer) else None
+    known = {**dict(model.named_parameters()), **dict(model.named_buffers())}
+    return {"model": model, "optimizer": chosen, **(others or {})}, known, chosen
 
 
 def _packed(value: Any, tensors: dict[str, Tensor]) -> Any:
@@ -190,11 +183,11 @@ def _unpacked(value: Any, tensors: dict[str, Tensor]) -> Any:
     return {"list": list, "tuple": tuple}[kind](_unpacked(each, tensors) for each in content)
 
 
-def _read(file: Path) -> Checkpoint:
+def read_checkpoint(file: Path) -> Checkpoint:
     """Read what `Keeper.save` wrote; DamagedError if the file holds anything else."""
     try:
         data = file.read_bytes()
-        if file.stem.partition("-")[2] != _digest(data):
+        if file.stem.partition("-")[2] != digest_of_file(data):
             raise ValueError("its bytes are not those that its name was made from")
         length = int.from_bytes(data[:8], "little")
         header = json.loads(data[8 : 8 + length])
@@ -207,5 +200,6 @@ def _read(file: Path) -> Checkpoint:
         raise DamagedError(f"the checkpoint {file} is damaged: {error}.") from error
 
 
-def _digest(data: bytes) -> str:
+def digest_of_file(data: bytes) -> str:
+    """What a checkpoint's file is named by."""
     return hashlib.sha256(data).hexdigest()[:16]

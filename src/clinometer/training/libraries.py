@@ -2,9 +2,12 @@
 
 import functools
 import json
+import sys
 import sysconfig
+import types
 from importlib.metadata import Distribution, PackageNotFoundError, distribution, distributions
 from pathlib import Path
+from typing import Any
 
 _INSTALLED = frozenset({"site-packages", "dist-packages"})
 _STDLIB = Path(sysconfig.get_path("stdlib"))
@@ -19,6 +22,15 @@ def is_library(file: Path) -> bool:
     if not is_installed(file):
         return file.is_relative_to(_STDLIB)
     return is_versioned(top_of(file))
+
+
+def is_own(thing: Any) -> bool:
+    """Whether a module, or the module of a function or class, is neither a library nor this package."""
+    name = thing.__name__ if isinstance(thing, types.ModuleType) else getattr(thing, "__module__", None)
+    if not isinstance(name, str) or name.partition(".")[0] in ("clinometer", "torch", "numpy", "builtins"):
+        return False
+    file = getattr(sys.modules.get(name), "__file__", None)
+    return file is not None and not is_library(Path(file))
 
 
 def is_installed(file: Path) -> bool:

@@ -10,9 +10,11 @@ from torch import Tensor
 from clinometer.recorder.recorder import Recorder
 from clinometer.recorder.schedules import at
 from clinometer.store import Row
-from clinometer.training.checkpoint import Checkpoint, Keeper
+from clinometer.training.checkpoint import Checkpoint
 from clinometer.training.config import RunConfig
 from clinometer.training.from_config import build_training
+from clinometer.training.keeper import Keeper
+from clinometer.training.object_state import user_globals
 from clinometer.training.parts import Training, bytes_of, scores, seed_all
 
 
@@ -44,9 +46,10 @@ def _train(config: RunConfig, training: Training, keeper: Keeper) -> None:
         strict=True,  # the run ends and says why, rather than lack a row
     )
     tested = set(config.steps_of("test"))
+    others = {"criterion": training.criterion, "probes": dict(training.probes), "globals": user_globals(config.modules)}
     seed_all(config.seed)  # of dropout and noise: the network's own draws do not depend on how it was initialised
     if keeper.found:
-        keeper.found.restore(model, optimizer, recorder)
+        keeper.found.restore(model, optimizer, recorder, others)
     for step, batch in enumerate(training.batches(start), start):
         with recorder.step(batch):
             outputs = model(batch[0])
@@ -62,7 +65,7 @@ def _train(config: RunConfig, training: Training, keeper: Keeper) -> None:
             recorder.store.set_meta(diverged_at=step)
             break
         if keeper.due():
-            keeper.save(Checkpoint.of(step + 1, model, optimizer, recorder))
+            keeper.save(Checkpoint.of(step + 1, model, optimizer, recorder, others))
     end(recorder)
 
 

@@ -12,13 +12,14 @@ import torch
 
 from clinometer.store import DamagedError
 from clinometer.training.as_planned import check_as_planned, note_imported
-from clinometer.training.checkpoint import Keeper
 from clinometer.training.config import RunConfig
 from clinometer.training.environment import environment
 from clinometer.training.files import read_json, write_json
 from clinometer.training.fingerprint import loaded
+from clinometer.training.keeper import Keeper, TrialKeeper, TriedError
 from clinometer.training.run_folder import finish, is_done
 from clinometer.training.trainer import trainer_of, trains_seeds_together
+from clinometer.training.trial import Trial
 
 Group = tuple[RunConfig, ...]  # runs that one process makes
 
@@ -67,6 +68,8 @@ def run_group(
     waiting = {config: folder for config, folder in folders.items() if not is_done(folder)}
     if not waiting:
         return
+    # Before any of the runs' code is imported here.
+    trials = {config: Trial(functools.partial(_attempt, config, device)) for config in waiting if _is_own(config)}
     keepers: dict[RunConfig, Keeper] = {}
     checks: list[Callable[[], None]] = []
     for config, folder in waiting.items():
@@ -75,15 +78,34 @@ def run_group(
         check = functools.partial(check_as_planned, about["fingerprint"], config, device, data) if data else _no_check
         check()
         checks.append(check)
-        keepers[config] = Keeper(folder, every, data, check)
+        keepers[config] = Keeper(folder, every, data, check, trials.get(config))
         _prepare(config, folder, about, keepers[config])
     torch.set_num_threads(1)  # one single-threaded process per core beats one process with many threads
-    trainer_of(next(iter(keepers)))(keepers, device)
+    try:
+        trainer_of(next(iter(keepers)))(keepers, device)
+    finally:
+        for keeper in keepers.values():
+            keeper.close()
     for check, (config, folder) in zip(checks, waiting.items(), strict=True):
         check()
         if as_planned and facts:
             note_imported(folder, facts[config.key]["fingerprint"])
         finish(folder)
+
+
+def _is_own(config: RunConfig) -> bool:
+    """Whether a run has code of the user's, of which nobody knows what it keeps and where."""
+    return any(module.partition(".")[0] not in ("clinometer", "torch") for module in config.modules)
+
+
+def _attempt(config: RunConfig, device: str, file: Path, folder: Path) -> str:
+    """Go on from a checkpoint for one step, in a process of its own; the digest of the state after it."""
+    torch.set_num_threads(1)
+    try:
+        trainer_of(config)({config: TrialKeeper(folder, file)}, device)
+    except TriedError as tried:
+        return tried.checkpoint.digest()
+    raise RuntimeError("its trainer ended without another checkpoint")
 
 
 def _no_check() -> None:
@@ -105,7 +127,9 @@ def _prepare(config: RunConfig, folder: Path, facts: Mapping[str, Any], keeper: 
         folder.mkdir(parents=True)
         write_json(folder / "config.json", plan)
         write_json(folder / "environment.json", now)
-    elif former != now:
+        return
+    keeper.close()  # the run was resumed: what can be tried has been
+    if former != now:
         write_json(folder / "environment.json", {**now, "before": [*before, former]})
 
 

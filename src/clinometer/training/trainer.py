@@ -8,9 +8,9 @@ checkpoint to go on from. It writes each run's rows into `keeper.run`. One call 
 from collections.abc import Callable, Mapping
 from typing import Protocol
 
-from clinometer.training.checkpoint import Keeper
 from clinometer.training.config import RunConfig
 from clinometer.training.imports import followed
+from clinometer.training.keeper import Keeper
 
 Condition = Callable[[RunConfig], bool]
 _MARK = "seeds_together"

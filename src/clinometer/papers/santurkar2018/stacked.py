@@ -29,9 +29,10 @@ from clinometer.probes.base import Probe, Step
 from clinometer.recorder.recorder import Recorder
 from clinometer.recorder.schedules import at
 from clinometer.store import Row
-from clinometer.training.checkpoint import Checkpoint, Keeper
+from clinometer.training.checkpoint import Checkpoint
 from clinometer.training.config import RunConfig
 from clinometer.training.from_config import build_model, build_optimizer, build_probes
+from clinometer.training.keeper import Keeper
 from clinometer.training.loop import end
 from clinometer.training.trainer import seeds_together
 
