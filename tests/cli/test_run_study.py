@@ -44,3 +44,26 @@ def test_verdicts_are_printed_while_runs_are_made(
     assert printed == {"C1": last, "C2": last, "C3": last}
     assert last < len(planned.configs)
     assert (folder / "theorems.json").is_file()
+
+
+def test_a_folder_that_is_deleted_while_its_runs_are_made_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The first file that the study then misses is only a consequence; of a file missing in a folder, that is said."""
+    planned = plan(STUDY, "smoke", ["figure_01"])
+    folder = tmp_path / "study"
+    folder.mkdir()
+
+    def run_all(_configs: Sequence[RunConfig], study: Path, **_: object) -> list[Failure]:
+        if study.name == "deleted":
+            study.rmdir()
+        (study / "records" / "x.lock").read_text()
+        return []
+
+    monkeypatch.setattr(module, "run_all", run_all)
+    with pytest.raises(FileNotFoundError, match=r"x\.lock"):
+        module.run_study(planned, folder, "clinometer reproduce", RunOptions())
+    deleted = folder.rename(tmp_path / "deleted")
+    with pytest.raises(SystemExit, match="1"):
+        module.run_study(planned, deleted, "clinometer reproduce", RunOptions())
+    assert f"the study's folder {deleted} was deleted, or moved" in capsys.readouterr().err.replace("\n", " ")
