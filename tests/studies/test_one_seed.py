@@ -5,6 +5,7 @@ import math
 
 import numpy as np
 import pytest
+from stored import BASES, CLAIMS, STUDY, table
 
 from clinometer.report.comparison_table import difference_text
 from clinometer.report.tables import claims_table, interval_text, verdict_text
@@ -62,3 +63,15 @@ def test_deviations_beyond_the_floats_leave_no_interval() -> None:
     assert found == Interval(0.0, -math.inf, math.inf, 2)
     assert difference_text(found) == "0 [no interval]"
     assert difference_text(Interval(1.0, 0.0, math.inf, 2)) == "1 [0, inf]"
+
+
+@pytest.mark.parametrize("name", CLAIMS)
+def test_every_claim_of_the_paper_takes_one_seed(name: str) -> None:
+    """`--seeds 1` decides none of them, breaks none, and each says why."""
+    arms = [arm for figure in CLAIMS[name].figures for arm in STUDY.figures[figure].arms(BASES)]
+    (row,) = claim_rows([CLAIMS[name]], table(arms, 1), BASES)
+    assert row["verdict"] == "undecided"
+    assert row["note"].endswith("An interval needs at least two seeds.")
+    assert json.loads(json.dumps(row, allow_nan=False)) == row
+    assert claims_table([row]).row_count == 1
+    assert row["id"] in str(verdict_text(row))
