@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import torch
+
 from clinometer.runner.child import Child, start_child
 from clinometer.runner.locks import RunLocks
 from clinometer.runner.records import note_start
@@ -37,6 +39,7 @@ def start_worker(task: Task, device: str = "cpu") -> Child:
 
 def _make_runs(task: Task, device: str) -> None:
     """What the worker process does."""
+    torch.set_num_threads(1)  # before anything is computed: threads do not survive a fork, and would be waited for
     executed_sources.record()
     locks = RunLocks(task.study)  # held until this process ends
     folders = {config: run_folder(task.study, config) for config in task.group if locks.acquire(config.key)}

@@ -19,6 +19,7 @@ from clinometer.training.config import RunConfig
 from clinometer.training.from_config import Data, calls, data_of
 from clinometer.training.libraries import distribution_of
 from clinometer.training.parts import bytes_of
+from clinometer.training.threads import one_thread
 
 
 def fingerprint(config: RunConfig, device: str = "cpu", data: Data | None = None) -> dict[str, Any]:
@@ -59,8 +60,9 @@ class Fingerprints:
 
 def loaded(config: RunConfig) -> Data:
     """The data of a config with their digest: a file that a data function reads may change where its code does not."""
-    data = data_of(config)
-    return data if data.digest else dataclasses.replace(data, digest=_digest_of(data))
+    with one_thread():  # as in training, so that all processes find the same
+        data = data_of(config)
+        return data if data.digest else dataclasses.replace(data, digest=_digest_of(data))
 
 
 def differences(one: Any, other: Any) -> list[str]:
