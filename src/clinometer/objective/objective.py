@@ -51,7 +51,8 @@ class Objective:
         params: In place of a model, a mapping of tensors by name, nested or not, or a function that returns the present
             one; then it is `loss_fn(params, batch)`. Those that require gradients are moved, or all if none does.
         seed: The random draws to use: an int, a captured `RngState`, or None for those that the training step will see.
-        parameters: What makes up a point, such as an optimizer's parameters; the model's trainable ones by default.
+        parameters: The tensors that make up a point, such as an optimizer's: the model's, and others that `loss_fn`
+            reaches, such as a criterion's or a bare one. By default the model's trainable ones. See `names`.
         precision: `float32` switches autocast off, in `loss_fn` and around it; `training` leaves it as it is.
         ranks: The processes whose losses are averaged; by default those of the DDP wrapper or of `fully_shard` in the
             model. All of them must make the objective, and evaluate it alike.
@@ -122,7 +123,7 @@ class Objective:
 
     @property
     def names(self) -> tuple[str, ...]:
-        """The names of the parameters that make up a point."""
+        """The names of the tensors that make up a point; of those outside the model, where `loss_fn` reaches them."""
         return tuple(self._live)
 
     @property

@@ -50,7 +50,8 @@ class Recorder:
     to two microseconds.
 
     With `optimizer`, a step is a step of the optimizer: batches before one (gradient accumulation) are measured
-    together, and the parameters that it holds are those that are moved, such as one network's of two.
+    together, and the parameters that it holds are those that are moved: such as one network's of two, or a criterion's
+    beside the model's, if `loss_fn` reaches it.
 
     Args:
         model: The model in training.
