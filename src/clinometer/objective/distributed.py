@@ -18,6 +18,7 @@ from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
 from clinometer.objective.dtensor import Groups, all_gather, device_mesh, is_dtensor
+from clinometer.objective.fabric import fabric_attributes
 from clinometer.objective.interruptions import is_out_of_memory
 from clinometer.objective.params import Point, joined
 
@@ -181,6 +182,8 @@ def attributes_of(module: nn.Module) -> dict[str, Any]:
 
     Its own forward pass would prepare to reduce gradients that never come, and send buffers to the other ranks.
     """
+    if (changed := fabric_attributes(module)) is not None:
+        return vars(module) | changed
     if not isinstance(module, DistributedDataParallel):
         return vars(module)
 
