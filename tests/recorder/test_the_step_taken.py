@@ -166,6 +166,31 @@ def test_weights_that_the_loop_moves_after_the_optimizer(after: Change, group: s
     assert_the_step_taken(trained(OPTIMIZERS["RMSprop"], group, after=after), form)
 
 
+@pytest.mark.parametrize("form", FORMS)
+def test_rows_that_are_read_before_the_weights_move(form: str) -> None:
+    """The truth is the spy: a row that is read early is measured anew where the next step begins elsewhere."""
+
+    def loop(run: Spied) -> None:
+        model = net()
+        optimizer = sgd(model)
+        run.attach(model, loss_fn, optimizer)
+        for _ in range(STEPS):
+            data = batch()
+            with run.step(data):
+                optimizer.zero_grad()
+                loss = loss_fn(model, data)
+                loss.backward()
+                optimizer.step()
+            run.took(loss)
+            if run.recorder is not None:
+                run.recorder.read("landscape")
+            clamped(model)
+        if run.recorder is not None:
+            run.recorder.step(batch())  # the last step ends where another begins
+
+    assert_the_step_taken(loop, form)
+
+
 class Lookahead(Optimizer):
     """Slow weights, to which the fast ones return every second step, around an optimizer as in public code."""
 

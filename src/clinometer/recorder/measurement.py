@@ -82,7 +82,7 @@ class Measurement:
         if step is None:
             return
         self.trained |= pending.training_loss is not None
-        self.last = None if self.late else (pending, step.after)
+        self.last = (pending, step.after)
         self._notices.once("foreign_optimizer", foreign_optimizer and FOREIGN_OPTIMIZER.format(foreign_optimizer))
         self._notices.once("failure", pending.objective.failures.message())
         shared = "; ".join(pending.objective.not_restored)
