@@ -7,12 +7,14 @@ from clinometer.probes.field import Declared, declared_in
 from clinometer.report import page
 from clinometer.report.blocks import Ranking, Tables, ranked
 from clinometer.report.run_figures import figures_of
+from clinometer.results.finished_run import check_run
 from clinometer.store import Store
 from clinometer.training.environment import environment
 
 
 def tables_of(folder: Path) -> tuple[Tables, Declared]:
     """All rows of `folder/rows.sqlite` by probe, and the declarations of their fields; ValueError without a file."""
+    check_run(folder)
     store = Store(folder / "rows.sqlite", read_only=True)
     try:
         return {probe: store.read(probe) for probe in store.probes()}, declared_in(store.meta)
