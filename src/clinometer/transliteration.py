@@ -70,12 +70,13 @@ def transliterating_output() -> Generator[None]:
     streams: list[Any] = [stream for stream in (sys.stdout, sys.stderr) if hasattr(stream, "reconfigure")]
     before = [stream.errors for stream in streams]
     for stream in streams:
-        stream.reconfigure(errors=ERRORS)
+        with contextlib.suppress(OSError, ValueError):  # it cannot be written to, or is closed: nothing is shown at all
+            stream.reconfigure(errors=ERRORS)
     try:
         yield
     finally:
         for stream, errors in zip(streams, before, strict=True):
-            with contextlib.suppress(ValueError):  # closed meanwhile
+            with contextlib.suppress(OSError, ValueError):  # closed, or lost, meanwhile
                 stream.reconfigure(errors=errors)
 
 
