@@ -199,3 +199,17 @@ def test_groups_with_rates_of_their_own_have_no_threshold() -> None:
     assert math.isnan(rows["beta_lr_half"].item())
     assert math.isnan(rows["beta_over_threshold"].item())
     assert rows["beta"].item() > 0
+
+
+@pytest.mark.parametrize("lr", [0.0, math.inf])
+def test_a_rate_that_takes_no_finite_step_has_no_threshold(lr: float) -> None:
+    """By hand: nothing moves at 0, and 2/∞ is no curvature that any loss stays under."""
+    model = nn.Linear(2, 1)
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    loss_fn = lambda model, x: model(x).square().mean()  # noqa: E731
+    recorder = Recorder(model, loss_fn, [landscape()], every(1), optimizer=optimizer, strict=True)
+    optimizer.param_groups[0]["lr"] = lr
+    with recorder.step(torch.ones(3, 2)):
+        loss_fn(model, torch.ones(3, 2)).backward()
+        optimizer.step()
+    assert math.isnan(recorder.read("landscape")["beta_over_threshold"].item())

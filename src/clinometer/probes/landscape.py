@@ -78,7 +78,7 @@ def landscape(
 
         def walked(names: Sequence[str] | None) -> Row:
             part = along if names is None else within(along, names)
-            if math.isnan(unit):
+            if not math.isfinite(unit):
                 line = _unknown(len(taken), step.loss, step.gradient if names is None else within(step.gradient, names))
             else:
                 line = walk(
@@ -169,7 +169,7 @@ def _name(direction: Direction, blocks: Blocks | None) -> str:
 
 
 def _unknown(sizes: int, loss: Tensor, gradient: Point) -> Line:
-    """What is known of a walk by so many sizes where the learning rate is not."""
+    """What is known of a walk by so many sizes where the learning rate is unknown or infinite."""
     nothing = torch.full((sizes,), torch.nan)
     return Line(nothing, nothing, nothing, nothing, nothing, loss, norm(gradient))
 

@@ -46,7 +46,7 @@ def stability_of(step: Step) -> Stability:
         >>> round(_threshold_of_sgd(optimizer.param_groups[0], 0.1), 6)                   # 2 (1 + 0.9) / 0.1
         38.0
     """
-    if step.lr is None or not step.lr > 0 or len(step.optimizers) > 1:
+    if step.lr is None or not 0 < step.lr < math.inf or len(step.optimizers) > 1:
         return Stability()
     lr = step.lr * step.factor
     optimizer: Any = next(iter(step.optimizers), None)
