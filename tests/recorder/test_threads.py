@@ -85,3 +85,31 @@ def test_another_thread_keeps_its_autocast_while_one_measures() -> None:
 
     together(measure, other)
     assert seen == {"evaluation": torch.float32, "other": torch.bfloat16}
+
+
+def test_a_loop_in_another_thread_is_not_taken_for_a_loss_of_this_one() -> None:
+    """This loop never calls .backward(); what the other calls it on is another network's, and no mistake here."""
+    began, trained = threading.Event(), threading.Event()
+    found: list[int] = []
+
+    def differentiate() -> None:
+        model = nn.Linear(6, 4)
+        recorder = Recorder(
+            model, cross_entropy, [landscape()], every(1), optimizer=torch.optim.SGD([model.weight], 0.1)
+        )
+        with recorder.step(batch()):
+            began.set()
+            assert trained.wait(60)
+            (model.weight.grad,) = torch.autograd.grad(cross_entropy(model, batch()), [model.weight])
+            optimizer.step()
+        found.append(len(recorder.read("landscape")["beta"]))
+
+    def other() -> None:
+        assert began.wait(60)
+        nn.Linear(2, 1)(torch.ones(2)).sum().backward()
+        trained.set()
+
+    before = torch.autograd.backward
+    together(differentiate, other)
+    assert found == [1]
+    assert torch.autograd.backward is before

@@ -5,6 +5,7 @@ a scheduled step is under way, and at no other time.
 """
 
 import functools
+import threading
 import weakref
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -18,6 +19,7 @@ from clinometer.objective.gradients import graph_nodes
 _CAST_NODE, _COMPILED_NODE = "ToCopyBackward0", "CompiledFunctionBackward"
 
 _capturing: weakref.WeakSet["LossCapture"] = weakref.WeakSet()
+_patching = threading.RLock()  # recorders in several threads start and stop
 _scales: dict[Any, float] = {}  # the factor of a GradScaler's multiplication, by the graph's node that performs it
 _Scaler: Any = torch.amp.GradScaler
 _torch_backward: Any = torch.autograd.backward
@@ -63,6 +65,7 @@ class LossCapture:
         self._elsewhere = elsewhere
         self._holds_gradients = holds_gradients
         self.left_gradients = False  # the last pass did
+        self._thread = threading.get_ident()  # the loop's
 
     @property
     def loss(self) -> float | None:
@@ -71,16 +74,18 @@ class LossCapture:
 
     def start(self) -> None:
         """Capture backward passes from now on."""
-        if not _capturing:
-            torch.autograd.backward, _Scaler.scale = _patched()
-        _capturing.add(self)
+        self._thread = threading.get_ident()
+        with _patching:
+            if not _capturing:
+                torch.autograd.backward, _Scaler.scale = _patched()
+            _capturing.add(self)
 
     def stop(self) -> None:
         """Capture no more, and let go of the step: it holds this, so both would live until garbage is collected."""
-        _capturing.discard(self)
+        with _patching:
+            _capturing.discard(self)
+            _restore_if_unused()
         self._leaves, self._elsewhere, self._holds_gradients = tuple, bool, bool
-        if not _capturing:
-            _restore()
 
     def on_backward(self, losses: Iterable[Tensor], weights: Iterable[Tensor | None]) -> None:
         """Capture the scalars that a backward pass starts from."""
@@ -90,6 +95,8 @@ class LossCapture:
             nodes = graph_nodes(loss)
             leaves = [leaf for node in nodes if (leaf := getattr(node, "variable", None)) is not None]
             if ours.isdisjoint(map(id, leaves)):  # no leaf at all: the graph is hidden, as in a reentrant checkpoint
+                if threading.get_ident() != self._thread:
+                    continue  # another thread trains another network
                 foreign = any(isinstance(leaf, nn.Parameter) for leaf in leaves)
                 self.foreign |= foreign
                 self.bare |= bool(leaves) and not foreign
@@ -124,7 +131,7 @@ def _patched() -> tuple[Any, Any]:
         losses = (tensors,) if isinstance(tensors, Tensor) else tuple(tensors)
         _capture(losses, grad_tensors)
         done = _torch_backward(losses, grad_tensors, *args, **kwargs)
-        for capture in list(_capturing):
+        for capture in _present():
             capture.after_backward()
         return done
 
@@ -136,18 +143,23 @@ def _patched() -> tuple[Any, Any]:
     return torch.compiler.disable(backward), torch.compiler.disable(scale)
 
 
-def _restore() -> None:
-    torch.autograd.backward, _Scaler.scale = _torch_backward, _torch_scale
-    _scales.clear()
+def _present() -> list[LossCapture]:
+    with _patching:
+        _restore_if_unused()  # recorders may have been collected while a step was under way
+        return list(_capturing)
+
+
+def _restore_if_unused() -> None:
+    if not _capturing:
+        torch.autograd.backward, _Scaler.scale = _torch_backward, _torch_scale
+        _scales.clear()
 
 
 def _capture(losses: tuple[Tensor, ...], grad_tensors: Any) -> None:
     given = (grad_tensors,) if isinstance(grad_tensors, Tensor | None) else tuple(grad_tensors)
     weights = given if len(given) == len(losses) else (None,) * len(losses)
-    for capture in list(_capturing):
+    for capture in _present():
         capture.on_backward(losses, weights)
-    if not _capturing:  # their recorders were collected while a step was under way
-        _restore()
 
 
 def _remember_scale(scaler: Any, scaled: Any) -> None:
