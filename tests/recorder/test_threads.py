@@ -1,8 +1,10 @@
 """Several threads that train, measure, and use the same process's switches."""
 
+import copy
 import threading
 from collections.abc import Callable
 
+import pytest
 import torch
 from models import batch, cross_entropy
 from torch import Tensor, nn
@@ -94,9 +96,8 @@ def test_a_loop_in_another_thread_is_not_taken_for_a_loss_of_this_one() -> None:
 
     def differentiate() -> None:
         model = nn.Linear(6, 4)
-        recorder = Recorder(
-            model, cross_entropy, [landscape()], every(1), optimizer=torch.optim.SGD([model.weight], 0.1)
-        )
+        optimizer = torch.optim.SGD([model.weight], 0.1)
+        recorder = Recorder(model, cross_entropy, [landscape()], every(1), optimizer=optimizer)
         with recorder.step(batch()):
             began.set()
             assert trained.wait(60)
@@ -113,3 +114,83 @@ def test_a_loop_in_another_thread_is_not_taken_for_a_loss_of_this_one() -> None:
     together(differentiate, other)
     assert found == [1]
     assert torch.autograd.backward is before
+
+
+class Direct(nn.Module):
+    """Reads its tensors one after the other, with work in between, and counts what it normalised in a buffer."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.first = nn.Parameter(torch.randn(64, 128))
+        self.norm = nn.BatchNorm1d(128)
+        self.second = nn.Parameter(torch.randn(128, 1))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.norm(x @ self.first) @ self.second
+
+
+MODELS: dict[str, Callable[[], nn.Module]] = {
+    "layers": lambda: nn.Sequential(nn.Linear(64, 256), nn.Tanh(), nn.Linear(256, 1)),
+    "parameters of its own": lambda: Direct().eval(),
+}
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_another_thread_sees_the_live_weights_while_a_step_is_measured(name: str) -> None:
+    """An actor, a server or an evaluation. At learning rate 0 nothing moves: any other output is one of the walk's."""
+    torch.manual_seed(0)
+    model, x = MODELS[name](), torch.randn(16, 64)
+    state = {key: value.clone() for key, value in model.state_dict().items()}
+    want = model(x).detach()
+    wrong, passes, done = [0], [0], threading.Event()
+
+    def act() -> None:
+        while not done.is_set():
+            with torch.no_grad():
+                wrong[0] += not torch.equal(model(x), want)
+            copies = copy.deepcopy(model)
+            wrong[0] += type(vars(copies)["_parameters"]) is not dict
+            wrong[0] += not all(torch.equal(value, state[key]) for key, value in copies.state_dict().items())
+            passes[0] += 1
+
+    def measure() -> None:
+        try:
+            optimizer = torch.optim.SGD(model.parameters(), lr=0.0)
+            probes = [landscape([1, 4, 16], relative=False)]
+            recorder = Recorder(model, lambda m, b: m(b).square().mean(), probes, every(1), optimizer=optimizer)
+            for _ in range(10):
+                data = torch.randn(16, 64)
+                with recorder.step(data):
+                    optimizer.zero_grad()
+                    model(data).square().mean().backward()
+                    optimizer.step()
+            assert (recorder.read("landscape")["beta"] > 0).all()
+        finally:
+            done.set()
+
+    together(act, measure)
+    assert passes[0] > 10
+    assert wrong[0] == 0
+
+
+def test_what_another_thread_writes_into_buffers_is_kept() -> None:
+    """BatchNorm's statistics, updated by that thread during an evaluation, are those of its own pass afterwards."""
+    model, inside, written = nn.BatchNorm1d(2), threading.Event(), threading.Event()
+
+    def loss_fn(model: nn.Module, x: Tensor) -> Tensor:
+        inside.set()
+        assert written.wait(60)
+        return model(x).sum()
+
+    def measure() -> None:
+        objective = Objective(model, loss_fn, torch.randn(4, 2))
+        objective.loss(objective.here())
+
+    def other() -> None:
+        assert inside.wait(60)
+        model(torch.ones(4, 2) * torch.tensor([[0.0], [0.0], [2.0], [2.0]]))
+        written.set()
+
+    together(measure, other)
+    assert model.num_batches_tracked == 1
+    torch.testing.assert_close(model.running_mean, torch.full((2,), 0.1))

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from clinometer.objective.checks import check_torchscript
 from clinometer.objective.copies import Memo, can_change, copied
 from clinometer.objective.distributed import attributes_of, receive_buffers
+from clinometer.objective.thread_view import ThreadView, other_threads
 
 # Hooks and the like stay the live ones: a handle that removes a hook refers to the very dict it is in.
 _SHARED = set(vars(nn.Module())) - {"_parameters", "_buffers", "_modules", "training"}
@@ -44,12 +45,19 @@ class ModuleState:
 
     @contextlib.contextmanager
     def installed(self, leaves: Mapping[str, Tensor]) -> Generator[None]:
-        """Inside the block the modules hold fresh copies of this state, with `leaves` as their parameters."""
+        """Inside the block the modules hold fresh copies of this state, with `leaves` as their parameters.
+
+        Other threads that run see the live parameters and buffers.
+        """
         memo = Memo(self._same | {id(self._trainable[name]): leaf for name, leaf in leaves.items()})
         live = [(module, module.__dict__) for module, _, _ in self._states]
+        others = other_threads()
         try:
             for module, state, changing in self._states:
                 fresh = state | {name: copied(state[name], memo) for name in changing}
+                if others:
+                    own = vars(module)
+                    fresh |= {name: ThreadView(fresh[name], own[name], others) for name in ("_parameters", "_buffers")}
                 object.__setattr__(module, "__dict__", fresh)
             yield
         finally:
