@@ -79,6 +79,7 @@ def test_a_locked_store_gets_its_rows_when_it_is_free(tmp_path: Path) -> None:
     other.execute("COMMIT")
     run.assert_has(7)
     assert_on_disk(tmp_path, 7)
+    other.close()
 
 
 def test_what_waits_is_written_when_the_store_is_closed(tmp_path: Path) -> None:
@@ -91,6 +92,7 @@ def test_what_waits_is_written_when_the_store_is_closed(tmp_path: Path) -> None:
     other.execute("COMMIT")
     run.recorder.store.close()
     assert_on_disk(tmp_path, 3)
+    other.close()
 
 
 def test_what_can_not_be_written_to_the_end_is_said(tmp_path: Path) -> None:
