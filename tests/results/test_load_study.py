@@ -217,11 +217,11 @@ def test_damage_is_said_with_the_runs_folder(tmp_path: Path, file: str, damage: 
     ['{"a":' * 900 + "1" + "}" * 900, '{"a":' + "[" * 9**5 + "]" * 9**5 + "}", "[1]", '{"a": ' + "9" * 5000 + "}"],
 )
 def test_a_hostile_config_is_refused_by_name(tmp_path: Path, config: str) -> None:
-    """Nested past Python's own depth, no object, and a number that takes forever: with a digest that is right."""
+    """Nested too deep for Python 3.11, and for any; no object; a number that takes forever: with a right digest."""
     [folder] = numbered(tmp_path, {"seed": 0})
     (folder / "config.json").write_text(config)
     finish(folder)
-    with pytest.raises(ValueError, match=f"{folder.name}(/config.json is damaged| cannot be read)"):
+    with pytest.raises(ValueError, match=f"{folder.name}((/config.json)? is damaged| cannot be read)"):
         load(tmp_path)
 
 
