@@ -22,6 +22,7 @@ from clinometer.objective.fabric import fabric_attributes
 from clinometer.objective.interruptions import is_out_of_memory
 from clinometer.objective.params import Point, joined
 
+UNTOLD = "The other ranks could not be told of this error."
 _ERROR, _OUT_OF_MEMORY = 1.0, 2.0  # what a rank that failed tells the others; 0 otherwise
 
 
@@ -124,8 +125,10 @@ class Ranks:
             raise  # all know
         except Exception as error:
             if self.groups and self.reports_failures:
-                with contextlib.suppress(Exception):  # a dead connection: the first error is the one to see
+                try:
                     self._exchange(_OUT_OF_MEMORY if is_out_of_memory(error) else _ERROR, 0.0)
+                except Exception:  # a dead connection: the first error is the one to see
+                    error.add_note(UNTOLD)
             raise
         self.all_gather(0.0)
 

@@ -11,7 +11,7 @@ import weakref
 from collections import Counter
 from collections.abc import Callable, Generator
 
-from clinometer.objective.distributed import OtherRankError, Ranks
+from clinometer.objective.distributed import UNTOLD, OtherRankError, Ranks
 from clinometer.objective.failures import LossFailures
 from clinometer.objective.interruptions import is_interruption, is_out_of_memory, is_transient
 from clinometer.recorder.notices import Notices
@@ -93,6 +93,7 @@ class Tolerance:
 
     def _tolerates(self, error: Exception, evaluated: bool) -> bool:
         all_know = not self._ranks.groups or self._ranks.reports_failures or isinstance(error, OtherRankError)
+        all_know = all_know and UNTOLD not in getattr(error, "__notes__", ())
         if self._strict or is_interruption(error) or not all_know:
             return False
         return self.worked or (evaluated and (is_transient(error) or _is_out_of_memory(error)))
