@@ -57,6 +57,17 @@ def test_the_steps_of_another_optimizer_count_and_are_warned_of(other: Any, form
 
 
 @pytest.mark.parametrize("form", FORMS)
+def test_a_gradient_that_a_hook_of_the_users_clips_is_the_one_that_was_used(form: str) -> None:
+    """By hand: SGD goes lr · 0.05 along a gradient that is clipped to 0.05, and so does a walk of size 1."""
+    model, optimizer = pair()
+    kept = optimizer.register_step_pre_hook(lambda *_: nn.utils.clip_grad_norm_(model.parameters(), 0.05) and None)
+    recorder = Recorder(model, cross_entropy, [landscape([1.0])], every(2), optimizer=optimizer)
+    train(recorder, optimizer, form, 4)
+    assert recorder.read("landscape")["distances"].ravel().tolist() == pytest.approx([0.005] * 2, rel=1e-3)
+    assert list(optimizer._optimizer_step_pre_hooks) == [kept.id], "ours is gone"
+
+
+@pytest.mark.parametrize("form", FORMS)
 def test_optimizers_of_other_parameters_are_not_ours(form: str) -> None:
     """Another network's optimizer steps between ours: no warning, and no step is counted for it."""
     model, optimizer = pair()

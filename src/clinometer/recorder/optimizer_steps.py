@@ -39,6 +39,7 @@ class OptimizerSteps:
             inner = [part for part in vars(each).values() if isinstance(part, Optimizer)]
             self._owner |= {id(part): each for part in (each, *inner)}
         self._before: weakref.WeakMethod[Callable[[Any], None]] | None = None
+        self._last_hooks: dict[int, Any] = {}  # ours behind those that users have registered on one optimizer
         self._stepped: set[int] = set()
         self._unrelated: weakref.WeakSet[Optimizer] = weakref.WeakSet()  # they move none of our parameters
         self.enabled = bool(self._ours)  # otherwise each batch counts as one step
@@ -52,12 +53,23 @@ class OptimizerSteps:
         elif self._owner:
             _watching[id(self)] = weakref.ref(self)
         self._before = before and weakref.WeakMethod(before)
+        while self._last_hooks:
+            self._last_hooks.popitem()[1].remove()
 
     def on_about_to_step(self, optimizer: Optimizer) -> None:
-        """Tell the watching method that an optimizer is about to step, if it is one of ours."""
+        """Tell the watching method that an optimizer is about to step, if it is one of ours.
+
+        torch calls the hooks that users have registered on this optimizer afterwards. They may change its gradients, so
+        the method is then called by one more hook, behind them.
+        """
         before = self._before and self._before()
-        if before and id(optimizer) in self._owner:
+        if not before or id(optimizer) not in self._owner:
+            return
+        if not getattr(optimizer, "_optimizer_step_pre_hooks", None):
             before(optimizer)
+        elif id(optimizer) not in self._last_hooks:
+            last = optimizer.register_step_pre_hook(lambda stepping, _args, _kwargs: before(stepping))
+            self._last_hooks[id(optimizer)] = last
 
     def begin(self) -> None:
         """A step begins, with its first batch."""
@@ -75,6 +87,8 @@ class OptimizerSteps:
 
     def on_step(self, optimizer: Optimizer) -> None:
         """Report that an optimizer, of ours or not, has stepped."""
+        if self._last_hooks and (last_hook := self._last_hooks.pop(id(optimizer), None)):
+            last_hook.remove()
         owner = self._owner.get(id(optimizer))
         if owner is not None:
             self._stepped.add(id(owner))
