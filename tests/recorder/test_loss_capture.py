@@ -8,6 +8,7 @@ import pytest
 import torch
 from loops import FORMS, begun
 from models import batch, cross_entropy, everything
+from properties import assert_same
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -185,3 +186,37 @@ def test_the_patches_of_torch_are_removed() -> None:
     gc.collect()
     cross_entropy(model, batch()).backward()
     assert torch.autograd.backward is torch_backward
+
+
+def test_a_warning_names_the_line_of_the_loop() -> None:
+    """Read from the warning: a line of ours would tell nobody where to look."""
+    with pytest.warns(UserWarning, match="What is measured is not what is trained") as told:
+        train(summed, cross_entropy, "line", steps=1)
+    assert told[0].filename == __file__
+
+
+def test_an_error_of_ours_amid_a_backward_pass_costs_the_row_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The truth is the loop unmeasured, from the same seed: it ends with the same weights, bit for bit."""
+
+    def broken(_loss: Tensor) -> set[Any]:
+        raise KeyError("node")
+
+    def trained(measured: bool) -> tuple[nn.Module, Recorder]:
+        torch.manual_seed(0)
+        model, optimizer, recorder = attached(cross_entropy)
+        for index in range(3):
+            optimizer.zero_grad()
+            with monkeypatch.context() as patched:
+                if index == 1:
+                    patched.setattr("clinometer.recorder.loss_capture.graph_nodes", broken)
+                if measured:
+                    recorder.step(batch(index))
+                cross_entropy(model, batch(index)).backward()
+                optimizer.step()
+        return model, recorder
+
+    plain, _ = trained(measured=False)
+    with pytest.warns(UserWarning, match="a measurement failed, and its row is dropped.*node"):
+        model, recorder = trained(measured=True)
+    assert_same(dict(model.state_dict()), dict(plain.state_dict()))
+    assert recorder.read("landscape")["step"].tolist() == [0, 2]

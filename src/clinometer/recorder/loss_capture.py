@@ -4,10 +4,11 @@ The loop's loss never passes through the recorder. So `torch.autograd.backward` 
 a scheduled step is under way, and at no other time.
 """
 
+import contextlib
 import functools
 import threading
 import weakref
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Generator, Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -61,6 +62,7 @@ class LossCapture:
         self.cast = False  # autocast took part, or may have: code compiled into one node shows no casts
         self.foreign = False  # other networks' parameters were trained
         self.bare = False  # tensors were trained that are nobody's parameters
+        self.error: Exception | None = None  # that capturing raised; the loop's own pass goes on
         self._leaves = leaves
         self._elsewhere = elsewhere
         self._holds_gradients = holds_gradients
@@ -113,6 +115,14 @@ class LossCapture:
                 self.compiled |= _COMPILED_NODE in names
                 self.cast |= bool(names & {_CAST_NODE, _COMPILED_NODE})
 
+    @contextlib.contextmanager
+    def guarded(self) -> Generator[None]:
+        """Keep an error of the block for who measures the step: it must not end the loop's backward pass."""
+        try:
+            yield
+        except Exception as error:
+            self.error = error
+
     def drop_batch(self, number: int) -> None:
         """The loop skips a batch, the last one."""
         self.passes = [each for each in self.passes if each.batch != number]
@@ -132,7 +142,8 @@ def _patched() -> tuple[Any, Any]:
         _capture(losses, grad_tensors)
         done = _torch_backward(losses, grad_tensors, *args, **kwargs)
         for capture in _present():
-            capture.after_backward()
+            with capture.guarded():
+                capture.after_backward()
         return done
 
     def scale(scaler: Any, outputs: Any) -> Any:
@@ -159,7 +170,8 @@ def _capture(losses: tuple[Tensor, ...], grad_tensors: Any) -> None:
     given = (grad_tensors,) if isinstance(grad_tensors, Tensor | None) else tuple(grad_tensors)
     weights = given if len(given) == len(losses) else (None,) * len(losses)
     for capture in _present():
-        capture.on_backward(losses, weights)
+        with capture.guarded():
+            capture.on_backward(losses, weights)
 
 
 def _remember_scale(scaler: Any, scaled: Any) -> None:

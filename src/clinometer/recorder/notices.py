@@ -1,5 +1,6 @@
 """Warnings about a run, each topic once: a run of a million steps must not print a million lines."""
 
+import inspect
 import warnings
 
 UNREPORTED = (
@@ -65,5 +66,8 @@ class Notices:
 
 
 def warn(message: str) -> None:
-    """Warn of something that does not stop the run."""
-    warnings.warn(f"clinometer: {message}", stacklevel=3)
+    """Warn of something that does not stop the run, at the line of the program that led here."""
+    level, frame = 1, inspect.currentframe()
+    while frame and frame.f_globals.get("__name__", "").partition(".")[0] in ("clinometer", "torch", "contextlib"):
+        level, frame = level + 1, frame.f_back
+    warnings.warn(f"clinometer: {message}", stacklevel=level if frame else 1)

@@ -102,7 +102,9 @@ class PendingStep:
         return any(self.ranks.all_gather(self._differs(after)))
 
     def check_model(self) -> None:
-        """ValueError if another model was trained meanwhile."""
+        """ValueError if another model was trained meanwhile; what capturing its backward passes raised, if it did."""
+        if self.capture.error:
+            raise self.capture.error
         if self.capture.foreign and not self.capture.passes and not self.capture.looked_around:
             raise ValueError(
                 "the step that was recorded trained another model than the recorder's: its backward pass reached none "
