@@ -54,4 +54,4 @@ if __name__ == "__main__":
     walked, room = recorder.read("landscape"), recorder.read("headroom")
     print("step   loss      β  β/limit  headroom")
     for row in zip(*(walked[k] for k in ("step", "loss", "beta", "beta_over_threshold")), room["loss"], strict=True):
-        print("{:4d}  {:5.3f}  {:5.1f}  {:6.2f}  {:8.2f}".format(*row))
+        print("{:4d}  {:5.3f}  {:5.1f}  {:7.2f}  {:8.2f}".format(*row))

@@ -51,7 +51,7 @@ if __name__ == "__main__":
     walked, room = recorder.read("landscape"), recorder.read("headroom")
     print("step   loss      β  β/limit  headroom")
     for row in zip(*(walked[k] for k in ("step", "loss", "beta", "beta_over_threshold")), room["loss"], strict=True):
-        print("{:4d}  {:5.3f}  {:5.1f}  {:6.2f}  {:8.2f}".format(*row))
+        print("{:4d}  {:5.3f}  {:5.1f}  {:7.2f}  {:8.2f}".format(*row))
     data, model = digits(), recorder.model.eval()
     upright = data.normalized(data.test_images)[:, :, None]
     turned, features = upright.rot90(1, (3, 4)), model[0]
