@@ -36,7 +36,7 @@ docs: $(VENV)/develops ## the site, in site/
 
 bare: $(VENV)-bare/ready ## the instrument where nothing but torch and NumPy is installed
 	@# what compiles or exchanges takes its time from torch alone, which `make test` has just as well
-	$(VENV)-bare/bin/python $(TESTS) -m "not long" -p no:cacheprovider --ignore tests/recorder/test_ranks.py --ignore tests/recorder/test_compiled.py tests/objective tests/measures tests/probes tests/recorder tests/nn tests/store
+	$(VENV)-bare/bin/python $(TESTS) -m "not long" -p no:cacheprovider $(addprefix --ignore tests/recorder/test_,ranks.py compiled.py the_step_taken.py batches_of_a_step.py public_loops.py) tests/objective tests/measures tests/probes tests/recorder tests/nn tests/store
 
 # Without trainers, trackers and Ray, whose libraries are not installed there.
 COVERED := $(addprefix tests/,objective measures probes recorder nn store training results studies analysis plots report test_versions.py) src

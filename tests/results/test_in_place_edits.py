@@ -160,7 +160,7 @@ def edits(draw: st.DrawFn) -> Callable[[Path], str]:
     return edit
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=75, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(edits())
 def test_an_edit_is_detected_or_harmless(
     whole: Path, tmp_path_factory: pytest.TempPathFactory, edit: Callable[[Path], str]
