@@ -38,9 +38,9 @@ bare: $(VENV)-bare/ready ## the instrument where nothing but torch and NumPy is 
 	@# what compiles or exchanges takes its time from torch alone, which `make test` has just as well
 	$(VENV)-bare/bin/python $(TESTS) -m "not long" -p no:cacheprovider $(addprefix --ignore tests/recorder/test_,ranks.py compiled.py the_step_taken.py batches_of_a_step.py public_loops.py) tests/objective tests/measures tests/probes tests/recorder tests/nn tests/store
 
-# Without trainers, trackers and Ray, whose libraries are not installed there.
+# Without trainers, trackers, Ray and the readers of exported tables, whose libraries are not installed there.
 COVERED := $(addprefix tests/,objective measures probes recorder nn store training results studies analysis plots report test_versions.py) src
-ELSEWHERE := tests/recorder/integrations src/clinometer/recorder/integrations src/clinometer/recorder/sinks.py
+ELSEWHERE := tests/recorder/integrations src/clinometer/recorder/integrations src/clinometer/recorder/sinks.py tests/results/test_export.py
 
 test-versions: $(VENV)-lowest/ready $(VENV)-newest/ready ## most tests, with the lowest and the newest versions that README claims
 	for each in lowest newest; do \

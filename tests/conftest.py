@@ -1,10 +1,16 @@
 import gc
 import os
+import signal
 from typing import Any
 
 import pytest
 import torch
 from hypothesis import settings
+
+# A shell ignores Ctrl-C for what it runs in the background, nohup a closed terminal; what tests start inherits that.
+for number, handler in ((signal.SIGINT, signal.default_int_handler), (signal.SIGHUP, signal.SIG_DFL)):
+    if signal.getsignal(number) is signal.SIG_IGN:
+        signal.signal(number, handler)
 
 # They are run by test_ranks.py, which is skipped where torch was built without torch.distributed.
 collect_ignore_glob = ["ranks.py", "recorder/*_checks.py", "recorder/integrations/*_checks.py"]
