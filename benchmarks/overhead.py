@@ -27,7 +27,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
-from torch.optim.optimizer import _global_optimizer_post_hooks
+from torch.optim.optimizer import _global_optimizer_post_hooks, _global_optimizer_pre_hooks
 
 from clinometer import (
     Probe,
@@ -209,11 +209,13 @@ def microseconds_idle(model: VGG) -> float:
     never = Recorder(model, loss_fn, [landscape()], at(), optimizer=optimizer)
     batch = next(batches(seed=1))
 
-    (tell,) = _global_optimizer_post_hooks.values()  # what torch calls after an optimizer's step
+    (before,) = _global_optimizer_pre_hooks.values()  # what torch calls before an optimizer's step, and after it
+    (after,) = _global_optimizer_post_hooks.values()
 
     def idle() -> None:
         never.step(batch)
-        tell(optimizer, (), {})
+        before(optimizer, (), {})
+        after(optimizer, (), {})
 
     return 1e6 * min(timeit.repeat(idle, timer=time.process_time, number=10_000, repeat=9)) / 10_000
 

@@ -127,8 +127,8 @@ def test_a_mapping_that_training_leaves_behind_is_told() -> None:
     assert "params=lambda: params" in message
 
 
-def at_rate_zero(model: nn.Module) -> Recorder:
-    optimizer = torch.optim.SGD(model.parameters(), lr=0.0)
+def trained_at(model: nn.Module, lr: float) -> Recorder:
+    optimizer = torch.optim.SGD(model.parameters(), lr=lr)
     recorder = recorder_of(model, optimizer=optimizer)
     for index in range(STEPS):
         recorder.step(batch(index))
@@ -136,6 +136,14 @@ def at_rate_zero(model: nn.Module) -> Recorder:
         cross_entropy(model, batch(index)).backward()
         optimizer.step()
     return recorder
+
+
+def at_rate_zero(model: nn.Module) -> Recorder:
+    return trained_at(model, 0.0)
+
+
+def diverged(model: nn.Module) -> Recorder:
+    return trained_at(model, 1e30)
 
 
 def accumulating(model: nn.Module) -> Recorder:
@@ -172,17 +180,6 @@ def with_a_frozen_epoch(model: nn.Module) -> Recorder:
     for index in range(STEPS):
         if index == STEPS // 2:
             model.requires_grad_(True)
-        recorder.step(batch(index))
-        optimizer.zero_grad()
-        cross_entropy(model, batch(index)).backward()
-        optimizer.step()
-    return recorder
-
-
-def diverged(model: nn.Module) -> Recorder:
-    optimizer = torch.optim.SGD(model.parameters(), lr=1e30)
-    recorder = recorder_of(model, optimizer=optimizer)
-    for index in range(STEPS):
         recorder.step(batch(index))
         optimizer.zero_grad()
         cross_entropy(model, batch(index)).backward()

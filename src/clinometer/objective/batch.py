@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from clinometer.objective.interruptions import is_out_of_memory
+from clinometer.objective.interruptions import is_out_of_memory, is_transient
 
 _CHANGED = (
     "the batch was changed in place, by the training step or by loss_fn, after the objective was made: what is "
@@ -79,7 +79,9 @@ def copy_containers(batch: Any) -> Any:
     """
     try:
         return _copied(batch)
-    except Exception:  # a class that cannot be copied, or sets its items in another way
+    except Exception as error:  # a class that cannot be copied, or sets its items in another way
+        if is_transient(error):
+            raise
         return batch
 
 

@@ -6,7 +6,6 @@ What else there is, such as a lock, a file or a logger, stays the same object in
 import copy
 import dataclasses
 import functools
-import random
 from collections import OrderedDict, deque
 from collections.abc import Iterable
 from typing import Any
@@ -15,11 +14,11 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from clinometer.objective.generators import GENERATORS
 from clinometer.objective.interruptions import is_transient
 
 _CONTAINERS = (list, dict, set, tuple, deque)
-_GENERATORS = (torch.Generator, random.Random, np.random.Generator, np.random.RandomState)
-_CHANGING = (*_CONTAINERS, *_GENERATORS, Tensor, np.ndarray, bytearray)
+_CHANGING = (*_CONTAINERS, *GENERATORS, Tensor, np.ndarray, bytearray)
 _PLAIN = (list, deque, dict, OrderedDict, set)  # their copies have no attributes of their own
 _STRINGS = {str}
 
@@ -99,7 +98,7 @@ def _copy(value: Any, kind: Any, memo: Memo) -> Any:
         fresh = torch.Generator(value.device)
         fresh.set_state(value.get_state())
         return fresh
-    if isinstance(value, _GENERATORS):
+    if isinstance(value, GENERATORS):
         return copy.deepcopy(value)
     if isinstance(value, np.ndarray):
         return _copy_of_array(value, memo)

@@ -7,7 +7,6 @@ the model, but evaluating the loss runs them, and what they hold must stay as it
 
 import contextlib
 import functools
-import random
 import sys
 import types
 from collections import OrderedDict, deque
@@ -19,7 +18,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-GENERATORS = (torch.Generator, random.Random, np.random.Generator, np.random.RandomState, np.random.BitGenerator)
+from clinometer.objective.generators import GENERATORS
 
 _DEEPEST = 4  # attributes of attributes: as deep as training scripts keep a network
 _LONGEST = 1000  # a longer container holds data, not networks

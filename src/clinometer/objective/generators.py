@@ -12,12 +12,14 @@ from typing import Any
 import numpy as np
 import torch
 
+GENERATORS = (torch.Generator, random.Random, np.random.Generator, np.random.RandomState, np.random.BitGenerator)
+
 
 class Generators:
     """Some generators, with their states of now.
 
     Args:
-        generators: Of the kinds in `discover.GENERATORS`. One without a state, as `random.SystemRandom`, is left alone.
+        generators: Of the kinds in `GENERATORS`. One without a state, as `random.SystemRandom`, is left alone.
 
     Example:
         >>> noise = random.Random(0)
@@ -51,15 +53,12 @@ class Generators:
                 raise
 
 
-def _states(generators: Iterable[Any]) -> list[tuple[Any, Any]]:
-    found: list[tuple[Any, Any]] = []
-    for each in generators:
-        with contextlib.suppress(NotImplementedError):
-            found.append((each, _state(each)))
-    return found
+def state_of_generator(generator: Any) -> Any:
+    """The state of a generator of any kind: a tensor, or numbers in dictionaries and tuples.
 
-
-def _state(generator: Any) -> Any:
+    Raises:
+        NotImplementedError: if it has none, as `random.SystemRandom`.
+    """
     if isinstance(generator, torch.Generator):
         return generator.get_state()
     if isinstance(generator, random.Random):
@@ -69,13 +68,35 @@ def _state(generator: Any) -> Any:
     return generator.state if isinstance(generator, np.random.BitGenerator) else generator.get_state(legacy=False)
 
 
+def set_generator(generator: Any, state: Any) -> None:
+    """Let a generator go on from a state that `state_of_generator` returned.
+
+    Example:
+        >>> noise = random.Random(0)
+        >>> there = state_of_generator(noise)
+        >>> first = noise.random()
+        >>> set_generator(noise, there)
+        >>> noise.random() == first
+        True
+    """
+    if isinstance(generator, torch.Generator | np.random.RandomState):
+        generator.set_state(state)
+    elif isinstance(generator, random.Random):
+        generator.setstate(state)
+    elif isinstance(generator, np.random.Generator):
+        generator.bit_generator.state = state
+    else:
+        generator.state = state
+
+
+def _states(generators: Iterable[Any]) -> list[tuple[Any, Any]]:
+    found: list[tuple[Any, Any]] = []
+    for each in generators:
+        with contextlib.suppress(NotImplementedError):
+            found.append((each, state_of_generator(each)))
+    return found
+
+
 def _set(states: list[tuple[Any, Any]]) -> None:
     for generator, state in states:
-        if isinstance(generator, torch.Generator | np.random.RandomState):
-            generator.set_state(state)
-        elif isinstance(generator, random.Random):
-            generator.setstate(state)
-        elif isinstance(generator, np.random.Generator):
-            generator.bit_generator.state = state
-        else:
-            generator.state = state
+        set_generator(generator, state)

@@ -11,11 +11,12 @@ from typing import Any, Literal, get_args
 
 import torch
 
+from clinometer.objective.thread_view import is_started_by_torch
+
 Precision = Literal["float32", "training"]
 
 _DEVICES = ("cpu", "cuda", "mps", "xpu")
 _Region: Any = torch.autocast
-_DummyThread: Any = vars(threading)["_DummyThread"]
 
 
 def check_precision(precision: str) -> None:
@@ -35,7 +36,7 @@ def eager(precision: Precision) -> Generator[None]:
 
     def enter(region: Any) -> Any:
         result = entered(region)
-        if threading.get_ident() == evaluating or _is_thread_of_autograd():
+        if threading.get_ident() == evaluating or is_started_by_torch(threading.current_thread()):
             if precision == "float32":
                 torch.set_autocast_enabled(region.device, False)
             torch.set_autocast_cache_enabled(False)  # the region's end restores both
@@ -55,8 +56,3 @@ def eager(precision: Precision) -> Generator[None]:
 
 def _is_on(device: str) -> bool:
     return torch.is_autocast_enabled(device)
-
-
-def _is_thread_of_autograd() -> bool:
-    """Whether torch started this thread, to compute gradients on a device: checkpoints run the forward pass in it."""
-    return isinstance(threading.current_thread(), _DummyThread)

@@ -6,13 +6,18 @@ Another thread may use the model meanwhile, to evaluate or to serve it: it must 
 import threading
 from typing import Any
 
-_DummyThread: Any = vars(threading)["_DummyThread"]  # Python's name for a thread that torch started
+_DummyThread: Any = vars(threading)["_DummyThread"]  # Python's name for a thread that it has not started
+
+
+def is_started_by_torch(thread: threading.Thread) -> bool:
+    """Whether torch started a thread, to compute gradients on a device: checkpoints run the forward pass in it."""
+    return isinstance(thread, _DummyThread)
 
 
 def other_threads() -> frozenset[int]:
-    """The threads that run beside this one. Torch's, which compute gradients on devices, work for this one."""
+    """The threads that run beside this one. Torch's work for this one."""
     here = threading.current_thread()
-    beside = (thread for thread in threading.enumerate() if thread is not here and not isinstance(thread, _DummyThread))
+    beside = (thread for thread in threading.enumerate() if thread is not here and not is_started_by_torch(thread))
     return frozenset(thread.ident for thread in beside if thread.ident is not None)
 
 

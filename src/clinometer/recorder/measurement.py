@@ -104,7 +104,7 @@ class Measurement:
             return
         (pending, after), self.last = self.last, None
         with self._tolerance.block():
-            if pending.has_moved_from(after):
+            if pending.has_moved(since=after):
                 self.late = True
                 self._measured(pending, most_batches, again=True)
                 self._notices.once("late", LATE.format(pending.index) if self._sinks.used else None)

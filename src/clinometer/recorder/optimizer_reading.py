@@ -63,9 +63,13 @@ class OptimizerReading:
 
     def gradient(self) -> dict[str, Tensor] | None:
         """The gradient that the optimizers used, by the parameters that they move; None if none has reported a step."""
+        if not self._gradient:
+            return None
         held = self._before | self._after
-        zeros = {name: torch.zeros_like(self._live[name]) for name in held if name not in self._gradient}
-        return {name: (self._gradient | zeros)[name] for name in held} if self._gradient else None
+        return {
+            name: self._gradient[name] if name in self._gradient else torch.zeros_like(self._live[name])
+            for name in held
+        }
 
     def rates(self, update: Callable[[], Point]) -> dict[str, float]:
         """The learning rate of each parameter, negative where its optimizer maximizes; NaN where it is unknown.

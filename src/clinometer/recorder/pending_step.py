@@ -93,13 +93,9 @@ class PendingStep:
         """Whether several batches have come without a backward pass, and without gradients for a step to come."""
         return self.objective.batches >= _SEVERAL and not self.was_trained() and not self._holds_any_gradient()
 
-    def has_moved(self) -> bool:
-        """Whether any parameter differs from its value at the first backward pass, on any process."""
-        return any(self.ranks.all_gather(self._differs(self._origin)))
-
-    def has_moved_from(self, after: Point) -> bool:
-        """Whether any parameter differs from its value at a point, on any process."""
-        return any(self.ranks.all_gather(self._differs(after)))
+    def has_moved(self, since: Point | None = None) -> bool:
+        """Whether any parameter differs from its value at a point, or at the first backward pass, on any process."""
+        return any(self.ranks.all_gather(self._differs(self._origin if since is None else since)))
 
     def check_model(self) -> None:
         """ValueError if another model was trained meanwhile; what capturing its backward passes raised, if it did."""

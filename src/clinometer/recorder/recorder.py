@@ -192,9 +192,9 @@ class Recorder:
             self._steps.on(Event.CLOSE)
 
 
+# Not a method: only the garbage collector would free a recorder, and its model, that its own parts refer to.
 def _objective_on(
     model: nn.Module, loss_fn: LossFn, optimizers: Sequence[Any], precision: Precision, ranks: Ranks, batch: Batch
 ) -> Objective:
     check_batch_kind(batch)
-    # Not a method: only the garbage collector would free a recorder, and its model, that its own parts refer to.
     return Objective(model, loss_fn, batch, parameters=parameters_of(optimizers), precision=precision, ranks=ranks)

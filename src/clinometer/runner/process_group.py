@@ -6,11 +6,14 @@ the group. It is no child of the worker, whose `os.wait` would find it otherwise
 """
 
 import contextlib
+import functools
 import os
 import select
 import signal
 import time
 from collections.abc import Iterable
+
+from clinometer.training.orphan import fork_orphan
 
 WORKERS: set[int] = set()  # the leaders of the groups of this process's workers
 _REAP_SECONDS = 1.0
@@ -26,15 +29,7 @@ def lead_group(command: int) -> None:
         command: A file descriptor that becomes readable when the command's process ends.
     """
     os.setsid()
-    worker = os.getpid()
-    child = os.fork()
-    if child == 0:
-        try:
-            if os.fork() == 0:  # a grandchild belongs to nobody, once its parent has ended
-                _guard(worker, command)
-        finally:
-            os._exit(0)
-    os.waitpid(child, 0)
+    fork_orphan(functools.partial(_guard, os.getpid(), command))
 
 
 def suspend() -> None:

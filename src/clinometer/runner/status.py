@@ -47,8 +47,8 @@ def status(study: Path) -> tuple[list[RunStatus], list[str]]:
 
     The runs' folders are the truth: those of runs that are done are compared with their digests, and the rows of those
     that wait to be gone on with are read. A run that is being made is not looked into further than its last step. Of a
-    run whose record is damaged or lost, only the worker, the starts and the
-    failures are unknown, and its config if it has not started.
+    run whose record is damaged or lost, only the worker, the starts and the failures are unknown, and its config if it
+    has not started.
 
     Args:
         study: The study's folder.

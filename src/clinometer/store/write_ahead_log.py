@@ -39,11 +39,11 @@ class WriteAheadLog:
         self._began = self._synced = float("-inf")
         self._took = 0.0  # seconds, the last synced transaction
         self.begin(True)
-        self._inode = _inode(self._file)
+        self._identity = file_identity(self._file)
 
     def is_lost(self) -> bool:
         """Whether another program deleted the log, or has put another in its place."""
-        return self._inode is not None and _inode(self._file) != self._inode
+        return self._identity is not None and file_identity(self._file) != self._identity
 
     def begin(self, durable: bool) -> None:
         """Before a transaction: decide whether it is synced, which it is if `durable`."""
@@ -65,7 +65,7 @@ class WriteAheadLog:
 def is_lone(path: Path) -> bool:
     """Whether a file was made to have a log beside it, and has none with anything in it."""
     with contextlib.suppress(OSError), path.open("rb") as file:
-        return file.read(20)[18:] == _WAL and not (_inode(_log_of(path)) and _log_of(path).stat().st_size)
+        return file.read(20)[18:] == _WAL and not (file_identity(_log_of(path)) and _log_of(path).stat().st_size)
     return False
 
 
@@ -73,7 +73,8 @@ def _log_of(path: Path) -> Path:
     return path.with_name(f"{path.name}-wal")
 
 
-def _inode(file: Path) -> tuple[int, int] | None:
+def file_identity(file: Path) -> tuple[int, int] | None:
+    """What tells a file from another one of its name; None if there is none."""
     try:
         found = os.stat(file)  # noqa: PTH116 -- a third of the time of Path.stat, before every transaction
     except OSError:

@@ -5,7 +5,6 @@ A full disk, another program's lock and a deleted folder pass, and the training 
 
 import errno
 import json
-import os
 import sqlite3
 import warnings
 from collections.abc import Mapping
@@ -18,6 +17,7 @@ import numpy as np
 from clinometer.store import checked
 from clinometer.store.cells import checksum
 from clinometer.store.database import Database
+from clinometer.store.write_ahead_log import file_identity
 
 Rows = dict[str, dict[int, dict[str, np.ndarray[Any, Any]]]]  # by probe, step and field
 
@@ -54,7 +54,7 @@ class Writer:
         self.db = Database(path, read_only)  # one in memory, without rows, while the file is gone
         self.waiting: list[Entry] = []
         self._path, self._patient = path, patient
-        self._file = _identity(path) if path and patient else None
+        self._file = file_identity(path) if path and patient else None
         self._taken: list[Entry] = []  # the rows of a file that is gone, which wait as well
         self._digest = ""  # of those rows
         self._said: set[int | None] = set()
@@ -119,7 +119,7 @@ class Writer:
 
     def _find_file(self) -> None:
         """See that the file is where it was; OSError if it is not and cannot be written anew."""
-        if self._path is None or (self._file and _identity(self._path) == self._file):
+        if self._path is None or (self._file and file_identity(self._path) == self._file):
             return
         if self._file:
             self._take_rows()
@@ -140,7 +140,7 @@ class Writer:
         else:  # our own file, which had been moved away
             self.waiting = [each for each in self.waiting if each not in self._taken]
         self.db.close()
-        self.db, self._file, self._taken = found, _identity(self._path), []
+        self.db, self._file, self._taken = found, file_identity(self._path), []
 
     def _take_rows(self) -> None:
         """Take all rows of the open file into memory, and let go of it."""
@@ -196,12 +196,3 @@ def _delete(db: sqlite3.Connection, step: int, probe: str) -> None:
     deleted = db.execute(query, (step, probe)).rowcount
     db.execute("UPDATE steps SET fields = fields - ? WHERE step = ?", (deleted, step))
     db.execute("DELETE FROM steps WHERE step = ? AND fields = 0", (step,))
-
-
-def _identity(path: Path) -> tuple[int, int] | None:
-    """What tells a file from another one of its name; None if there is none."""
-    try:
-        found = os.stat(path)  # noqa: PTH116 -- a third of the time of Path.stat, before every transaction
-    except OSError:
-        return None
-    return found.st_dev, found.st_ino

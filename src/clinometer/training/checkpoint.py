@@ -16,7 +16,7 @@ from typing import Any, Protocol
 
 import numpy as np
 import torch
-from torch import Generator, Tensor, nn
+from torch import Tensor, nn
 
 from clinometer.extras import need
 from clinometer.objective.rng import RngState
@@ -100,19 +100,11 @@ class Checkpoint:
 
 
 def state_of(model: nn.Module) -> dict[str, Any]:
-    """The whole state of a module: parameters, all buffers (persistent or not), training modes, own generators."""
-    owned = {
-        f"{name}.{key}": value.get_state()
-        for name, module in model.named_modules()
-        for key, value in vars(module).items()
-        if isinstance(value, Generator)
-    }
+    """A module's tensors: parameters and all buffers, persistent or not. The rest of it is among the objects."""
     return {
         "state": dict(model.state_dict()),
         "buffers": dict(model.named_buffers()),
-        "training": [module.training for module in model.modules()],
         "requires_grad": [parameter.requires_grad for parameter in model.parameters()],
-        "generators": owned,
     }
 
 
@@ -122,13 +114,8 @@ def load_state(model: nn.Module, state: Any) -> None:
     with torch.no_grad():
         for name, buffer in model.named_buffers():
             buffer.copy_(state["buffers"][name])
-    for module, training in zip(model.modules(), state["training"], strict=True):
-        module.training = training
     for parameter, requires_grad in zip(model.parameters(), state["requires_grad"], strict=True):
         parameter.requires_grad_(requires_grad)
-    for path, generator in state["generators"].items():
-        name, _, key = path.rpartition(".")
-        vars(model.get_submodule(name))[key].set_state(generator)
 
 
 def load_optimizer(optimizer: Stateful, state: Any) -> None:

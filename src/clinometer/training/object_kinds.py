@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from clinometer.objective.generators import GENERATORS
 from clinometer.training.libraries import is_own
 
 PLAIN = (type(None), bool, int, float, str)
@@ -27,12 +28,8 @@ def kind_of(value: Any) -> str:
         return "scalar" if value.dtype.kind in "biuf" else "opaque"
     if isinstance(value, np.ndarray):
         return "opaque" if value.dtype.kind not in "biuf" else "array"
-    if isinstance(value, torch.Generator):
-        return "generator"
-    if isinstance(value, np.random.Generator | np.random.RandomState):
-        return "numpy"
-    if isinstance(value, random.Random):
-        return "random"
+    if isinstance(value, GENERATORS):
+        return "opaque" if isinstance(value, random.SystemRandom) else "generator"
     if type(value) in (dict, OrderedDict, defaultdict, Counter):
         return "dict"
     for kind in (list, set, deque):
@@ -75,5 +72,5 @@ def _is_definition(name: str, value: Any) -> bool:
     if name.startswith("__"):
         return True
     return not isinstance(value, (*PLAIN, *CONTAINERS, type)) and kind_of(value) not in (
-        "tensor", "array", "generator", "numpy", "random", "object", "function",
+        "tensor", "array", "generator", "object", "function",
     )  # fmt: skip

@@ -17,6 +17,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from clinometer.objective.generators import set_generator, state_of_generator
 from clinometer.training.libraries import is_own
 from clinometer.training.object_kinds import CONTAINERS, PLAIN, WALKED, kind_of, parts_of
 
@@ -80,11 +81,7 @@ class _Reader:
         if kind in ("tensor", "array"):
             return value if large or value.nbytes <= _LARGEST else None
         if kind == "generator":
-            return value.get_state()
-        if kind == "numpy":
-            return self.read(value.bit_generator.state if isinstance(value, np.random.Generator) else _legacy(value))
-        if kind == "random":
-            return self.read(value.getstate())
+            return self.read(state_of_generator(value))
         if kind == "dict":
             return [[self.read(key), self.read(each, large)] for key, each in value.items()]
         if kind in ("list", "tuple", "deque"):
@@ -123,18 +120,10 @@ class _Writer:
             return _tensor(now, content)
         if kind == "array":
             return now if content is None else content.copy()
-        if kind == "generator":
-            now.set_state(content)
-        elif kind == "numpy":
-            state = self.write(None, content)
-            if isinstance(now, np.random.Generator):
-                now.bit_generator.state = state
-            else:
-                now.set_state(state)
-        elif kind == "scalar":
+        if kind == "scalar":
             return content.reshape(())[()]
-        elif kind == "random":
-            now.setstate(self.write(None, content))
+        if kind == "generator":
+            set_generator(now, self.write(None, content))
         elif kind == "dict":
             return self._dict(now, content)
         elif kind in ("list", "tuple", "deque", "set"):
@@ -205,7 +194,3 @@ def _tensor(now: Any, content: Tensor | None) -> Any:
             now.copy_(content)
         return now
     return content.clone()
-
-
-def _legacy(value: np.random.RandomState) -> Any:
-    return value.get_state(legacy=False)

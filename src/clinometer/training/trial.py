@@ -17,6 +17,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from clinometer.training.orphan import fork_orphan
+
 _SECONDS = 600.0  # for building the run, its data included, and for one step
 _LONGEST = 500  # characters of a reason
 
@@ -34,18 +36,14 @@ class Trial:
         self._answers, answering = os.pipe()
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", DeprecationWarning)  # of forking where there are threads
-            child = os.fork()
-        if child == 0:
-            try:
-                os.close(self._asks)
-                os.close(self._answers)
-                if os.fork() == 0:  # nobody's child, so that no `os.wait` of somebody's code finds it
-                    _serve(asked, answering, attempt)
-            finally:
-                os._exit(0)
-        os.waitpid(child, 0)
+            fork_orphan(lambda: self._work(asked, answering, attempt))
         os.close(asked)
         os.close(answering)
+
+    def _work(self, asked: int, answering: int, attempt: Callable[[Path, Path], str]) -> None:
+        os.close(self._asks)  # or it would not see the end of the run, which closes them
+        os.close(self._answers)
+        _serve(asked, answering, attempt)
 
     def ask(self, checkpoint: Path, rows: Path) -> None:
         """Let it begin; nothing is waited for."""
@@ -72,6 +70,7 @@ class Trial:
 
 
 def _serve(asked: int, answering: int, attempt: Callable[[Path, Path], str]) -> None:
+    """What the process does."""
     received = b""
     while not received.endswith(b"\n"):
         part = os.read(asked, 2**16)
