@@ -9,7 +9,7 @@ from clinometer import Store, headroom, landscape
 from clinometer.cli import main
 from clinometer.plots.matplotlib import draw
 from clinometer.probes.field import declared_by, to_json
-from clinometer.report.blocks import ranked
+from clinometer.report.blocks import rank_texts, ranked
 from clinometer.report.run_page import report_run
 from clinometer.studies.figure import Figure, Panel, Series
 
@@ -29,6 +29,20 @@ def test_the_block_that_breaks_first_comes_first() -> None:
         ("late", 30, 9.0, 40),
         ("calm", None, 0.3, 20),
     ]
+
+
+def test_blocks_are_ranked_by_what_has_numbers() -> None:
+    """By hand: with momentum β·lr/2 is NaN, and the share of the optimizer's own threshold ranks; else nothing."""
+    nothing, share = np.full((5, 3), np.nan), np.array([[0.1, np.nan, 0.3]] * 5)
+    table = {"step": STEPS, "block": NAMES, "beta_lr_half": nothing, "beta_over_threshold": share, "beta": 9 * share}
+    ranking = ranked({"landscape_blocks": table}, DECLARED)["landscape_blocks"]
+    assert ranking.label == "β/threshold"
+    assert [rank_texts(rank) for rank in ranking.ranks] == [
+        ("<b>early", "0.3", "0.3", "0", "–"),
+        ("calm", "0.1", "0.1", "0", "–"),
+        ("late", "nan", "–", "–", "–"),
+    ]
+    assert ranked({"landscape_blocks": {**table, "beta_over_threshold": nothing}}, DECLARED) == {}
 
 
 def test_headroom_is_ranked_by_what_it_leaves() -> None:

@@ -145,8 +145,7 @@ def _fields(direction: Direction) -> dict[str, Field]:
             worst="highest",
         ),
         "beta_lr_half": Field(
-            meaning=f"β · lr / 2 {along}; above 1, gradient descent at this learning rate is unstable; NaN for other "
-            "optimizers",
+            meaning=f"β · lr / 2 {along}, for gradient descent alone; above 1, this learning rate is unstable",
             headline=True,
             label="β·lr/2",
             worst="highest",

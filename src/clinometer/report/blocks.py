@@ -9,6 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from clinometer.probes.field import NAMES, Declared, Field, Fields
+from clinometer.probes.labels import shown
 
 Values = np.ndarray[Any, Any]
 Tables = Mapping[str, Mapping[str, Values]]  # probe -> its table, as `Store.read` gives it
@@ -20,7 +21,7 @@ class Rank:
 
     block: str
     last: float  # at the last measured step
-    highest: float  # over the run
+    highest: float  # over the run; minus infinity if it was never a number
     step: int  # where that was
     beyond: int | None  # the first step at which it exceeded 1
 
@@ -52,10 +53,18 @@ def ranked(tables: Tables, declared: Declared) -> dict[str, Ranking]:
     return {probe: _ranking(tables[probe], name, declared[probe][name]) for probe, name in chosen.items() if name}
 
 
-def limited(fields: Fields, there: Mapping[str, Any]) -> str | None:
-    """The first field of those that are there that has a limit and a number for each layer or block."""
+def limited(fields: Fields, table: Mapping[str, Values]) -> str | None:
+    """The first field that has a limit, and numbers for layers or blocks; one that stands in for another has its turn.
+
+    Args:
+        fields: The declarations of one probe's fields.
+        table: Its rows.
+    """
     named = [(axis,) for axis in NAMES]
-    return next((name for name, f in fields.items() if name in there and f.limit and f.worst and f.axes in named), None)
+    there = {name: field for name, field in fields.items() if name in table and field.kind != "text"}
+    known = {name for name in there if not np.isnan(table[name]).all()}
+    chosen = {name: there[name] for name in shown(there, known.__contains__) if name in known}
+    return next((name for name, f in chosen.items() if f.limit and f.worst and f.axes in named), None)
 
 
 def share_of(field: Field, values: Values) -> Values:
@@ -68,7 +77,8 @@ def share_of(field: Field, values: Values) -> Values:
 def rank_texts(rank: Rank) -> tuple[str, ...]:
     """Block, last, highest, at step, first above 1 at step: as tables show them."""
     beyond = "–" if rank.beyond is None else str(rank.beyond)
-    return rank.block, f"{rank.last:.3g}", f"{rank.highest:.3g}", str(rank.step), beyond
+    highest = ("–", "–") if rank.highest == -np.inf else (f"{rank.highest:.3g}", str(rank.step))
+    return rank.block, f"{rank.last:.3g}", *highest, beyond
 
 
 def ranks_table(title: str, ranks: Sequence[Rank]) -> Table:
