@@ -2,8 +2,9 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from torch.nn.utils import parameters_to_vector
 
-from clinometer.objective.params import dot, gap_and_cosine, norm, scale, step, sub
+from clinometer.objective.params import dot, flattened, gap_and_cosine, norm, scale, step, sub, unflattened
 
 SEEDS = st.integers(0, 10_000)
 
@@ -101,3 +102,17 @@ def test_a_direction_that_does_not_fit_is_refused(direction: dict[str, torch.Ten
     """Broadcasting a wrong shape would move the wrong place silently."""
     with pytest.raises(ValueError, match=r"nope|shape \(2,\)"):
         step({"a": torch.ones(1)}, direction, 1.0)
+
+
+@given(shapes=st.lists(st.lists(st.integers(0, 3), max_size=3), min_size=1, max_size=5), data=st.data())
+def test_a_vector_of_all_values_is_the_point(shapes: list[list[int]], data: st.DataObject) -> None:
+    """There and back is the identity, bit for bit, and the order is that of torch's own `parameters_to_vector`."""
+    dtype = data.draw(st.sampled_from([torch.float32, torch.float64, torch.bfloat16]))
+    point = {str(index): torch.randn(shape).to(dtype) for index, shape in enumerate(shapes)}
+    vector = flattened(point)
+    assert vector.dtype == torch.promote_types(dtype, torch.float32)
+    torch.testing.assert_close(vector, parameters_to_vector(point.values()).to(vector.dtype), rtol=0.0, atol=0.0)
+    back = unflattened(vector, point)
+    assert list(back) == list(point)
+    for name, value in point.items():
+        torch.testing.assert_close(back[name], value, rtol=0.0, atol=0.0)

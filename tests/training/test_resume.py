@@ -239,12 +239,12 @@ def test_the_recorder_goes_on_with_its_budget_and_its_rows(tmp_path: Path) -> No
     loop(first, 20)
     first.store.close()
     assert state["index"] == 40
-    assert state["budgets"][0]["measured"] > 0
+    assert state["probes"]["budgets"][0]["measured"] > 0
     again = within_budget(0.5)
     second = made(tmp_path, 40, again)
     second.load_state_dict(state)
     assert (again.steps, again.measured, again.spent) == tuple(
-        state["budgets"][0][n] for n in ("steps", "measured", "spent")
+        state["probes"]["budgets"][0][n] for n in ("steps", "measured", "spent")
     )
     assert (second.store.last_step() or 0) < 40
     loop(second, 5)

@@ -5,12 +5,13 @@ float32, so half-precision parameters do not lose the small differences that smo
 are sharded, each process holds its shards of a point; a sum is over all shards, and all processes must call it.
 """
 
+import functools
 from collections.abc import Iterable, Iterator, Mapping
 
 import torch
 from torch import Tensor
 
-from clinometer.objective.dtensor import Groups, all_gather, shard_groups, to_local
+from clinometer.objective.dtensor import Groups, all_gather, from_local, shard_groups, to_local
 
 Point = Mapping[str, Tensor]
 
@@ -105,6 +106,36 @@ def gap_and_cosine(a: Point, b: Point) -> tuple[Tensor, Tensor]:
     gap, product, first, second = _gather((on, _products(x, y)) for on, (x, y) in _blocks(a, b)).sum(0)
     # Rooted before they are multiplied: the product of two small squares underflows where the cosine is harmless.
     return gap.sqrt(), (product / (first.sqrt() * second.sqrt())).clamp(-1.0, 1.0)
+
+
+def flattened(point: Point, device: torch.device | str | None = None) -> Tensor:
+    """All values of a point as one vector (n,), in float32 or wider.
+
+    Args:
+        point: The point.
+        device: Where the vector lies; by default where the point's first tensor does.
+
+    Example:
+        >>> flattened({"w": torch.ones(2, 2), "b": torch.tensor([5.0])})
+        tensor([1., 1., 1., 1., 5.])
+    """
+    values = [to_local(value).detach().reshape(-1) for value in point.values()]
+    dtype = functools.reduce(torch.promote_types, (value.dtype for value in values), torch.float32)
+    return torch.cat([value.to(device or values[0].device, dtype) for value in values])
+
+
+def unflattened(vector: Tensor, like: Point) -> dict[str, Tensor]:
+    """The point whose values `flattened` joined, with the names, shapes, dtypes and devices of another point.
+
+    Example:
+        >>> unflattened(torch.tensor([1.0, 2.0, 3.0]), {"w": torch.zeros(1, 2), "b": torch.zeros(1)})
+        {'w': tensor([[1., 2.]]), 'b': tensor([3.])}
+    """
+    parts = vector.split([to_local(value).numel() for value in like.values()])
+    return {
+        name: from_local(value, part.view(to_local(value).shape).to(value.device, value.dtype))
+        for (name, value), part in zip(like.items(), parts, strict=True)
+    }
 
 
 def check_direction(origin: Point, direction: Point) -> None:

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
@@ -41,6 +41,9 @@ class Step:
     optimizers: tuple[Any, ...] = ()  # that took the step
     used: Point | None = None  # the gradient that the optimizer had when it stepped; None where that is unknown
     rounding: float = 1e-3  # by which share that may differ from the measured one for reasons of precision
+    # What the probe that runs now left here at its last measurement in this run: numbers and detached tensors by name,
+    # such as where a search ended. It replaces them; the recorder keeps them for it, also in checkpoints.
+    memory: dict[str, Any] = field(default_factory=dict)
 
     @cached_property
     def start(self) -> tuple[Tensor, Point]:

@@ -128,7 +128,7 @@ class Measurement:
                 found.append(pending.step(most_batches))
             for step, name in itertools.product(found, pending.probes):
                 with self._tolerance.block(pending.objective.failures):
-                    rows[name] = self._probes.row(name, step)
+                    rows[name] = self._probes.row(name, step, again=again)
             with self._tolerance.block():
                 self._write(pending.index, rows, again)
         return next(iter(found), None)

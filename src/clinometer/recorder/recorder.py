@@ -156,7 +156,10 @@ class Recorder:
         return transliterated("\n".join(lines), getattr(sys.stdout, "encoding", None))  # where it will be printed
 
     def state_dict(self) -> dict[str, Any]:
-        """Its state between two steps, in JSON; a resumed run passes `start=state["index"]`, and loads it."""
+        """Its state between two steps: JSON, but for tensors that probes remember.
+
+        A resumed run passes `start=state["index"]`, and loads it.
+        """
         if self.ranks.is_first:
             self._close()
         if self.ranks.size == 1:  # several ranks would have to measure together, and one may take the checkpoint
@@ -164,7 +167,7 @@ class Recorder:
         return {
             **self._steps.state_dict(),
             "measurement": self._measurement.state_dict(),
-            "budgets": self._probes.state_dict(),
+            "probes": self._probes.state_dict(),
         }
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
@@ -172,7 +175,7 @@ class Recorder:
         self.drop()
         self._steps.load_state_dict(state)
         self._measurement.load_state_dict(state["measurement"])
-        self._probes.load_state_dict(state["budgets"])
+        self._probes.load_state_dict(state["probes"])
         self.store.drop_from(self.index)
 
     def drop(self) -> None:

@@ -33,6 +33,8 @@ class ScheduledProbes:
     def __init__(self, probes: Any, when: Any) -> None:
         self.by_name = _by_name(probes)
         self._schedules = _schedules(self.by_name, when)
+        self._memories: dict[str, dict[str, Any]] = {}  # what each probe left in `Step.memory`
+        self._earlier: dict[str, dict[str, Any]] = {}  # and what it had found there
         self.budgets = [schedule for schedule, _ in self._schedules if isinstance(schedule, Budget)]
 
     def check(self, model: nn.Module, has_lr: bool) -> None:
@@ -57,14 +59,16 @@ class ScheduledProbes:
             if isinstance(schedule, Budget):
                 schedule.declare(1 + sum(cost_of(self.by_name[name]) for name in names), broadcast)
 
-    def state_dict(self) -> list[dict[str, Any]]:
-        """What the budgets have learned, in JSON."""
-        return [budget.state_dict() for budget in self.budgets]
+    def state_dict(self) -> dict[str, Any]:
+        """What the budgets have learned, and what the probes remember: JSON, but for tensors."""
+        memories = {name: dict(memory) for name, memory in self._memories.items() if memory}
+        return {"budgets": [budget.state_dict() for budget in self.budgets], "memories": memories}
 
-    def load_state_dict(self, state: Sequence[Mapping[str, Any]]) -> None:
-        """Go on with what the budgets of another had learned."""
-        for budget, learned in zip(self.budgets, state, strict=True):
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Go on with what the budgets of another had learned, and its probes remember."""
+        for budget, learned in zip(self.budgets, state["budgets"], strict=True):
             budget.load_state_dict(learned)
+        self._memories = {name: dict(memory) for name, memory in state["memories"].items()}
 
     def due(self, index: int) -> list[str]:
         """The names of the probes that are due at a step; asked once per step, in order."""
@@ -74,9 +78,20 @@ class ScheduledProbes:
                 due += names
         return due
 
-    def row(self, name: str, step: Step) -> Row:
-        """The row of one probe at a step."""
-        return _row(name, self.by_name[name](step))
+    def row(self, name: str, step: Step, *, again: bool = False) -> Row:
+        """The row of one probe at a step. What the probe leaves in `step.memory` is kept for its next row.
+
+        Args:
+            name: The probe.
+            step: The step.
+            again: Whether the last row is measured anew: the probe then remembers what it did before that.
+        """
+        found = self._earlier.get(name, {}) if again else self._memories.get(name, {})
+        step.memory.clear()
+        step.memory.update(found)
+        row = _row(name, self.by_name[name](step))
+        self._earlier[name], self._memories[name] = found, dict(step.memory)
+        return row
 
     def timed(self, names: Sequence[str]) -> contextlib.AbstractContextManager[None]:
         """Count the time inside the block as spent by the budgets of these probes."""
