@@ -1,16 +1,17 @@
-"""One batch's loss at a point, with its gradient or a Hessian-vector product: the only place that runs `loss_fn`."""
+"""One batch's loss at a point, with its gradient and the graph of that: the only place that runs `loss_fn`."""
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from typing import Any
 
 from torch import Tensor, nn
-from torch.nn.attention import SDPBackend, sdpa_kernel
+from torch.nn.attention import sdpa_kernel
 
 from clinometer.objective.checks import refuse_checkpoint
 from clinometer.objective.failures import LossFailures
+from clinometer.objective.gradient_graph import MATH, GradientGraph
 from clinometer.objective.gradients import gradient, gradient_by_backward
 from clinometer.objective.hooks import Signal, capture_inputs_and_outputs, signals_of
-from clinometer.objective.params import Point, dot
+from clinometer.objective.params import Point, scale
 from clinometer.objective.snapshot import BatchSnapshot
 
 Evaluated = tuple[Tensor, dict[str, Tensor]]  # a loss, and a gradient or something else by parameters' names
@@ -47,15 +48,23 @@ class Evaluation:
                 lambda: self._gradient(snapshot, loss, wanted), snapshot, wanted
             )
 
-    def loss_and_hvp(self, snapshot: BatchSnapshot, at: Point, v: Point) -> Evaluated:
-        """The loss and ∇²L(at) v. About two forward-backward passes."""
-        # The fused kernels of attention have no second derivative; the one that is made of plain operations has.
-        with snapshot.at(at) as leaves, sdpa_kernel(SDPBackend.MATH):
+    def gradient_graph(self, snapshot: BatchSnapshot, at: Point) -> GradientGraph:
+        """The gradient with its graph. One forward pass, and a backward pass that autograd records."""
+        if self._sharded:
+            raise ValueError(
+                "hvp needs gradients that can be differentiated again, and those of fully_shard cannot; "
+                "compare the gradients at two points instead."
+            )
+        with snapshot.at(at) as leaves, sdpa_kernel(MATH):
             loss = self._loss(snapshot, leaves)
             snapshot.look_at_graph(loss, leaves, check=True)
             refuse_checkpoint(snapshot.checkpoints, "hvp")
-            slope = dot(gradient(loss, leaves, create_graph=True), v)
-            return loss.detach(), gradient(slope, leaves)
+            return GradientGraph(snapshot, at, leaves, loss, gradient(loss, leaves, create_graph=True))
+
+    def loss_and_hvp(self, snapshot: BatchSnapshot, at: Point, v: Point) -> Evaluated:
+        """The loss and ∇²L(at) v. About 2.6 forward-backward passes."""
+        graph = self.gradient_graph(snapshot, at)
+        return graph.loss, graph.times(v, last=True)
 
     def signals(self, snapshot: BatchSnapshot, at: Point, modules: Sequence[str]) -> dict[str, Signal]:
         """What goes into and comes out of submodules, and the loss's gradients by either. One forward-backward pass."""
@@ -74,3 +83,16 @@ class Evaluation:
         if snapshot.needs_backward:
             return gradient_by_backward(loss, wanted, aside=snapshot.bystanders)
         return gradient(loss, wanted)
+
+
+def weighted_sum(weights: Sequence[float], batches: Iterator[Evaluated]) -> Evaluated:
+    """The weighted sum of the batches' losses and vectors; of one batch with weight 1 its bits."""
+    first, *others = weights
+    loss, total = next(batches)
+    if others or first != 1:
+        loss, total = loss * first, scale(total, first)
+    for weight, (value, more) in zip(others, batches, strict=True):
+        loss = loss + weight * value
+        for name, part in more.items():
+            total[name].add_(part, alpha=weight)
+    return loss, total

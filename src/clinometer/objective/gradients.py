@@ -23,11 +23,29 @@ def gradient(loss: Tensor, wanted: Point, create_graph: bool = False) -> dict[st
     """
     if not loss.requires_grad:  # a constant: the slope of a linear loss
         return {name: torch.zeros_like(leaf, requires_grad=False) for name, leaf in wanted.items()}
-    grads = gradients(loss, list(wanted.values()), create_graph)
-    return {name: grad.to_dense() if grad.is_sparse else grad for name, grad in zip(wanted, grads, strict=True)}
+    grads = gradients(loss, list(wanted.values()), create_graph=create_graph)
+    return {name: _dense(grad) for name, grad in zip(wanted, grads, strict=True)}
 
 
-def gradients(loss: Tensor, tensors: Sequence[Tensor], create_graph: bool = False) -> list[Tensor]:
+def hessian_product(gradient: Point, leaves: Point, v: Point, *, retain_graph: bool) -> dict[str, Tensor]:
+    """∇⟨∇L, v⟩ by the leaves, from a gradient with its graph; zero for what takes no part.
+
+    Example:
+        >>> w = {"w": torch.tensor([1.0, 2.0], requires_grad=True)}
+        >>> slope = gradient(w["w"].pow(3).sum(), w, create_graph=True)
+        >>> hessian_product(slope, w, {"w": torch.tensor([1.0, 0.0])}, retain_graph=False)
+        {'w': tensor([6., 0.])}
+    """
+    names = [name for name, grad in gradient.items() if name in v and grad.requires_grad]  # others are constant
+    if not names:
+        return {name: torch.zeros_like(leaf, requires_grad=False) for name, leaf in leaves.items()}
+    along = [v[name].to(gradient[name]) for name in names]
+    slopes = [gradient[name] for name in names]
+    grads = gradients(slopes, list(leaves.values()), grad_outputs=along, retain_graph=retain_graph)
+    return {name: _dense(grad) for name, grad in zip(leaves, grads, strict=True)}
+
+
+def gradients(outputs: Tensor | Sequence[Tensor], tensors: Sequence[Tensor], **options: Any) -> list[Tensor]:
     """As `torch.autograd.grad(..., materialize_grads=True)`, whose zeros require a gradient up to torch 2.9.
 
     Example:
@@ -35,7 +53,7 @@ def gradients(loss: Tensor, tensors: Sequence[Tensor], create_graph: bool = Fals
         >>> gradients(w[0].square(), [w, torch.ones(1, requires_grad=True)])
         [tensor([2., 0.]), tensor([0.])]
     """
-    grads: Any = torch.autograd.grad(loss, tensors, create_graph=create_graph, allow_unused=True)  # or None, untold
+    grads: Any = torch.autograd.grad(outputs, tensors, allow_unused=True, **options)  # None where untold
     return [
         torch.zeros_like(tensor, requires_grad=False) if grad is None else grad
         for tensor, grad in zip(tensors, grads, strict=True)
@@ -92,6 +110,10 @@ def needs_backward(nodes: set[Any]) -> bool:
 def is_checkpoint(node: Any) -> bool:
     """Whether a node computes a part of the network again, by a backward pass of its own."""
     return isinstance(node, _Function) and "Checkpoint" in type(node).__name__
+
+
+def _dense(grad: Tensor) -> Tensor:
+    return grad.to_dense() if grad.is_sparse else grad
 
 
 def _is_of_torch(node: Any) -> bool:

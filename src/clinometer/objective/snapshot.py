@@ -62,8 +62,12 @@ class BatchSnapshot:
         self.bystanders = [t for t in self.batch.tensors if t.requires_grad and t.is_leaf]
 
     @contextlib.contextmanager
-    def at(self, point: Point) -> Generator[Point]:
+    def at(self, point: Point, again: Point | None = None) -> Generator[Point]:
         """Inside the block everything is as it was in training but the parameters, which are copies of `point`.
+
+        Args:
+            point: A value for each parameter.
+            again: The copies of an earlier block at this point, in place of new ones: its graph ends in them.
 
         Raises:
             ValueError: if `point` has other names than the parameters, or the batch has changed, or what the block
@@ -72,8 +76,7 @@ class BatchSnapshot:
         check_names(point, self._live)
         self.batch.check()
         # Copies: a forward pass may clamp its weights. All require gradients, as in training: a loss may ask for it.
-        in_place = {n for n, p in self._live.items() if is_dtensor(p)} | self._bare.moved.keys()
-        leaves = {n: p if n in in_place else like(p, point[n]).requires_grad_() for n, p in self._live.items()}
+        leaves = self._leaves(point) if again is None else again
         with (
             self._isolation.block(),
             self._fsdp.at(point, self._live),
@@ -89,6 +92,10 @@ class BatchSnapshot:
                 explain_devices(error, leaves, self.batch.tensors)
                 raise
         self.batch.check()
+
+    def _leaves(self, point: Point) -> Point:
+        in_place = {n for n, p in self._live.items() if is_dtensor(p)} | self._bare.moved.keys()
+        return {n: p if n in in_place else like(p, point[n]).requires_grad_() for n, p in self._live.items()}
 
     @property
     def not_restored(self) -> list[str]:
