@@ -1,7 +1,7 @@
 """The curvature above which an optimizer's steps are unstable: 2/lr for gradient descent, and others for others."""
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,6 +10,7 @@ from torch import Tensor
 
 from clinometer.objective.params import Point, norm, scale, sub
 from clinometer.probes.base import Step
+from clinometer.probes.optimizer_kinds import KINDS, Kind, Settings, State, decay_is_decoupled
 
 _MEMORY = {"momentum", "betas", "beta", "beta1", "mu"}  # settings of optimizers that remember earlier gradients
 _EQUAL = 1e-3  # by which share an update may differ from gradient descent's for reasons of precision
@@ -23,94 +24,97 @@ class Stability:
     preconditioner: Point | None = None  # the diagonal of P
     plain: bool = False  # whether the optimizer is gradient descent with one learning rate: the threshold is then 2/lr
     lr: float = math.nan  # that learning rate, with the factor that the gradient was multiplied by
+    maximizes: bool = False  # whether it goes uphill: the curvature is then that of −H
+    reason: str = ""  # why the threshold is not known
 
 
 def stability_of(step: Step) -> Stability:
     """The stability threshold of the optimizer that took a step, at the learning rate of that step.
 
-        gradient descent 2/η,   heavy ball 2(1 + μ)/η,   Nesterov 2(1 + μ)/(η(1 + 2μ)),   Adam (2 + 2β₁)/((1 − β₁)η)
+        gradient descent  2/η          heavy ball  2(1 + μ)/((1 − τ)η), dampening τ      Nesterov  2(1 + μ)/(η(1 + 2μ))
+        Adagrad           2/η          RMSprop     2(1 + μ)/η, momentum μ
+        Adam, RAdam, Adamax            (1 + a)(1 + β₁)/((1 − β₁)η), where a = 1 − ηλ; 38/η for β₁ = 0.9 and λ = 0
+        NAdam             (1 + a)(1 + β₁)/(r(1 + β₁) + s(1 − β₁)), with the shares r of the gradient, s of its average
 
-    With dampening τ, as torch.optim.SGD has it, the heavy ball's is 2(1 + μ)/((1 − τ)η); weight decay λ adds λ to each
-    curvature of SGD, and is subtracted here. For Adam, AdamW and RMSprop the curvature is that of P⁻¹H, with the
-    preconditioner P that the step used, held still: P = (1 − β₁ᵗ)(√(v/(1 − β₂ᵗ)) + ε). Adam with weight decay in its
-    gradient is not known. An optimizer of another class is gradient descent where its update is −η g. The optimizer's
-    state is read now: ask before it steps again.
+    Weight decay λ adds λ to each curvature of SGD, and is subtracted there. AdamW, RAdam and NAdam may shrink the
+    weights beside the step instead, which is a. For all but SGD the curvature is that of P⁻¹H, with the diagonal P that
+    the step divided by, held still: P = (1 − β₁ᵗ)(√(v/(1 − β₂ᵗ)) + ε) for Adam. Where such a method divides its weight
+    decay by P too, the curvature would be that of P⁻¹(H + λI), and the threshold is NaN. An optimizer of another class
+    is gradient descent where its update is −η g. Where the gradient was multiplied by a factor, such as by clipping,
+    the threshold is divided by it. The optimizer's state is read now: ask before it steps again.
 
-    Cost: none; for an optimizer of another class one pass over the parameters, for Adam a copy of them.
-    Source: Cohen et al. (2021), arXiv:2103.00065, and (2022), arXiv:2207.14484; for momentum, the roots of its
-    characteristic polynomial.
+    Cost: none; for an optimizer of another class one pass over the parameters, for those with P a copy of them.
+    Source: Cohen et al. (2021), arXiv:2103.00065, and (2022), arXiv:2207.14484; for the others, the roots of the
+    characteristic polynomial of their step.
 
     Example:
-        >>> model = torch.nn.Linear(1, 1)
+        >>> from clinometer import Objective
+        >>> model = torch.nn.Linear(1, 1, bias=False)
         >>> optimizer = torch.optim.SGD(model.parameters(), lr=0.1, momentum=0.9)
-        >>> round(_threshold_of_sgd(optimizer.param_groups[0], 0.1), 6)                   # 2 (1 + 0.9) / 0.1
+        >>> objective = Objective(model, lambda m, _: m.weight.square().sum(), None)
+        >>> here = objective.here()
+        >>> round(stability_of(Step(0, objective, here, here, 0.1, {"weight": 0.1}, (optimizer,))).threshold, 6)
         38.0
     """
-    if step.lr is None or not 0 < step.lr < math.inf or len(step.optimizers) > 1:
-        return Stability()
+    if step.lr is None or not 0 < step.lr < math.inf:
+        return Stability(reason="the step has no single, finite learning rate above 0")
+    if len(step.optimizers) > 1:
+        return Stability(reason="several optimizers took the step")
     lr = step.lr * step.factor
     optimizer: Any = next(iter(step.optimizers), None)
-    known = _KNOWN.get(type(optimizer))
-    if known:
-        thresholds = {known(group, lr) for group in optimizer.param_groups}
-        if len(thresholds) > 1:
-            return Stability()
-        plain = isinstance(optimizer, torch.optim.SGD) and all(g["momentum"] == 0 for g in optimizer.param_groups)
-        return Stability(thresholds.pop(), _preconditioner(step, optimizer), plain, lr)
+    kind = KINDS.get(type(optimizer))
+    if kind:
+        return _of_kind(step, optimizer, kind)
+    name = type(optimizer).__name__
     if optimizer is not None and _remembers(optimizer):
-        return Stability()
-    return Stability(2 / lr, plain=True, lr=lr) if _descends(step, lr) else Stability()
+        return Stability(reason=f"up to which curvature {name} is stable is not known")
+    if not _descends(step, lr):
+        return Stability(reason=f"the update of {name if optimizer else 'the step'} is not −lr times the gradient")
+    return Stability(2 / lr, plain=True, lr=lr, maximizes=min(step.rates.values()) < 0)
 
 
-def _threshold_of_sgd(group: Mapping[str, Any], lr: float) -> float:
-    momentum, decay = group["momentum"], float(group["weight_decay"])
-    if momentum == 0:  # torch then leaves dampening out
-        return 2 / lr - decay
-    if group["nesterov"]:
-        return 2 * (1 + momentum) / (lr * (1 + 2 * momentum)) - decay
-    return 2 * (1 + momentum) / ((1 - group["dampening"]) * lr) - decay
+def _of_kind(step: Step, optimizer: Any, kind: Kind) -> Stability:
+    lr = float(step.lr or math.nan)
+    thresholds = {kind.threshold(group, state, lr) / step.factor for group, state in _parameters(optimizer, kind)}
+    directions = {bool(group.get("maximize")) for group in optimizer.param_groups}
+    preconditioner = None if kind.diagonal is None else _preconditioner(step, optimizer, kind)
+    if any(kind.diagonal and g["weight_decay"] and not decay_is_decoupled(g) for g in _groups(optimizer)):
+        return Stability(
+            preconditioner=preconditioner,
+            reason=f"{type(optimizer).__name__} divides its weight decay by the preconditioner as well",
+        )
+    if len(thresholds) != 1 or len(directions) > 1:
+        return Stability(reason="parameters are moved by different settings" if thresholds else "nothing was moved")
+    (threshold,), (maximizes,) = thresholds, directions
+    if not threshold > 0:
+        return Stability(preconditioner=preconditioner, reason="these settings are stable at no curvature above 0")
+    plain = isinstance(optimizer, torch.optim.SGD) and all(g["momentum"] == 0 for g in optimizer.param_groups)
+    return Stability(threshold, preconditioner, plain, lr * step.factor, maximizes)
 
 
-def _threshold_of_adam(group: Mapping[str, Any], lr: float) -> float:
-    beta = float(group["betas"][0])
-    if group["weight_decay"] and not group.get("decoupled_weight_decay", False):
-        return math.nan
-    return (2 + 2 * beta) / ((1 - beta) * lr)
+def _groups(optimizer: Any) -> list[Settings]:
+    """The settings of each group; AdamW says since torch 2.7 that its decay is decoupled."""
+    said = {"decoupled_weight_decay": True} if isinstance(optimizer, torch.optim.AdamW) else {}
+    return [group | said for group in optimizer.param_groups]
 
 
-def _threshold_of_rmsprop(group: Mapping[str, Any], lr: float) -> float:
-    return math.nan if group["weight_decay"] else 2 * (1 + group["momentum"]) / lr
+def _parameters(optimizer: Any, kind: Kind) -> Iterator[tuple[Settings, State]]:
+    """The settings and state of each parameter that has been moved."""
+    for group in _groups(optimizer):
+        for p in group["params"]:
+            if kind.diagonal is None or optimizer.state.get(p):
+                yield group, optimizer.state.get(p, {})
 
 
-_KNOWN: dict[type, Callable[[Mapping[str, Any], float], float]] = {
-    torch.optim.SGD: _threshold_of_sgd,
-    torch.optim.Adam: _threshold_of_adam,
-    torch.optim.AdamW: _threshold_of_adam,
-    torch.optim.RMSprop: _threshold_of_rmsprop,
-}
+def _preconditioner(step: Step, optimizer: Any, kind: Kind) -> Point:
+    """The diagonal of the matrix by whose inverse the optimizer multiplied; 1 for what it has not moved."""
+    groups = {id(p): group for group in _groups(optimizer) for p in group["params"]}
 
+    def diagonal(p: Tensor) -> Tensor:
+        state = optimizer.state.get(p)
+        return kind.diagonal(groups[id(p)], state) if state and kind.diagonal else torch.ones_like(p)
 
-def _preconditioner(step: Step, optimizer: Any) -> Point | None:
-    """The diagonal of the matrix by whose inverse the optimizer multiplied; None for SGD, which has none."""
-    if isinstance(optimizer, torch.optim.SGD):
-        return None
-    groups = {id(p): group for group in optimizer.param_groups for p in group["params"]}
-    return {
-        name: _diagonal(groups[id(p)], optimizer.state.get(p, {}), p) if id(p) in groups else torch.ones_like(p)
-        for name, p in step.objective.live.items()
-    }
-
-
-def _diagonal(group: Mapping[str, Any], state: Mapping[str, Any], p: Tensor) -> Tensor:
-    if "square_avg" in state:  # RMSprop
-        mean = state["grad_avg"] if group["centered"] else 0.0
-        return (state["square_avg"] - mean * mean).sqrt() + group["eps"]
-    if "exp_avg_sq" not in state:  # it had no gradient yet, and did not move
-        return torch.ones_like(p)
-    taken = float(state["step"])
-    first, second = (1 - float(beta) ** taken for beta in group["betas"])
-    squares = state["max_exp_avg_sq"] if group["amsgrad"] else state["exp_avg_sq"]
-    return first * ((squares / second).sqrt() + group["eps"])
+    return {name: diagonal(p) for name, p in step.objective.live.items()}
 
 
 def _remembers(optimizer: Any) -> bool:
