@@ -1,0 +1,92 @@
+"""The Hessian of an objective, or one block on its diagonal, as a symmetric matrix that is known by its products."""
+
+from collections.abc import Callable, Collection, Generator, Sequence
+from contextlib import contextmanager
+
+import torch
+from torch import Tensor
+
+from clinometer.measures.layers import within
+from clinometer.objective.dtensor import is_dtensor
+from clinometer.objective.objective import Objective
+from clinometer.objective.params import Point, flattened, unflattened
+
+
+class HessianBlock:
+    """Hessian-vector products on flat vectors (n,), counted. Made by `hessian_block`."""
+
+    def __init__(
+        self, multiply: Callable[[Point], Point], at: Point, names: Sequence[str], device: torch.device | str | None
+    ) -> None:
+        self.products = 0
+        self._multiply = multiply
+        self._at = within(at, names)
+        self._device = device
+        self.zero = torch.zeros_like(flattened(_real(self._at), device))  # (n,) with dtype and device of the vectors
+
+    @property
+    def n(self) -> int:
+        """How many numbers the block's parameters hold."""
+        return len(self.zero)
+
+    def product(self, vector: Tensor) -> Tensor:
+        """H_bb v, of shape (n,): the parameters outside the block stand still. Cost: one Hessian-vector product.
+
+        Raises:
+            FloatingPointError: if it is not finite.
+        """
+        self.products += 1
+        moved = _complex(unflattened(vector, _real(self._at)), self._at)
+        found = flattened(_real(within(self._multiply(moved), self._at)), self._device)
+        if not bool(found.isfinite().all()):
+            raise FloatingPointError("a second derivative of the loss is not finite here")
+        return found
+
+    def gaussian(self, generator: torch.Generator) -> Tensor:
+        """A vector (n,) of standard normal numbers."""
+        return torch.randn(self.n, generator=generator).to(self.zero)
+
+    def signs(self, generator: torch.Generator) -> Tensor:
+        """A vector (n,) whose entries are 1 or −1, each with probability ½ (Rademacher)."""
+        return torch.randint(2, (self.n,), generator=generator).mul_(2).sub_(1).to(self.zero)
+
+
+@contextmanager
+def hessian_block(
+    objective: Objective, at: Point, only: Collection[str] | None = None, device: torch.device | str | None = None
+) -> Generator[HessianBlock]:
+    """The Hessian at a point, restricted to the parameters in `only`.
+
+    Args:
+        objective: The frozen loss.
+        at: The point.
+        only: The names of the block's parameters; all by default.
+        device: Where flat vectors lie, such as "cpu" to spare a GPU's memory; by default with the parameters.
+
+    Raises:
+        ValueError: if `only` is empty or names a parameter that the point lacks; or with `fully_shard`.
+    """
+    if any(map(is_dtensor, at.values())):
+        raise ValueError(
+            "fully_shard leaves each process a part of every parameter, and random vectors must cover them whole; "
+            "measure under DDP, or take `landscape` or `headroom`, which need no second derivative."
+        )
+    names = tuple(at) if only is None else tuple(dict.fromkeys(only))
+    unknown = [name for name in names if name not in at]
+    if unknown or not names:
+        raise ValueError(
+            f"`only` must name parameters of the point, which has {', '.join(map(repr, list(at)[:6]))}; "
+            f"found {repr(unknown[0]) if unknown else 'none'}."
+        )
+    with objective.isolated(), objective.linearized(at) as product:
+        yield HessianBlock(product, at, names, device)
+
+
+def _real(point: Point) -> Point:
+    """The point with complex numbers as pairs of real ones: the Hessian is that by real and imaginary parts."""
+    return {name: torch.view_as_real(value) if value.is_complex() else value for name, value in point.items()}
+
+
+def _complex(point: Point, like: Point) -> Point:
+    """The point that `_real` took apart."""
+    return {name: torch.view_as_complex(value) if like[name].is_complex() else value for name, value in point.items()}
