@@ -4,12 +4,16 @@ import functools
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from models import batch
+
 from clinometer import Probe
 from clinometer.probes.registry import PROBES
 
+BATCHES = [batch(100), batch(101)]  # other ones than those that are trained on
+
 # A probe that is not here is tried as it is by default.
 ARGUMENTS: Mapping[str, list[dict[str, Any]]] = {
-    "landscape": [{}, {"direction": "random"}, {"direction": "update"}, {"blocks": "layers"}],
+    "landscape": [{}, {"direction": "random"}, {"direction": "update"}, {"blocks": "layers"}, {"batches": BATCHES}],
     "headroom": [{}, {"blocks": ["first.*", "*.bias"]}],
     "activations": [{"modules": ["norm", "head"]}],
 }

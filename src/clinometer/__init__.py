@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from clinometer.measures.covariate_shift import Shift, covariate_shift, layers_of
     from clinometer.measures.line import Line, effective_smoothness, gradient_predictiveness, loss_range, walk
     from clinometer.nn.norms import NORMS
+    from clinometer.objective.batches import Batches
     from clinometer.objective.objective import Batch, LossFn, Objective
     from clinometer.objective.params import Point
     from clinometer.objective.rng import RngState
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
 __all__ = [
     "NORMS",
     "Batch",
+    "Batches",
     "Field",
     "Line",
     "LossFn",
@@ -70,6 +72,7 @@ __all__ = [
 _MODULES = {  # where each name is defined; a test compares it with the imports above
     "NORMS": "nn.norms",
     "Batch": "objective.objective",
+    "Batches": "objective.batches",
     "Field": "probes.field",
     "Line": "measures.line",
     "LossFn": "objective.objective",

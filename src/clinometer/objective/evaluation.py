@@ -6,11 +6,12 @@ from typing import Any
 from torch import Tensor, nn
 from torch.nn.attention import sdpa_kernel
 
+from clinometer.objective.batches import Progress
 from clinometer.objective.checks import refuse_checkpoint
 from clinometer.objective.failures import LossFailures
 from clinometer.objective.gradient_graph import MATH, GradientGraph
 from clinometer.objective.gradients import gradient, gradient_by_backward
-from clinometer.objective.hooks import Signal, capture_inputs_and_outputs, signals_of
+from clinometer.objective.hooks import Signal, capture_inputs_and_outputs, capture_outputs, signals_of
 from clinometer.objective.params import Point, scale
 from clinometer.objective.snapshot import BatchSnapshot
 
@@ -66,6 +67,15 @@ class Evaluation:
         graph = self.gradient_graph(snapshot, at)
         return graph.loss, graph.times(v, last=True)
 
+    def outputs(self, snapshot: BatchSnapshot, at: Point, modules: Sequence[str]) -> dict[str, Tensor]:
+        """What submodules return, detached. One forward pass."""
+        with capture_outputs(self._model, modules) as outputs:
+            self.loss(snapshot, at)
+        silent = [name for name in modules if name not in outputs]
+        if silent:
+            raise ValueError(f"{silent[0]!r} returned no tensor during the forward pass; choose a module that does.")
+        return outputs
+
     def signals(self, snapshot: BatchSnapshot, at: Point, modules: Sequence[str]) -> dict[str, Signal]:
         """What goes into and comes out of submodules, and the loss's gradients by either. One forward-backward pass."""
         with capture_inputs_and_outputs(self._model, modules) as captured, snapshot.at(at) as leaves:
@@ -85,9 +95,13 @@ class Evaluation:
         return gradient(loss, wanted)
 
 
-def weighted_sum(weights: Sequence[float], batches: Iterator[Evaluated]) -> Evaluated:
-    """The weighted sum of the batches' losses and vectors; of one batch with weight 1 its bits."""
+def weighted_sum(weights: Sequence[float], batches: Iterator[Evaluated], progress: Progress | None = None) -> Evaluated:
+    """The weighted sum of the batches' losses and vectors; of one batch with weight 1 its bits.
+
+    `progress(done, total)` is called after each batch.
+    """
     first, *others = weights
+    batches = _reported(batches, len(weights), progress) if progress else batches
     loss, total = next(batches)
     if others or first != 1:
         loss, total = loss * first, scale(total, first)
@@ -96,3 +110,9 @@ def weighted_sum(weights: Sequence[float], batches: Iterator[Evaluated]) -> Eval
         for name, part in more.items():
             total[name].add_(part, alpha=weight)
     return loss, total
+
+
+def _reported(batches: Iterator[Evaluated], total: int, progress: Progress) -> Iterator[Evaluated]:
+    for done, each in enumerate(batches, 1):
+        progress(done, total)
+        yield each

@@ -35,6 +35,13 @@ class Generators:
     def __init__(self, generators: Iterable[Any]) -> None:
         self._states = _states(generators)
 
+    def and_those(self, others: Iterable[Any]) -> "Generators":
+        """These as they are kept, and others as they are now."""
+        known = {id(generator) for generator, _ in self._states}
+        both = Generators(each for each in others if id(each) not in known)
+        both._states = [*self._states, *both._states]
+        return both
+
     @contextlib.contextmanager
     def replayed(self) -> Generator[None]:
         """Inside the block they continue from the states of when this was made; afterwards they have their own back."""
@@ -87,6 +94,26 @@ def set_generator(generator: Any, state: Any) -> None:
         generator.bit_generator.state = state
     else:
         generator.state = state
+
+
+def seed_generator(generator: Any, seed: int) -> None:
+    """Let a generator start anew from a seed; one without a state, as `random.SystemRandom`, is left alone.
+
+    Example:
+        >>> noise = np.random.default_rng()
+        >>> seed_generator(noise, 0)
+        >>> bool(noise.random() == np.random.default_rng(0).random())
+        True
+    """
+    if isinstance(generator, torch.Generator):
+        generator.manual_seed(seed)
+    elif isinstance(generator, random.Random):
+        generator.seed(seed)
+    elif isinstance(generator, np.random.RandomState):
+        generator.seed(seed % 2**32)
+    else:
+        bits = generator.bit_generator if isinstance(generator, np.random.Generator) else generator
+        bits.state = type(bits)(seed).state
 
 
 def _states(generators: Iterable[Any]) -> list[tuple[Any, Any]]:

@@ -12,6 +12,7 @@ from typing import Any
 
 from torch import Tensor, nn
 
+from clinometer.objective.batches import Batches, Progress
 from clinometer.objective.discover import reached_by
 from clinometer.objective.distributed import Ranks, ranks_of
 from clinometer.objective.dtensor import to_local
@@ -19,7 +20,7 @@ from clinometer.objective.evaluation import Evaluated, Evaluation, weighted_sum
 from clinometer.objective.failures import LossFailures
 from clinometer.objective.fsdp import Fsdp
 from clinometer.objective.hessian_product import HessianProduct
-from clinometer.objective.hooks import Signal, capture_outputs
+from clinometer.objective.hooks import Signal
 from clinometer.objective.isolation import Isolation
 from clinometer.objective.module_state import modules_of
 from clinometer.objective.params import Point, check_direction
@@ -48,7 +49,7 @@ class Objective:
     Args:
         model: Any module but a TorchScript one. It is evaluated in place, not copied.
         loss_fn: `loss_fn(model, batch)` returns the scalar that training minimises.
-        batch: Whatever `loss_fn` takes; it must not change while the objective is in use.
+        batch: Whatever `loss_fn` takes, or `Batches` of it; it must not change while the objective is in use.
         params: In place of a model, a mapping of tensors by name, nested or not, or a function that returns the present
             one; then it is `loss_fn(params, batch)`. Those that require gradients are moved, or all if none does.
         seed: The random draws to use: an int, a captured `RngState`, or None for those that the training step will see.
@@ -76,13 +77,14 @@ class Objective:
     precision: Precision
     left_out: int  # how many of `parameters` neither the model nor loss_fn leads to
     ranks: Ranks
-    weights: tuple[float, ...] | None  # of the batches in the sum of their losses; their mean without
     _evaluation: Evaluation
     _live: Point  # the tensors that evaluations replace
     _roots: list[nn.Module]
     _fsdp: Fsdp
     _isolation: Isolation
     _snapshots: tuple[BatchSnapshot, ...]
+    weights: tuple[float, ...] | None = None  # of the batches in the sum of their losses; their mean without
+    progress: Progress | None = None  # told of each batch of an evaluation
 
     def __init__(
         self,
@@ -102,20 +104,23 @@ class Objective:
         fsdp = Fsdp(modules)
         live, left_out = trained_tensors(model, loss_fn, parameters)
         isolation = Isolation(precision)
+        several = batch if isinstance(batch, Batches) else None
+        first = several.read()[0] if several else batch
         vars(self).update(
             model=model,
             loss_fn=loss_fn,
             precision=precision,
             left_out=left_out,
             ranks=ranks_of(modules, live) if ranks is None else ranks,
-            weights=None,
             _live=live,
             _evaluation=Evaluation(model, loss_fn, sharded=bool(fsdp)),
             _roots=roots,
             _fsdp=fsdp,
             _isolation=isolation,
-            _snapshots=(BatchSnapshot(roots, loss_fn, batch, live, fsdp, isolation, RngState.of(seed)),),
+            _snapshots=(BatchSnapshot(roots, loss_fn, first, live, fsdp, isolation, RngState.of(seed)),),
         )
+        if several:
+            vars(self).update(vars(self.on(several)))
 
     @property
     def live(self) -> Point:
@@ -146,6 +151,14 @@ class Objective:
         """The mean loss over one more batch of the step, with buffers and random streams as they are now."""
         more = BatchSnapshot(self._roots, self.loss_fn, batch, self.live, self._fsdp, self._isolation, RngState.now())
         return self._replace(_snapshots=(*self._snapshots, more))
+
+    def on(self, batches: Batches) -> "Objective":
+        """The mean loss over other batches, with modules and draws as they were at this objective's first batch.
+
+        Each batch after the first has draws of its own; those of generators that the program keeps are alike in all.
+        """
+        kept = self._snapshots[0].on(batches.read())
+        return self._replace(_snapshots=kept, weights=batches.weights(self.ranks), progress=batches.progress)
 
     def only(self, batches: Iterable[int]) -> "Objective":
         """The mean loss over some of the batches, by their numbers from 0."""
@@ -219,12 +232,7 @@ class Objective:
 
         A module that returns several values gives its first; one that is called twice gives its last call.
         """
-        with capture_outputs(self.model, modules) as outputs:
-            self._evaluation.loss(self._snapshots[0], at)
-        silent = [name for name in modules if name not in outputs]
-        if silent:
-            raise ValueError(f"{silent[0]!r} returned no tensor during the forward pass; choose a module that does.")
-        return outputs
+        return self._evaluation.outputs(self._snapshots[0], at, modules)
 
     def signals(self, at: Point, modules: Sequence[str]) -> dict[str, Signal]:
         """What goes into and comes out of the named submodules at `at`, with the loss's gradients by either.
@@ -244,7 +252,7 @@ class Objective:
         return self.ranks.average(*self._total(batches))
 
     def _total(self, batches: Iterator[Evaluated]) -> Evaluated:
-        return weighted_sum(self.weights or (1 / self.batches,) * self.batches, batches)
+        return weighted_sum(self.weights or (1 / self.batches,) * self.batches, batches, self.progress)
 
     def _replace(self, **changes: Any) -> "Objective":
         changed = copy.copy(self)

@@ -1,6 +1,7 @@
 """One batch at one moment of training: all that a loss depends on besides the parameters that are moved."""
 
 import contextlib
+import copy
 from collections.abc import Generator, Mapping, Sequence
 from typing import Any
 
@@ -28,7 +29,7 @@ class BatchSnapshot:
     Args:
         roots: The model, and the modules that the loss function uses besides it.
         loss_fn: The loss function, of which generators are found.
-        batch: The batch.
+        batch: The batch, kept already or not.
         live: The model's parameters that evaluations replace, by name.
         fsdp: The `fully_shard` modules, whose parameters are changed in place instead.
         isolation: Keeps evaluations apart from the program; shared by the snapshots of an objective.
@@ -45,7 +46,7 @@ class BatchSnapshot:
         isolation: Isolation,
         streams: RngState,
     ) -> None:
-        self.batch = KeptBatch(batch)
+        self.batch = batch if isinstance(batch, KeptBatch) else KeptBatch(batch)
         self._live = live
         self._fsdp = fsdp
         self._isolation = isolation
@@ -59,7 +60,7 @@ class BatchSnapshot:
         self._generators = Generators(generators)
         self._state = ModuleState(roots, live, [*fsdp.parameters, *generators])
         self._bare = BareTensors([t for t in reached.tensors if id(t) not in self._state.registered], live)
-        self.bystanders = [t for t in self.batch.tensors if t.requires_grad and t.is_leaf]
+        self.bystanders = self._bystanders()
 
     @contextlib.contextmanager
     def at(self, point: Point, again: Point | None = None) -> Generator[Point]:
@@ -97,6 +98,15 @@ class BatchSnapshot:
         in_place = {n for n, p in self._live.items() if is_dtensor(p)} | self._bare.moved.keys()
         return {n: p if n in in_place else like(p, point[n]).requires_grad_() for n, p in self._live.items()}
 
+    def on(self, batches: Sequence[KeptBatch]) -> tuple["BatchSnapshot", ...]:
+        """The same moment with other batches. The first has the draws that are kept here, each further one its own."""
+        with self._streams.replayed():
+            seeds = torch.randint(2**62, (len(batches),)).tolist()
+        return tuple(
+            self._with(batch, RngState.seeded(seed) if number else self._streams)
+            for number, (batch, seed) in enumerate(zip(batches, seeds, strict=True))
+        )
+
     @property
     def not_restored(self) -> list[str]:
         """What modules keep that cannot be copied, and that evaluations therefore share with training."""
@@ -121,3 +131,14 @@ class BatchSnapshot:
         if check and not self.needs_backward:  # otherwise parameters may be used within what hides them
             self._bare.check_used(nodes, leaves)
         self._graph_seen, self._graph_checked = True, self._graph_checked or check
+
+    def _with(self, batch: KeptBatch, streams: RngState) -> "BatchSnapshot":
+        other = copy.copy(self)
+        other.batch, other._streams = batch, streams
+        other._generators = self._generators.and_those(reached_by(batch.fresh()).generators)
+        other._graph_seen = other._graph_checked = False
+        other.bystanders = other._bystanders()
+        return other
+
+    def _bystanders(self) -> list[Tensor]:
+        return [t for t in self.batch.tensors if t.requires_grad and t.is_leaf]

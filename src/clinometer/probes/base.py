@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils.rnn import pad_sequence
 
+from clinometer.objective.batches import Batches
 from clinometer.objective.objective import Objective
 from clinometer.objective.params import Point, dot, norm
 from clinometer.probes.field import Field, Fields
@@ -44,6 +45,24 @@ class Step:
     # What the probe that runs now left here at its last measurement in this run: numbers and detached tensors by name,
     # such as where a search ended. It replaces them; the recorder keeps them for it, also in checkpoints.
     memory: dict[str, Any] = field(default_factory=dict)
+
+    def on(self, batches: Batches | None) -> "Step":
+        """This step with the loss of other batches: `objective`, `start`, `loss` and `gradient` are theirs.
+
+        Where it started and went, its rates and `factor`, and what the probe remembers, stay the step's own. Probes
+        that were given the same `Batches` share the start. None is the step itself.
+        """
+        if batches is None:
+            return self
+        if batches not in self._on:
+            other = replace(self, objective=self.objective.on(batches))
+            vars(other)["agreement"] = self.agreement  # of the gradient that training computed
+            self._on[batches] = other
+        return self._on[batches]
+
+    @cached_property
+    def _on(self) -> dict[Batches, "Step"]:
+        return {}
 
     @cached_property
     def start(self) -> tuple[Tensor, Point]:
@@ -101,18 +120,51 @@ Check = Callable[[nn.Module], None]
 # What several probes declare alike: fields with equal declarations are one quantity, and are shown once.
 LAYER = Field(("layer",), meaning="the names of the layers", kind="text", drawing="none")
 LOSS = Field(unit="loss", meaning="the training loss of this step, bit for bit", headline=True, label="loss")
+_LOSS_OF_BATCHES = replace(LOSS, meaning="the mean loss of several batches where the step starts")
 
 
 def make_probe(
-    name: str, measure: Probe, fields: Fields, cost: float, check: Check | None = None, *, needs_lr: bool = False
+    name: str,
+    measure: Probe,
+    fields: Fields,
+    cost: float,
+    check: Check | None = None,
+    *,
+    needs_lr: bool = False,
+    batches: Batches | None = None,
 ) -> Probe:
     """The function `measure` as a probe: with its name, its declared fields, its cost and its check.
 
-    The cost is in forward-backward passes and leaves out the one at the start of the step, which its probes share.
+    The cost is in forward-backward passes and leaves out the one at the start of the step, which its probes share. With
+    `batches`, where `measure` takes the loss of `step.on(batches)`, all are those of one batch.
     """
+    if batches is not None:
+        name, fields, check = f"{name}_batches", _fields_on_batches(fields), _check_on_batches(batches, check)
+        cost = (cost + 1) * len(batches)  # with the start on these
     vars(measure).update({"fields": fields, "cost": cost, "needs_lr": needs_lr} | ({"check": check} if check else {}))
     measure.__name__ = name
     return measure
+
+
+def _fields_on_batches(fields: Fields) -> dict[str, Field]:
+    """The declarations of such a row, from those of a row that is measured on the step's own batch."""
+    return {
+        name: _LOSS_OF_BATCHES
+        if field == LOSS
+        else field
+        if field.kind == "text"
+        else replace(field, meaning=f"{field.meaning}; of the mean loss of several batches")
+        for name, field in fields.items()
+    }
+
+
+def _check_on_batches(batches: Batches, check: Check | None) -> Check:
+    def checked(model: nn.Module) -> None:
+        batches.read()
+        if check:
+            check(model)
+
+    return checked
 
 
 def cost_of(probe: Probe) -> float:

@@ -1,7 +1,7 @@
 """The landscape along a line at a step, of the whole network or per block."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import get_args
 
 import torch
@@ -17,6 +17,8 @@ from clinometer.measures.line import (
     loss_range,
     walk,
 )
+from clinometer.objective.batches import Batches
+from clinometer.objective.objective import Batch
 from clinometer.objective.params import Point, norm
 from clinometer.probes.base import LOSS, Probe, Step, make_probe
 from clinometer.probes.direction import Direction, direction_of
@@ -34,6 +36,7 @@ def landscape(
     relative: bool = True,
     direction: Direction = "gradient",
     blocks: Blocks | None = None,
+    batches: Iterable[Batch] | Batches | None = None,
 ) -> Probe:
     """Loss variation, gradient predictiveness and effective β-smoothness along a line from where the step starts.
 
@@ -57,6 +60,8 @@ def landscape(
             of the gradient's length, another at each step, so that equal sizes go equally far. Rows are named
             `landscape_update` and `landscape_random`.
         blocks: `layers`, patterns of parameter names, or a mapping from block name to patterns; see `blocks_of`.
+        batches: Measure the mean loss of these, along the same line: a list, a loader, or `Batches`. The direction
+            stays that of the step's own batch. Rows are named `landscape_batches`; each pass becomes one a batch.
 
     Raises:
         ValueError: if a size is not finite or all are zero, or there is no such direction; and, from the recorder,
@@ -70,24 +75,26 @@ def landscape(
         raise ValueError(f"direction must be one of {', '.join(get_args(Direction))}; found {direction!r}.")
 
     needs_lr = relative and direction != "update"
+    measured_on = Batches.of(batches)
 
     def probe(step: Step) -> Row:
         along, unit = direction_of(step, direction, needs_lr)
         taken = [size * unit for size in multiples]
         stability = stability_of(step)
+        on = step.on(measured_on)
 
         def walked(names: Sequence[str] | None) -> Row:
             part = along if names is None else within(along, names)
             if not math.isfinite(unit):
-                line = _unknown(len(taken), step.loss, step.gradient if names is None else within(step.gradient, names))
+                line = _unknown(len(taken), on.loss, on.gradient if names is None else within(on.gradient, names))
             else:
                 line = walk(
-                    step.objective,
+                    on.objective,
                     step.before,
                     part,
                     taken,
                     only=names,
-                    start=step.start,
+                    start=on.start,
                     preconditioner=stability.preconditioner,
                 )
             return _line_row(line, stability)
@@ -101,6 +108,7 @@ def landscape(
         len(multiples) * block_count(blocks),
         lambda model: check_blocks(blocks, model),
         needs_lr=needs_lr,
+        batches=measured_on,
     )
 
 
