@@ -1,5 +1,6 @@
 """One batch's loss at a point, with its gradient and the graph of that: the only place that runs `loss_fn`."""
 
+import functools
 from collections.abc import Callable, Collection, Iterator, Sequence
 from typing import Any
 
@@ -9,6 +10,7 @@ from torch.nn.attention import sdpa_kernel
 from clinometer.objective.batches import Progress
 from clinometer.objective.checks import refuse_checkpoint
 from clinometer.objective.failures import LossFailures
+from clinometer.objective.forward_only import ActivationsNeededError, forward_only, with_activations
 from clinometer.objective.gradient_graph import MATH, GradientGraph
 from clinometer.objective.gradients import gradient, gradient_by_backward
 from clinometer.objective.hooks import Signal, capture_inputs_and_outputs, capture_outputs, signals_of
@@ -31,11 +33,16 @@ class Evaluation:
         self._model = model
         self._loss_fn = loss_fn
         self._sharded = sharded
+        self._run = forward_only  # how a loss is evaluated that is not differentiated
 
     def loss(self, snapshot: BatchSnapshot, at: Point) -> Evaluated:
-        """The loss, and nothing beside it. One forward pass."""
-        with snapshot.at(at) as leaves:
-            return self._loss(snapshot, leaves).detach(), {}
+        """The loss, and nothing beside it. One forward pass, which keeps no activations unless the loss needs them."""
+        try:
+            with snapshot.at(at) as leaves:
+                return self._loss(snapshot, leaves, self._run).detach(), {}
+        except ActivationsNeededError:
+            self._run = with_activations
+        return self.loss(snapshot, at)
 
     def loss_and_gradient(self, snapshot: BatchSnapshot, at: Point, wrt: Collection[str] | None) -> Evaluated:
         """The loss and its gradient by all parameters, or by some. One forward-backward pass."""
@@ -84,8 +91,11 @@ class Evaluation:
             refuse_checkpoint(snapshot.checkpoints, "this measurement")
             return signals_of(loss, captured, modules)
 
-    def _loss(self, snapshot: BatchSnapshot, leaves: Point) -> Tensor:
-        return self.failures.loss(lambda: self._loss_fn(self._model, snapshot.batch.fresh()), snapshot, leaves)
+    def _loss(
+        self, snapshot: BatchSnapshot, leaves: Point, run: Callable[[Callable[[], Any]], Any] = with_activations
+    ) -> Tensor:
+        evaluate = functools.partial(run, lambda: self._loss_fn(self._model, snapshot.batch.fresh()))
+        return self.failures.loss(evaluate, snapshot, leaves)
 
     def _gradient(self, snapshot: BatchSnapshot, loss: Tensor, wanted: Point) -> dict[str, Tensor]:
         if self._sharded:
