@@ -1,13 +1,17 @@
 """Hessian-vector products where easier ways to them fail."""
 
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 import torch
 from models import batch, cross_entropy
 from torch import Tensor, nn
+from torch.nn.attention import SDPBackend, sdpa_kernel
+from torch.utils.checkpoint import checkpoint
 
 from clinometer import Objective
+from clinometer.objective.attention import DROPOUT, PLAIN
 from clinometer.objective.params import step
 
 
@@ -55,16 +59,85 @@ class Attention(nn.Module):
         return nn.functional.scaled_dot_product_attention(q, k, v, is_causal=True)
 
 
-@pytest.mark.parametrize("make", [Attention, lambda: nn.TransformerEncoderLayer(8, 2, 16, batch_first=True)])
-def test_attention_is_differentiated_twice(make: Callable[[], nn.Module]) -> None:
+class Weights(nn.Module):
+    """Attention whose weights are asked for: torch computes it by plain operations always."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.attention = nn.MultiheadAttention(8, 2, batch_first=True)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.attention(x, x, x)[0]
+
+
+class Stubborn(Attention):
+    """Asks for a fused kernel by itself."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        with sdpa_kernel(SDPBackend.FLASH_ATTENTION):
+            return super().forward(x)
+
+
+class Plain(Attention):
+    """Asks for plain operations by itself."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        with sdpa_kernel(SDPBackend.MATH):
+            return super().forward(x)
+
+
+class Transformer(nn.Module):
+    """One of the library transformers, with the attention that it chooses by default."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        transformers = pytest.importorskip("transformers", reason="the library is not installed")
+        sizes = {"n_embd": 8, "n_head": 2, "n_layer": 1, "n_positions": 5, "vocab_size": 3}
+        rates = {"resid_pdrop": 0.1, "embd_pdrop": 0.1, "attn_pdrop": 0.0}
+        self.model = transformers.GPT2Model(transformers.GPT2Config(**sizes, **rates))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.model(inputs_embeds=x).last_hidden_state
+
+
+def checkpointed() -> nn.Module:
+    model = Attention()
+    forward = model.forward
+    model.forward = lambda x: checkpoint(forward, x, use_reentrant=False)
+    return model
+
+
+def encoder(**options: Any) -> nn.Module:
+    return nn.TransformerEncoderLayer(8, 2, 16, batch_first=True, **options)
+
+
+ATTENTION: dict[str, tuple[Callable[[], nn.Module], tuple[str, ...]]] = {
+    "function": (Attention, (PLAIN,)),
+    "encoder": (lambda: encoder(dropout=0.0), (PLAIN,)),
+    "encoder with dropout": (encoder, (PLAIN, DROPOUT)),
+    "weights": (Weights, ()),
+    "stubborn": (Stubborn, (PLAIN,)),
+    "plain": (Plain, ()),
+    "checkpointed": (checkpointed, (PLAIN,)),
+    "transformers": (Transformer, (PLAIN,)),
+    "none": (lambda: nn.Linear(8, 8), ()),
+}
+
+
+@pytest.mark.parametrize("kind", ATTENTION)
+def test_attention_is_differentiated_twice_and_says_how(kind: str) -> None:
     """The truth is a difference of gradients in float64, which need no second derivative of attention's kernel."""
     torch.manual_seed(0)
+    make, notes = ATTENTION[kind]
     objective = Objective(make().double(), lambda m, x: m(x).square().mean(), torch.randn(2, 5, 8).double())
     here = objective.here()
     v = {name: torch.randn_like(value) for name, value in here.items()}
     ahead, behind = (objective.loss_and_grad(step(here, v, size))[1] for size in (1e-5, -1e-5))
     truth = {name: (ahead[name] - behind[name]) / 2e-5 for name in here}
     assert relative(objective.hvp(here, v), truth) < 1e-6
+    with objective.linearized(here) as product:
+        assert relative(product(v), truth) < 1e-6
+        assert product.notes == notes
 
 
 def test_ordinary_evaluations_keep_the_kernel_of_attention_that_training_uses() -> None:

@@ -136,6 +136,13 @@ def test_second_derivatives_through_it_are_refused_in_words_that_help(name: str)
         objective.hvp(here, here)
 
 
+def test_second_derivatives_through_a_backward_pass_of_ones_own_are_refused() -> None:
+    """Torch would not run it, and leave out the share of all parameters in it without a word."""
+    objective = Objective(MODELS["a function of the user's own"](), cross_entropy, batch())
+    with pytest.raises(ValueError, match=r"no second derivative.*'Reversible'"):
+        objective.hvp(objective.here(), objective.here())
+
+
 def test_both_kinds_train_alike() -> None:
     """What the error advises changes nothing: by torch's own account, and compared here bit for bit."""
 

@@ -5,16 +5,17 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 from typing import Any
 
 from torch import Tensor, nn
-from torch.nn.attention import sdpa_kernel
 
+from clinometer.objective.attention import PlainAttention
 from clinometer.objective.batches import Progress
 from clinometer.objective.checks import refuse_checkpoint
 from clinometer.objective.failures import LossFailures
 from clinometer.objective.forward_only import ActivationsNeededError, forward_only, with_activations
-from clinometer.objective.gradient_graph import MATH, GradientGraph
-from clinometer.objective.gradients import gradient, gradient_by_backward
+from clinometer.objective.gradient_graph import GradientGraph
+from clinometer.objective.gradients import gradient, gradient_by_backward, graph_nodes
 from clinometer.objective.hooks import Signal, capture_inputs_and_outputs, capture_outputs, signals_of
 from clinometer.objective.params import Point, scale
+from clinometer.objective.second_derivative import OwnBackwards, explained
 from clinometer.objective.snapshot import BatchSnapshot
 
 Evaluated = tuple[Tensor, dict[str, Tensor]]  # a loss, and a gradient or something else by parameters' names
@@ -63,11 +64,14 @@ class Evaluation:
                 "hvp needs gradients that can be differentiated again, and those of fully_shard cannot; "
                 "compare the gradients at two points instead."
             )
-        with snapshot.at(at) as leaves, sdpa_kernel(MATH):
+        with snapshot.at(at) as leaves, PlainAttention() as attention, explained():
             loss = self._loss(snapshot, leaves)
             snapshot.look_at_graph(loss, leaves, check=True)
             refuse_checkpoint(snapshot.checkpoints, "hvp")
-            return GradientGraph(snapshot, at, leaves, loss, gradient(loss, leaves, create_graph=True))
+            own = OwnBackwards(graph_nodes(loss))
+            with own.checked():
+                slope = gradient(loss, leaves, create_graph=True)
+            return GradientGraph(snapshot, at, leaves, loss, slope, [*attention.notes, *own.notes])
 
     def loss_and_hvp(self, snapshot: BatchSnapshot, at: Point, v: Point) -> Evaluated:
         """The loss and ∇²L(at) v. About 2.6 forward-backward passes."""

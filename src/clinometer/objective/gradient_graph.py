@@ -1,13 +1,14 @@
 """One batch's gradient at a point, with the graph that it was computed by: each way back through it is a product."""
 
-from torch import Tensor
-from torch.nn.attention import SDPBackend, sdpa_kernel
+from collections.abc import Sequence
 
+from torch import Tensor
+
+from clinometer.objective.attention import PlainAttention
 from clinometer.objective.gradients import hessian_product
 from clinometer.objective.params import Point
+from clinometer.objective.second_derivative import explained
 from clinometer.objective.snapshot import BatchSnapshot
-
-MATH = SDPBackend.MATH  # attention by plain operations: its fused kernels have no second derivative
 
 
 class GradientGraph:
@@ -21,11 +22,21 @@ class GradientGraph:
         leaves: The copies of `at` that the loss was evaluated at.
         loss: L(at).
         gradient: ∇L(at), made with `create_graph=True`.
+        notes: What is other than in training, in words.
     """
 
-    def __init__(self, snapshot: BatchSnapshot, at: Point, leaves: Point, loss: Tensor, gradient: Point) -> None:
+    def __init__(
+        self,
+        snapshot: BatchSnapshot,
+        at: Point,
+        leaves: Point,
+        loss: Tensor,
+        gradient: Point,
+        notes: Sequence[str] = (),
+    ) -> None:
         self.loss = loss.detach()
         self.gradient = {name: grad.detach() for name, grad in gradient.items()}  # in the same memory
+        self.notes = notes
         self._snapshot, self._at, self._leaves = snapshot, at, leaves
         self._differentiable = gradient
         self._finite = bool(loss.isfinite())
@@ -40,5 +51,5 @@ class GradientGraph:
         if not self._finite:
             return {name: grad * float("nan") for name, grad in self.gradient.items()}
         # Activations that are checkpointed are computed again, and must meet the same leaves, buffers and draws.
-        with self._snapshot.at(self._at, self._leaves), sdpa_kernel(MATH):
+        with self._snapshot.at(self._at, self._leaves), PlainAttention(), explained():
             return hessian_product(self._differentiable, self._leaves, v, retain_graph=not last)

@@ -38,6 +38,7 @@ class HessianProduct:
         self._evaluation, self._snapshots, self._at = evaluation, snapshots, at
         self._total, self._average = total, average
         self._graphs: list[GradientGraph] = []
+        self._notes: dict[str, None] = {}  # in the order of the batches
         self._closed = False
         self.loss, self.gradient = average(*self._start())
 
@@ -45,6 +46,11 @@ class HessianProduct:
     def retained(self) -> bool:
         """Whether the graphs are kept from product to product; otherwise each product builds them again."""
         return bool(self._graphs)
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What is other than in training, in words: attention that training computes by a fused kernel."""
+        return tuple(self._notes)
 
     def __call__(self, v: Point) -> dict[str, Tensor]:
         """∇²L(at) v.
@@ -67,7 +73,7 @@ class HessianProduct:
     def _start(self) -> Evaluated:
         """The loss and its gradient; the graphs are kept if there is memory for all of them."""
         try:
-            self._graphs = [self._evaluation.gradient_graph(snapshot, self._at) for snapshot in self._snapshots]
+            self._graphs = [self._graph(snapshot) for snapshot in self._snapshots]
             return self._total((graph.loss, graph.gradient) for graph in self._graphs)
         except Exception as error:
             if len(self._snapshots) == 1 or not is_out_of_memory(error):  # alone it is built again for each product
@@ -83,4 +89,10 @@ class HessianProduct:
                 if not is_out_of_memory(error):
                     raise
         self._graphs = []
-        return self._total(self._evaluation.loss_and_hvp(each, self._at, v) for each in self._snapshots)
+        graphs = (self._graph(snapshot) for snapshot in self._snapshots)
+        return self._total((graph.loss, graph.times(v, last=True)) for graph in graphs)
+
+    def _graph(self, snapshot: BatchSnapshot) -> GradientGraph:
+        graph = self._evaluation.gradient_graph(snapshot, self._at)
+        self._notes |= dict.fromkeys(graph.notes)
+        return graph
