@@ -7,6 +7,7 @@ from torch import Tensor
 from clinometer.objective.evaluation import Evaluated, Evaluation
 from clinometer.objective.gradient_graph import GradientGraph
 from clinometer.objective.interruptions import is_out_of_memory
+from clinometer.objective.memory import has_room_for
 from clinometer.objective.params import Point, check_direction
 from clinometer.objective.snapshot import BatchSnapshot
 
@@ -26,6 +27,7 @@ class HessianProduct:
 
     loss: Tensor  # (): L(at)
     gradient: dict[str, Tensor]  # ∇L(at), detached, in the memory that the graph uses: not to be changed in place
+    retained: bool  # whether the graphs are kept from product to product, or each product builds them again
 
     def __init__(
         self,
@@ -40,12 +42,8 @@ class HessianProduct:
         self._graphs: list[GradientGraph] = []
         self._notes: dict[str, None] = {}  # in the order of the batches
         self._closed = False
-        self.loss, self.gradient = average(*self._start())
-
-    @property
-    def retained(self) -> bool:
-        """Whether the graphs are kept from product to product; otherwise each product builds them again."""
-        return bool(self._graphs)
+        self.retained = True
+        self.loss, self.gradient = average(*total(self._start()))
 
     @property
     def notes(self) -> tuple[str, ...]:
@@ -64,35 +62,54 @@ class HessianProduct:
         check_direction(self._at, v)
         if self._closed:
             raise ValueError("the block of `with objective.linearized(at) as product` has ended; multiply inside it.")
-        return self._average(*self._product(v))[1]
+        return self._average(*self._total(self._products(v)))[1]
 
     def close(self) -> None:
         """Free the graphs."""
         self._graphs, self._closed = [], True
 
-    def _start(self) -> Evaluated:
-        """The loss and its gradient; the graphs are kept if there is memory for all of them."""
-        try:
-            self._graphs = [self._graph(snapshot) for snapshot in self._snapshots]
-            return self._total((graph.loss, graph.gradient) for graph in self._graphs)
-        except Exception as error:
-            if len(self._snapshots) == 1 or not is_out_of_memory(error):  # alone it is built again for each product
-                raise
-        self._graphs = []
-        return self._total(self._evaluation.loss_and_gradient(each, self._at, None) for each in self._snapshots)
+    def _start(self) -> Iterator[Evaluated]:
+        """The batches' losses and gradients. Their graphs are kept if there is memory for all of them."""
+        for snapshot in self._snapshots:
+            graph = self._built(snapshot)
+            if self.retained:
+                self._graphs.append(graph)
+                self.retained = len(self._graphs) > 1 or self._has_room()
+            if not self.retained:
+                self._graphs = []
+            yield graph.loss, graph.gradient
+            del graph  # before the next is built
 
-    def _product(self, v: Point) -> Evaluated:
-        if self._graphs:
-            try:
-                return self._total((graph.loss, graph.times(v)) for graph in self._graphs)
-            except Exception as error:
-                if not is_out_of_memory(error):
-                    raise
-        self._graphs = []
-        graphs = (self._graph(snapshot) for snapshot in self._snapshots)
-        return self._total((graph.loss, graph.times(v, last=True)) for graph in graphs)
+    def _products(self, v: Point) -> Iterator[Evaluated]:
+        for place, snapshot in enumerate(self._snapshots):
+            if self.retained:
+                try:
+                    yield self._graphs[place].loss, self._graphs[place].times(v)
+                    continue
+                except Exception as error:
+                    if not is_out_of_memory(error):
+                        raise
+                self.retained, self._graphs = False, []
+            graph = self._graph(snapshot)
+            yield graph.loss, graph.times(v, last=True)
+            del graph
+
+    def _built(self, snapshot: BatchSnapshot) -> GradientGraph:
+        """A batch's graph; the others are given up if there is no memory for it beside them."""
+        try:
+            return self._graph(snapshot)
+        except Exception as error:
+            if not self._graphs or not is_out_of_memory(error):
+                raise
+        self.retained, self._graphs = False, []
+        return self._graph(snapshot)
 
     def _graph(self, snapshot: BatchSnapshot) -> GradientGraph:
         graph = self._evaluation.gradient_graph(snapshot, self._at)
         self._notes |= dict.fromkeys(graph.notes)
         return graph
+
+    def _has_room(self) -> bool:
+        """Whether to try the other batches' graphs, too. A device tells when its memory ends; the machine does not."""
+        others = len(self._snapshots) - 1
+        return others == 0 or any(value.device.type != "cpu" for value in self._at.values()) or has_room_for(others)
