@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from clinometer.probes.internal_shift import internal_shift
     from clinometer.probes.landscape import landscape
     from clinometer.probes.noise_floor import noise_floor
+    from clinometer.probes.noise_scale import noise_scale
     from clinometer.recorder.budget import within_budget
     from clinometer.recorder.recorder import Recorder
     from clinometer.recorder.schedules import at, every, log_spaced
@@ -65,6 +66,7 @@ __all__ = [
     "loss_range",
     "moments",
     "noise_floor",
+    "noise_scale",
     "walk",
     "within_budget",
 ]
@@ -102,6 +104,7 @@ _MODULES = {  # where each name is defined; a test compares it with the imports 
     "loss_range": "measures.line",
     "moments": "measures.activations",
     "noise_floor": "probes.noise_floor",
+    "noise_scale": "probes.noise_scale",
     "walk": "measures.line",
     "within_budget": "recorder.budget",
 }

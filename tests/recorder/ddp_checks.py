@@ -12,7 +12,17 @@ from ranks import RANK, batches, bits, cross_entropy, from_all, half, network, r
 from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
-from clinometer import Objective, Recorder, every, headroom, internal_shift, landscape, noise_floor, within_budget
+from clinometer import (
+    Objective,
+    Recorder,
+    every,
+    headroom,
+    internal_shift,
+    landscape,
+    noise_floor,
+    noise_scale,
+    within_budget,
+)
 from clinometer.recorder import budget
 
 PROBES = [landscape(), headroom(), internal_shift(), noise_floor(), landscape(direction="random")]
@@ -254,6 +264,41 @@ def hessian() -> Any:
     return found
 
 
+def noise_of_each_half() -> Any:
+    """Gradients of the ranks' halves, with one batch a step and with two; the one process has them one by one.
+
+    And how often each rank calls loss_fn beside a probe that reads the loss alone.
+    """
+    calls = [0]
+
+    def counted(model: nn.Module, batch: Any) -> Tensor:
+        calls[0] += 1
+        return cross_entropy(model, batch)
+
+    def steps(model: nn.Module, parts: int, data: Any, probes: Any) -> tuple[Any, int]:
+        optimizer, calls[0] = sgd(model), 0
+        recorder = Recorder(model, counted, probes, every(1), optimizer=optimizer)
+        for index, batch in enumerate(data):
+            last = (index + 1) % parts == 0
+            with recorder.step(batch):
+                with contextlib.nullcontext() if last or not hasattr(model, "no_sync") else model.no_sync():
+                    (counted(model, batch) / parts).backward()
+                if last:
+                    optimizer.step()
+                    optimizer.zero_grad()
+        return rows(recorder), calls[0]
+
+    found: dict[str, Any] = {}
+    for parts in (1, 2):
+        halves = [half(batch) for batch in batches()]
+        both = [half(batch, rank) for batch in batches() for rank in range(2)]
+        two, passes = steps(DistributedDataParallel(network()), parts, halves, [noise_scale()])
+        one, _ = steps(network(), 2 * parts, both, [noise_scale()])
+        _, without = steps(DistributedDataParallel(network()), parts, halves, {"loss": lambda step: {"x": step.loss}})
+        found[str(parts)] = {"two": two, "one": one, "passes": passes - without}
+    return found
+
+
 class FullyShardedDataParallel(nn.Sequential):
     """Known by its name alone: the real one needs a GPU."""
 
@@ -285,6 +330,7 @@ if __name__ == "__main__":
             doubt,
             who_writes,
             hessian,
+            noise_of_each_half,
             refusals,
         ],
         DistributedDataParallel,

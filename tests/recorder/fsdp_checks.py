@@ -13,7 +13,18 @@ from torch.distributed.device_mesh import init_device_mesh
 from torch.distributed.fsdp import fully_shard
 from torch.distributed.tensor import DTensor, distribute_tensor
 
-from clinometer import Objective, Recorder, batchnorm_terms, every, headroom, internal_shift, landscape, noise_floor
+from clinometer import (
+    Objective,
+    Recorder,
+    batchnorm_terms,
+    every,
+    headroom,
+    internal_shift,
+    landscape,
+    noise_floor,
+    noise_scale,
+)
+from clinometer.measures.noise_scale import gradient_noise
 from clinometer.objective.dtensor import to_local
 from clinometer.probes.direction import random_direction
 
@@ -37,6 +48,31 @@ def walk_on_both_halves() -> Any:
         "kept": rows(recorded(sharded(network(), reshard_after_forward=False), data, PROBES)),
         "repeated": rows(recorded(sharded(network(), mesh=twice), data, PROBES)),
     }
+
+
+def noise_of_each_batch() -> Any:
+    """Two batches a step, of which each rank has a half; the one process has both whole. And one batch, in parts."""
+    found: dict[str, Any] = {}
+    for name, model, data in (
+        ("one", network(), batches(2)),
+        ("cut", sharded(network()), [half(batch) for batch in batches(2)]),
+    ):
+        objective = Objective(model, cross_entropy, data[0]).with_batch(data[1])
+        found[name] = vars(gradient_noise(objective, objective.here()))
+    found["parts"] = rows(recorded(sharded(network()), [half(batch) for batch in batches(2)], [noise_scale()]))
+    lone = [(x[: 8 * (1 - RANK) or 1], y[: 8 * (1 - RANK) or 1]) for x, y in batches(2)]  # one sample on rank 1
+    with warnings.catch_warnings(record=True) as said:
+        warnings.simplefilter("always")
+        found["lone"] = rows(recorded(sharded(network()), lone, [noise_scale()]))
+    found["said"] = [str(warning.message) for warning in said]
+    quarters = [tuple(x[4 * i : 4 * i + 4] for x in half(batches(1)[0], rank)) for i in range(2) for rank in range(2)]
+    alone = network()
+    gradients = []
+    for first, second in (quarters[:2], quarters[2:]):
+        loss = (cross_entropy(alone, first) + cross_entropy(alone, second)) / 2
+        gradients.append(torch.cat([g.flatten() for g in torch.autograd.grad(loss, list(alone.parameters()))]))
+    found["by hand"] = float((gradients[0] - gradients[1]).square().sum() / 2 * 8)  # (1/b − 1/B) = 1/8 − 1/16
+    return found
 
 
 def random_directions() -> Any:
@@ -219,6 +255,7 @@ if __name__ == "__main__":
     run(
         [
             walk_on_both_halves,
+            noise_of_each_batch,
             random_directions,
             no_trace,
             memory,

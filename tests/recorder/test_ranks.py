@@ -88,6 +88,31 @@ def test_batchnorm_terms_are_of_the_ranks_own_batch(fsdp: Found) -> None:
     assert_same_rows(ours, found["terms"], "batchnorm_terms.")
 
 
+@pytest.mark.parametrize("parts", ["1", "2"])
+def test_the_noise_scale_of_ranks_is_that_of_batches(ddp: Found, parts: str) -> None:
+    """One process that accumulates the same halves has the same gradients one by one; DDP's cost no further pass."""
+    (found, _) = of(ddp, "noise_of_each_half")
+    assert_same_rows(found[parts]["two"], found[parts]["one"])
+    assert found[parts]["two"]["noise_scale.batches"] == [2 * int(parts)] * (4 // int(parts))
+    assert [rank[parts]["passes"] for rank in of(ddp, "noise_of_each_half")] == [0, 0]
+
+
+def test_the_noise_scale_of_sharded_gradients_is_that_of_whole_batches(fsdp: Found) -> None:
+    """One process with the whole batches; and for a single batch, gradients of its parts by hand."""
+    (found, _) = of(fsdp, "noise_of_each_batch")
+    assert found["cut"] == pytest.approx(found["one"], rel=1e-5)
+    assert found["parts"]["noise_scale.noise"][0] == pytest.approx(found["by hand"], rel=1e-5)
+    assert found["parts"]["noise_scale.batch_size"] == [16, 16]
+
+
+def test_ranks_that_cannot_all_split_their_batch_agree(fsdp: Found) -> None:
+    """Rank 1 has a single sample: were rank 0 to go on, it would wait for ever."""
+    (found, _) = of(fsdp, "noise_of_each_batch")
+    assert all(math.isnan(value) for value in found["lone"]["noise_scale.value"])
+    assert len(found["said"]) == 1
+    assert "on each process" in found["said"][0]
+
+
 OPTIONS = ["default", "buffers of their own", "bucket views", "static graph", "accumulation"]
 
 

@@ -6,7 +6,7 @@ A batch may be anything that the user's loss function takes. What is not underst
 import copy
 import dataclasses
 from collections import deque
-from collections.abc import Iterator, Mapping, MutableMapping
+from collections.abc import Callable, Iterator, Mapping, MutableMapping
 from typing import Any
 
 import numpy as np
@@ -52,6 +52,11 @@ class KeptBatch:
         """The batch in containers that may be changed."""
         return copy_containers(self._batch)
 
+    def checked(self) -> Any:
+        """As `fresh`, of a batch that was not changed in place; ValueError otherwise."""
+        self.check()
+        return self.fresh()
+
     @property
     def tensors(self) -> list[Tensor]:
         """The tensors in it, and its arrays as tensors where torch has their kind."""
@@ -67,8 +72,12 @@ class KeptBatch:
             self._sums = None
 
 
-def copy_containers(batch: Any) -> Any:
+def copy_containers(batch: Any, change: Callable[[Any], Any] = lambda value: value) -> Any:
     """The batch in new containers, of the same tensors: dicts and other mappings, lists, tuples, dataclasses.
+
+    Args:
+        batch: Anything.
+        change: What takes the place of each value that is no container; by default the value itself.
 
     Example:
         >>> batch = {"x": [1, 2], "labels": 3}
@@ -78,23 +87,23 @@ def copy_containers(batch: Any) -> Any:
         {'x': [1, 2], 'labels': 3}
     """
     try:
-        return _copied(batch)
+        return _copied(batch, change)
     except Exception as error:  # a class that cannot be copied, or sets its items in another way
         if is_transient(error):
             raise
         return batch
 
 
-def _copied(batch: Any) -> Any:
+def _copied(batch: Any, change: Callable[[Any], Any]) -> Any:
     kind: Any = type(batch)
     if isinstance(batch, MutableMapping | list | deque):
         fresh = copy.copy(batch)
         for name, value in batch.items() if isinstance(batch, MutableMapping) else enumerate(batch):
-            if (other := copy_containers(value)) is not value:
+            if (other := copy_containers(value, change)) is not value:
                 fresh[name] = other
         return fresh
     if kind is tuple or (isinstance(batch, tuple) and hasattr(kind, "_fields")):
-        items = [copy_containers(value) for value in batch]
+        items = [copy_containers(value, change) for value in batch]
         if all(new is old for new, old in zip(items, batch, strict=True)):
             return batch
         named: Any = kind
@@ -103,11 +112,11 @@ def _copied(batch: Any) -> Any:
         return copy.copy(batch)
     names = _field_names(kind)
     if names is None:
-        return batch
+        return change(batch)
     fresh = copy.copy(batch)
     for name in names:
         if hasattr(batch, name):
-            object.__setattr__(fresh, name, copy_containers(getattr(batch, name)))
+            object.__setattr__(fresh, name, copy_containers(getattr(batch, name), change))
     return fresh
 
 
@@ -119,23 +128,23 @@ def _field_names(kind: Any) -> list[str] | None:
     return None if fields is None else [field.name for field in fields]
 
 
-def _values(batch: Any) -> Iterator[Any]:
+def values_in(batch: Any) -> Iterator[Any]:
     """The tensors and arrays in a batch."""
     if isinstance(batch, Tensor | np.ndarray):
         yield batch
     elif isinstance(batch, Mapping):
         for value in batch.values():
-            yield from _values(value)
+            yield from values_in(value)
     elif isinstance(batch, list | tuple | deque):
         for value in batch:
-            yield from _values(value)
+            yield from values_in(value)
     else:
         for name in _field_names(type(batch)) or ():
-            yield from _values(getattr(batch, name, None))
+            yield from values_in(getattr(batch, name, None))
 
 
 def _tensors(batch: Any) -> Iterator[Tensor]:
-    for value in _values(batch):
+    for value in values_in(batch):
         if isinstance(value, Tensor):
             yield value
 
@@ -150,7 +159,7 @@ def _sums(batch: Any) -> Sums:
 
     They show changes by `.data`, NumPy and optimizers, which torch does not count, and samples that change places.
     """
-    return [_sum(value) for value in _values(batch)]
+    return [_sum(value) for value in values_in(batch)]
 
 
 def _sum(value: Any) -> tuple[complex, complex] | None:

@@ -18,6 +18,7 @@ from clinometer.objective.params import Point, scale
 from clinometer.objective.second_derivative import OwnBackwards, explained
 from clinometer.objective.snapshot import BatchSnapshot
 
+Show = Callable[[Point], None]
 Evaluated = tuple[Tensor, dict[str, Tensor]]  # a loss, and a gradient or something else by parameters' names
 
 
@@ -45,17 +46,24 @@ class Evaluation:
             self._run = with_activations
         return self.loss(snapshot, at)
 
-    def loss_and_gradient(self, snapshot: BatchSnapshot, at: Point, wrt: Collection[str] | None) -> Evaluated:
-        """The loss and its gradient by all parameters, or by some. One forward-backward pass."""
+    def loss_and_gradient(
+        self,
+        snapshot: BatchSnapshot,
+        at: Point,
+        wrt: Collection[str] | None,
+        show: Show | None = None,
+    ) -> Evaluated:
+        """The loss and its gradient by all parameters, or by some, which is shown. One forward-backward pass."""
         # Inside the block: checkpointed activations are computed again in the backward pass, and must meet the same
         # parameters, buffers and draws.
         with snapshot.at(at) as leaves:
             loss = self._loss(snapshot, leaves)
             snapshot.look_at_graph(loss, leaves, check=wrt is None)
             wanted = leaves if wrt is None else {name: leaves[name] for name in wrt}
-            return loss.detach(), self.failures.gradient(
-                lambda: self._gradient(snapshot, loss, wanted), snapshot, wanted
-            )
+            found = self.failures.gradient(lambda: self._gradient(snapshot, loss, wanted), snapshot, wanted)
+        if show:
+            show(found)
+        return loss.detach(), found
 
     def gradient_graph(self, snapshot: BatchSnapshot, at: Point) -> GradientGraph:
         """The gradient with its graph. One forward pass, and a backward pass that autograd records."""

@@ -16,7 +16,7 @@ from clinometer.objective.batches import Batches, Progress
 from clinometer.objective.discover import reached_by
 from clinometer.objective.distributed import Ranks, ranks_of
 from clinometer.objective.dtensor import to_local
-from clinometer.objective.evaluation import Evaluated, Evaluation, weighted_sum
+from clinometer.objective.evaluation import Evaluated, Evaluation, Show, weighted_sum
 from clinometer.objective.failures import LossFailures
 from clinometer.objective.fsdp import Fsdp
 from clinometer.objective.hessian_product import HessianProduct
@@ -152,6 +152,10 @@ class Objective:
         more = BatchSnapshot(self._roots, self.loss_fn, batch, self.live, self._fsdp, self._isolation, RngState.now())
         return self._replace(_snapshots=(*self._snapshots, more))
 
+    def each_batch(self) -> list[Batch]:
+        """The batches, in containers that may be changed; ValueError if a tensor in one was changed in place."""
+        return [snapshot.batch.checked() for snapshot in self._snapshots]
+
     def on(self, batches: Batches) -> "Objective":
         """The mean loss over other batches, with modules and draws as they were at this objective's first batch.
 
@@ -185,7 +189,7 @@ class Objective:
         """L(at), a tensor of shape (). Cost: one forward pass."""
         return self._mean(self._evaluation.loss(snapshot, at) for snapshot in self._snapshots)[0]
 
-    def loss_and_grad(self, at: Point, wrt: Collection[str] | None = None) -> tuple[Tensor, dict[str, Tensor]]:
+    def loss_and_grad(self, at: Point, wrt: Collection[str] | None = None, show: Show | None = None) -> Evaluated:
         """L(at) and ∇L(at), bit for bit what `loss.backward()` would leave there but for hooks on parameters.
 
         Cost: one forward-backward pass; with `wrt`, the backward pass ends at the first layer it names.
@@ -193,8 +197,9 @@ class Objective:
         Args:
             at: A value for every trainable parameter.
             wrt: The parameters to differentiate by; all of them by default.
+            show: Called with the gradient of each batch alone, on this process; it must not keep them.
         """
-        return self._mean(self._evaluation.loss_and_gradient(snapshot, at, wrt) for snapshot in self._snapshots)
+        return self._mean(self._evaluation.loss_and_gradient(each, at, wrt, show) for each in self._snapshots)
 
     def hvp(self, at: Point, v: Point) -> dict[str, Tensor]:
         """The Hessian-vector product ∇²L(at) v; as `linearized`, for one v. Cost: 2.6 forward-backward passes."""
@@ -206,13 +211,11 @@ class Objective:
         """Inside the block, `product(v)` is ∇²L(at) v, from one graph of the gradient that is kept for all products.
 
         Cost: about one forward-backward pass at first, then 1.7 a product; memory: the graph, as long as the block.
-
         By double backward: forward-mode differentiation through BatchNorm is silently wrong
         (pytorch#196699). Attention is computed by plain operations, as its fused kernels have no second derivative.
 
         Raises:
-            ValueError: with `fully_shard`, or activation checkpointing by `use_reentrant=True`, whose gradients have no
-                graph.
+            ValueError: with `fully_shard` or checkpoints by `use_reentrant=True`, whose gradients have no graph.
 
         Example:
             >>> import torch
@@ -242,10 +245,7 @@ class Objective:
         return self._evaluation.signals(self._snapshots[0], at, modules)
 
     def isolated(self) -> contextlib.AbstractContextManager[None]:
-        """Set random streams, autocast and compilation aside once for all evaluations inside the block.
-
-        Each evaluation does so by itself; around many evaluations of a small network, one block saves time.
-        """
+        """Set random streams, autocast and compilation aside once for all evaluations inside the block, for speed."""
         return self._isolation.block()
 
     def _mean(self, batches: Iterator[Evaluated]) -> Evaluated:

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils.rnn import pad_sequence
 
+from clinometer.measures.noise_scale import BatchNorms
 from clinometer.objective.batches import Batches
 from clinometer.objective.objective import Objective
 from clinometer.objective.params import Point, dot, norm
@@ -45,6 +46,7 @@ class Step:
     # What the probe that runs now left here at its last measurement in this run: numbers and detached tensors by name,
     # such as where a search ended. It replaces them; the recorder keeps them for it, also in checkpoints.
     memory: dict[str, Any] = field(default_factory=dict)
+    notices: dict[str, str] = field(default_factory=dict)  # by topic, what to warn of once in a run
 
     def on(self, batches: Batches | None) -> "Step":
         """This step with the loss of other batches: `objective`, `start`, `loss` and `gradient` are theirs.
@@ -67,7 +69,12 @@ class Step:
     @cached_property
     def start(self) -> tuple[Tensor, Point]:
         """Loss and gradient at `before`: one forward-backward pass, shared by all probes of the step."""
-        return self.objective.loss_and_grad(self.before)
+        return self.objective.loss_and_grad(self.before, show=self.norms.show)
+
+    @cached_property
+    def norms(self) -> BatchNorms:
+        """The norms of the gradients of its batches alone, noted as `start` is computed."""
+        return BatchNorms(self.objective)
 
     @property
     def loss(self) -> Tensor:

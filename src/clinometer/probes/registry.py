@@ -9,6 +9,7 @@ from clinometer.probes.headroom import headroom
 from clinometer.probes.internal_shift import internal_shift
 from clinometer.probes.landscape import landscape
 from clinometer.probes.noise_floor import noise_floor
+from clinometer.probes.noise_scale import noise_scale
 
 PROBES: Mapping[str, Callable[..., Probe]] = {
     "landscape": landscape,
@@ -17,4 +18,5 @@ PROBES: Mapping[str, Callable[..., Probe]] = {
     "activations": activations,
     "batchnorm_terms": batchnorm_terms,
     "noise_floor": noise_floor,
+    "noise_scale": noise_scale,
 }

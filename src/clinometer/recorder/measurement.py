@@ -91,7 +91,7 @@ class Measurement:
         self._notices.once("left_out", LEFT_OUT.format(left_out) if left_out else None)
         if any(map(math.isnan, step.rates.values())) and self._probes.need_lr(pending.probes):
             self._notices.once("lr", UNKNOWN_RATE.format(step.index))
-        found: dict[str, str | None] = {}
+        found: dict[str, str | None] = {**step.notices}
         with self._tolerance.block():
             found["mismatch"] = self._mismatch.warning(pending, step)
             found["standstill"] = self._standstill.message(pending, step)

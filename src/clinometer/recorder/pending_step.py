@@ -129,7 +129,7 @@ class PendingStep:
             self.rounding,
         )
         if "start" in vars(found):
-            vars(step)["start"] = found.start
+            vars(step).update(start=found.start, norms=found.norms)
         return step
 
     @property

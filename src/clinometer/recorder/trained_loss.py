@@ -12,6 +12,7 @@ from functools import cached_property
 
 from torch import Tensor
 
+from clinometer.measures.noise_scale import BatchNorms
 from clinometer.objective.distributed import Ranks
 from clinometer.objective.objective import Objective
 from clinometer.objective.params import Point
@@ -58,12 +59,13 @@ class Candidate:
     def __init__(self, objective: Objective, evidence: Evidence, numbers: Sequence[int]) -> None:
         self.objective = objective
         self.numbers = numbers
+        self.norms = BatchNorms(objective)  # once `start` is known
         self._evidence = evidence
 
     @cached_property
     def start(self) -> tuple[Tensor, Point]:
         """Its value and gradient where the step started."""
-        return self.objective.loss_and_grad(self._evidence.before)
+        return self.objective.loss_and_grad(self._evidence.before, show=self.norms.show)
 
     @cached_property
     def loss(self) -> float:
