@@ -16,6 +16,8 @@ ARGUMENTS: Mapping[str, list[dict[str, Any]]] = {
     "landscape": [{}, {"direction": "random"}, {"direction": "update"}, {"blocks": "layers"}, {"batches": BATCHES}],
     "headroom": [{}, {"blocks": ["first.*", "*.bias"]}],
     "activations": [{"modules": ["norm", "head"]}],
+    "trace": [{}, {"products": 8, "blocks": "layers"}],
+    "density": [{"steps": 6}, {"steps": 4, "blocks": ["first.*", "*.bias"]}],
 }
 
 

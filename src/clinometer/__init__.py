@@ -21,12 +21,14 @@ if TYPE_CHECKING:
     from clinometer.probes.activations import activations
     from clinometer.probes.base import Probe, Step
     from clinometer.probes.batchnorm_terms import batchnorm_terms
+    from clinometer.probes.density import density
     from clinometer.probes.field import Field
     from clinometer.probes.headroom import headroom
     from clinometer.probes.internal_shift import internal_shift
     from clinometer.probes.landscape import landscape
     from clinometer.probes.noise_floor import noise_floor
     from clinometer.probes.noise_scale import noise_scale
+    from clinometer.probes.trace import trace
     from clinometer.recorder.budget import within_budget
     from clinometer.recorder.recorder import Recorder
     from clinometer.recorder.schedules import at, every, log_spaced
@@ -52,6 +54,7 @@ __all__ = [
     "at",
     "batchnorm_terms",
     "covariate_shift",
+    "density",
     "drift",
     "effective_smoothness",
     "every",
@@ -67,6 +70,7 @@ __all__ = [
     "moments",
     "noise_floor",
     "noise_scale",
+    "trace",
     "walk",
     "within_budget",
 ]
@@ -90,6 +94,7 @@ _MODULES = {  # where each name is defined; a test compares it with the imports 
     "at": "recorder.schedules",
     "batchnorm_terms": "probes.batchnorm_terms",
     "covariate_shift": "measures.covariate_shift",
+    "density": "probes.density",
     "drift": "measures.activations",
     "effective_smoothness": "measures.line",
     "every": "recorder.schedules",
@@ -105,6 +110,7 @@ _MODULES = {  # where each name is defined; a test compares it with the imports 
     "moments": "measures.activations",
     "noise_floor": "probes.noise_floor",
     "noise_scale": "probes.noise_scale",
+    "trace": "probes.trace",
     "walk": "measures.line",
     "within_budget": "recorder.budget",
 }

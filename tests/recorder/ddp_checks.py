@@ -15,17 +15,27 @@ from torch.nn.parallel import DistributedDataParallel
 from clinometer import (
     Objective,
     Recorder,
+    density,
     every,
     headroom,
     internal_shift,
     landscape,
     noise_floor,
     noise_scale,
+    trace,
     within_budget,
 )
 from clinometer.recorder import budget
 
-PROBES = [landscape(), headroom(), internal_shift(), noise_floor(), landscape(direction="random")]
+PROBES = [
+    landscape(),
+    headroom(),
+    internal_shift(),
+    noise_floor(),
+    landscape(direction="random"),
+    trace(products=8),
+    density(steps=4),
+]
 OPTIONS: dict[str, dict[str, Any]] = {
     "default": {"find_unused_parameters": True},
     "buffers of their own": {"find_unused_parameters": True, "broadcast_buffers": False},

@@ -52,7 +52,7 @@ def assert_same_rows(ours: dict[str, Any], theirs: dict[str, Any], prefix: str =
 LINES = ("landscape.", "headroom.", "internal_shift.")
 
 
-@pytest.mark.parametrize("line", [*LINES, "landscape_random.", "noise_floor.distance"])
+@pytest.mark.parametrize("line", [*LINES, "landscape_random.", "noise_floor.distance", "trace.", "density."])
 def test_replicas_measure_the_joined_batch(ddp: Found, line: str) -> None:
     """One process without a wrapper, on both halves of each batch at once, trains and measures the same."""
     (found, _) = of(ddp, "walk_on_both_halves")

@@ -1,6 +1,6 @@
 """The Hessian of an objective, or one block on its diagonal, as a symmetric matrix that is known by its products."""
 
-from collections.abc import Callable, Collection, Generator, Sequence
+from collections.abc import Callable, Collection, Generator, Iterable, Sequence
 from contextlib import contextmanager
 
 import torch
@@ -48,7 +48,7 @@ class HessianBlock:
 
     def signs(self, generator: torch.Generator) -> Tensor:
         """A vector (n,) whose entries are 1 or −1, each with probability ½ (Rademacher)."""
-        return torch.randint(2, (self.n,), generator=generator).mul_(2).sub_(1).to(self.zero)
+        return torch.randint(2, (self.n,), generator=generator, dtype=torch.int8).mul_(2).sub_(1).to(self.zero)
 
 
 @contextmanager
@@ -66,11 +66,7 @@ def hessian_block(
     Raises:
         ValueError: if `only` is empty or names a parameter that the point lacks; or with `fully_shard`.
     """
-    if any(map(is_dtensor, at.values())):
-        raise ValueError(
-            "fully_shard leaves each process a part of every parameter, and random vectors must cover them whole; "
-            "measure under DDP, or take `landscape` or `headroom`, which need no second derivative."
-        )
+    refuse_shards(at.values())
     names = tuple(at) if only is None else tuple(dict.fromkeys(only))
     unknown = [name for name in names if name not in at]
     if unknown or not names:
@@ -80,6 +76,15 @@ def hessian_block(
         )
     with objective.isolated(), objective.linearized(at) as product:
         yield HessianBlock(product, at, names, device)
+
+
+def refuse_shards(tensors: Iterable[Tensor]) -> None:
+    """ValueError for parameters of `fully_shard`."""
+    if any(map(is_dtensor, tensors)):
+        raise ValueError(
+            "fully_shard leaves each process a part of every parameter, and random vectors must cover them whole; "
+            "measure under DDP, or take `landscape` or `headroom`, which need no second derivative."
+        )
 
 
 def _real(point: Point) -> Point:

@@ -33,7 +33,12 @@ class Density:
     def moment(self, order: int) -> Estimate:
         """The mean of λ to this power: tr(H)/n for 1, tr(H²)/n for 2; its standard error over the vectors."""
         value, error, _ = mean_of((self.weights * self.nodes**order).sum(1).tolist())
-        return Estimate(value, 0.0 if self.exact else error, self.products, "slq", self.notes)
+        return Estimate(value, 0.0 if self.exact else error, self.products, "slq", self.n, self.notes)
+
+    def share(self, low: float, high: float) -> float:
+        """The share of the eigenvalues from `low` to `high`, without the lower end."""
+        inside = (self.nodes > low) & (self.nodes <= high)
+        return float((self.weights * inside).sum(1).mean())
 
     def top(self, count: int = 1) -> tuple[Tensor, Tensor]:
         """The largest nodes, descending, (count,), of the vector that found the largest, and their residuals.
@@ -100,8 +105,7 @@ def spectral_density(
         >>> [round(node, 4) for node in found.nodes[0].tolist()], found.moment(1).value
         ([1.0, 2.0, 9.0], 4.0)
     """
-    if probes < 1 or steps < 2:
-        raise ValueError(f"expected at least 1 of `probes` and 2 `steps`; found {probes} and {steps}.")
+    check_arguments(probes, steps)
     with hessian_block(objective, at, only, basis_device) as hessian:
         exact = hessian.n <= probes * steps
         try:
@@ -112,6 +116,12 @@ def spectral_density(
             nodes = weights = residuals = torch.full(shape, torch.nan, dtype=torch.float64)
             notes = str(reason)
     return Density(nodes, weights, residuals, hessian.n, hessian.products, exact, notes)
+
+
+def check_arguments(probes: int, steps: int) -> None:
+    """ValueError unless there is a random vector and more than one node."""
+    if probes < 1 or steps < 2:
+        raise ValueError(f"expected at least 1 of `probes` and 2 `steps`; found {probes} and {steps}.")
 
 
 def density_on(density: Density, grid: Tensor, sigma: float, linear_within: float | None = None) -> Smoothed:
@@ -147,13 +157,27 @@ def density_on(density: Density, grid: Tensor, sigma: float, linear_within: floa
     )
 
 
-def common_sigma(densities: Iterable[Density], share: float = 0.01, linear_within: float | None = None) -> float:
+def eigenvalues_in(density: Density, edges: Tensor, sigma: float, linear_within: float | None = None) -> Tensor:
+    """How many eigenvalues lie in each bin (b,), by the smoothed density.
+
+    Args:
+        density: As `spectral_density` returns it.
+        edges: The bins' edges (b + 1,), ascending; with `linear_within`, in decades.
+        sigma: The width of the Gaussians, in the unit of the edges.
+        linear_within: As for `density_on`.
+    """
+    nodes = decades(density.nodes, linear_within)
+    below = torch.special.ndtr((edges.double()[:, None, None] - nodes) / sigma)  # (b + 1, p, m)
+    return density.n * (below.diff(dim=0) * density.weights).sum(2).mean(1)
+
+
+def common_sigma(densities: Iterable[Density], share: float = 0.02, linear_within: float | None = None) -> float:
     """One σ for all densities that are compared: a share of the range that their nodes span together.
 
     Example:
         >>> one = torch.ones(1, 1, dtype=torch.float64)
         >>> common_sigma([Density(x * one, one, one, 1, 1) for x in (-1.0, 9.0)])
-        0.1
+        0.2
     """
     nodes = torch.cat([decades(each.nodes, linear_within).flatten() for each in densities])
     nodes = nodes[nodes.isfinite()]

@@ -26,6 +26,7 @@ class Estimate:
     error: float  # the standard error of the value; NaN where it is unknown
     products: int = 0  # Hessian-vector products spent
     method: str = ""
+    n: int = 0  # the number of parameters
     notes: str = ""  # why the value is exact, or why it is NaN
 
 
@@ -54,7 +55,7 @@ def trace(
     exactly; of the bulk they leave an error of about ‖H_bulk‖_F √(2/m), which more products reduce slowly.
 
     Cost: at most m Hessian-vector products; n where n ≤ m. Memory: m/2 vectors of n numbers for `xtrace`, m/3 for
-    `hutch++`, none for `hutchinson`, and about 4 beside.
+    `hutch++`, none for `hutchinson`, about 5 beside, and the graph of a gradient.
 
     Args:
         objective: The frozen loss.
@@ -85,17 +86,22 @@ def trace(
         >>> found.value, found.error, found.products
         (12.0, 0.0, 3)
     """
-    if method not in get_args(Method):
-        raise ValueError(f"`method` must be one of {', '.join(get_args(Method))}; found {method!r}.")
-    if products < _FEWEST:
-        raise ValueError(f"`products` must be at least {_FEWEST}, for a standard error; found {products}.")
+    check_arguments(products, method)
     with hessian_block(objective, at, only, basis_device) as hessian:
         estimate = _dense if hessian.n <= products else _METHODS[method]
         try:
             value, error, notes = estimate(hessian, products, seed)
         except FloatingPointError as reason:
             value, error, notes = math.nan, math.nan, str(reason)
-    return Estimate(value, error, hessian.products, method, notes)
+    return Estimate(value, error, hessian.products, method, hessian.n, notes)
+
+
+def check_arguments(products: int, method: str) -> None:
+    """ValueError unless there is such a method, and enough products for its standard error."""
+    if method not in get_args(Method):
+        raise ValueError(f"`method` must be one of {', '.join(get_args(Method))}; found {method!r}.")
+    if products < _FEWEST:
+        raise ValueError(f"`products` must be at least {_FEWEST}, for a standard error; found {products}.")
 
 
 def _dense(hessian: HessianBlock, _products: int, _seed: int) -> Found:

@@ -118,7 +118,7 @@ def _draw_panel(axes: Any, panel: Panel, palette: Palette) -> None:
     if panel.diagram is not None:
         _draw_diagram(axes, panel.diagram, palette)
         return
-    axes.set_xscale(panel.xscale)
+    axes.set_xscale(panel.xscale, **({"linear_width": panel.linear_within} if panel.xscale == "asinh" else {}))
     axes.set_yscale(panel.yscale if _fits_logarithm(panel) else "linear")
     for series in panel.series:
         _draw_series(axes, series, palette)

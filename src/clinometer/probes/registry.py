@@ -5,11 +5,13 @@ from collections.abc import Callable, Mapping
 from clinometer.probes.activations import activations
 from clinometer.probes.base import Probe
 from clinometer.probes.batchnorm_terms import batchnorm_terms
+from clinometer.probes.density import density
 from clinometer.probes.headroom import headroom
 from clinometer.probes.internal_shift import internal_shift
 from clinometer.probes.landscape import landscape
 from clinometer.probes.noise_floor import noise_floor
 from clinometer.probes.noise_scale import noise_scale
+from clinometer.probes.trace import trace
 
 PROBES: Mapping[str, Callable[..., Probe]] = {
     "landscape": landscape,
@@ -17,6 +19,8 @@ PROBES: Mapping[str, Callable[..., Probe]] = {
     "internal_shift": internal_shift,
     "activations": activations,
     "batchnorm_terms": batchnorm_terms,
+    "trace": trace,
+    "density": density,
     "noise_floor": noise_floor,
     "noise_scale": noise_scale,
 }

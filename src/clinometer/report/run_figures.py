@@ -114,12 +114,15 @@ def _by_danger(names: Sequence[str], values: Values, field: Field) -> list[str]:
 
 
 def _ridge_panels(probe: str, table: Mapping[str, Values], fields: Fields) -> Iterator[Panel]:
-    """A panel for each layer's distribution, of the first layers."""
+    """A panel for each layer's distribution, of the first layers, or for that of the whole network."""
     for name, field in fields.items():
-        if field.drawing != "ridges" or len(field.axes) != 2 or field.along not in table:
+        if field.drawing != "ridges" or len(field.axes) not in (1, 2) or field.along not in table:
             continue
         edges, counts = table[field.along].astype(float), table[name].astype(float)
-        entries = table[field.axes[0]][0] if field.axes[0] in NAMES else np.arange(counts.shape[1])
+        if len(field.axes) == 1:
+            edges, counts, entries = edges[:, None], counts[:, None], [field.label or name]
+        else:
+            entries = table[field.axes[0]][0] if field.axes[0] in NAMES else np.arange(counts.shape[1])
         for index, entry in enumerate(entries[:_SHOWN]):
             at = np.isfinite(np.concatenate([edges[:, index], counts[:, index]], axis=1)).all(axis=1)  # (steps,)
             if at.any():

@@ -67,10 +67,11 @@ class Panel:
     series: tuple[Series, ...] = ()
     ridges: Ridges | None = None
     diagram: Diagram | None = None
-    xscale: Literal["linear", "log"] = "linear"
+    xscale: Literal["linear", "log", "asinh"] = "linear"
     yscale: Literal["linear", "log"] = "linear"
     ylim: tuple[float, float] | None = None
     xticks: tuple[float, ...] = ()  # where not everywhere
+    linear_within: float = 1.0  # an asinh axis is linear from −x to x, and logarithmic beyond
 
 
 @dataclass(frozen=True)

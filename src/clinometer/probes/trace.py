@@ -1,0 +1,89 @@
+"""The trace of the Hessian at a step, of the whole network or per block."""
+
+from collections.abc import Iterable, Sequence
+
+from clinometer.measures.layers import Blocks
+from clinometer.measures.trace import Method, check_arguments
+from clinometer.measures.trace import trace as measure_trace
+from clinometer.objective.batches import Batches
+from clinometer.objective.objective import Batch
+from clinometer.probes.base import Probe, Step, make_probe
+from clinometer.probes.field import Field
+from clinometer.probes.per_block import block_count, check_blocks, fields_per_block, row_per_block
+from clinometer.probes.seeds import seed_of_run
+from clinometer.store import Row
+
+_CURVATURE = "loss / parameter²"
+
+FIELDS = {
+    "value": Field(
+        unit=_CURVATURE,
+        meaning="the trace of the Hessian, the sum of its eigenvalues; NaN where the loss has no second derivative",
+        headline=True,
+        label="trace",
+        worst="highest",
+    ),
+    "low": Field(unit=_CURVATURE, meaning="the trace less its standard error", drawing="lower", label="trace"),
+    "high": Field(unit=_CURVATURE, meaning="the trace and its standard error", drawing="upper", label="trace"),
+    "error": Field(unit=_CURVATURE, meaning="the standard error of the trace; 0 where it is exact", drawing="none"),
+    "mean": Field(
+        unit=_CURVATURE, meaning="the mean eigenvalue, trace / number of parameters", drawing="none", label="mean λ"
+    ),
+    "products": Field(meaning="the Hessian-vector products spent", drawing="none", kind="integer"),
+}
+
+
+def trace(
+    *,
+    products: int = 16,
+    method: Method = "xtrace",
+    blocks: Blocks | None = None,
+    batches: Iterable[Batch] | Batches | None = None,
+) -> Probe:
+    """The sum of the Hessian's eigenvalues, estimated with its standard error.
+
+    Fields: `value`, the trace; `error`, its standard error; `low` and `high`, the value less and plus that; `mean`, the
+    mean eigenvalue; `products` spent. The random vectors are the same at every step of a run, so that changes over
+    training are seen more precisely than the error says. Memory: about 13 copies of the parameters and the graph of
+    a gradient. Cost: 16 Hessian-vector products, about 29 forward-backward passes.
+
+    With `blocks`, each block's part of the Hessian is estimated alone: fields have shape (blocks,), `block` and
+    `update_ratio` are as for `landscape`, and rows are named `trace_blocks`. That costs as much for each block.
+
+    Args:
+        products: How many Hessian-vector products to spend, at least 6. Where there are no more parameters than that,
+            the trace is exact.
+        method: `xtrace`, `hutch++` or `hutchinson`; see `clinometer.measures.trace`.
+        blocks: As for `landscape`.
+        batches: Measure the mean loss of these instead of the step's own batch: a list, a loader, or `Batches`. Rows
+            are named `trace_batches`; each pass becomes one a batch.
+
+    Raises:
+        ValueError: for fewer than 6 products or an unknown method; and, from the recorder, if there is no such block,
+            or with `fully_shard`.
+    Source: Epperly, Tropp and Webber (2024), arXiv:2301.07825.
+    """
+    check_arguments(products, method)
+
+    measured_on = Batches.of(batches)
+
+    def probe(step: Step) -> Row:
+        on = step.on(measured_on)
+        seed = seed_of_run(step)
+
+        def measured(names: Sequence[str] | None) -> Row:
+            found = measure_trace(on.objective, on.before, products=products, method=method, only=names, seed=seed)
+            return {
+                "value": found.value,
+                "low": found.value - found.error,
+                "high": found.value + found.error,
+                "error": found.error,
+                "mean": found.value / found.n,
+                "products": found.products,
+            }
+
+        return measured(None) if blocks is None else row_per_block(step, blocks, measured)
+
+    name, fields = ("trace", FIELDS) if blocks is None else ("trace_blocks", fields_per_block(FIELDS))
+    cost = (1.5 + 1.7 * products) * block_count(blocks)
+    return make_probe(name, probe, fields, cost, lambda model: check_blocks(blocks, model), batches=measured_on)
