@@ -15,6 +15,8 @@ BATCHES = [batch(100), batch(101)]  # other ones than those that are trained on
 ARGUMENTS: Mapping[str, list[dict[str, Any]]] = {
     "landscape": [{}, {"direction": "random"}, {"direction": "update"}, {"blocks": "layers"}, {"batches": BATCHES}],
     "headroom": [{}, {"blocks": ["first.*", "*.bias"]}],
+    "directional_sharpness": [{}, {"blocks": "layers"}, {"batches": BATCHES}],
+    "batch_sharpness": [{}, {"batches": BATCHES}],
     "activations": [{"modules": ["norm", "head"]}],
     "trace": [{}, {"products": 8, "blocks": "layers"}],
     "density": [{"steps": 6}, {"steps": 4, "blocks": ["first.*", "*.bias"]}],

@@ -20,8 +20,10 @@ if TYPE_CHECKING:
     from clinometer.objective.rng import RngState
     from clinometer.probes.activations import activations
     from clinometer.probes.base import Probe, Step
+    from clinometer.probes.batch_sharpness import batch_sharpness
     from clinometer.probes.batchnorm_terms import batchnorm_terms
     from clinometer.probes.density import density
+    from clinometer.probes.directional_sharpness import directional_sharpness
     from clinometer.probes.field import Field
     from clinometer.probes.headroom import headroom
     from clinometer.probes.internal_shift import internal_shift
@@ -52,9 +54,11 @@ __all__ = [
     "Store",
     "activations",
     "at",
+    "batch_sharpness",
     "batchnorm_terms",
     "covariate_shift",
     "density",
+    "directional_sharpness",
     "drift",
     "effective_smoothness",
     "every",
@@ -92,9 +96,11 @@ _MODULES = {  # where each name is defined; a test compares it with the imports 
     "Store": "store",
     "activations": "probes.activations",
     "at": "recorder.schedules",
+    "batch_sharpness": "probes.batch_sharpness",
     "batchnorm_terms": "probes.batchnorm_terms",
     "covariate_shift": "measures.covariate_shift",
     "density": "probes.density",
+    "directional_sharpness": "probes.directional_sharpness",
     "drift": "measures.activations",
     "effective_smoothness": "measures.line",
     "every": "recorder.schedules",

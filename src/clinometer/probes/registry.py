@@ -4,8 +4,10 @@ from collections.abc import Callable, Mapping
 
 from clinometer.probes.activations import activations
 from clinometer.probes.base import Probe
+from clinometer.probes.batch_sharpness import batch_sharpness
 from clinometer.probes.batchnorm_terms import batchnorm_terms
 from clinometer.probes.density import density
+from clinometer.probes.directional_sharpness import directional_sharpness
 from clinometer.probes.headroom import headroom
 from clinometer.probes.internal_shift import internal_shift
 from clinometer.probes.landscape import landscape
@@ -23,4 +25,6 @@ PROBES: Mapping[str, Callable[..., Probe]] = {
     "density": density,
     "noise_floor": noise_floor,
     "noise_scale": noise_scale,
+    "batch_sharpness": batch_sharpness,
+    "directional_sharpness": directional_sharpness,
 }
