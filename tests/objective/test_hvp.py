@@ -11,8 +11,9 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.checkpoint import checkpoint
 
 from clinometer import Objective
-from clinometer.objective.attention import DROPOUT, PLAIN
 from clinometer.objective.params import step
+from clinometer.objective.plain_operations import ATTENTION as PLAIN
+from clinometer.objective.plain_operations import DROPOUT
 
 
 def network() -> nn.Sequential:

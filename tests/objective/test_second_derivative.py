@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional as F
 
 from clinometer import Objective
@@ -85,6 +85,16 @@ def objective(loss: Callable[[Tensor], Any]) -> Objective:
     return Objective(params={"w": w}, loss_fn=lambda params, _: loss(params["w"]))
 
 
+def error(found: Objective) -> float:
+    """Of a product, against a central difference of gradients in float64, which is good to about 1e-9."""
+    here = found.here()
+    v = {name: torch.randn(value.shape, dtype=value.dtype) for name, value in here.items()}
+    ahead, behind = (found.loss_and_grad(step(here, v, size))[1] for size in (1e-5, -1e-5))
+    truth = scale(sub(ahead, behind), 1 / 2e-5)
+    with found.linearized(here) as product:
+        return float(norm(sub(product(v), truth)) / norm(truth))
+
+
 def direction() -> dict[str, Tensor]:
     return {"w": torch.randn(5, 3, generator=torch.Generator().manual_seed(1), dtype=torch.float64)}
 
@@ -136,12 +146,44 @@ TWICE: dict[str, Callable[[Tensor], Any]] = {
 
 @pytest.mark.parametrize("name", TWICE)
 def test_functions_that_have_one_are_not_refused(name: str) -> None:
-    """The truth is a central difference of gradients in float64, good to about 1e-9."""
-    found = objective(TWICE[name])
-    here, v = found.here(), direction()
-    ahead, behind = (found.loss_and_grad(step(here, v, size))[1] for size in (1e-5, -1e-5))
-    truth = scale(sub(ahead, behind), 1 / 2e-5)
-    assert float(norm(sub(found.hvp(here, v), truth)) / norm(truth)) < 1e-7
+    """The truth is a central difference of gradients in float64."""
+    assert error(objective(TWICE[name])) < 1e-7
+
+
+def test_what_a_product_rests_on_is_noted() -> None:
+    """A backward pass may be no derivative, as a straight-through estimator's; only its author knows."""
+    found = objective(lambda w: Passed.apply(w.pow(3)).square().sum())
+    with found.linearized(found.here()) as product:
+        assert product.notes == ("products take the backward pass of 'Passed' for the derivative of its forward pass",)
+    plain = objective(lambda w: w.pow(3).sum())
+    with plain.linearized(plain.here()) as product:
+        assert product.notes == ()
+
+
+def penalty(layer: nn.Module) -> Objective:
+    """A gradient penalty through a norm: its Hessian is made of third derivatives."""
+
+    def loss(model: nn.Module, x: Tensor) -> Tensor:
+        x = x.clone().requires_grad_()
+        return torch.autograd.grad(model(x).square().sum(), x, create_graph=True)[0].square().sum()
+
+    torch.manual_seed(0)
+    x = torch.randn(6, 4, dtype=torch.float64)
+    return Objective(nn.Sequential(nn.Linear(4, 6), layer, nn.Tanh(), nn.Linear(6, 2)).double(), loss, x)
+
+
+@pytest.mark.parametrize("layer", [nn.LayerNorm(6), nn.BatchNorm1d(6)])
+def test_gradient_penalties_through_norms_that_torch_gets_wrong_are_refused(layer: nn.Module) -> None:
+    """Torch's own product is off by a third and more from differences of gradients."""
+    found = penalty(layer)
+    with pytest.raises(ValueError, match=f"gradient penalty does, through Native{type(layer).__name__[:5]}.*third"):
+        found.hvp(found.here(), found.here())
+
+
+@pytest.mark.parametrize("layer", [nn.GroupNorm(2, 6), nn.RMSNorm(6), nn.BatchNorm1d(6).eval()])
+def test_gradient_penalties_through_other_norms_are_not(layer: nn.Module) -> None:
+    """The truth is a central difference of gradients in float64."""
+    assert error(penalty(layer)) < 1e-6
 
 
 def test_other_errors_keep_their_words() -> None:
@@ -153,13 +195,3 @@ def test_other_errors_keep_their_words() -> None:
     found = objective(refuse)
     with pytest.raises(RuntimeError, match=r"^no$"):
         found.hvp(found.here(), direction())
-
-
-def test_what_a_product_rests_on_is_noted() -> None:
-    """A backward pass may be no derivative, as a straight-through estimator's; only its author knows."""
-    found = objective(lambda w: Passed.apply(w.pow(3)).square().sum())
-    with found.linearized(found.here()) as product:
-        assert product.notes == ("products take the backward pass of 'Passed' for the derivative of its forward pass",)
-    plain = objective(lambda w: w.pow(3).sum())
-    with plain.linearized(plain.here()) as product:
-        assert product.notes == ()

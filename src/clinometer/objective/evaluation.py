@@ -6,7 +6,6 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from clinometer.objective.attention import PlainAttention
 from clinometer.objective.batches import Progress
 from clinometer.objective.checks import refuse_checkpoint
 from clinometer.objective.failures import LossFailures
@@ -15,7 +14,8 @@ from clinometer.objective.gradient_graph import GradientGraph
 from clinometer.objective.gradients import gradient, gradient_by_backward, graph_nodes
 from clinometer.objective.hooks import Signal, capture_inputs_and_outputs, capture_outputs, signals_of
 from clinometer.objective.params import Point, scale
-from clinometer.objective.second_derivative import OwnBackwards, explained
+from clinometer.objective.plain_operations import PlainOperations
+from clinometer.objective.second_derivative import OwnBackwards, check_gradients_inside, explained
 from clinometer.objective.snapshot import BatchSnapshot
 
 Show = Callable[[Point], None]
@@ -72,14 +72,16 @@ class Evaluation:
                 "hvp needs gradients that can be differentiated again, and those of fully_shard cannot; "
                 "compare the gradients at two points instead."
             )
-        with snapshot.at(at) as leaves, PlainAttention() as attention, explained():
+        with snapshot.at(at) as leaves, PlainOperations() as plain, explained():
             loss = self._loss(snapshot, leaves)
             snapshot.look_at_graph(loss, leaves, check=True)
             refuse_checkpoint(snapshot.checkpoints, "hvp")
-            own = OwnBackwards(graph_nodes(loss))
+            nodes = graph_nodes(loss)
+            check_gradients_inside(nodes)
+            own = OwnBackwards(nodes)
             with own.checked():
                 slope = gradient(loss, leaves, create_graph=True)
-            return GradientGraph(snapshot, at, leaves, loss, slope, [*attention.notes, *own.notes])
+            return GradientGraph(snapshot, at, leaves, loss, slope, [*plain.notes, *own.notes])
 
     def loss_and_hvp(self, snapshot: BatchSnapshot, at: Point, v: Point) -> Evaluated:
         """The loss and ∇²L(at) v. About 2.6 forward-backward passes."""

@@ -4,9 +4,9 @@ from collections.abc import Sequence
 
 from torch import Tensor
 
-from clinometer.objective.attention import PlainAttention
 from clinometer.objective.gradients import hessian_product
 from clinometer.objective.params import Point
+from clinometer.objective.plain_operations import PlainOperations
 from clinometer.objective.second_derivative import explained
 from clinometer.objective.snapshot import BatchSnapshot
 
@@ -51,5 +51,5 @@ class GradientGraph:
         if not self._finite:
             return {name: grad * float("nan") for name, grad in self.gradient.items()}
         # Activations that are checkpointed are computed again, and must meet the same leaves, buffers and draws.
-        with self._snapshot.at(self._at, self._leaves), PlainAttention(), explained():
+        with self._snapshot.at(self._at, self._leaves), PlainOperations(), explained():
             return hessian_product(self._differentiable, self._leaves, v, retain_graph=not last)

@@ -18,6 +18,7 @@ from clinometer.objective.gradients import needs_backward
 _INSTEAD = "Compare gradients at two points instead: walk, headroom and critical_step need no second derivative."
 _MISSING = re.compile(r"derivative for '?(?:aten::)?(\w+?)'? is not implemented")
 _OTHER_WORDS = ("once_differentiable", "ouble backward", "twice")
+_WRONG = tuple(f"{name}NormBackwardBackward" for name in ("NativeLayer", "NativeBatch", "CudnnBatch", "MiopenBatch"))
 _Function: Any = torch.autograd.function.BackwardCFunction
 
 
@@ -42,6 +43,21 @@ def explained() -> Generator[None]:
             raise
         reason = f"torch has none of {found[1]!r}" if found else str(error)
         raise ValueError(f"the loss has no second derivative: {reason}. {_INSTEAD}") from error
+
+
+def check_gradients_inside(nodes: Iterable[Any]) -> None:
+    """ValueError if a loss holds gradients, as a penalty on them does, through a norm that torch then gets wrong.
+
+    Torch takes the mean and deviation of BatchNorm and LayerNorm for constants in third derivatives (pytorch#186256,
+    pytorch#175754).
+    """
+    for node in nodes:
+        name = node.name()
+        if name.startswith(_WRONG) and getattr(node, "_saved_train", True):
+            raise ValueError(
+                f"the loss holds a gradient, as a gradient penalty does, through {name.split('Backward')[0]}, whose "
+                f"third derivative torch gets wrong; GroupNorm's and RMSNorm's it gets right. {_INSTEAD}"
+            )
 
 
 class OwnBackwards:

@@ -1,35 +1,52 @@
-"""Attention by plain operations, for second derivatives: its fused kernels have none."""
+"""Plain operations in place of fused kernels that torch cannot differentiate twice: attention's, and weight norm's."""
 
+from collections.abc import Callable
 from typing import Any
 
 import torch
+from torch import Tensor
 from torch.nn import functional as F
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.overrides import TorchFunctionMode
 
-PLAIN = (
+ATTENTION = (
     "attention is computed by plain operations (SDPBackend.MATH), as the fused kernels that training may use have no "
     "second derivative: loss and gradient round otherwise than in training"
 )
 DROPOUT = "dropout inside attention may draw other entries than training's fused kernel does"
 
-# Where attention is computed. What happens inside a function is not seen from outside: that nn.MultiheadAttention's
-# calls attention, and that a backward pass computes checkpointed activations again.
-_INSIDE = {F.scaled_dot_product_attention, F.multi_head_attention_forward, torch.autograd.grad}
+# What happens inside a function is not seen from outside: that nn.MultiheadAttention's calls attention, and that a
+# backward pass computes checkpointed activations again.
+_ATTENTION = {F.scaled_dot_product_attention, F.multi_head_attention_forward, torch.autograd.grad}
 
 
-class PlainAttention(TorchFunctionMode):
-    """Inside the block `scaled_dot_product_attention` and `nn.MultiheadAttention` use the math kernel, and it is noted.
+def _weight_norm(v: Tensor, g: Tensor, dim: int = 0) -> Tensor:
+    return v * (g / torch.norm_except_dim(v, 2, dim))
 
-    They do so whatever `sdpa_kernel` a loss function chooses. The switch is thrown around those calls alone: it is the
-    whole program's, and other threads may train meanwhile.
+
+def _hardsigmoid(x: Tensor, **_inplace: bool) -> Tensor:
+    return F.relu6(x + 3) / 6
+
+
+_torch: Any = torch
+_PLAIN: dict[Any, Callable[..., Tensor]] = {
+    _torch._weight_norm: _weight_norm,  # its second derivative is wrong: it holds the norm constant
+    F.hardsigmoid: _hardsigmoid,  # has none
+}
+
+
+class PlainOperations(TorchFunctionMode):
+    """Inside the block attention, weight norm and hardsigmoid are computed by operations that have second derivatives.
+
+    Attention is, whatever `sdpa_kernel` a loss function chooses. That switch is thrown around the calls alone: it is
+    the whole program's, and other threads may train meanwhile.
 
     Example:
         >>> x = torch.randn(1, 1, 2, 4, requires_grad=True)
-        >>> with PlainAttention() as attention:
+        >>> with PlainOperations() as plain:
         ...     y = F.scaled_dot_product_attention(x, x, x)
-        >>> attention.notes == [PLAIN], y.grad_fn is not None
-        (True, True)
+        >>> plain.notes == [ATTENTION]
+        True
     """
 
     def __init__(self) -> None:
@@ -38,10 +55,12 @@ class PlainAttention(TorchFunctionMode):
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         kwargs = kwargs or {}
-        if func not in _INSIDE:
+        if func in _PLAIN:
+            return _PLAIN[func](*args, **kwargs)
+        if func not in _ATTENTION:
             return func(*args, **kwargs)
         if _is_fused(func, kwargs):
-            self._note(PLAIN)
+            self._note(ATTENTION)
             if _dropout(func, args, kwargs):
                 self._note(DROPOUT)
         with sdpa_kernel(SDPBackend.MATH):
