@@ -10,9 +10,10 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
+from clinometer.plots.heights import draw_heights
+from clinometer.plots.labels import label
 from clinometer.plots.library import import_matplotlib
 from clinometer.plots.palette import is_repeated, resolve
-from clinometer.results.sanitize import plain
 from clinometer.studies.figure import Diagram, Figure, Panel, Ridges, Series
 from clinometer.training.files import write_bytes
 
@@ -23,7 +24,6 @@ Palette = Mapping[str, str]
 _DPI = 130
 _SHOWN_RIDGES = 15
 _SHOWN_POINTS = 400  # more than a panel has pixels across would only make the file large
-_SHOWN_LETTERS = 80  # of a name, which may be as long as whoever named it liked
 _STYLE: Any = {
     "axes.spines.top": False,
     "axes.spines.right": False,
@@ -85,27 +85,25 @@ def draw(figure: Figure) -> Any:
     columns = min(figure.columns, len(figure.panels))
     rows = math.ceil(len(figure.panels) / columns)
     with mpl.rc_context(_STYLE):
-        wide, high = (7.5, 1.3) if all(panel.diagram for panel in figure.panels) else (3.1, 2.5)
+        wide, high = _size(figure)
         canvas: Any = Canvas(figsize=(wide * columns + 0.6, high * rows + 0.5), layout="constrained")
-        grid = canvas.subplots(rows, columns, squeeze=False).flatten()
-        for axes, panel in zip(grid, figure.panels, strict=False):
+        grid = canvas.add_gridspec(rows, columns)
+        for place, panel in zip(grid, figure.panels, strict=False):
+            in_space = panel.heights is not None and panel.heights.view == "surface"
+            axes = canvas.add_subplot(place, projection="3d" if in_space else None)
             _draw_panel(axes, panel, figure.palette)
-        for axes in grid[len(figure.panels) :]:
-            axes.set_axis_off()
+        for number in range(len(figure.panels), rows * columns):
+            canvas.add_subplot(grid[number]).set_axis_off()
         canvas.suptitle(label(figure.title), fontsize="large")
         _draw_legend(canvas)
     return canvas
 
 
-def label(text: str) -> str:
-    r"""Text as matplotlib shall show it: a dollar is a dollar, what begins with _ is not left out, and it has an end.
-
-    Example:
-        >>> label("_module.x^{2}$"), len(label("x" * 1000))
-        (' _module.x^{2}\\$', 80)
-    """
-    short = text if len(text) <= _SHOWN_LETTERS else f"{text[: _SHOWN_LETTERS - 1]}…"
-    return plain(" " * short.startswith("_") + short).replace("$", r"\$")
+def _size(figure: Figure) -> tuple[float, float]:
+    """Width and height of a panel, in inches."""
+    if all(panel.diagram for panel in figure.panels):
+        return 7.5, 1.3
+    return (4.4, 3.6) if any(panel.heights for panel in figure.panels) else (3.1, 2.5)
 
 
 def _draw_panel(axes: Any, panel: Panel, palette: Palette) -> None:
@@ -117,6 +115,9 @@ def _draw_panel(axes: Any, panel: Panel, palette: Palette) -> None:
         return
     if panel.diagram is not None:
         _draw_diagram(axes, panel.diagram, palette)
+        return
+    if panel.heights is not None:
+        draw_heights(axes, panel.heights, panel.series, palette)
         return
     axes.set_xscale(panel.xscale, **({"linear_width": panel.linear_within} if panel.xscale == "asinh" else {}))
     axes.set_yscale(panel.yscale if _fits_logarithm(panel) else "linear")

@@ -58,8 +58,34 @@ class Diagram:
 
 
 @dataclass(frozen=True)
+class Mark:
+    """A place with a name, which the legend has, or stands beside it."""
+
+    label: str
+    x: float
+    y: float
+    shape: Literal["star", "circle", "diamond"] = "star"
+    beside: bool = False
+
+
+@dataclass(frozen=True)
+class Heights:
+    """A function of two coordinates, as coloured levels or as a surface; the panel's series are lines upon it."""
+
+    x: Values  # (a,) rising
+    y: Values  # (b,) rising
+    z: Values  # (a, b) NaN or infinite where it has no finite value, which is shown as such
+    unit: str  # of z
+    view: Literal["contour", "surface"] = "contour"
+    scale: Literal["linear", "log"] = "linear"  # of z
+    evaluated: Values | None = None  # (a, b) whether z was evaluated and not interpolated; all of it without
+    levels: tuple[float, ...] = ()  # where lines are drawn; some by default
+    marks: tuple[Mark, ...] = ()
+
+
+@dataclass(frozen=True)
 class Panel:
-    """One pair of axes with series or ridges, or a diagram without axes."""
+    """One pair of axes with series, ridges or heights, or a diagram without axes."""
 
     title: str
     xlabel: str
@@ -67,6 +93,7 @@ class Panel:
     series: tuple[Series, ...] = ()
     ridges: Ridges | None = None
     diagram: Diagram | None = None
+    heights: Heights | None = None
     xscale: Literal["linear", "log", "asinh"] = "linear"
     yscale: Literal["linear", "log"] = "linear"
     ylim: tuple[float, float] | None = None
