@@ -84,16 +84,19 @@ def test_the_density_of_a_quadratic() -> None:
     assert found["edges"][0][peak] <= 0 <= found["edges"][0][peak + 1], "46 lie in one bin, at zero"
 
 
-def test_traces_of_blocks_sum_to_the_whole() -> None:
-    """By the definition of the trace: with as many products as parameters, both are exact."""
+@pytest.mark.parametrize("method", [None, "xtrace"])
+def test_traces_of_blocks_sum_to_the_whole(method: Any) -> None:
+    """By the definition of the trace: with as many products as parameters, each is exact, shared or not."""
     model = everything().double()
     x, y = batch()
     objective = Objective(model, cross_entropy, (x.double(), y))
-    whole = measure_trace(objective, objective.here(), products=1000).value
-    recorder = Recorder(model, cross_entropy, [trace(products=1000, blocks="layers")], every(1))
+    whole = measure_trace(objective, objective.here(), products=1000)
+    recorder = Recorder(model, cross_entropy, [trace(products=1000, method=method, blocks="layers")], every(1))
     with recorder.step((x.double(), y)):
         cross_entropy(model, (x.double(), y)).backward()
-    assert recorder.read("trace_blocks")["value"].sum() == pytest.approx(whole, rel=1e-6)
+    found = recorder.read("trace_blocks")
+    assert found["value"].sum() == pytest.approx(whole.value, rel=1e-6)
+    assert (found["products"] == whole.n).all() == (method is None)
 
 
 @pytest.mark.parametrize("probe", [trace, density])

@@ -23,6 +23,7 @@ class HessianBlock:
         self._at = within(at, names)
         self._device = device
         self.zero = torch.zeros_like(flattened(_real(self._at), device))  # (n,) with dtype and device of the vectors
+        self.sizes = [value.numel() for value in _real(self._at).values()]  # of each parameter
 
     @property
     def n(self) -> int:
@@ -41,6 +42,20 @@ class HessianBlock:
         if not bool(found.isfinite().all()):
             raise FloatingPointError("a second derivative of the loss is not finite here")
         return found
+
+    def diagonal(self) -> Tensor:
+        """The diagonal of the block (n,). Cost: n products."""
+        found = self.zero.clone()
+        for index in range(self.n):
+            unit = self.zero.clone()
+            unit[index] = 1
+            found[index] = self.product(unit)[index]
+        return found
+
+    def dots(self, first: Tensor, second: Tensor) -> Tensor:
+        """The inner products of two vectors over each parameter (parameters,), in float64 on the CPU."""
+        pairs = zip(first.split(self.sizes), second.split(self.sizes), strict=True)
+        return torch.stack([one.dot(other) for one, other in pairs]).double().cpu()
 
     def gaussian(self, generator: torch.Generator) -> Tensor:
         """A vector (n,) of standard normal numbers."""

@@ -3,9 +3,10 @@
 from collections.abc import Iterable, Sequence
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn.functional import pad
 
+from clinometer.measures.hessian_block import refuse_shards
 from clinometer.measures.layers import Blocks
 from clinometer.measures.spectral_density import check_arguments, decades, eigenvalues_in, spectral_density
 from clinometer.objective.batches import Batches
@@ -90,6 +91,10 @@ def density(
 
         return measured(None) if blocks is None else row_per_block(step, blocks, measured)
 
+    def check(model: nn.Module) -> None:
+        refuse_shards(model.parameters())
+        check_blocks(blocks, model)
+
     fields = _fields(linear_within)
     cost = (1.5 + 1.7 * probes * steps) * block_count(blocks)
     return make_probe(
@@ -97,7 +102,7 @@ def density(
         probe,
         fields if blocks is None else fields_per_block(fields),
         cost,
-        lambda model: check_blocks(blocks, model),
+        check,
         batches=measured_on,
     )
 

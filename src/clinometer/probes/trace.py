@@ -1,10 +1,15 @@
 """The trace of the Hessian at a step, of the whole network or per block."""
 
 from collections.abc import Iterable, Sequence
+from typing import Any
 
-from clinometer.measures.layers import Blocks
-from clinometer.measures.trace import Method, check_arguments
+from torch import nn
+
+from clinometer.measures.hessian_block import refuse_shards
+from clinometer.measures.layers import Blocks, blocks_of
+from clinometer.measures.trace import Estimate, Method, check_arguments
 from clinometer.measures.trace import trace as measure_trace
+from clinometer.measures.trace_by_block import trace_by_block
 from clinometer.objective.batches import Batches
 from clinometer.objective.objective import Batch
 from clinometer.probes.base import Probe, Step, make_probe
@@ -36,7 +41,7 @@ FIELDS = {
 def trace(
     *,
     products: int = 16,
-    method: Method = "xtrace",
+    method: Method | None = None,
     blocks: Blocks | None = None,
     batches: Iterable[Batch] | Batches | None = None,
 ) -> Probe:
@@ -44,16 +49,18 @@ def trace(
 
     Fields: `value`, the trace; `error`, its standard error; `low` and `high`, the value less and plus that; `mean`, the
     mean eigenvalue; `products` spent. The random vectors are the same at every step of a run, so that changes over
-    training are seen more precisely than the error says. Memory: about 13 copies of the parameters and the graph of
-    a gradient. Cost: 16 Hessian-vector products, about 29 forward-backward passes.
+    training are seen more precisely than the error says. Memory: about 13 copies of the parameters and the graph of a
+    gradient. Cost: 16 Hessian-vector products, about 29 forward-backward passes.
 
-    With `blocks`, each block's part of the Hessian is estimated alone: fields have shape (blocks,), `block` and
-    `update_ratio` are as for `landscape`, and rows are named `trace_blocks`. That costs as much for each block.
+    With `blocks`, each block's part of the Hessian is estimated: fields have shape (blocks,), `block` and
+    `update_ratio` are as for `landscape`, and rows are named `trace_blocks`. All blocks share the products, which cost
+    as much as for the whole; with a `method`, each has products of its own, and is known better.
 
     Args:
         products: How many Hessian-vector products to spend, at least 6. Where there are no more parameters than that,
             the trace is exact.
-        method: `xtrace`, `hutch++` or `hutchinson`; see `clinometer.measures.trace`.
+        method: `xtrace`, `hutch++` or `hutchinson`; see `clinometer.measures.trace`. By default `xtrace`, and for
+            blocks `hutch++` on shared products.
         blocks: As for `landscape`.
         batches: Measure the mean loss of these instead of the step's own batch: a list, a loader, or `Batches`. Rows
             are named `trace_batches`; each pass becomes one a batch.
@@ -63,27 +70,40 @@ def trace(
             or with `fully_shard`.
     Source: Epperly, Tropp and Webber (2024), arXiv:2301.07825.
     """
-    check_arguments(products, method)
-
+    check_arguments(products, method or "xtrace")
     measured_on = Batches.of(batches)
 
     def probe(step: Step) -> Row:
         on = step.on(measured_on)
-        seed = seed_of_run(step)
+        options: Any = {"products": products, "seed": seed_of_run(step)}
 
         def measured(names: Sequence[str] | None) -> Row:
-            found = measure_trace(on.objective, on.before, products=products, method=method, only=names, seed=seed)
-            return {
-                "value": found.value,
-                "low": found.value - found.error,
-                "high": found.value + found.error,
-                "error": found.error,
-                "mean": found.value / found.n,
-                "products": found.products,
-            }
+            return _row(measure_trace(on.objective, on.before, method=method or "xtrace", only=names, **options))
 
-        return measured(None) if blocks is None else row_per_block(step, blocks, measured)
+        if blocks is None:
+            return measured(None)
+        if method:
+            return row_per_block(step, blocks, measured)
+        chosen = blocks_of(step.objective.model, blocks, step.before)
+        found = trace_by_block(on.objective, on.before, chosen, **options)
+        of_names = {tuple(names): found[block] for block, names in chosen.items()}
+        return row_per_block(step, blocks, lambda names: _row(of_names[tuple(names)]))
+
+    def check(model: nn.Module) -> None:
+        refuse_shards(model.parameters())
+        check_blocks(blocks, model)
 
     name, fields = ("trace", FIELDS) if blocks is None else ("trace_blocks", fields_per_block(FIELDS))
-    cost = (1.5 + 1.7 * products) * block_count(blocks)
-    return make_probe(name, probe, fields, cost, lambda model: check_blocks(blocks, model), batches=measured_on)
+    cost = (1.5 + 1.7 * products) * (block_count(blocks) if method else 1)
+    return make_probe(name, probe, fields, cost, check, batches=measured_on)
+
+
+def _row(found: Estimate) -> Row:
+    return {
+        "value": found.value,
+        "low": found.value - found.error,
+        "high": found.value + found.error,
+        "error": found.error,
+        "mean": found.value / found.n,
+        "products": found.products,
+    }
