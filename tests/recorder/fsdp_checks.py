@@ -23,8 +23,10 @@ from clinometer import (
     landscape,
     noise_floor,
     noise_scale,
+    trace,
 )
 from clinometer.measures.noise_scale import gradient_noise
+from clinometer.measures.spectral_density import spectral_density
 from clinometer.objective.dtensor import to_local
 from clinometer.probes.direction import random_direction
 
@@ -227,7 +229,13 @@ def refusals() -> Any:
     model = nn.Linear(4, 4)
     model.weight = nn.Parameter(distribute_tensor(model.weight.detach(), init_device_mesh("cpu", (2,))))
     said = []
-    for attempt in (lambda: objective.hvp(here, here), lambda: Objective(model, cross_entropy, None)):
+    attempts = (
+        lambda: objective.hvp(here, here),
+        lambda: Objective(model, cross_entropy, None),
+        lambda: Recorder(objective.model, cross_entropy, [trace()]),
+        lambda: spectral_density(objective, here),
+    )
+    for attempt in attempts:
         try:
             attempt()
         except ValueError as error:
