@@ -17,6 +17,7 @@ ARGUMENTS: Mapping[str, list[dict[str, Any]]] = {
     "headroom": [{}, {"blocks": ["first.*", "*.bias"]}],
     "directional_sharpness": [{}, {"blocks": "layers"}, {"batches": BATCHES}],
     "batch_sharpness": [{}, {"batches": BATCHES}],
+    "scale_free": [{}, {"direction": "update"}, {"direction": "random", "by": "layer", "move_1d": True}],
     "activations": [{"modules": ["norm", "head"]}],
     "trace": [{}, {"products": 8, "blocks": "layers"}],
     "density": [{"steps": 6}, {"steps": 4, "blocks": ["first.*", "*.bias"]}],

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from clinometer.probes.landscape import landscape
     from clinometer.probes.noise_floor import noise_floor
     from clinometer.probes.noise_scale import noise_scale
+    from clinometer.probes.scale_free import scale_free
     from clinometer.probes.trace import trace
     from clinometer.recorder.budget import within_budget
     from clinometer.recorder.recorder import Recorder
@@ -74,6 +75,7 @@ __all__ = [
     "moments",
     "noise_floor",
     "noise_scale",
+    "scale_free",
     "trace",
     "walk",
     "within_budget",
@@ -117,6 +119,7 @@ _MODULES = {  # where each name is defined; a test compares it with the imports 
     "noise_floor": "probes.noise_floor",
     "noise_scale": "probes.noise_scale",
     "trace": "probes.trace",
+    "scale_free": "probes.scale_free",
     "walk": "measures.line",
     "within_budget": "recorder.budget",
 }

@@ -22,6 +22,7 @@ from clinometer import (
     landscape,
     noise_floor,
     noise_scale,
+    scale_free,
     trace,
     within_budget,
 )
@@ -35,6 +36,7 @@ PROBES = [
     landscape(direction="random"),
     trace(products=8),
     density(steps=4),
+    scale_free(),
 ]
 OPTIONS: dict[str, dict[str, Any]] = {
     "default": {"find_unused_parameters": True},

@@ -23,6 +23,7 @@ from clinometer import (
     landscape,
     noise_floor,
     noise_scale,
+    scale_free,
     trace,
 )
 from clinometer.measures.noise_scale import gradient_noise
@@ -30,7 +31,14 @@ from clinometer.measures.spectral_density import spectral_density
 from clinometer.objective.dtensor import to_local
 from clinometer.probes.direction import random_direction
 
-PROBES = [landscape(), headroom(), internal_shift(), noise_floor()]
+PROBES = [
+    landscape(),
+    headroom(),
+    internal_shift(),
+    noise_floor(),
+    scale_free(),
+    scale_free(direction="update", by="layer"),
+]
 
 
 def sharded(model: nn.Sequential, **options: Any) -> nn.Sequential:

@@ -49,7 +49,7 @@ def assert_same_rows(ours: dict[str, Any], theirs: dict[str, Any], prefix: str =
         )
 
 
-LINES = ("landscape.", "headroom.", "internal_shift.")
+LINES = ("landscape.", "headroom.", "internal_shift.", "scale_free.")
 
 
 @pytest.mark.parametrize("line", [*LINES, "landscape_random.", "noise_floor.distance", "trace.", "density."])
@@ -59,7 +59,7 @@ def test_replicas_measure_the_joined_batch(ddp: Found, line: str) -> None:
     assert_same_rows(found["two"], found["one"], line)
 
 
-@pytest.mark.parametrize("line", [*LINES, "noise_floor.distance"])
+@pytest.mark.parametrize("line", [*LINES, "scale_free_update.", "noise_floor.distance"])
 @pytest.mark.parametrize("way", ["cut", "kept", "repeated"])
 def test_pieces_measure_the_joined_batch(fsdp: Found, way: str, line: str) -> None:
     """As above; pieces of 9 over 2, of 1 over 2, and each of them on both processes, where none must count twice."""

@@ -52,16 +52,35 @@ def normalised(direction: Point, at: Point, by: Norms = "filter", *, move_1d: bo
     return {name: _normalised(value, at[name], by, move_1d) for name, value in direction.items()}
 
 
+def filter_norms(at: Point, by: Norms = "filter", *, move_1d: bool = False) -> dict[str, Tensor]:
+    """The lengths ‖w_f‖ that `normalised` gives to a direction, in shapes that multiply the weights.
+
+    Parameters that do not move are left out. In float32 or wider.
+
+    Args:
+        at: The weights w.
+        by: As for `normalised`.
+        move_1d: As for `normalised`.
+
+    Example:
+        >>> filter_norms({"weight": torch.tensor([[3.0, 4.0], [0.0, 1.0]]), "bias": torch.ones(2)})
+        {'weight': tensor([[5.],
+                [1.]])}
+    """
+    return {name: _norm(value, _dims(value, by)) for name, value in at.items() if value.ndim >= 2 or move_1d}
+
+
 def _normalised(d: Tensor, w: Tensor, by: Norms, move_1d: bool) -> Tensor:
-    if d.ndim < 2:
-        return _scaled(d, w, ()) if move_1d else torch.zeros_like(d)
-    return _scaled(d, w, tuple(range(1, d.ndim)) if by == "filter" else ())
-
-
-def _scaled(d: Tensor, w: Tensor, dims: tuple[int, ...]) -> Tensor:
-    """`d` times ‖w‖ / ‖d‖, both over some dimensions; over all where none is named."""
-    lengths, wanted = (_norm(x, dims or tuple(range(x.ndim))) for x in (d, w))
+    """`d` times ‖w‖ / ‖d‖ of each filter, or of all."""
+    if d.ndim < 2 and not move_1d:
+        return torch.zeros_like(d)
+    lengths, wanted = (_norm(x, _dims(x, by)) for x in (d, w))
     return (d * torch.where(lengths > 0, wanted / lengths, 0.0)).to(d.dtype)
+
+
+def _dims(x: Tensor, by: Norms) -> tuple[int, ...]:
+    """The dimensions that a norm is taken over: of a vector all, as it has no filters."""
+    return tuple(range(1 if by == "filter" and x.ndim >= 2 else 0, x.ndim))
 
 
 def _norm(x: Tensor, dims: tuple[int, ...]) -> Tensor:

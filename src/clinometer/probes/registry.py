@@ -13,6 +13,7 @@ from clinometer.probes.internal_shift import internal_shift
 from clinometer.probes.landscape import landscape
 from clinometer.probes.noise_floor import noise_floor
 from clinometer.probes.noise_scale import noise_scale
+from clinometer.probes.scale_free import scale_free
 from clinometer.probes.trace import trace
 
 PROBES: Mapping[str, Callable[..., Probe]] = {
@@ -27,4 +28,5 @@ PROBES: Mapping[str, Callable[..., Probe]] = {
     "noise_scale": noise_scale,
     "batch_sharpness": batch_sharpness,
     "directional_sharpness": directional_sharpness,
+    "scale_free": scale_free,
 }
