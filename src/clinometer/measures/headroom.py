@@ -10,8 +10,9 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
+from clinometer.objective.computed import along
 from clinometer.objective.objective import Objective
-from clinometer.objective.params import Point, dot, norm, step
+from clinometer.objective.params import Point, check_direction, dot, norm
 
 _LARGEST = 2.0**12  # where the search ends: infinite beyond, 0 below its inverse
 
@@ -72,16 +73,16 @@ def headroom(
     """
     if not 0 < precision < 1:
         raise ValueError(f"`precision` must lie in (0, 1); found {precision}. Pass e.g. 0.1.")
+    check_direction(origin, direction)
     loss, gradient = start or objective.loss_and_grad(origin)
     gradient = gradient if only is None else {name: gradient[name] for name in only}
     if not float(norm(direction)) > 0 or not math.isfinite(float(loss)):
-        step(origin, direction, 0.0)  # for its errors
         return Headroom(math.nan, math.nan, 0 if start else 1)
     evaluated: dict[float, tuple[float, bool]] = {}  # size -> loss, and whether the gradient is within 90°
 
     def at(size: float) -> tuple[float, bool]:
         if size not in evaluated:
-            reached, turned = objective.loss_and_grad(step(origin, direction, size), only)
+            reached, turned = objective.loss_and_grad(along(origin, direction, size), only)
             evaluated[size] = float(reached), bool(dot(turned, gradient) > 0)
         return evaluated[size]
 

@@ -11,8 +11,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from clinometer.objective.computed import Computed, along, difference
 from clinometer.objective.objective import Objective
-from clinometer.objective.params import Point, distance, gap_and_cosine, norm, step, sub
+from clinometer.objective.params import Point, check_direction, distance, gap_and_cosine, norm
 
 
 @dataclass(frozen=True)
@@ -42,7 +43,7 @@ def walk(
     """Loss and gradient at `origin + a · direction` for each size a.
 
     Cost: s + 1 forward-backward passes for s sizes; s with `start`. Memory: scalars per size, and while it
-    runs two extra copies of the parameters and one gradient beside the one at the origin.
+    runs one extra copy of the parameters and one gradient beside the one at the origin.
 
     Args:
         objective: The frozen loss.
@@ -72,9 +73,10 @@ def walk(
     loss, gradient = start or objective.loss_and_grad(origin)
     if only is not None:
         gradient = {name: gradient[name] for name in only}
+    check_direction(origin, direction)
     start_there = {name: origin[name] for name in direction}
     with objective.isolated():
-        points = (step(origin, direction, size) for size in steps)
+        points = (along(origin, direction, size) for size in steps)
         compared = [_compare(objective, at, start_there, gradient, only, preconditioner) for at in points]
     distances, losses, gaps, cosines, preconditioned = map(torch.stack, zip(*compared, strict=True))
     return Line(
@@ -196,17 +198,17 @@ def _compare(
     `origin` has the parameters that move. The gradient itself is not kept.
     """
     loss, gradient = objective.loss_and_grad(at, only)
-    there = {name: at[name] for name in origin}
-    far = distance(there, origin)
+    far = distance(origin, at)
     gap, cosine = gap_and_cosine(gradient, start)
     if preconditioner is None:
         return far, loss, gap, cosine, gap
-    scaled = norm(_scaled(sub(gradient, start), preconditioner, -0.5))
-    return far, loss, gap, cosine, scaled / norm(_scaled(sub(there, origin), preconditioner, 0.5))
+    scaled = norm(_scaled(difference(gradient, start), preconditioner, -0.5))
+    moved = Computed(origin, lambda name: at[name] - origin[name])
+    return far, loss, gap, cosine, scaled / norm(_scaled(moved, preconditioner, 0.5))
 
 
-def _scaled(point: Point, preconditioner: Point, power: float) -> dict[str, Tensor]:
-    return {name: value * preconditioner[name] ** power for name, value in point.items()}
+def _scaled(point: Point, preconditioner: Point, power: float) -> Point:
+    return Computed(point, lambda name: point[name] * preconditioner[name] ** power)
 
 
 def _moved(line: Line) -> Tensor:

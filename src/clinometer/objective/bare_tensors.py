@@ -58,13 +58,13 @@ class BareTensors:
     def at(self, point: Point) -> Generator[None]:
         """Inside the block those that make up a point have its values, and the others those of the start."""
         held = [each for each in self._held if not (each.constant and each.tensor._version == each.version)]
-        values = [(tensor, point[name]) for name, tensor in self.moved.items()]
-        values += [(each.tensor, each.values) for each in held]
         state = [each for each in held if not each.tensor.requires_grad]
         still = [torch.equal(each.tensor, each.values) for each in state]
         with contextlib.ExitStack() as own:
-            for tensor, value in values:
-                _lend(tensor, value.detach().clone(), own)
+            for name, tensor in self.moved.items():
+                _lend(tensor, point[name].detach().clone(), own)
+            for each in held:
+                _lend(each.tensor, each.values.clone(), own)
             lent = [each.tensor._version for each in state]
             yield
             for each, unmoved, version in zip(state, still, lent, strict=True):

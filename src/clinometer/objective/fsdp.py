@@ -69,19 +69,19 @@ class Fsdp:
         with contextlib.ExitStack() as aside:
             self._set_aside(aside)
             try:
-                self._assign({name: to_local(point[name]) for name in own}, live)
+                self._assign(point, own, live)
                 yield
             except BaseException:
                 self._recover()
                 raise
             finally:
-                self._assign(own, live)
+                self._assign(own, own, live)
 
     @torch.no_grad()
-    def _assign(self, values: Point, live: Mapping[str, Tensor]) -> None:
+    def _assign(self, point: Point, names: Iterable[str], live: Mapping[str, Tensor]) -> None:
         self.reshard()
-        for name, value in values.items():
-            to_local(live[name]).copy_(value)
+        for name in names:
+            to_local(live[name]).copy_(to_local(point[name]))
 
     def _recover(self) -> None:
         """Reset FSDP's state after an error amid a pass."""

@@ -12,6 +12,7 @@ from torch.nn.utils.rnn import pad_sequence
 
 from clinometer.measures.noise_scale import BatchNorms
 from clinometer.objective.batches import Batches
+from clinometer.objective.computed import difference
 from clinometer.objective.objective import Objective
 from clinometer.objective.params import Point, dot, norm
 from clinometer.probes.field import Field, Fields
@@ -30,6 +31,27 @@ class Agreement:
         return self.cosine > 0 and 1 - self.cosine**2 <= (10 * rounding) ** 2
 
 
+class UsedGradient:
+    """The gradient that the optimizers used. It is let go once it has been compared with the measured one.
+
+    Args:
+        gradient: By the parameters that they move.
+    """
+
+    def __init__(self, gradient: Point) -> None:
+        self._gradient: Point | None = gradient
+        self._agreement: Agreement | None = None
+        self.length = math.nan  # its norm, once it has been compared
+
+    def compare(self, measured: Point) -> Agreement | None:
+        """How it lies to the measured gradient; None unless both have a finite length above 0."""
+        if self._gradient is not None:
+            self.length = float(norm(self._gradient))
+            self._agreement = agreement(self._gradient, {name: measured[name] for name in self._gradient})
+            self._gradient = None
+        return self._agreement
+
+
 @dataclass(frozen=True)
 class Step:
     """One training step, as a probe sees it."""
@@ -41,7 +63,7 @@ class Step:
     lr: float | None  # the learning rate; NaN if parameters have several, or it is unknown; None without an optimizer
     rates: Mapping[str, float]  # the learning rate of each parameter, negative where the optimizer maximizes
     optimizers: tuple[Any, ...] = ()  # that took the step
-    used: Point | None = None  # the gradient that the optimizer had when it stepped; None where that is unknown
+    used: UsedGradient | None = None  # that the optimizer had when it stepped; None where it is unknown
     rounding: float = 1e-3  # by which share that may differ from the measured one for reasons of precision
     # What the probe that runs now left here at its last measurement in this run: numbers and detached tensors by name,
     # such as where a search ended. It replaces them; the recorder keeps them for it, also in checkpoints.
@@ -57,9 +79,9 @@ class Step:
         if batches is None:
             return self
         if batches not in self._on:
-            other = replace(self, objective=self.objective.on(batches))
-            vars(other)["agreement"] = self.agreement  # of the gradient that training computed
-            self._on[batches] = other
+            if self.used is not None:
+                self.used.compare(self.gradient)  # before theirs could be taken for it
+            self._on[batches] = replace(self, objective=self.objective.on(batches))
         return self._on[batches]
 
     @cached_property
@@ -69,7 +91,10 @@ class Step:
     @cached_property
     def start(self) -> tuple[Tensor, Point]:
         """Loss and gradient at `before`: one forward-backward pass, shared by all probes of the step."""
-        return self.objective.loss_and_grad(self.before, show=self.norms.show)
+        start = self.objective.loss_and_grad(self.before, show=self.norms.show)
+        if self.used is not None:
+            self.used.compare(start[1])
+        return start
 
     @cached_property
     def norms(self) -> BatchNorms:
@@ -86,10 +111,15 @@ class Step:
         """Its gradient, before any clipping; with accumulation, that of all batches of the step."""
         return self.start[1]
 
-    @cached_property
+    @property
+    def update(self) -> Point:
+        """What the step added to the parameters, `after` − `before`, computed as it is read: it takes no memory."""
+        return difference(self.after, self.before)
+
+    @property
     def agreement(self) -> Agreement | None:
         """The gradient that the optimizer used, compared with `gradient`; None where that is unknown, zero or NaN."""
-        return None if self.used is None else agreement(self.used, {name: self.gradient[name] for name in self.used})
+        return None if self.used is None else self.used.compare(self.gradient)
 
     @property
     def factor(self) -> float:

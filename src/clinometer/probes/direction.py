@@ -6,8 +6,9 @@ from typing import Literal
 import torch
 from torch import Tensor
 
+from clinometer.objective.computed import Computed
 from clinometer.objective.dtensor import from_local, shard_index, to_local
-from clinometer.objective.params import Point, norm, scale, sub
+from clinometer.objective.params import Point, norm, scale
 from clinometer.probes.base import Step
 
 Direction = Literal["gradient", "update", "random"]
@@ -25,20 +26,23 @@ def direction_of(step: Step, direction: Direction, relative: bool) -> tuple[Poin
         >>> model = nn.Linear(1, 1, bias=False)
         >>> objective = Objective(model, lambda m, _: 3 * m.weight.sum(), None)
         >>> here = objective.here()
-        >>> direction_of(Step(0, objective, here, here, 0.1, {"weight": 0.1}), "gradient", relative=True)
+        >>> step = Step(0, objective, here, here, 0.1, {"weight": 0.1})
+        >>> along, unit = direction_of(step, "gradient", relative=True)
+        >>> dict(along), unit
         ({'weight': tensor([[-3.]])}, 0.1)
     """
     if direction == "update":
-        return sub(step.after, step.before), 1.0
+        return step.update, 1.0
     rates = set(step.rates.values())
     if relative and len(rates) > 1 and not any(map(math.isnan, rates)):
-        along, unit = {name: value * -step.rates[name] for name, value in step.gradient.items()}, step.factor
+        factors, unit = step.rates, step.factor
     else:
-        along = {name: value * -math.copysign(1.0, step.rates[name]) for name, value in step.gradient.items()}
+        factors = {name: math.copysign(1.0, rate) for name, rate in step.rates.items()}
         unit = 1.0 if not relative or step.lr is None else step.lr * step.factor
+    along = Computed(step.gradient, lambda name: step.gradient[name] * -factors[name])
     if direction == "random":
         drawn = random_direction(step)
-        along = drawn if len(rates) == 1 or not relative else scale(drawn, norm(along) / norm(drawn))
+        return drawn if len(rates) == 1 or not relative else scale(drawn, norm(along) / norm(drawn)), unit
     return along, unit
 
 

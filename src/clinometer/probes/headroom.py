@@ -6,7 +6,6 @@ from clinometer.measures.headroom import headroom as measure_headroom
 from clinometer.measures.layers import Blocks, within
 from clinometer.objective.batches import Batches
 from clinometer.objective.objective import Batch
-from clinometer.objective.params import sub
 from clinometer.probes.base import Probe, Step, make_probe
 from clinometer.probes.field import Field
 from clinometer.probes.per_block import block_count, check_blocks, fields_per_block, row_per_block
@@ -62,7 +61,7 @@ def headroom(
 
     def probe(step: Step) -> Row:
         on = step.on(measured_on)
-        update = sub(step.after, step.before)
+        update = step.update
 
         def measured(names: Sequence[str] | None) -> Row:
             part = update if names is None else within(update, names)

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from clinometer.measures.layers import Blocks, blocks_of, within
-from clinometer.objective.params import norm, sub
+from clinometer.objective.params import norm
 from clinometer.probes.base import Step
 from clinometer.probes.field import Field, Fields
 from clinometer.store import Row
@@ -22,7 +22,7 @@ BLOCK_FIELDS = {
 def row_per_block(step: Step, blocks: Blocks, measure: Callable[[Sequence[str]], Row]) -> Row:
     """One row for all blocks: each field of `measure(parameter names)`, stacked along a leading axis of blocks."""
     chosen = blocks_of(step.objective.model, blocks, step.before)
-    update = sub(step.after, step.before)
+    update = step.update
     rows = [measure(names) for names in chosen.values()]
     ratios = [float(norm(within(update, n)) / norm(within(step.before, n))) for n in chosen.values()]
     fields = {field: _stacked([row[field] for row in rows]) for field in rows[0] if field != "sizes"}

@@ -8,7 +8,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from clinometer.objective.params import Point, norm, scale, sub
+from clinometer.objective.computed import Computed
+from clinometer.objective.params import Point, norm
 from clinometer.probes.base import Step
 from clinometer.probes.optimizer_kinds import KINDS, Kind, Settings, State, decay_is_decoupled
 
@@ -125,6 +126,7 @@ def _remembers(optimizer: Any) -> bool:
 
 def _descends(step: Step, lr: float) -> bool:
     """Whether the step went along minus the gradient, as far as this learning rate says."""
-    update = sub(step.after, step.before)
-    expected = scale(step.gradient, -lr if min(step.rates.values()) > 0 else lr)
-    return bool(norm(sub(update, expected)) <= _EQUAL * norm(update))
+    factor = -lr if min(step.rates.values()) > 0 else lr
+    update = step.update
+    rest = Computed(update, lambda name: update[name] - step.gradient[name] * factor)
+    return bool(norm(rest) <= _EQUAL * norm(update))

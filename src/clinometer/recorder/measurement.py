@@ -130,6 +130,7 @@ class Measurement:
                 with self._tolerance.block(pending.objective.failures):
                     rows[name] = self._probes.row(name, step, again=again)
             with self._tolerance.block():
+                pending.after.keep()  # the weights move from now on
                 self._write(pending.index, rows, again)
         return next(iter(found), None)
 

@@ -2,7 +2,6 @@
 
 import math
 
-from clinometer.objective.params import norm
 from clinometer.probes.base import Step
 from clinometer.recorder.pending_step import PendingStep
 
@@ -76,7 +75,7 @@ class Mismatch:
         found = step.agreement
         if found is None or step.used is None:
             return ""
-        length = float(norm(step.used))
+        length = step.used.length
         self.largest_gradient = max(self.largest_gradient, length)
         if found.proportional(step.rounding) or length <= pending.rounding * self.largest_gradient:
             return ""

@@ -71,6 +71,10 @@ class OptimizerReading:
             for name in held
         }
 
+    def release(self) -> None:
+        """Let go of the gradients, once they have been asked for."""
+        self._gradient = {}
+
     def rates(self, update: Callable[[], Point]) -> dict[str, float]:
         """The learning rate of each parameter, negative where its optimizer maximizes; NaN where it is unknown.
 

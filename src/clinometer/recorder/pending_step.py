@@ -2,15 +2,17 @@
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from clinometer.objective.dtensor import to_local
+from clinometer.objective.computed import Present, difference
+from clinometer.objective.dtensor import is_dtensor, to_local
 from clinometer.objective.objective import Batch, Objective
-from clinometer.objective.params import Point, sub
-from clinometer.probes.base import Step
+from clinometer.objective.params import Point
+from clinometer.probes.base import Step, UsedGradient
 from clinometer.recorder.loss_capture import LossCapture
 from clinometer.recorder.optimizer_reading import LearningRate, OptimizerReading
 from clinometer.recorder.trained_loss import Evidence, trained_loss
@@ -45,6 +47,8 @@ class PendingStep:
         self.ranks = objective.ranks
         self.objective = objective
         self.before = self.objective.here()
+        self.after = Present(objective.live)  # the parameters when it was measured last
+        self._step: Step | None = None  # once it has been measured
         self.training_loss: float | None = None  # the loss that training minimised, once the step has been taken
         self._has_lr = bool(optimizers) or lr is not None
         self._weights = [weight]
@@ -110,26 +114,39 @@ class PendingStep:
     def step(self, most_batches: int) -> Step:
         """The step, now that it has been taken; `most_batches` is how many batches a step of this run has at most."""
         self.check_model()
-        evidence = Evidence(
-            self.before, self.capture.passes, self._used_gradient(), most_batches, self.rounding, self.ranks
-        )
+        live = self.objective.live
+        self.after = Present(live)
+        if any(map(is_dtensor, live.values())):  # evaluations move the shards themselves
+            self.after.keep()
+        if self._step:
+            return replace(self._step, after=self.after)
+        found = self._found(most_batches)
+        self._step = replace(found, after={})  # without what it evaluates, and where it ended: that may still change
+        return found
+
+    def _found(self, most_batches: int) -> Step:
+        """What the step was, as far as it does not depend on what moves the weights after the optimizer."""
+        used = self._used_gradient()
+        evidence = Evidence(self.before, self.capture.passes, used, most_batches, self.rounding, self.ranks)
         self.training_loss = None if math.isnan(evidence.captured) else evidence.captured
         found = trained_loss(self.objective, evidence, self._weights)
-        after = self.objective.here()
-        rates = self.reading.rates(lambda: sub(after, self.before))
+        rates = self.reading.rates(lambda: difference(self.after, self.before))
+        self.reading.release()
         step = Step(
             self.index,
             found.objective,
             self.before,
-            after,
+            self.after,
             _the_rate(rates) if self._has_lr else None,
             rates,
             tuple(self.reading.optimizers),
-            evidence.used,
+            None if used is None else UsedGradient(used),
             self.rounding,
         )
         if "start" in vars(found):
             vars(step).update(start=found.start, norms=found.norms)
+            if step.used is not None:
+                step.used.compare(found.start[1])
         return step
 
     @property

@@ -46,8 +46,8 @@ class Recorder:
     Weights, buffers, gradients, optimizer state, random streams, modes and hooks end as in a run without the
     recorder. Once a first measurement has worked, one that fails costs its row and a warning. Put the whole step in the
     block `with recorder.step(batch):`, from the forward pass to the optimizer's step; or write `recorder.step(batch)`
-    as a line before it. Cost: on scheduled steps three copies of the parameters and the probes' own cost; on others one
-    to three microseconds.
+    as a line before it. Cost: on scheduled steps two copies of the parameters, and what the probes cost and hold; on
+    others one to three microseconds.
 
     With `optimizer`, a step is a step of the optimizer: batches before one (gradient accumulation) are measured
     together, and the parameters that it holds are those that are moved: such as one network's of two, or a criterion's
