@@ -11,7 +11,6 @@ from torch import nn
 
 from clinometer import Objective, Probe, Recorder, density, every, trace
 from clinometer.measures.trace import trace as measure_trace
-from clinometer.report.run_figures import figures_of
 
 N = 50
 
@@ -119,13 +118,3 @@ def test_bad_arguments_are_refused_where_the_probe_is_made() -> None:
         density(steps=1)
     with pytest.raises(ValueError, match=r"`linear_within` must be above 0; found 0"):
         density(linear_within=0)
-
-
-def test_a_page_draws_the_densities_over_training() -> None:
-    """From the declaration alone: ridges of the whole network without an axis of layers."""
-    probe: Any = density(steps=30)
-    figures = figures_of({"density": rows(probe)}, {"density": probe.fields})
-    panel = next(panel for panel in figures["distributions"].panels if panel.ridges)
-    assert panel.title == "density: counts"
-    assert panel.ridges is not None
-    assert panel.ridges.edges.shape == (3, 61)

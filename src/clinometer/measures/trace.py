@@ -182,12 +182,10 @@ def _form(hessian: HessianBlock, vector: Tensor) -> float:
 
 
 def mean_of(terms: list[float]) -> Found:
-    """The mean of independent terms and its standard error, NaN for a single term."""
+    """The mean of independent terms, and its standard error: NaN for a single term."""
     mean = sum(terms) / len(terms)
-    if len(terms) == 1:
-        return mean, math.nan, "a single term has no standard error"
-    variance = sum((term - mean) ** 2 for term in terms) / (len(terms) - 1)
-    return mean, math.sqrt(variance / len(terms)), ""
+    squares = sum((term - mean) ** 2 for term in terms)
+    return mean, math.sqrt(squares / (len(terms) - 1) / len(terms)) if len(terms) > 1 else math.nan, ""
 
 
 _METHODS = {"xtrace": _xtrace, "hutch++": _hutch_plus_plus, "hutchinson": _hutchinson}

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 import torch
@@ -61,6 +62,26 @@ def density_figure(
     )
     caption = "Vertical: the largest nodes, as high as a single eigenvalue. Bands: standard errors over random vectors."
     return Figure("Eigenvalues of the Hessian", caption, (panel,), columns=1)
+
+
+def stored_density(rows: Mapping[str, Any], index: int = -1) -> Density:
+    """The density that the probe `density` has stored at a step, without the standard errors of its curve.
+
+    Args:
+        rows: As `Recorder.read("density")` or `Store.read` gives them.
+        index: Which row; by default the last.
+
+    Raises:
+        ValueError: if the rows are those of blocks.
+    """
+    nodes, weights = (torch.as_tensor(np.asarray(rows[name][index], dtype=float)) for name in ("nodes", "weights"))
+    if nodes.ndim != 1:
+        raise ValueError(f"expected the nodes of a whole network, (nodes,); found {tuple(nodes.shape)}, of blocks.")
+    there = ~(nodes.isnan() & weights.isnan())
+    order = nodes[there].argsort()
+    nodes, weights = nodes[there][order][None], weights[there][order][None]
+    n, products = int(rows["n"][index]), int(rows["products"][index])
+    return Density(nodes, weights, torch.full_like(nodes, torch.nan), n, products, exact=products == n)
 
 
 def _ticks(densities: Mapping[str, Density], linear_within: float) -> tuple[float, ...]:

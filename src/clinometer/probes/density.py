@@ -34,11 +34,11 @@ def density(
     """Where all eigenvalues of the Hessian are: how many are large, near zero or negative.
 
     Fields: `nodes` and `weights` (probes · steps,), eigenvalues and the share that each stands for, NaN where there are
-    fewer; `top` and `top_residuals` (5,), the largest, and how near an eigenvalue is to each; `largest`, `smallest`;
-    `mean`, the mean eigenvalue, and `mean_error`; `near_zero` and `negative`, the shares within `linear_within` of zero
-    and below it; `edges` (61,) and `counts` (60,), a histogram on an axis of decades. The random vectors are the same
-    at every step of a run. Memory: 22 copies of the parameters and the graph of a gradient. Cost: 40 Hessian-vector
-    products, about 70 forward-backward passes.
+    fewer; `top` and `top_residuals` (5,), the largest, and how near an eigenvalue is to each; `n`, how many eigenvalues
+    there are; `largest`, `smallest`; `mean`, the mean eigenvalue, and `mean_error`; `near_zero` and `negative`, the
+    shares within `linear_within` of zero and below it; `edges` (61,) and `counts` (60,), a histogram on an axis of
+    decades. The random vectors are the same at every step of a run. Memory: about 26 copies of the parameters and the
+    graph of a gradient. Cost: 40 Hessian-vector products, about 70 forward-backward passes.
 
     With `blocks`, each block's part of the Hessian is measured alone: fields get a leading axis (blocks,), `block` and
     `update_ratio` are as for `landscape`, and rows are named `density_blocks`. That costs as much for each block.
@@ -78,6 +78,7 @@ def density(
                 "weights": _filled(found.weights / len(found.weights), probes * steps),
                 "top": top,
                 "top_residuals": residuals,
+                "n": found.n,
                 "largest": float(found.nodes.max()),
                 "smallest": float(found.nodes.min()),
                 "mean": mean.value,
@@ -117,6 +118,7 @@ def _fields(linear_within: float) -> dict[str, Field]:
         "top_residuals": Field(
             ("rank",), _CURVATURE, "some eigenvalue lies as near as this to each of the largest nodes", drawing="none"
         ),
+        "n": Field(meaning="how many eigenvalues there are", drawing="none", kind="integer"),
         "largest": Field(unit=_CURVATURE, meaning="the largest node", worst="highest", label="largest λ"),
         "smallest": Field(unit=_CURVATURE, meaning="the smallest node", label="smallest λ"),
         "mean": Field(unit=_CURVATURE, meaning="the mean eigenvalue", drawing="none"),
