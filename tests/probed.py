@@ -18,6 +18,7 @@ ARGUMENTS: Mapping[str, list[dict[str, Any]]] = {
     "directional_sharpness": [{}, {"blocks": "layers"}, {"batches": BATCHES}],
     "batch_sharpness": [{}, {"batches": BATCHES}],
     "scale_free": [{}, {"direction": "update"}, {"direction": "random", "by": "layer", "move_1d": True}],
+    "generalised_sharpness": [{}, {"norm": "spectral", "iterations": 2, "batches": BATCHES}],
     "activations": [{"modules": ["norm", "head"]}],
     "trace": [{}, {"products": 8, "blocks": "layers"}],
     "density": [{"steps": 6}, {"steps": 4, "blocks": ["first.*", "*.bias"]}],

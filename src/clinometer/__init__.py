@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from clinometer.probes.density import density
     from clinometer.probes.directional_sharpness import directional_sharpness
     from clinometer.probes.field import Field
+    from clinometer.probes.generalised_sharpness import generalised_sharpness
     from clinometer.probes.headroom import headroom
     from clinometer.probes.internal_shift import internal_shift
     from clinometer.probes.landscape import landscape
@@ -63,6 +64,7 @@ __all__ = [
     "drift",
     "effective_smoothness",
     "every",
+    "generalised_sharpness",
     "gradient_predictiveness",
     "headroom",
     "histogram",
@@ -106,6 +108,7 @@ _MODULES = {  # where each name is defined; a test compares it with the imports 
     "drift": "measures.activations",
     "effective_smoothness": "measures.line",
     "every": "recorder.schedules",
+    "generalised_sharpness": "probes.generalised_sharpness",
     "gradient_predictiveness": "measures.line",
     "headroom": "probes.headroom",
     "histogram": "measures.activations",

@@ -8,6 +8,7 @@ from clinometer.probes.batch_sharpness import batch_sharpness
 from clinometer.probes.batchnorm_terms import batchnorm_terms
 from clinometer.probes.density import density
 from clinometer.probes.directional_sharpness import directional_sharpness
+from clinometer.probes.generalised_sharpness import generalised_sharpness
 from clinometer.probes.headroom import headroom
 from clinometer.probes.internal_shift import internal_shift
 from clinometer.probes.landscape import landscape
@@ -29,4 +30,5 @@ PROBES: Mapping[str, Callable[..., Probe]] = {
     "batch_sharpness": batch_sharpness,
     "directional_sharpness": directional_sharpness,
     "scale_free": scale_free,
+    "generalised_sharpness": generalised_sharpness,
 }
