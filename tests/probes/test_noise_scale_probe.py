@@ -11,6 +11,7 @@ from models import batch, cross_entropy, everything
 from torch import Tensor, nn
 
 from clinometer import Objective, Recorder, Step, every, noise_scale
+from clinometer.measures.curvature_noise import curvature_noise
 from clinometer.measures.noise_scale import gradient_noise, noise_scale_of
 from clinometer.objective.batches import Batches
 
@@ -122,7 +123,7 @@ def test_the_noise_of_dropout_is_in_it() -> None:
         (None, {}, r"the batch cannot be split: .* Pass noise_scale\(split=\.\.\.\)"),
         ({"x": torch.ones(4), "y": torch.ones(3)}, {}, "found dict with lengths 3, 4"),
         (torch.ones(1), {}, "found Tensor with lengths 1"),
-        (torch.ones(4), {"split": lambda x: [x]}, "the batch has 1 parts"),
+        (torch.ones(4), {"split": lambda x: [x]}, "there are 1 parts; expected 2 or more"),
         (torch.ones(4), {"size": lambda _: math.nan}, "the number of samples is unknown"),
     ],
 )
@@ -164,6 +165,23 @@ def test_sizes_and_parts_can_be_the_user_s() -> None:
     assert in_tokens["batch_size"][0] == 40
     assert in_quarters["batches"].tolist() == [4] * 10
     assert tokens.fields["value"].unit == "tokens"  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("parts", [1, 2, 4])
+def test_the_noise_scale_of_the_theory_is_measured_if_asked_for(parts: int) -> None:
+    """By the pure functions on parts by hand: three of a batch, three of each of two, or four batches as they are."""
+    data = [batch(seed) for seed in range(parts)]
+    found = trained([noise_scale(curvature=True)], data, parts)[0].read("noise_scale")
+    thirds = [tuple(x[i:j] for x in each) for each in data for i, j in ((0, 6), (6, 11), (11, 16))]
+    batches = data if parts == 4 else thirds
+    objective = Objective(network(), cross_entropy, Batches(batches))
+    expected = curvature_noise(objective, objective.here())
+    assert found["batches"][0] == len(batches)
+    assert found["curved_signal"][0] == pytest.approx(expected.signal, rel=1e-4)
+    assert found["curved_noise"][0] == pytest.approx(expected.noise, rel=1e-4)
+    assert found["signal"][0] == pytest.approx(gradient_noise(objective, objective.here()).signal, rel=1e-4)
+    ratio = expected.noise / expected.signal
+    np.testing.assert_allclose(found["b_noise"][0], ratio if expected.signal > 0 else math.nan, rtol=1e-4)
 
 
 def test_a_step_that_diverged_does_not_spoil_the_window() -> None:

@@ -1,15 +1,17 @@
 """The gradient noise scale at a step, and over the steps before it."""
 
+import contextlib
 import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from functools import partial
 
 import torch
 
-from clinometer.measures.noise_scale import GradientNoise, gradient_noise, noise_scale_of
+from clinometer.measures.curvature_noise import FEWEST, curvature_noise
+from clinometer.measures.noise_scale import gradient_noise, noise_scale_of
 from clinometer.objective.batches import Batches
 from clinometer.objective.interruptions import is_interruption, is_transient
-from clinometer.objective.objective import Batch
+from clinometer.objective.objective import Batch, Objective
 from clinometer.objective.parts import size_of, split_batch
 from clinometer.probes.base import Probe, Step, make_probe
 from clinometer.probes.field import Field
@@ -19,6 +21,12 @@ Split = Callable[[Batch], Sequence[Batch]]
 Size = Callable[[Batch], float]
 
 _PAIR = "(loss / parameter)²"
+_ESTIMATES = ("signal", "noise", "curved_signal", "curved_noise")
+_CURVED = ("b_noise", "b_noise_low", "b_noise_high")
+_NO_SIZE = (
+    "the number of samples is unknown, as it is not the first dimension of each tensor and array of the batch. "
+    "Pass noise_scale(size=...), a function from a batch to that number."
+)
 
 
 def noise_scale(
@@ -29,6 +37,7 @@ def noise_scale(
     unit: str = "samples",
     dataset_size: int | None = None,
     window: int = 50,
+    curvature: bool = False,
     batches: Iterable[Batch] | Batches | None = None,
 ) -> Probe:
     """The batch size at which the noise of the gradient is as large as the gradient itself.
@@ -40,6 +49,10 @@ def noise_scale(
     samples. Cost: none if gradients accumulate over several batches, or several processes average theirs; else about
     one forward-backward pass, in parts of the batch.
 
+    With `curvature`, `b_noise` is the noise scale of the theory, tr(HΣ) / GᵀHG, from `curved_signal`, `curved_noise`,
+    and `b_noise_low` to `b_noise_high` its interval. A gradient then needs the Hessian of other samples: three batches
+    or parts, and about one pass and one Hessian-vector product of the step's batches more.
+
     Args:
         splits: Into how many parts a batch is split that is the only one of its step.
         split: Splits such a batch, into two or more; by default along the first dimension of its tensors and arrays.
@@ -49,6 +62,8 @@ def noise_scale(
         dataset_size: How many samples there are, if an epoch draws them without replacement. It matters where a
             step takes a large share of them.
         window: Over how many measurements the value is taken.
+        curvature: Whether to measure the noise scale of the theory as well. A single batch is then split into three at
+            least.
         batches: Compare the gradients of these instead: a list, a loader, or `Batches`. Rows are named
             `noise_scale_batches`; the cost is one pass a batch.
 
@@ -62,18 +77,81 @@ def noise_scale(
             f"found {splits}, {window} and {dataset_size}."
         )
     sized = size or size_of
-    parts_of = split or partial(split_batch, parts=splits)
+    fewest = FEWEST if curvature else 1
+    parts_of = split or partial(split_batch, parts=max(splits, fewest))
     measured_on = Batches.of(batches)
 
-    def probe(step: Step) -> Row:
-        found = _measured(step.on(measured_on), parts_of, sized, dataset_size or math.inf)
-        for name in ("signal", "noise"):
-            earlier = step.memory.get(name, torch.empty(0, dtype=torch.float64))
-            step.memory[name] = torch.cat([earlier, torch.tensor([vars(found)[name]], dtype=torch.float64)])[-window:]
-        scale = noise_scale_of({name: step.memory[name].numpy() for name in ("signal", "noise")})
-        return {"value": scale.value, "low": scale.low, "high": scale.high, **vars(found)}
+    def measured(step: Step) -> dict[str, float]:
+        in_parts = step.norms.count == 1 or step.objective.batches < fewest
+        objective = _in_parts(step, parts_of, max(2, fewest)) if in_parts else step.objective
+        with _explained(on_parts=in_parts and step.objective.ranks.size == 1):
+            found = gradient_noise(
+                objective,
+                step.before,
+                size=sized,
+                dataset_size=dataset_size or math.inf,
+                start=None if in_parts else step.start,
+                norms=None if in_parts else step.norms,
+            )
+        if math.isnan(found.batch_size):
+            raise _UnknownError(_NO_SIZE)
+        curved = curvature_noise(objective, step.before, size=sized) if curvature else None
+        return vars(found) | ({"curved_signal": curved.signal, "curved_noise": curved.noise} if curved else {})
 
-    return make_probe("noise_scale", probe, _fields(unit), 1.0 if measured_on is None else 0.0, batches=measured_on)
+    def probe(step: Step) -> Row:
+        on = step.on(measured_on)
+        try:
+            found = measured(on)
+        except _UnknownError as why:
+            step.notices["noise_scale"] = f"noise_scale is NaN at step {step.index}: {why}"
+            found = dict.fromkeys(_ESTIMATES[: 4 if curvature else 2], math.nan)
+            found |= {"batches": on.norms.count, "batch_size": math.nan}
+        row: Row = found | _over_window(step, found, _ESTIMATES[:2], window, ("value", "low", "high"))
+        return row | _over_window(step, found, _ESTIMATES[2:], window, _CURVED) if curvature else row
+
+    fields = _fields(unit) | (_curved_fields(unit) if curvature else {})
+    return make_probe("noise_scale", probe, fields, 1.0 if measured_on is None else 0.0, batches=measured_on)
+
+
+class _UnknownError(Exception):
+    """Why there is no number at a step."""
+
+
+def _in_parts(step: Step, parts_of: Split, fewest: int) -> Objective:
+    """The mean loss over parts of the step's batches, as many on all processes."""
+    parts: list[Batch] = []
+    try:
+        parts = [part for batch in step.objective.each_batch() for part in parts_of(batch)]
+        why = f"there are {len(parts)} parts; expected {fewest} or more, and as many on each process."
+    except ValueError as error:
+        why = str(error)
+    counts = set(step.objective.ranks.all_gather(len(parts)))
+    if len(counts) > 1 or len(parts) < fewest:
+        raise _UnknownError(f"{why} Pass noise_scale(split=...), a function from a batch to a list of parts.")
+    return step.objective.on(Batches(parts))
+
+
+@contextlib.contextmanager
+def _explained(*, on_parts: bool) -> Generator[None]:
+    """Inside the block an error by a part of a batch is a reason: BatchNorm refuses single samples, for instance."""
+    try:
+        yield
+    except Exception as error:
+        if not on_parts or is_transient(error) or is_interruption(error):
+            raise
+        raise _UnknownError(f"on a part of the batch loss_fn raised {type(error).__name__}: {error}") from error
+
+
+def _over_window(
+    step: Step, found: Mapping[str, float], names: Sequence[str], window: int, called: Sequence[str]
+) -> dict[str, float]:
+    """The ratio of the second estimate to the first over the last measurements, with its interval."""
+    for name in names:
+        earlier = step.memory.get(name, torch.empty(0, dtype=torch.float64))
+        step.memory[name] = torch.cat([earlier, torch.tensor([found[name]], dtype=torch.float64)])[-window:]
+    rows = {kind: step.memory[name].numpy() for kind, name in zip(("signal", "noise"), names, strict=True)}
+    scale = noise_scale_of(rows)
+    return dict(zip(called, (scale.value, scale.low, scale.high), strict=True))
 
 
 def _fields(unit: str) -> dict[str, Field]:
@@ -94,47 +172,18 @@ def _fields(unit: str) -> dict[str, Field]:
     }
 
 
-def _measured(step: Step, parts_of: Split, size: Size, dataset_size: float) -> GradientNoise:
-    """Signal and noise by the batches of the step, or by the parts of its only one; warns where they are unknown."""
-    if step.norms.count > 1:
-        found = gradient_noise(
-            step.objective, step.before, size=size, dataset_size=dataset_size, start=step.start, norms=step.norms
-        )
-        return _sized(step, found)
-    parts, why = _parts(step, parts_of)
-    if not parts:
-        return _unknown(step, f"{why} Pass noise_scale(split=...), a function from a batch to a list of parts.")
-    try:
-        found = gradient_noise(step.objective.on(Batches(parts)), step.before, size=size, dataset_size=dataset_size)
-    except Exception as error:  # BatchNorm refuses single samples, for instance
-        if is_transient(error) or is_interruption(error) or step.objective.ranks.size > 1:
-            raise
-        return _unknown(step, f"on a part of the batch loss_fn raised {type(error).__name__}: {error}")
-    return _sized(step, found)
-
-
-def _parts(step: Step, parts_of: Split) -> tuple[list[Batch], str]:
-    """The parts of the step's only batch, as many on all processes; or none, and why."""
-    parts, why = [], ""
-    try:
-        parts = list(parts_of(step.objective.each_batch()[0]))
-        why = f"the batch has {len(parts)} parts, and not as many, two or more, on each process."
-    except ValueError as error:
-        why = str(error)
-    counts = step.objective.ranks.all_gather(len(parts))
-    return (parts if len(set(counts)) == 1 and counts[0] >= 2 else []), why
-
-
-def _sized(step: Step, found: GradientNoise) -> GradientNoise:
-    if not math.isnan(found.batch_size):
-        return found
-    return _unknown(
-        step,
-        "the number of samples is unknown, as it is not the first dimension of each tensor and array of the batch. "
-        "Pass noise_scale(size=...), a function from a batch to that number.",
-    )
-
-
-def _unknown(step: Step, why: str) -> GradientNoise:
-    step.notices["noise_scale"] = f"noise_scale is NaN at step {step.index}: {why}"
-    return GradientNoise(math.nan, math.nan, step.norms.count, math.nan)
+def _curved_fields(unit: str) -> dict[str, Field]:
+    curved = "loss³ / parameter⁴"
+    label = "noise scale by curvature"
+    return {
+        "b_noise": Field(
+            unit=unit,
+            meaning="tr(HΣ) / GᵀHG over the last measurements; NaN where noise hides GᵀHG",
+            headline=True,
+            label=label,
+        ),
+        "b_noise_low": Field(unit=unit, meaning="the lower end of its 95% interval", drawing="lower", label=label),
+        "b_noise_high": Field(unit=unit, meaning="the upper end of its 95% interval", drawing="upper", label=label),
+        "curved_signal": Field(unit=curved, meaning="GᵀHG by this step alone", drawing="none"),
+        "curved_noise": Field(unit=f"{curved} · {unit}", meaning="tr(HΣ) by this step alone", drawing="none"),
+    }
