@@ -2,13 +2,14 @@
 
 import math
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
 
-from clinometer.measures.progress import Progress, no_progress
 from clinometer.objective.objective import Objective
 from clinometer.objective.params import Point, check_direction
+from clinometer.objective.progress import Progress, progress_callback
 
 
 @dataclass(frozen=True)
@@ -21,7 +22,7 @@ class Barrier:
     above_mean: float  # max over t of L((1 − t) a + t b), minus the mean of L(a) and L(b)
 
 
-def barrier(objective: Objective, a: Point, b: Point, points: int = 25, *, progress: Progress = no_progress) -> Barrier:
+def barrier(objective: Objective, a: Point, b: Point, points: int = 25, *, progress: Progress | Any = None) -> Barrier:
     """The loss at evenly spaced points between two solutions, and how high it rises.
 
         height = max over t of L((1 − t) a + t b) − [(1 − t) L(a) + t L(b)]
@@ -40,7 +41,7 @@ def barrier(objective: Objective, a: Point, b: Point, points: int = 25, *, progr
         a: The first solution, such as `objective.here()`.
         b: The second solution, of the same names and shapes.
         points: How many, both ends included.
-        progress: Called as `progress(done, total)`.
+        progress: As for `plane`.
 
     Raises:
         ValueError: if there are fewer than three points, or `a` and `b` have other names or shapes.
@@ -60,11 +61,12 @@ def barrier(objective: Objective, a: Point, b: Point, points: int = 25, *, progr
     check_direction(a, b)
     check_direction(b, a)
     sizes = [index / (points - 1) for index in range(points)]
-    found: list[Tensor] = []
+    found, report = list[Tensor](), progress_callback(progress)
     with objective.isolated():
         for t in sizes:
             found.append(objective.loss(a if t == 0 else b if t == 1 else between(a, b, t)))
-            progress(len(found), points)
+            if report:
+                report(len(found), points)
     losses = torch.stack(found)
     first, *_, last = values = losses.tolist()
     above = [value - ((1 - t) * first + t * last) for t, value in zip(sizes, values, strict=True)]

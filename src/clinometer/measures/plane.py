@@ -7,15 +7,16 @@ solutions and checkpoints by `plane_axes`.
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from clinometer.measures.line import check_sizes
 from clinometer.measures.plane_losses import open_losses
-from clinometer.measures.progress import Progress, no_progress
 from clinometer.objective.objective import Objective
 from clinometer.objective.params import Point, gap_and_cosine, norm
+from clinometer.objective.progress import Progress, progress_callback
 
 Sizes = Sequence[float] | Tensor
 
@@ -42,7 +43,7 @@ def plane(
     *,
     sizes_two: Sizes | None = None,
     to: str | Path | None = None,
-    progress: Progress = no_progress,
+    progress: Progress | Any = None,
 ) -> Plane:
     """The loss at `origin + a · one + b · two` for all sizes a and b.
 
@@ -63,7 +64,8 @@ def plane(
         sizes_two: The multiples b of `two`.
         to: A file that gets each loss as soon as it is known. If it is there already, the losses that it has are not
             evaluated again, whatever grid they were evaluated for. Of several processes the first one writes.
-        progress: Called as `progress(done, total)` with the number of grid points; see `show_progress`.
+        progress: Called as `progress(done, total)` after each point, or an object with `update(1)`, such as tqdm's
+            bar; `objective.progress.show_progress` makes one that needs no library.
 
     Returns:
         A `Plane`, with losses of shape (a, b) in the unit of the loss.
@@ -85,13 +87,14 @@ def plane(
                 [5., 7.]])
     """
     first, second = check_sizes(sizes), check_sizes(sizes if sizes_two is None else sizes_two)
-    total = len(first) * len(second)
+    total, report = len(first) * len(second), progress_callback(progress)
     with open_losses(objective, origin, one, two, to) as loss_at:
         losses: list[Tensor] = []
         for a in first:
             for b in second:
                 losses.append(loss_at(a, b))
-                progress(len(losses), total)
+                if report:
+                    report(len(losses), total)
     values = torch.stack(losses).view(len(first), len(second))
     return plane_of(first, second, values, torch.ones_like(values, dtype=torch.bool), one, two)
 

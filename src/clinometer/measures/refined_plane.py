@@ -2,16 +2,17 @@
 
 import itertools
 from pathlib import Path
+from typing import Any
 
 import torch
 
 from clinometer.measures.line import check_sizes
 from clinometer.measures.plane import Plane, Sizes, plane_of
 from clinometer.measures.plane_losses import open_losses
-from clinometer.measures.progress import Progress, no_progress
 from clinometer.measures.refinement import Refinement
 from clinometer.objective.objective import Objective
 from clinometer.objective.params import Point
+from clinometer.objective.progress import Progress, progress_callback
 
 
 def refined_plane(
@@ -25,7 +26,7 @@ def refined_plane(
     budget: int = 500,
     tolerance: float = 0.05,
     to: str | Path | None = None,
-    progress: Progress = no_progress,
+    progress: Progress | Any = None,
 ) -> Plane:
     """As `plane` on a fine grid, with forward passes only where the loss needs them.
 
@@ -55,7 +56,7 @@ def refined_plane(
         budget: How many points may be evaluated, 25 or more; those that the file has count as well.
         tolerance: The relative error that is good enough.
         to: A file of losses, as for `plane`.
-        progress: Called as `progress(done, budget)`.
+        progress: As for `plane`: called as `progress(done, budget)`.
 
     Raises:
         ValueError: as for `plane`; or if sizes do not rise, `budget` is below 25 or `tolerance` is not positive.
@@ -71,19 +72,21 @@ def refined_plane(
     """
     first, second = check_sizes(sizes), check_sizes(sizes if sizes_two is None else sizes_two)
     _check(first, second, budget, tolerance)
-    done = 0
+    done, report = 0, progress_callback(progress)
     with open_losses(objective, origin, one, two, to) as loss_at:
 
         def value(row: int, column: int) -> float:
             nonlocal done, like
             like = loss_at(first[row], second[column])
             done += 1
-            progress(done, budget)
+            if report:
+                report(done, budget)
             return float(like)
 
         like = torch.tensor(0.0)
         refined = Refinement(value, first, second, tolerance, budget).run()
-    progress(budget, budget)
+    if report and callable(progress) and done < budget:
+        report(done, done)  # so that a line ends
     losses = torch.from_numpy(refined.values).to(like.device, like.dtype)
     evaluated = torch.from_numpy(refined.evaluated).to(like.device)
     return plane_of(first, second, losses, evaluated, one, two, refined.error)

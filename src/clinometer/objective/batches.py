@@ -19,9 +19,9 @@ from clinometer.objective.batch import KeptBatch
 from clinometer.objective.discover import reached_by
 from clinometer.objective.distributed import Ranks
 from clinometer.objective.generators import Generators, seed_generator
+from clinometer.objective.progress import Progress, progress_callback
 from clinometer.objective.rng import RngState
 
-Progress = Callable[[int, int], object]  # how many are done, of how many
 Weights = Literal["samples"] | Sequence[float] | Callable[[Any], float]
 
 
@@ -79,7 +79,7 @@ class Batches:
         self._limit = limit
         self._weights: Any = weights
         self._batches: tuple[KeptBatch, ...] | None = None
-        self.progress = _callback(progress)
+        self.progress = progress_callback(progress)
 
     @classmethod
     def of(cls, given: "Iterable[Any] | Batches | None") -> "Batches | None":
@@ -138,17 +138,6 @@ def _length(source: Any) -> int | None:
         return len(source)
     except TypeError:  # as a DataLoader raises where its data set has no length
         return None
-
-
-def _callback(progress: Any) -> Progress | None:
-    if progress is None or callable(progress):
-        return progress
-    if not callable(getattr(progress, "update", None)):
-        raise TypeError(
-            "progress must be a function of (done, total), or an object with update(n), such as tqdm's; "
-            f"found {progress!r}."
-        )
-    return lambda _done, _total: progress.update(1)
 
 
 def _without_trace(source: Iterable[Any], limit: int | None) -> list[Any]:

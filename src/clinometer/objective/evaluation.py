@@ -6,7 +6,6 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from clinometer.objective.batches import Progress
 from clinometer.objective.checks import refuse_checkpoint
 from clinometer.objective.failures import LossFailures
 from clinometer.objective.forward_only import ActivationsNeededError, forward_only, with_activations
@@ -15,6 +14,7 @@ from clinometer.objective.gradients import gradient, gradient_by_backward, graph
 from clinometer.objective.hooks import Signal, capture_inputs_and_outputs, capture_outputs, signals_of
 from clinometer.objective.params import Point, scale
 from clinometer.objective.plain_operations import PlainOperations
+from clinometer.objective.progress import Progress
 from clinometer.objective.second_derivative import OwnBackwards, check_gradients_inside, explained
 from clinometer.objective.snapshot import BatchSnapshot
 

@@ -3,14 +3,30 @@
 import sys
 import time
 from collections.abc import Callable
+from typing import Any
 
-Progress = Callable[[int, int], None]  # called as progress(done, total)
+Progress = Callable[[int, int], object]  # called as progress(done, total)
 
 _PAUSE = 0.2  # seconds between two lines
 
 
-def no_progress(done: int, total: int) -> None:
-    """Show nothing."""
+def progress_callback(progress: Progress | Any) -> Progress | None:
+    """What to call with how many are done, of how many; None if nobody wants to know.
+
+    Args:
+        progress: A function of both numbers, an object with `update(1)`, such as tqdm's bar, or None.
+
+    Raises:
+        TypeError: if it is anything else.
+    """
+    if progress is None or callable(progress):
+        return progress
+    if not callable(getattr(progress, "update", None)):
+        raise TypeError(
+            "progress must be a function of (done, total), or an object with update(n), such as tqdm's; "
+            f"found {progress!r}."
+        )
+    return lambda _done, _total: progress.update(1)
 
 
 def show_progress(label: str) -> Progress:
