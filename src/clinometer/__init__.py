@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from clinometer.measures.activations import drift, histogram, moments
     from clinometer.measures.covariate_shift import Shift, covariate_shift, layers_of
     from clinometer.measures.line import Line, effective_smoothness, gradient_predictiveness, loss_range, walk
+    from clinometer.measures.plane import Plane, plane
     from clinometer.nn.norms import NORMS
     from clinometer.objective.batches import Batches
     from clinometer.objective.objective import Batch, LossFn, Objective
@@ -47,6 +48,7 @@ __all__ = [
     "Line",
     "LossFn",
     "Objective",
+    "Plane",
     "Point",
     "Probe",
     "Recorder",
@@ -77,6 +79,7 @@ __all__ = [
     "moments",
     "noise_floor",
     "noise_scale",
+    "plane",
     "scale_free",
     "trace",
     "walk",
@@ -91,6 +94,7 @@ _MODULES = {  # where each name is defined; a test compares it with the imports 
     "Line": "measures.line",
     "LossFn": "objective.objective",
     "Objective": "objective.objective",
+    "Plane": "measures.plane",
     "Point": "objective.params",
     "Probe": "probes.base",
     "Recorder": "recorder.recorder",
@@ -121,6 +125,7 @@ _MODULES = {  # where each name is defined; a test compares it with the imports 
     "moments": "measures.activations",
     "noise_floor": "probes.noise_floor",
     "noise_scale": "probes.noise_scale",
+    "plane": "measures.plane",
     "trace": "probes.trace",
     "scale_free": "probes.scale_free",
     "walk": "measures.line",

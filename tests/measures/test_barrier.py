@@ -94,3 +94,20 @@ def test_bad_input_is_refused() -> None:
         barrier(objective, here, {**here, "other": torch.ones(1)})
     with pytest.raises(ValueError, match="not a parameter of the origin"):
         barrier(objective, {**here, "other": torch.ones(1)}, here)
+
+
+def test_batchnorm_in_eval_mode_gives_the_other_solution_statistics_that_are_not_its_own() -> None:
+    """The truth is the other network's own loss: train mode has it at the end of the line, eval mode has not."""
+    networks: list[nn.Module] = []
+    for seed in (0, 1):
+        torch.manual_seed(seed)
+        networks.append(nn.Sequential(nn.Linear(6, 8), nn.BatchNorm1d(8), nn.Tanh(), nn.Linear(8, 4)))
+        for _ in range(50):
+            networks[-1](batch(seed)[0])  # running statistics of its own
+    other = {name: value.detach().clone() for name, value in networks[1].named_parameters()}
+    for train in (True, False):
+        first, second = (each.train(train) for each in networks)
+        objective = Objective(first, cross_entropy, batch())
+        at_the_end = float(barrier(objective, objective.here(), other, points=3).losses[-1])
+        own = cross_entropy(second, batch()).item()
+        assert (at_the_end == pytest.approx(own, rel=1e-5)) == train

@@ -210,3 +210,25 @@ def test_loss_landscapes_moves_elsewhere(tmp_path: Path) -> None:
     ours = plane(objective, here, *random_directions(here), evenly(-1.0, 1.0, 5)).losses
     assert float(ours[2, 2]) == truth
     assert np.abs(theirs - truth).min() > 1e-4
+
+
+def test_filter_normalised_planes_do_not_see_the_scale_of_filters_before_batchnorm() -> None:
+    """The function is the same whatever the length of these filters, and so is the picture; without it, it is not.
+
+    ε of BatchNorm is 1e-12, so that the scale drops out to rounding, in float64.
+    """
+    torch.manual_seed(0)
+    model = nn.Sequential(
+        nn.Linear(6, 8, bias=False), nn.BatchNorm1d(8, eps=1e-12), nn.Tanh(), nn.Linear(8, 4)
+    ).double()
+    x, y = batch()
+    planes: dict[str, list[Tensor]] = {"filter": [], "none": []}
+    for factor in (1.0, 10.0):
+        with torch.no_grad():
+            model[0].weight *= factor
+        objective = Objective(model, cross_entropy, (x.double(), y))
+        here = objective.here()
+        for by, losses in planes.items():
+            losses.append(plane(objective, here, *random_directions(here, by=by), SIZES).losses)
+    torch.testing.assert_close(*planes["filter"], rtol=1e-9, atol=1e-12)
+    assert (planes["none"][0] - planes["none"][1]).abs().max() > 0.1
