@@ -12,7 +12,7 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from clinometer.objective.batches import Batches
+from clinometer.objective.batches import Batches, Progress
 from clinometer.objective.discover import reached_by
 from clinometer.objective.distributed import Ranks, ranks_of
 from clinometer.objective.dtensor import to_local
@@ -26,7 +26,6 @@ from clinometer.objective.module_state import modules_of
 from clinometer.objective.params import Point, check_direction
 from clinometer.objective.params_module import Params, ParamsLossFn, as_module, present_tensors
 from clinometer.objective.precision import Precision
-from clinometer.objective.progress import Progress
 from clinometer.objective.rng import RngState
 from clinometer.objective.snapshot import BatchSnapshot
 from clinometer.objective.trained_tensors import trained_tensors
