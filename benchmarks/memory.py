@@ -21,7 +21,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
 from clinometer import Objective, Recorder, every, headroom, landscape, noise_floor, walk
-from clinometer.measures.headroom import headroom as measure_headroom
+from clinometer.measures.critical_step import critical_step
 from clinometer.objective.params import scale
 
 WIDTH, DEPTH = 512, 16  # square layers: the largest one is a sixteenth of the parameters
@@ -109,7 +109,7 @@ MEASURES: dict[str, Callable[[Objective, Any, Any, Any], Any]] = {
     "loss_and_grad": lambda o, x, _d, _s: o.loss_and_grad(x),
     "hvp": lambda o, x, d, _s: o.hvp(x, d),
     "walk": lambda o, x, d, s: walk(o, x, d, [1e-3, 2e-3], start=s),
-    "headroom": lambda o, x, d, s: measure_headroom(o, x, d, start=s),
+    "critical_step": lambda o, x, d, s: critical_step(o, x, d, loss=s[0], gradient=s[1]),
 }
 PROBES: dict[str, Callable[[], Any]] = {
     "landscape()": lambda: [landscape()],

@@ -31,7 +31,7 @@ def run(name: str, lr: float, growth: float, seed: int) -> Iterator[tuple[float,
     model = perceptron if KIND == "perceptron" else vgg.VGG(vgg_plans.PLANS["vgg_digits"], NORM, 1 / 4, 1)
     loss_fn, when = lambda m, batch: F.cross_entropy(m(batch[0]), batch[1]), every(1) if growth > 1 else at()
     optimizer = OPTIMIZERS[name](model.parameters(), lr=lr)
-    recorder = Recorder(model, loss_fn, [headroom(precision=0.3)], when, optimizer=optimizer)
+    recorder = Recorder(model, loss_fn, [headroom(precision=0.3, angle=True)], when, optimizer=optimizer)
     for _ in range(150):
         chosen = torch.randint(len(DATA.train_labels), (128,))
         with recorder.step(batch := (DATA.normalized(DATA.train_images[chosen]), DATA.train_labels[chosen])):

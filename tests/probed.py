@@ -14,7 +14,12 @@ BATCHES = [batch(100), batch(101)]  # other ones than those that are trained on
 # A probe that is not here is tried as it is by default.
 ARGUMENTS: Mapping[str, list[dict[str, Any]]] = {
     "landscape": [{}, {"direction": "random"}, {"direction": "update"}, {"blocks": "layers"}, {"batches": BATCHES}],
-    "headroom": [{}, {"blocks": ["first.*", "*.bias"]}],
+    "headroom": [
+        {},
+        {"blocks": ["first.*", "*.bias"], "angle": True},
+        {"direction": "gradient", "batches": BATCHES},
+        {"loss_fn": lambda model, data: model(data[0]).square().mean()},
+    ],
     "directional_sharpness": [{}, {"blocks": "layers"}, {"batches": BATCHES}],
     "batch_sharpness": [{}, {"batches": BATCHES}],
     "scale_free": [{}, {"direction": "update"}, {"direction": "random", "by": "layer", "move_1d": True}],

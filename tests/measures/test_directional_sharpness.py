@@ -11,8 +11,8 @@ from models import batch, cross_entropy, quadratic
 from torch import Tensor, nn
 
 from clinometer import Objective
+from clinometer.measures.critical_step import critical_step
 from clinometer.measures.directional_sharpness import directional_sharpness
-from clinometer.measures.headroom import headroom
 from clinometer.objective.params import flattened, scale, unflattened
 
 
@@ -106,14 +106,14 @@ def test_along_an_eigenvector_it_is_the_eigenvalue() -> None:
 
 @pytest.mark.parametrize("power", [2.0, 3.0])
 def test_the_quadratic_headroom_is_the_headroom_of_the_loss_where_the_loss_is_nearly_quadratic(power: float) -> None:
-    """`headroom` walks along the loss itself: equal to its precision on a quadratic, to 10% with a little cubic."""
+    """`critical_step` tries the loss itself: equal to its precision on a quadratic, to 10% with a little cubic."""
     root = symmetric(2)
     h = root @ root + torch.eye(5, dtype=torch.float64)
     objective = bumpy(h, power)
     here = objective.here()
     gradient = objective.loss_and_grad(here)[1]
     d = scale(gradient, -0.2 / float(torch.linalg.eigvalsh(h).max()))
-    walked = headroom(objective, here, d, precision=0.001).loss
+    walked = critical_step(objective, here, d, precision=0.001).multiple
     found = directional_sharpness(objective, here, d)
     assert found.quadratic_headroom == pytest.approx(walked, rel=0.002 if power == 2 else 0.1)
     assert found.change < 0

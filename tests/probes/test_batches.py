@@ -45,7 +45,8 @@ def test_on_the_batch_of_the_step_itself_the_row_is_the_same(make: Any) -> None:
     """Buffers, modes and draws are those of the step's start, so one batch, given again, must give the same bits."""
     found = recorded([make(), make(batches=[batch(0)])], steps=1)
     name = make.__name__
-    assert_same(dict(found.read(f"{name}_batches")), dict(found.read(name)))
+    own, given = dict(found.read(name)), dict(found.read(f"{name}_batches"))
+    assert_same({field: given[field] for field in own}, own)  # headroom tells more of other batches
 
 
 def test_the_direction_is_that_of_the_step() -> None:

@@ -72,8 +72,9 @@ def test_a_blocks_headroom_is_that_of_its_own_step() -> None:
 
     Along d = −η gᵢ the loss is L − η‖gᵢ‖² a + ½ η² λᵢ‖gᵢ‖² a²: it is back at its start at a = 2/(η λᵢ), coupled or not.
     """
-    found = rows(headroom(precision=0.01, blocks="layers"))
+    found = rows(headroom(precision=0.01, blocks="layers", angle=True))
     np.testing.assert_allclose(found["loss"], [[2 / (LR * c) for c in CURVATURES]] * 2, rtol=0.011)
+    np.testing.assert_allclose(found["critical_sharpness"], [CURVATURES] * 2, rtol=0.011)
     np.testing.assert_allclose(found["angle"], [[1 / (LR * c) for c in CURVATURES]] * 2, rtol=0.011)
 
 

@@ -35,7 +35,7 @@ def test_a_real_run_in_one_line(tmp_path: Path) -> None:
     assert said[2].startswith(f"β·lr/2 {half[0]:.3g} → {half[2]:.3g}")
     assert said[3].startswith("β·lr/2 of landscape_update ")
     assert said[4].startswith("headroom ")
-    assert said[5].startswith("headroom of the angle ")
+    assert said[5].startswith("λ_c ")
     assert said[6:] == ["also internal_shift, activations", str(tmp_path / "rows.sqlite")]
 
 

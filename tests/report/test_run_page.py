@@ -68,7 +68,7 @@ def test_a_recorders_folder_gives_a_page(tmp_path: Path, capsys: pytest.CaptureF
             int(step),
             {
                 "landscape_blocks": {"block": NAMES[0], "beta_lr_half": [0.1, 0.2, 0.02 * step]},
-                "headroom": {"loss": 3.0, "angle": 1.5, "evaluations": 7},
+                "headroom": {"loss": 3.0, "critical_sharpness": 1.5, "evaluations": 7},
             },
         )
     store.close()

@@ -89,7 +89,7 @@ def test_a_probe_counts_for_the_runs_that_have_it(change: Change) -> None:
     """The headroom's code changes: a run with that probe is stale, and one with another is not."""
     plain = RunConfig("torch.nn:Linear", settings={"in_features": 1, "out_features": 1, "lr": 1})
     other = plain.vary(probes=(("headroom", {}),))
-    assert stale(change, "clinometer.measures.headroom", "return ", "return 2 * ", [plain, other]) == [False, True]
+    assert stale(change, "clinometer.measures.critical_step", "return ", "return 2 * ", [plain, other]) == [False, True]
 
 
 def test_imports_by_call_and_installed_packages_are_followed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

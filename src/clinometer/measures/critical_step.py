@@ -10,9 +10,10 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from clinometer.measures.first_crossing import first_crossing
+from clinometer.measures.first_crossing import check_search, first_crossing
+from clinometer.objective.computed import along
 from clinometer.objective.objective import Objective
-from clinometer.objective.params import Point, dot, norm, step
+from clinometer.objective.params import Point, check_direction, dot, norm
 
 _ROUNDINGS = 4  # a loss is the sum of many terms, and its last digits differ by more than one rounding
 _UNSURE = 1e-6  # an inner product that is so small a part of ‖g‖ ‖d‖ may have either sign: its terms are rounded
@@ -69,7 +70,7 @@ def critical_step(
     in a lower precision than it is returned in is noisier than that: see `noise_floor`.
 
     Cost: in forward passes, 3 on a parabola and 4 to 7 in most networks, 2 to 4 with a `start` within 10%; about one
-    more without `gradient`, and one more without `loss`. No backward pass. Memory: two copies of the parameters.
+    more without `gradient`, and one more without `loss`. No backward pass. Memory: one copy of the parameters.
 
     Args:
         objective: The frozen loss.
@@ -97,17 +98,18 @@ def critical_step(
         >>> f"{found.multiple:.2f} {found.sharpness(lr=0.1):.2f}"       # 2/(0.1 · 4), and the curvature
         '5.00 4.00'
     """
-    there = objective.loss(step(origin, direction, 0.0)) if loss is None else loss
+    check_search(start, precision)
+    check_direction(origin, direction)
+    there = objective.loss(origin) if loss is None else loss
     slope = math.nan if gradient is None else _slope(gradient, direction)
     spent = 1 if loss is None else 0
     if not float(norm(direction)) > 0 or not math.isfinite(float(there)):
-        step(origin, direction, 0.0)  # for its errors
         return CriticalStep(math.nan, (math.nan, math.nan), slope, spent)
     if slope > 0:
         return CriticalStep(0.0, (0.0, 0.0), slope, spent)
     with objective.isolated():
         found = first_crossing(
-            lambda size: float(objective.loss(step(origin, direction, size))) - float(there),
+            lambda size: float(objective.loss(along(origin, direction, size))) - float(there),
             slope if slope < 0 else None,
             start=start,
             precision=precision,

@@ -56,10 +56,7 @@ def first_crossing(
         >>> f"{found.size:.2f} {found.evaluations}"
         '20.00 4'
     """
-    if not 0 < precision < 1:
-        raise ValueError(f"`precision` must lie in (0, 1); found {precision}. Pass e.g. 0.1.")
-    if not 0 < start < math.inf:
-        raise ValueError(f"`start` must be a positive number; found {start}. Pass e.g. 1.0.")
+    check_search(start, precision)
     search = _Search(slope or None, rounding, (1 + precision) * (1 - 1e-12))
     size: float | None = start
     while size is not None:
@@ -67,6 +64,14 @@ def first_crossing(
         search.changes[size] = change(size)
         size = search.next_size()
     return Crossing(search.crossing(), search.bracket(), len(search.changes))
+
+
+def check_search(start: float, precision: float) -> None:
+    """ValueError unless a search can start there, and reach this relative precision."""
+    if not 0 < precision < 1:
+        raise ValueError(f"`precision` must lie in (0, 1); found {precision}. Pass e.g. 0.1.")
+    if not 0 < start < math.inf:
+        raise ValueError(f"`start` must be a positive number; found {start}. Pass e.g. 1.0.")
 
 
 @dataclass

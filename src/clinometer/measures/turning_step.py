@@ -6,9 +6,10 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-from clinometer.measures.first_crossing import first_crossing
+from clinometer.measures.first_crossing import check_search, first_crossing
+from clinometer.objective.computed import along
 from clinometer.objective.objective import Objective
-from clinometer.objective.params import Point, dot, norm, step
+from clinometer.objective.params import Point, check_direction, dot, norm
 
 
 @dataclass(frozen=True)
@@ -63,16 +64,17 @@ def turning_step(
         >>> f"{turning_step(objective, x, d).multiple:.2f}"             # 1/(0.1 · 4)
         '2.50'
     """
+    check_search(start, precision)
+    check_direction(origin, direction)
     loss, gradient = known or objective.loss_and_grad(origin)
     gradient = gradient if only is None else {name: gradient[name] for name in only}
     length = float(norm(gradient))
     spent = 0 if known else 1
     if not float(norm(direction)) > 0 or not math.isfinite(float(loss)) or not 0 < length < math.inf:
-        step(origin, direction, 0.0)  # for its errors
         return TurningStep(math.nan, (math.nan, math.nan), spent)
 
     def change(size: float) -> float:
-        return -size * float(dot(objective.loss_and_grad(step(origin, direction, size), only)[1], gradient))
+        return -size * float(dot(objective.loss_and_grad(along(origin, direction, size), only)[1], gradient))
 
     with objective.isolated():
         found = first_crossing(change, -(length**2), start=start, precision=precision)

@@ -121,8 +121,13 @@ def as_module(model: Any, params: Any, loss_fn: Any) -> tuple[nn.Module, Callabl
     if not callable(loss_fn):
         of = "model" if params is None else "params"
         raise TypeError(f"loss_fn must be a function of {of} and batch; found {loss_fn!r}.")
-    function: Any = loss_fn
-    return (model, function) if params is None else (ParamsModule(params), ParamsLoss(function))
+    module = model if params is None else ParamsModule(params)
+    return module, loss_of(module, loss_fn)
+
+
+def loss_of(model: nn.Module, loss_fn: Any) -> Callable[[Any, Any], Tensor]:
+    """A user's loss function as one of the model, which may stand for `params`, and the batch."""
+    return ParamsLoss(loss_fn) if isinstance(model, ParamsModule) and not isinstance(loss_fn, ParamsLoss) else loss_fn
 
 
 def trained_by_default(model: nn.Module) -> dict[str, Tensor]:

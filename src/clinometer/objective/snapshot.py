@@ -107,6 +107,10 @@ class BatchSnapshot:
             for number, (batch, seed) in enumerate(zip(batches, seeds, strict=True))
         )
 
+    def by(self, loss_fn: Any, roots: Sequence[nn.Module], fsdp: Fsdp, live: Mapping[str, Tensor]) -> "BatchSnapshot":
+        """The same batch and draws for another loss function, with the modules as they are now."""
+        return BatchSnapshot(roots, loss_fn, self.batch, live, fsdp, self._isolation, self._streams)
+
     @property
     def not_restored(self) -> list[str]:
         """What modules keep that cannot be copied, and that evaluations therefore share with training."""

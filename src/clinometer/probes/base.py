@@ -13,7 +13,8 @@ from torch.nn.utils.rnn import pad_sequence
 from clinometer.measures.noise_scale import BatchNorms
 from clinometer.objective.batches import Batches
 from clinometer.objective.computed import difference
-from clinometer.objective.objective import Objective
+from clinometer.objective.objective import LossFn, Objective
+from clinometer.objective.other_loss import other_loss
 from clinometer.objective.params import Point, dot, norm
 from clinometer.probes.field import Field, Fields
 from clinometer.store import Row
@@ -70,22 +71,24 @@ class Step:
     memory: dict[str, Any] = field(default_factory=dict)
     notices: dict[str, str] = field(default_factory=dict)  # by topic, what to warn of once in a run
 
-    def on(self, batches: Batches | None) -> "Step":
-        """This step with the loss of other batches: `objective`, `start`, `loss` and `gradient` are theirs.
+    def on(self, batches: Batches | None, loss_fn: LossFn | None = None) -> "Step":
+        """This step with the loss of other batches, or by another function: `objective`, `start`, `loss`, `gradient`.
 
         Where it started and went, its rates and `factor`, and what the probe remembers, stay the step's own. Probes
-        that were given the same `Batches` share the start. None is the step itself.
+        that were given the same `Batches` and function share the start. None is the step itself.
         """
-        if batches is None:
+        if batches is None and loss_fn is None:
             return self
-        if batches not in self._on:
+        key = (id(batches), id(loss_fn))
+        if key not in self._on:
             if self.used is not None:
                 self.used.compare(self.gradient)  # before theirs could be taken for it
-            self._on[batches] = replace(self, objective=self.objective.on(batches))
-        return self._on[batches]
+            objective = self.objective if batches is None else self.objective.on(batches)
+            self._on[key] = replace(self, objective=objective if loss_fn is None else other_loss(objective, loss_fn))
+        return self._on[key]
 
     @cached_property
-    def _on(self) -> dict[Batches, "Step"]:
+    def _on(self) -> dict[tuple[int, int], "Step"]:
         return {}
 
     @cached_property
