@@ -22,10 +22,12 @@ from clinometer import (
     landscape,
     noise_floor,
     noise_scale,
+    plane,
     scale_free,
     trace,
     within_budget,
 )
+from clinometer.measures.directions import random_directions
 from clinometer.recorder import budget
 
 PROBES = [
@@ -276,6 +278,32 @@ def hessian() -> Any:
     return found
 
 
+def a_plane() -> Any:
+    """Losses on both halves and on the joined batch, the file of rank 0, and what either says of another's file."""
+    calls = [0]
+
+    def counted(model: nn.Module, batch: Any) -> Tensor:
+        calls[0] += 1
+        return cross_entropy(model, batch)
+
+    file = Path(sys.argv[1]) / f"plane{RANK}.sqlite"
+    halves = Objective(DistributedDataParallel(network()), counted, half(batches()[0]))
+    joined = Objective(network(), cross_entropy, batches()[0])
+
+    def losses(objective: Objective, to: Path | None, seed: int = 0) -> Any:
+        here = objective.here()
+        return plane(objective, here, *random_directions(here, seed), [-1.0, 0.0, 1.0], to=to).losses.tolist()
+
+    found: dict[str, Any] = {"one": losses(joined, None), "two": losses(halves, file)}
+    calls[0] = 0
+    found |= {"again": losses(halves, file), "calls": calls[0], "written": file.exists()}
+    try:
+        losses(halves, file, seed=1)
+    except (ValueError, RuntimeError) as error:
+        found["refused"] = f"{type(error).__name__}: {error}"
+    return found
+
+
 def noise_of_each_half() -> Any:
     """Gradients of the ranks' halves, with one batch a step and with two; the one process has them one by one.
 
@@ -342,6 +370,7 @@ if __name__ == "__main__":
             doubt,
             who_writes,
             hessian,
+            a_plane,
             noise_of_each_half,
             refusals,
         ],

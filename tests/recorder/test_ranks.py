@@ -235,6 +235,18 @@ def test_hessian_vector_products_are_of_the_joined_batch(ddp: Found) -> None:
         torch.testing.assert_close(torch.tensor(two), torch.tensor(one), rtol=1e-4, atol=1e-6)
 
 
+def test_a_plane_is_of_the_joined_batch_and_rank_0_keeps_its_file(ddp: Found) -> None:
+    """One process on both halves; what rank 0 has read no rank evaluates again, and its refusal ends it on both."""
+    first, second = of(ddp, "a_plane")
+    assert first["two"] == second["two"] == first["again"] == second["again"]
+    torch.testing.assert_close(torch.tensor(first["two"]), torch.tensor(first["one"]), rtol=1e-5, atol=0.0)
+    assert (first["calls"], second["calls"]) == (1, 1)
+    assert (first["written"], second["written"]) == (True, False)
+    assert "ValueError" in first["refused"]
+    assert "another origin or other directions" in first["refused"]
+    assert "OtherRankError: rank 0 failed" in second["refused"]
+
+
 REFUSED = {
     "ddp": ["mixed_precision", "fully_shard, which replaces it"],
     "fsdp": ["hvp", "not by fully_shard", "measure under DDP", "measure under DDP"],

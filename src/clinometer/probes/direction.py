@@ -4,10 +4,9 @@ import math
 from typing import Literal
 
 import torch
-from torch import Tensor
 
+from clinometer.measures.directions import gaussian
 from clinometer.objective.computed import Computed
-from clinometer.objective.dtensor import from_local, shard_index, to_local
 from clinometer.objective.params import Point, norm, scale
 from clinometer.probes.base import Step
 
@@ -49,15 +48,8 @@ def direction_of(step: Step, direction: Direction, relative: bool) -> tuple[Poin
 def random_direction(step: Step) -> Point:
     """A Gaussian direction as long as the gradient, from the program's seed and the step's index.
 
-    A generator of its own: a run that draws nothing would otherwise meet the same direction at every step. Processes
-    that repeat a parameter draw the same for it, and those that share it each their piece.
+    A generator of its own: a run that draws nothing would otherwise meet the same direction at every step.
     """
     seed = step.objective.ranks.broadcast((1_000_003 * torch.initial_seed() + step.index) % 2**53)
-    generators: dict[int, torch.Generator] = {}
-    drawn: dict[str, Tensor] = {}
-    for name, value in step.gradient.items():
-        piece = shard_index(value)
-        generator = generators.setdefault(piece, torch.Generator().manual_seed((seed + 7_368_787 * piece) % 2**63))
-        part = torch.randn(to_local(value).shape, generator=generator, dtype=value.dtype).to(value.device)
-        drawn[name] = from_local(value, part)
+    drawn = gaussian(step.gradient, seed)
     return scale(drawn, norm(step.gradient) / norm(drawn))
