@@ -1,8 +1,10 @@
 """Run by test_ranks.py on two processes: what a recorder sees of a model that `fully_shard` has cut up."""
 
 import gc
+import sys
 import warnings
 from collections import Counter
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -23,9 +25,11 @@ from clinometer import (
     landscape,
     noise_floor,
     noise_scale,
+    plane,
     scale_free,
     trace,
 )
+from clinometer.measures import directions
 from clinometer.measures.noise_scale import gradient_noise
 from clinometer.measures.spectral_density import spectral_density
 from clinometer.objective.dtensor import to_local
@@ -82,6 +86,24 @@ def noise_of_each_batch() -> Any:
         loss = (cross_entropy(alone, first) + cross_entropy(alone, second)) / 2
         gradients.append(torch.cat([g.flatten() for g in torch.autograd.grad(loss, list(alone.parameters()))]))
     found["by hand"] = float((gradients[0] - gradients[1]).square().sum() / 2 * 8)  # (1/b − 1/B) = 1/8 − 1/16
+    return found
+
+
+def a_plane() -> Any:
+    """Along the parameters and the gradient, whose pieces are of the whole; with a file, and filter-normalised."""
+    found: dict[str, Any] = {}
+    for name, model, data in (
+        ("one", network(), batches()[0]),
+        ("cut", sharded(network()), half(batches()[0])),
+    ):
+        objective = Objective(model, cross_entropy, data)
+        here = objective.here()
+        gradient = objective.loss_and_grad(here)[1]
+        made = plane(objective, here, here, gradient, [-0.5, 0.0, 0.5])
+        found[name] = [made.losses.tolist(), made.norms.tolist(), float(made.cosine)]
+    file = Path(sys.argv[1]) / f"fsdp_plane{RANK}.sqlite"
+    drawn = directions.random_directions(here)
+    found["random"] = [plane(objective, here, *drawn, [-0.5, 0.0, 0.5], to=file).losses.tolist() for _ in range(2)]
     return found
 
 
@@ -273,6 +295,7 @@ if __name__ == "__main__":
             walk_on_both_halves,
             noise_of_each_batch,
             random_directions,
+            a_plane,
             no_trace,
             memory,
             an_error_amid_a_pass,

@@ -247,6 +247,15 @@ def test_a_plane_is_of_the_joined_batch_and_rank_0_keeps_its_file(ddp: Found) ->
     assert "OtherRankError: rank 0 failed" in second["refused"]
 
 
+def test_a_plane_of_a_sharded_network_is_that_of_the_whole_one(fsdp: Found) -> None:
+    """One process holds all of it; both ranks have the same losses, also from the file of rank 0."""
+    first, second = of(fsdp, "a_plane")
+    assert first["random"] == second["random"] == [first["random"][0]] * 2
+    for found in (first, second):
+        for cut, one in zip(found["cut"], found["one"], strict=True):
+            torch.testing.assert_close(torch.tensor(cut), torch.tensor(one), rtol=1e-4, atol=1e-5)
+
+
 REFUSED = {
     "ddp": ["mixed_precision", "fully_shard, which replaces it"],
     "fsdp": ["hvp", "not by fully_shard", "measure under DDP", "measure under DDP"],
