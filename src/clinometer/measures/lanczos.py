@@ -36,8 +36,9 @@ class Ritz:
     @property
     def errors(self) -> Tensor:
         """(j,) min(r, r²/gap): how far θ lies from an eigenvalue, as long as no other eigenvalue lies in the gap."""
-        errors = torch.minimum(self.residuals, self.residuals.square() / self.gaps)
-        return torch.where(self.gaps.isfinite(), errors, self.residuals)
+        bounds = self.residuals.square() / self.gaps
+        known = self.gaps.isfinite() & (self.gaps > 0)
+        return torch.where(known, torch.minimum(self.residuals, bounds), self.residuals)
 
 
 class Lanczos:
@@ -81,6 +82,11 @@ class Lanczos:
         """Whether the basis spans the whole space, so that its Ritz values are the eigenvalues."""
         return self._next is None
 
+    @property
+    def finite(self) -> bool:
+        """Whether all products were finite."""
+        return bool(self.projected.isfinite().all())
+
     def extend(self) -> None:
         """One more vector, by one product; nothing if the basis is complete."""
         if self._next is None:
@@ -105,7 +111,7 @@ class Lanczos:
     def ritz(self) -> Ritz:
         """What the basis knows of H's eigenpairs."""
         size = len(self.rows)
-        if not bool(self.projected.isfinite().all()):
+        if not self.finite:
             unknown = torch.full((size,), torch.nan, dtype=torch.float64)
             return Ritz(unknown, torch.full((size, size), torch.nan, dtype=torch.float64), unknown)
         values, coordinates = torch.linalg.eigh(self.projected)
