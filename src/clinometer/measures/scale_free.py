@@ -11,8 +11,9 @@ from torch import Tensor
 
 from clinometer.measures.filter_norm import filter_norms
 from clinometer.measures.line import Line, check_sizes
+from clinometer.objective.computed import Computed, difference
 from clinometer.objective.objective import Objective
-from clinometer.objective.params import Point, gap_and_cosine, norm, step, sub
+from clinometer.objective.params import Point, gap_and_cosine, norm, step
 
 
 def relative_walk(
@@ -38,7 +39,7 @@ def relative_walk(
     without a norm, by default those of fewer than two dimensions, move if the direction moves them, and count in no
     length; so do filters that are zero.
 
-    Cost: s + 1 forward-backward passes for s sizes; s with `start`. Memory: as `walk`, and two more gradients.
+    Cost: s + 1 forward-backward passes for s sizes; s with `start`. Memory: as `walk`.
 
     Args:
         objective: The frozen loss.
@@ -86,15 +87,15 @@ def relative_walk(
 
 def relative_norm(direction: Point, norms: Point) -> Tensor:
     """‖d / n‖ over the parameters that have a norm, (); parts whose norm is zero do not count."""
-    return norm({name: torch.where(n > 0, direction[name] / n, 0.0) for name, n in norms.items()})
+    return norm(Computed(norms, lambda name: torch.where(norms[name] > 0, direction[name] / norms[name], 0.0)))
 
 
 def _compare(objective: Objective, at: Point, origin: Point, here: Point, norms: Point) -> tuple[Tensor, ...]:
     """How far a point lies from the origin, its loss, and how its gradient times norms lies to that of the origin."""
     loss, gradient = objective.loss_and_grad(at, list(norms))
-    far = relative_norm(sub({name: at[name] for name in norms}, origin), norms)
+    far = relative_norm(difference(at, origin), norms)
     return far, loss, *gap_and_cosine(_times(gradient, norms), here)
 
 
-def _times(gradient: Point, norms: Point) -> dict[str, Tensor]:
-    return {name: gradient[name] * n for name, n in norms.items()}
+def _times(gradient: Point, norms: Point) -> Point:
+    return Computed(norms, lambda name: gradient[name] * norms[name])

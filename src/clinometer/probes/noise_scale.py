@@ -8,7 +8,7 @@ from functools import partial
 import torch
 
 from clinometer.measures.curvature_noise import FEWEST, curvature_noise
-from clinometer.measures.noise_scale import gradient_noise, noise_scale_of
+from clinometer.measures.noise_scale import NoiseScale, gradient_noise, noise_scale_of
 from clinometer.objective.batches import Batches
 from clinometer.objective.interruptions import is_interruption, is_transient
 from clinometer.objective.objective import Batch, Objective
@@ -21,8 +21,8 @@ Split = Callable[[Batch], Sequence[Batch]]
 Size = Callable[[Batch], float]
 
 _PAIR = "(loss / parameter)²"
-_ESTIMATES = ("signal", "noise", "curved_signal", "curved_noise")
-_CURVED = ("b_noise", "b_noise_low", "b_noise_high")
+_SIMPLE = ("signal", "noise")
+_CURVED = ("curved_signal", "curved_noise")
 _NO_SIZE = (
     "the number of samples is unknown, as it is not the first dimension of each tensor and array of the batch. "
     "Pass noise_scale(size=...), a function from a batch to that number."
@@ -104,13 +104,19 @@ def noise_scale(
             found = measured(on)
         except _UnknownError as why:
             step.notices["noise_scale"] = f"noise_scale is NaN at step {step.index}: {why}"
-            found = dict.fromkeys(_ESTIMATES[: 4 if curvature else 2], math.nan)
+            found = dict.fromkeys((*_SIMPLE, *_CURVED) if curvature else _SIMPLE, math.nan)
             found |= {"batches": on.norms.count, "batch_size": math.nan}
-        row: Row = found | _over_window(step, found, _ESTIMATES[:2], window, ("value", "low", "high"))
-        return row | _over_window(step, found, _ESTIMATES[2:], window, _CURVED) if curvature else row
+        scale = _over_window(step, found, _SIMPLE, window)
+        row: Row = {"value": scale.value, "low": scale.low, "high": scale.high, **found}
+        if not curvature:
+            return row
+        scale = _over_window(step, found, _CURVED, window)
+        return row | {"b_noise": scale.value, "b_noise_low": scale.low, "b_noise_high": scale.high}
 
     fields = _fields(unit) | (_curved_fields(unit) if curvature else {})
-    return make_probe("noise_scale", probe, fields, 1.0 if measured_on is None else 0.0, batches=measured_on)
+    # The parts of a batch, which `batches` need not have; and for the curvature gradients and products.
+    cost = (1.0 if measured_on is None else 0.0) + (3.6 if curvature else 0.0)
+    return make_probe("noise_scale", probe, fields, cost, batches=measured_on)
 
 
 class _UnknownError(Exception):
@@ -142,16 +148,13 @@ def _explained(*, on_parts: bool) -> Generator[None]:
         raise _UnknownError(f"on a part of the batch loss_fn raised {type(error).__name__}: {error}") from error
 
 
-def _over_window(
-    step: Step, found: Mapping[str, float], names: Sequence[str], window: int, called: Sequence[str]
-) -> dict[str, float]:
-    """The ratio of the second estimate to the first over the last measurements, with its interval."""
+def _over_window(step: Step, found: Mapping[str, float], names: Sequence[str], window: int) -> NoiseScale:
+    """The ratio of the second estimate to the first over the last measurements, this one included."""
     for name in names:
         earlier = step.memory.get(name, torch.empty(0, dtype=torch.float64))
         step.memory[name] = torch.cat([earlier, torch.tensor([found[name]], dtype=torch.float64)])[-window:]
-    rows = {kind: step.memory[name].numpy() for kind, name in zip(("signal", "noise"), names, strict=True)}
-    scale = noise_scale_of(rows)
-    return dict(zip(called, (scale.value, scale.low, scale.high), strict=True))
+    signal, noise = (step.memory[name].numpy() for name in names)
+    return noise_scale_of({"signal": signal, "noise": noise})
 
 
 def _fields(unit: str) -> dict[str, Field]:

@@ -11,7 +11,7 @@ from clinometer.measures.line import check_sizes, effective_smoothness
 from clinometer.measures.scale_free import relative_walk
 from clinometer.objective.batches import Batches
 from clinometer.objective.objective import Batch
-from clinometer.objective.params import Point, gap_and_cosine, norm, sub
+from clinometer.objective.params import Point, gap_and_cosine, norm
 from clinometer.probes.base import LOSS, Probe, Step, make_probe
 from clinometer.probes.direction import Direction, direction_of
 from clinometer.probes.field import Field
@@ -96,7 +96,6 @@ def scale_free(
 
 def _layers(step: Step, gradient: Point, names: Sequence[str]) -> Row:
     """What the scale of each weight makes of its gradient, its learning rate and its update."""
-    update = sub(step.after, step.before)
     weights = [norm({name: step.before[name]}) for name in names]
     own = [({name: gradient[name]}, {name: step.before[name]}) for name in names]
     return {
@@ -106,7 +105,9 @@ def _layers(step: Step, gradient: Point, names: Sequence[str]) -> Row:
         "effective_lr": torch.stack(
             [abs(step.rates.get(name, math.nan)) / n.square() for name, n in zip(names, weights, strict=True)]
         ),
-        "update_ratio": torch.stack([norm({name: update[name]}) / n for name, n in zip(names, weights, strict=True)]),
+        "update_ratio": torch.stack(
+            [norm({name: step.update[name]}) / n for name, n in zip(names, weights, strict=True)]
+        ),
     }
 
 
