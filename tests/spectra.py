@@ -8,11 +8,15 @@ from models import batch, cross_entropy
 from torch import Tensor, nn
 
 from clinometer import Objective
+from clinometer.objective.distributed import Ranks
 from clinometer.objective.params import flattened, step, unflattened
 
 
 class Planted:
     """Takes an objective's place where thousands of products are needed: L(w) = ½ wᵀHw without autograd."""
+
+    ranks = Ranks()
+    isolated = contextlib.nullcontext
 
     def __init__(self, hessian: Tensor) -> None:
         self.hessian = hessian
@@ -28,8 +32,6 @@ class Planted:
     @contextlib.contextmanager
     def linearized(self, at: Any) -> Any:
         yield lambda v: self.hvp(at, v)
-
-    isolated = contextlib.nullcontext
 
 
 def planted(eigenvalues: Tensor, seed: int = 0, dtype: torch.dtype = torch.float64) -> Any:

@@ -16,9 +16,15 @@ class HessianBlock:
     """Hessian-vector products on flat vectors (n,), counted. Made by `hessian_block`."""
 
     def __init__(
-        self, multiply: Callable[[Point], Point], at: Point, names: Sequence[str], device: torch.device | str | None
+        self,
+        objective: Objective,
+        multiply: Callable[[Point], Point],
+        at: Point,
+        names: Sequence[str],
+        device: torch.device | str | None,
     ) -> None:
         self.products = 0
+        self._ranks = objective.ranks
         self._multiply = multiply
         self._at = within(at, names)
         self._device = device
@@ -57,6 +63,10 @@ class HessianBlock:
         pairs = zip(first.split(self.sizes), second.split(self.sizes), strict=True)
         return torch.stack([one.dot(other) for one, other in pairs]).double().cpu()
 
+    def agreed(self, decision: bool) -> bool:
+        """Rank 0's decision: processes whose dot products round otherwise must still take the same products."""
+        return bool(self._ranks.broadcast(int(decision)))
+
     def gaussian(self, generator: torch.Generator) -> Tensor:
         """A vector (n,) of standard normal numbers."""
         return torch.randn(self.n, generator=generator).to(self.zero)
@@ -90,7 +100,7 @@ def hessian_block(
             f"found {repr(unknown[0]) if unknown else 'none'}."
         )
     with objective.isolated(), objective.linearized(at) as product:
-        yield HessianBlock(product, at, names, device)
+        yield HessianBlock(objective, product, at, names, device)
 
 
 def refuse_shards(tensors: Iterable[Tensor]) -> None:

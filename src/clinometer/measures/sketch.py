@@ -46,7 +46,7 @@ def sketch_of(hessian: HessianBlock, columns: int, generator: torch.Generator) -
             column = column - earlier.T @ inside
             triangle[:index, index] += inside.double().cpu()
         rest = float(column.norm())
-        if rest <= 10 * torch.finfo(column.dtype).eps * whole:
+        if hessian.agreed(rest <= 10 * torch.finfo(column.dtype).eps * whole):
             return Sketch(basis[:index], triangle[:index, :index], tuple(forms[:index]), rest)
         triangle[index, index] = rest
         basis[index] = column / rest
