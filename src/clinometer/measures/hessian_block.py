@@ -28,13 +28,14 @@ class HessianBlock:
         self._multiply = multiply
         self._at = within(at, names)
         self._device = device
-        self.zero = torch.zeros_like(flattened(_real(self._at), device))  # (n,) with dtype and device of the vectors
         self.sizes = [value.numel() for value in _real(self._at).values()]  # of each parameter
+        self.n = sum(self.sizes)  # how many numbers the block's parameters hold
+        none_of_each = {name: value.reshape(-1)[:0] for name, value in _real(self._at).items()}
+        self._like = flattened(none_of_each, device)  # of the dtype and on the device of the vectors
 
-    @property
-    def n(self) -> int:
-        """How many numbers the block's parameters hold."""
-        return len(self.zero)
+    def zeros(self, *shape: int) -> Tensor:
+        """Zeros of the kind that the vectors are of."""
+        return self._like.new_zeros(*shape)
 
     def product(self, vector: Tensor) -> Tensor:
         """H_bb v, of shape (n,): the parameters outside the block stand still. Cost: one Hessian-vector product.
@@ -51,9 +52,9 @@ class HessianBlock:
 
     def diagonal(self) -> Tensor:
         """The diagonal of the block (n,). Cost: n products."""
-        found = self.zero.clone()
+        found = self.zeros(self.n)
         for index in range(self.n):
-            unit = self.zero.clone()
+            unit = self.zeros(self.n)
             unit[index] = 1
             found[index] = self.product(unit)[index]
         return found
@@ -69,11 +70,11 @@ class HessianBlock:
 
     def gaussian(self, generator: torch.Generator) -> Tensor:
         """A vector (n,) of standard normal numbers."""
-        return torch.randn(self.n, generator=generator).to(self.zero)
+        return torch.randn(self.n, generator=generator).to(self._like)
 
     def signs(self, generator: torch.Generator) -> Tensor:
         """A vector (n,) whose entries are 1 or −1, each with probability ½ (Rademacher)."""
-        return torch.randint(2, (self.n,), generator=generator, dtype=torch.int8).mul_(2).sub_(1).to(self.zero)
+        return torch.randint(2, (self.n,), generator=generator, dtype=torch.int8).mul_(2).sub_(1).to(self._like)
 
 
 @contextmanager

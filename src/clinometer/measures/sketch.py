@@ -23,7 +23,7 @@ class Sketch:
 
     def residual(self, vector: Tensor) -> Tensor:
         """(I − QQᵀ)v, of shape (n,)."""
-        return vector - self.basis.T @ (self.basis @ vector)
+        return torch.addmv(vector, self.basis.T, self.basis @ vector, alpha=-1)
 
 
 def sketch_of(hessian: HessianBlock, columns: int, generator: torch.Generator) -> Sketch:
@@ -32,7 +32,7 @@ def sketch_of(hessian: HessianBlock, columns: int, generator: torch.Generator) -
     It ends at the first product that lies in the span of the earlier ones to rounding: their span is then the
     Hessian's range. Cost: a Hessian-vector product a column. Memory: a vector a column.
     """
-    basis = hessian.zero.new_zeros(columns, hessian.n)
+    basis = hessian.zeros(columns, hessian.n)
     triangle = torch.zeros(columns, columns, dtype=torch.float64)
     forms: list[float] = []
     for index in range(columns):
@@ -43,11 +43,11 @@ def sketch_of(hessian: HessianBlock, columns: int, generator: torch.Generator) -
         earlier = basis[:index]
         for _ in range(2):
             inside = earlier @ column
-            column = column - earlier.T @ inside
+            column.addmv_(earlier.T, inside, alpha=-1)
             triangle[:index, index] += inside.double().cpu()
         rest = float(column.norm())
         if hessian.agreed(rest <= 10 * torch.finfo(column.dtype).eps * whole):
             return Sketch(basis[:index], triangle[:index, :index], tuple(forms[:index]), rest)
         triangle[index, index] = rest
-        basis[index] = column / rest
+        torch.div(column, rest, out=basis[index])
     return Sketch(basis, triangle, tuple(forms), None)

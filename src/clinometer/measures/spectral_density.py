@@ -77,8 +77,8 @@ def spectral_density(
     with full orthogonalisation. For each v the weights sum to 1, the mean of the nodes is vᵀHv, whose expectation is
     tr(H)/n, and the mean of their squares is ‖Hv‖², whose expectation is tr(H²)/n. `density_on` smooths it.
 
-    Cost: p · m Hessian-vector products; n where n ≤ p · m, and the density is then exact. Memory: m + 2 vectors of n
-    numbers.
+    Cost: p · m Hessian-vector products; n where n ≤ p · m, and the density is then exact. Memory: m + 5 vectors of n
+    numbers, and the activations of a gradient's graph.
 
     Args:
         objective: The frozen loss.
@@ -209,7 +209,7 @@ def _quadrature(hessian: HessianBlock, probes: int, steps: int, seed: int) -> tu
 
 
 def _dense(hessian: HessianBlock) -> tuple[Tensor, Tensor, Tensor]:
-    columns = [hessian.product(unit) for unit in torch.eye(hessian.n).to(hessian.zero)]
+    columns = [hessian.product(unit) for unit in torch.eye(hessian.n).to(hessian.zeros(0))]
     matrix = torch.stack(columns).double().cpu()
     eigenvalues = torch.linalg.eigvalsh((matrix + matrix.T) / 2)[None]
     return eigenvalues, torch.full_like(eigenvalues, 1 / hessian.n), torch.zeros_like(eigenvalues)

@@ -56,7 +56,7 @@ def trace(
     exactly; of the bulk they leave an error of about ‖H_bulk‖_F √(2/m), which more products reduce slowly.
 
     Cost: at most m Hessian-vector products; n where n ≤ m. Memory: m/2 vectors of n numbers for `xtrace`, m/3 for
-    `hutch++`, none for `hutchinson`, about 5 beside, and the graph of a gradient.
+    `hutch++`, none for `hutchinson`, about 7 beside, and the activations of a gradient's graph.
 
     Args:
         objective: The frozen loss.

@@ -33,7 +33,7 @@ def trace_by_block(
     in one of the blocks, their values add up to that of `trace(method="hutch++")` with the same seed.
 
     Cost: at most m Hessian-vector products; n where n ≤ m, and the traces are then exact. Memory: m/3 vectors of n
-    numbers, about 5 beside, and the graph of a gradient.
+    numbers, about 8 beside, and the activations of a gradient's graph.
 
     Args:
         objective: The frozen loss.

@@ -37,8 +37,8 @@ def density(
     fewer; `top` and `top_residuals` (5,), the largest, and how near an eigenvalue is to each; `n`, how many eigenvalues
     there are; `largest`, `smallest`; `mean`, the mean eigenvalue, and `mean_error`; `near_zero` and `negative`, the
     shares within `linear_within` of zero and below it; `edges` (61,) and `counts` (60,), a histogram on an axis of
-    decades. The random vectors are the same at every step of a run. Memory: about 26 copies of the parameters and the
-    graph of a gradient. Cost: 40 Hessian-vector products, about 70 forward-backward passes.
+    decades. The random vectors are the same at every step of a run. Memory: about 25 copies of the parameters.
+    Cost: 40 Hessian-vector products, about 70 forward-backward passes.
 
     With `blocks`, each block's part of the Hessian is measured alone: fields get a leading axis (blocks,), `block` and
     `update_ratio` are as for `landscape`, and rows are named `density_blocks`. That costs as much for each block.

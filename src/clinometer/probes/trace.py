@@ -49,8 +49,8 @@ def trace(
 
     Fields: `value`, the trace; `error`, its standard error; `low` and `high`, the value less and plus that; `mean`, the
     mean eigenvalue; `products` spent. The random vectors are the same at every step of a run, so that changes over
-    training are seen more precisely than the error says. Memory: about 13 copies of the parameters and the graph of a
-    gradient. Cost: 16 Hessian-vector products, about 29 forward-backward passes.
+    training are seen more precisely than the error says. Memory: about 15 copies of the parameters. Cost: 16
+    Hessian-vector products, about 29 forward-backward passes.
 
     With `blocks`, each block's part of the Hessian is estimated: fields have shape (blocks,), `block` and
     `update_ratio` are as for `landscape`, and rows are named `trace_blocks`. All blocks share the products, which cost
