@@ -13,7 +13,6 @@ from torch import Tensor, nn
 
 from clinometer import Objective
 from clinometer.measures.batch_sharpness import batch_sharpness, batch_sharpness_of
-from clinometer.measures.bootstrap import resampled_rows
 
 
 def regression(rows: int) -> tuple[Objective, Tensor, Tensor]:
@@ -116,15 +115,3 @@ def test_bad_input_is_refused() -> None:
     """With what was expected."""
     with pytest.raises(ValueError, match="`window` must be at least 1 and `level` lie in"):
         batch_sharpness_of(rows_of(3), window=0)
-
-
-@pytest.mark.parametrize("rows", [1, 2, 10, 100])
-def test_resamples_are_made_of_blocks_of_neighbours(rows: int) -> None:
-    """Each row is as likely as another, and most are followed by their neighbour on the circle."""
-    drawn = resampled_rows(rows, resamples=4000)
-    assert drawn.shape == (4000, rows)
-    counts = np.bincount(drawn.ravel(), minlength=rows) / 4000
-    np.testing.assert_allclose(counts, 1.0, atol=0.15)
-    length = round(rows ** (1 / 3))
-    followed = np.mean((drawn[:, 1:] - drawn[:, :-1]) % rows == 1 % rows) if rows > 1 else 1.0
-    assert followed >= 1 - 1 / length

@@ -7,11 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from clinometer.measures.bootstrap import resampled_rows
+from clinometer.measures.bootstrap import FEWEST, interval, resampled_means
+from clinometer.measures.bootstrap import ratio_of_means as over_means
 from clinometer.objective.objective import Objective
 from clinometer.objective.params import Point, dot, norm, scale
-
-_FEWEST = 8  # rows: the spread of fewer says little about how far their mean may be off
 
 
 @dataclass(frozen=True)
@@ -82,7 +81,7 @@ def batch_sharpness_of(
         mean of ratios = mean of gᵀHg/‖g‖²,   ratio of means = mean of gᵀHg / mean of ‖g‖²
 
     They differ where batches with longer gradients have another curvature along them. The intervals are those of a
-    block bootstrap over rows, in blocks of ∛n, as neighbouring steps are alike.
+    block bootstrap over rows, in blocks of ∛n, as neighbouring steps are alike, with Student's correction for few.
 
     Args:
         rows: `curvature` and `grad_norm_squared`, (n,) each, such as `recorder.read("batch_sharpness")`; rows of
@@ -113,18 +112,13 @@ def batch_sharpness_of(
         nothing = Average(math.nan, math.nan, math.nan)
         return BatchSharpnessAverages(nothing, nothing, 0)
     ratios = pairs[0] / pairs[1]
-    drawn = resampled_rows(count, seed) if count >= _FEWEST else None
-    spread = None if drawn is None else ratios[drawn].mean(1)
-    of_means = None if drawn is None else np.divide(*pairs[:, drawn].mean(2))
+    means = resampled_means(np.stack([*pairs, ratios]), level, seed) if count >= FEWEST else None
     return BatchSharpnessAverages(
-        mean_of_ratios=_average(ratios.mean(), spread, level),
-        ratio_of_means=_average(pairs[0].mean() / pairs[1].mean(), of_means, level),
+        mean_of_ratios=_average(ratios.mean(), None if means is None else means[2], level),
+        ratio_of_means=_average(pairs[0].mean() / pairs[1].mean(), None if means is None else over_means(means), level),
         rows=count,
     )
 
 
 def _average(value: Any, spread: Any, level: float) -> Average:
-    if spread is None:
-        return Average(float(value), math.nan, math.nan)
-    low, high = np.quantile(spread, [(1 - level) / 2, (1 + level) / 2])
-    return Average(float(value), float(low), float(high))
+    return Average(float(value), *((math.nan, math.nan) if spread is None else interval(spread, level)))

@@ -7,20 +7,17 @@ tr Σ / B beside ‖G‖²; they are equal at B = tr Σ / ‖G‖². Batches of 
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from statistics import NormalDist
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from clinometer.measures.bootstrap import FEWEST, interval, ratio_of_means, resampled_means
 from clinometer.objective.dtensor import is_dtensor
 from clinometer.objective.objective import Batch, Objective
 from clinometer.objective.params import Point, norm
 from clinometer.objective.parts import size_of
-
-_FEWEST = 8  # rows: the spread of fewer says little about how far their mean may be off
-_RESAMPLES = 1000
 
 
 @dataclass(frozen=True)
@@ -183,31 +180,9 @@ def noise_scale_of(
         )
         return NoiseScale(math.nan, math.nan, math.nan, reason)
     value = float(noise / signal)
-    if pairs.shape[1] < _FEWEST:
-        return NoiseScale(value, math.nan, math.nan, f"an interval needs {_FEWEST} rows")
-    ratios = _resampled(pairs, level, np.random.default_rng(seed))
-    # Not interpolated: between a number and infinity there is none.
-    low = np.quantile(ratios, (1 - level) / 2, method="lower")
-    high = np.quantile(ratios, (1 + level) / 2, method="higher")
-    return NoiseScale(value, float(low), float(high))
-
-
-def _resampled(pairs: Any, level: float, generator: np.random.Generator) -> Any:
-    """Ratios of means, (resamples,), over rows (2, n) drawn in blocks; infinite where the second is not above 0."""
-    n = pairs.shape[1]
-    length = max(1, round(n ** (1 / 3)))
-    starts = generator.integers(n, size=(_RESAMPLES, math.ceil(n / length), 1))
-    chosen = ((starts + np.arange(length)) % n).reshape(_RESAMPLES, -1)[:, :n]
-    means = pairs.mean(1, keepdims=True)
-    noise, signal = means + _stretch(n / length, level) * (pairs[:, chosen].mean(2) - means)
-    return np.divide(noise, signal, out=np.full(_RESAMPLES, math.inf), where=signal > 0)
-
-
-def _stretch(blocks: float, level: float) -> float:
-    """By what to multiply the spread of resampled means of few blocks: the bias of the variance, and Student's t."""
-    freedom = blocks - 1
-    z = NormalDist().inv_cdf((1 + level) / 2)
-    return math.sqrt(blocks / freedom) * (1 + (z * z + 1) / (4 * freedom))
+    if pairs.shape[1] < FEWEST:
+        return NoiseScale(value, math.nan, math.nan, f"an interval needs {FEWEST} rows")
+    return NoiseScale(value, *interval(ratio_of_means(resampled_means(pairs, level, seed)), level))
 
 
 def _sum(*factors: list[float]) -> float:
