@@ -17,7 +17,7 @@ from clinometer.training.errors import SpecError, check_choice
 from clinometer.training.settings import Settings, canonical, frozen
 
 LOSS, OPTIMIZER, TRAINER = "torch.nn.functional:cross_entropy", "torch.optim:SGD", "clinometer.training.loop:train"
-PATHS = ("model", "data", "loss", "optimizer", "trainer")  # the fields that are import paths
+PATHS = ("model", "data", "loss", "optimizer", "scheduler", "trainer")  # the fields that are import paths
 
 ProbeSpec = tuple[str, Settings | None]  # a probe: its name or import path, and the arguments of the function there;
 # None where the import path is the probe itself
@@ -27,9 +27,9 @@ ProbeSpec = tuple[str, Settings | None]  # a probe: its name or import path, and
 class RunConfig:
     """One recorded training run. Two equal configs are one run, kept in one folder.
 
-    `model`, `data`, `loss`, `optimizer` and `trainer` are import paths, `package.module:name`; `data` may also be the
-    name of a bundled data set. Each of the first four is called with those `settings` that it has parameters for. All
-    fields are JSON: `config.json` is the config's `dataclasses.asdict`.
+    `model`, `data`, `loss`, `optimizer`, `scheduler` and `trainer` are import paths, `package.module:name`; `data` may
+    also be the name of a bundled data set, and there may be no scheduler. Each but the last is called with those
+    `settings` that it has parameters for. All fields are JSON: `config.json` is the config's `dataclasses.asdict`.
 
     Raises:
         SpecError: a `ValueError` that names the field which cannot be used.
@@ -46,6 +46,7 @@ class RunConfig:
     data: str = "digits"
     loss: str = LOSS  # of (outputs, targets)
     optimizer: str = OPTIMIZER  # of (parameters)
+    scheduler: str | None = None  # of (optimizer): of its learning rate, stepped after each of its steps
     trainer: str = TRAINER  # of (runs, device); see `training/trainer.py`
     settings: Settings = field(default_factory=Settings)
     probes: tuple[ProbeSpec, ...] = (("landscape", Settings()),)
@@ -62,7 +63,8 @@ class RunConfig:
         object.__setattr__(self, "probes", tuple(_probe_spec(index, each) for index, each in enumerate(self.probes)))
         object.__setattr__(self, "consecutive", tuple(self.consecutive))
         for name in PATHS:
-            _check_path(name, getattr(self, name))
+            if name != "scheduler" or self.scheduler is not None:
+                _check_path(name, getattr(self, name))
         for name in ("batch_size", "steps", "measure_every", "test_every"):
             check_count(name, getattr(self, name), 1)
         check_count("seed", self.seed, 0)
@@ -136,7 +138,7 @@ class RunConfig:
     @property
     def modules(self) -> tuple[str, ...]:
         """The modules that it names."""
-        paths = [*(getattr(self, name) for name in PATHS), *(path for path, _ in self.probes)]
+        paths = [*(getattr(self, name) or "" for name in PATHS), *(path for path, _ in self.probes)]
         return tuple(dict.fromkeys(path.partition(":")[0] for path in paths if ":" in path))
 
 
@@ -146,14 +148,15 @@ Bases = Mapping[str, RunConfig]  # what the runs of a study share, by the name o
 
 
 def key_of(config: Mapping[str, Any]) -> str:
-    """The hash of a config, from its fields as they stand in `config.json`.
+    """The hash of a config, from its fields as they stand in `config.json`. A scheduler counts where there is one.
 
     Example:
         >>> config = RunConfig("nets:mlp", settings={"lr": 1.0})
         >>> key_of(json.loads(json.dumps(dataclasses.asdict(config)))) == config.key
         True
     """
-    text = json.dumps(canonical(config), sort_keys=True)
+    fields = {name: value for name, value in config.items() if name != "scheduler" or value is not None}
+    text = json.dumps(canonical(fields), sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 

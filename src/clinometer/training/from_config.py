@@ -7,6 +7,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.optim.lr_scheduler import LRScheduler, ReduceLROnPlateau
 
 from clinometer.objective.rng import RngState
 from clinometer.probes.base import Probe
@@ -18,8 +19,9 @@ from clinometer.training.errors import SpecError, check_choice
 from clinometer.training.imports import followed, needs, passed, takes, where_raised
 from clinometer.training.parts import Samples, Training, batches_of, seed_all, tested_on
 
-_CALLED = ("model", "data", "loss", "optimizer")
-_GIVEN = {"loss": 2, "optimizer": 1}  # arguments that the trainer passes first: outputs and targets; parameters
+_CALLED = ("model", "data", "loss", "optimizer", "scheduler")
+# Arguments that the trainer passes first: outputs and targets; parameters; the optimizer.
+_GIVEN = {"loss": 2, "optimizer": 1, "scheduler": 1}
 
 
 @dataclass(frozen=True)
@@ -49,15 +51,15 @@ class Call:
 
 
 def calls(config: RunConfig) -> dict[str, Call]:
-    """The model, data, loss and optimizer of a config as calls with their arguments.
+    """The model, data, loss, optimizer and scheduler of a config as calls with their arguments.
 
     A setting goes to each function that has a parameter of its name; if none has, to those that take any name. So does
-    the config's `seed`.
+    the config's `seed`; and to a scheduler's parameter of that name, `steps`.
 
     Raises:
         SpecError: if no function takes a setting, or one needs what is no setting.
     """
-    paths = {key: getattr(config, key) for key in _CALLED}
+    paths = _paths(config)
     functions = {key: followed(key, path) for key, path in paths.items() if ":" in path}
     taken = {key: takes(function, _GIVEN.get(key, 0)) for key, function in functions.items()}
     named = dict.fromkeys(name for parameters, _ in taken.values() for name in parameters)
@@ -72,6 +74,8 @@ def calls(config: RunConfig) -> dict[str, Call]:
         chosen = {n: v for n, v in config.settings.items() if n in parameters or (anything and n in unnamed)}
         if "seed" in parameters:
             chosen["seed"] = config.seed
+        if key == "scheduler" and "steps" in parameters:
+            chosen["steps"] = config.steps
         if missing := needs(functions[key], chosen, _GIVEN.get(key, 0)):
             raise SpecError(key, f"{paths[key]} needs {missing[0]!r}, which is no factor. Add it to factors.")
         found[key] = Call(key, functions[key], passed(parameters, chosen))
@@ -80,9 +84,12 @@ def calls(config: RunConfig) -> dict[str, Call]:
 
 def parameters(config: RunConfig) -> list[str]:
     """The names that settings can have: the parameters of its functions, but for those that the trainer passes."""
-    paths = {key: getattr(config, key) for key in _CALLED}
-    found = [takes(followed(key, path), _GIVEN.get(key, 0))[0] for key, path in paths.items() if ":" in path]
-    return [name for each in found for name in each if name != "seed"]
+    found = [takes(followed(key, path), _GIVEN.get(key, 0))[0] for key, path in _paths(config).items() if ":" in path]
+    return [name for each in found for name in each if name not in ("seed", "steps")]
+
+
+def _paths(config: RunConfig) -> dict[str, str]:
+    return {key: path for key in _CALLED if (path := getattr(config, key)) is not None}
 
 
 def data_of(config: RunConfig) -> Data:
@@ -118,7 +125,8 @@ def build_training(config: RunConfig, device: str = "cpu", data: Data | None = N
     criterion = functools.partial(loss.function, **loss.arguments)
     order = functools.partial(batches_of, data.train, config, device)
     test = functools.partial(_tested, model, criterion, data.test, device) if data.test else None
-    return Training(model, optimizer, criterion, order, build_probes(config), test)
+    scheduler = build_scheduler(config, optimizer)
+    return Training(model, optimizer, criterion, order, build_probes(config), test, scheduler)
 
 
 def build_model(config: RunConfig) -> nn.Module:
@@ -138,6 +146,23 @@ def build_optimizer(config: RunConfig, parameters: Iterable[Tensor]) -> torch.op
         found = type(optimizer).__name__
         raise SpecError("optimizer", f"expected {config.optimizer} to make a torch optimizer; found {found}.")
     return optimizer
+
+
+def build_scheduler(config: RunConfig, optimizer: torch.optim.Optimizer) -> LRScheduler | None:
+    """The scheduler of a config for this optimizer; None if it has none."""
+    if config.scheduler is None:
+        return None
+    scheduler = calls(config)["scheduler"](optimizer)
+    if isinstance(scheduler, ReduceLROnPlateau):
+        raise SpecError(
+            "scheduler",
+            "ReduceLROnPlateau needs a metric at each of its steps, and the loop has none to give; expected a "
+            "scheduler whose rate depends on the number of steps alone.",
+        )
+    if not isinstance(scheduler, LRScheduler):
+        found = type(scheduler).__name__
+        raise SpecError("scheduler", f"expected {config.scheduler} to make a torch LRScheduler; found {found}.")
+    return scheduler
 
 
 def build_probes(config: RunConfig) -> dict[str, Probe]:

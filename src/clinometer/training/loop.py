@@ -46,7 +46,12 @@ def _train(config: RunConfig, training: Training, keeper: Keeper) -> None:
         strict=True,  # the run ends and says why, rather than lack a row
     )
     tested = set(config.steps_of("test"))
-    others = {"criterion": training.criterion, "probes": dict(training.probes), "globals": user_globals(config.modules)}
+    others = {
+        "criterion": training.criterion,
+        "probes": dict(training.probes),
+        "globals": user_globals(config.modules),
+        "scheduler": training.scheduler,
+    }
     seed_all(config.seed)  # of dropout and noise: the network's own draws do not depend on how it was initialised
     if keeper.found:
         keeper.found.restore(model, optimizer, recorder, others)
@@ -56,6 +61,8 @@ def _train(config: RunConfig, training: Training, keeper: Keeper) -> None:
             loss = training.criterion(outputs, batch[1])
             loss.backward()
             optimizer.step()
+            if training.scheduler:
+                training.scheduler.step()
             optimizer.zero_grad()
         rows: dict[str, Row] = {"train": scores(outputs, batch[1], loss)}
         if training.test and step in tested:

@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
+from torch.optim.lr_scheduler import LRScheduler
 
 from clinometer.probes.base import Probe
 from clinometer.store import Row
@@ -35,6 +36,7 @@ class Training:
     batches: Callable[[int], Iterator[Batch]]  # a step -> the batches from it on, the same for the same seed
     probes: Mapping[str, Probe]
     test: Callable[[], Row] | None = None  # scores over the test set; None without one
+    scheduler: LRScheduler | None = None  # of the optimizer's learning rate; None if that stays
 
     def loss_fn(self, model: nn.Module, batch: Batch) -> Tensor:
         """The loss of a batch (inputs, targets), as the loop computes it."""

@@ -4,6 +4,7 @@ It is made by a process of its own, as runs are: the study's code may end the pr
 """
 
 import dataclasses
+import warnings
 from collections.abc import Sequence
 from typing import Any
 
@@ -51,6 +52,7 @@ def _tried(arms: Sequence[RunConfig], device: str) -> tuple[dict[str, Table], tu
             training = build_training(arm, device, data_in_use[data_key])
             recorder = _recorder(training)
             rows = rows or _step(arm, training, recorder)
+            _schedule(arm, training)
     except SpecError as error:
         return {}, (error.key, error.message)
     return rows, None
@@ -82,6 +84,19 @@ def _step(arm: RunConfig, training: Training, recorder: Recorder) -> dict[str, T
         step_rows["test"] = _test(training)
     recorder.store.append(0, step_rows)
     return {probe: rows[0] for probe, rows in recorder.store.rows().items()}
+
+
+def _schedule(arm: RunConfig, training: Training) -> None:
+    """Step the scheduler as often as the run will: one that has an end may come to it before the run does."""
+    if training.scheduler is None:
+        return
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # that the optimizer has not stepped between
+            for _ in range(arm.steps):
+                training.scheduler.step()
+    except (Exception, SystemExit) as error:
+        raise SpecError("scheduler", f"in {arm.steps} steps {arm.scheduler} raised {where_raised(error)}") from error
 
 
 def _outputs(training: Training, inputs: Tensor) -> Any:

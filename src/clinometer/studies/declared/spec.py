@@ -20,7 +20,8 @@ from clinometer.training.from_config import names_of
 from clinometer.training.imports import path_of
 from clinometer.training.settings import Settings, Value, frozen
 
-FIELDS = ("model", "data", "loss", "optimizer", "batch_size", "steps")  # that a factor may vary
+FIELDS = ("model", "data", "loss", "optimizer", "scheduler", "batch_size", "steps")  # that a factor may vary
+_FOLLOWED = ("model", "data", "loss", "optimizer", "scheduler")  # of those, the import paths
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
 _TRAINING = "training"  # the figure of the losses; it and the claims need the runs of all variants
 _MOST = 10_000  # arms: more is taken for a slip
@@ -41,11 +42,12 @@ class OwnStudy:
     """
 
     name: str  # the study's folder is runs/NAME
-    model: Any = ""  # a function or class, or its import path; data, loss and optimizer too
+    model: Any = ""  # a function or class, or its import path; data, loss, optimizer and scheduler too
     data: Any = "digits"  # or the name of a bundled data set
     question: str = ""
     loss: Any = LOSS  # called with (outputs, targets)
     optimizer: Any = OPTIMIZER  # called with (parameters)
+    scheduler: Any = None  # called with (optimizer), and stepped after each of its steps
     factors: Mapping[str, Any] = field(default_factory=dict[str, Any])  # name to a list of values, or to one value
     seeds: int = 3  # per arm
     steps: int = 300
@@ -66,8 +68,8 @@ class OwnStudy:
         if self.seeds > MOST_SEEDS:
             raise SpecError("seeds", f"expected at most {MOST_SEEDS}; found {self.seeds}.")
         self._set(factors=_factors(self.factors))
-        for name in ("model", "data", "loss", "optimizer"):
-            self._set(**{name: path_of(name, getattr(self, name))})
+        for name in _FOLLOWED:
+            self._set(**{name: _path(name, name, getattr(self, name))})
         if not self.model and "model" not in self.factors:
             raise SpecError("model", "expected the import path of what returns an nn.Module; found nothing.")
         if not isinstance(self.probes, list | tuple) or not self.probes:
@@ -167,7 +169,8 @@ def declared(given: Mapping[str, Any]) -> OwnStudy:
         Traceback (most recent call last):
         ...
         clinometer.training.errors.SpecError: factor: no key called 'factor'; there are name, model, data, question, \
-loss, optimizer, factors, seeds, steps, batch_size, probes, every, test_every, claims. Did you mean 'factors'?
+loss, optimizer, scheduler, factors, seeds, steps, batch_size, probes, every, test_every, claims. \
+Did you mean 'factors'?
     """
     keys = [each.name for each in dataclasses.fields(OwnStudy)]
     for name in given:
@@ -197,6 +200,10 @@ def restored(facts: Mapping[str, Any], rows: Any) -> OwnStudy:
     return declared({**given, "claims": [with_row(each) for each in claims] if isinstance(claims, list) else claims})
 
 
+def _path(key: str, name: str, given: Any) -> str | None:
+    return None if given is None and name == "scheduler" else path_of(key, given)
+
+
 def _text(key: str, given: Any) -> str:
     if not isinstance(given, str):
         raise SpecError(key, f"expected text; found {given!r}.")
@@ -216,8 +223,8 @@ def _values(key: str, name: str, given: Any) -> tuple[Value, ...]:
     if name == "seed" or not name.isidentifier():
         raise SpecError(key, "a factor is named as a parameter is; how many seeds there are is said by `seeds`.")
     listed: list[Any] = list(given) if isinstance(given, list | tuple) else [given]
-    paths = name in ("model", "data", "loss", "optimizer")
-    values: tuple[Value, ...] = frozen(key, [path_of(key, value) for value in listed] if paths else listed)
+    paths = name in _FOLLOWED
+    values: tuple[Value, ...] = frozen(key, [_path(key, name, value) for value in listed] if paths else listed)
     if not values:
         raise SpecError(key, "expected at least one value; found none.")
     for index, value in enumerate(values):
