@@ -23,6 +23,8 @@ class Record:
 Pair = namedtuple("Pair", "x y")
 X, Y = torch.arange(10.0).reshape(5, 2), torch.arange(5)
 BATCHES = {
+    "containers that differ": ({"x": X}, {"x": Y}),
+    "a sequence of one": [(X, Y)],
     "a tensor": X,
     "a tuple": (X, Y),
     "a list": [X, Y, "name", 3, None],
@@ -68,6 +70,8 @@ def test_parts_put_together_are_the_batch(name: str, parts: int) -> None:
         ((torch.ones(4), torch.ones(6)), "found tuple with lengths 4, 6"),
         (torch.tensor(3.0), "found Tensor with none"),
         ({1, 2}, "found set with none"),
+        ([(X, Y)] * 3, "found list with lengths 5, which may be a group of batches"),
+        ([{"x": X}, {"x": X[:5]}], "found list with lengths 5, which may be a group of batches"),
     ],
 )
 def test_a_batch_that_cannot_be_split_is_refused(bad: Any, said: str) -> None:
