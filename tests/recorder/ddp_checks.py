@@ -28,6 +28,7 @@ from clinometer import (
     within_budget,
 )
 from clinometer.measures.directions import random_directions
+from clinometer.objective.params import flattened
 from clinometer.recorder import budget
 
 PROBES = [
@@ -265,7 +266,7 @@ def who_writes() -> Any:
 
 
 def hessian() -> Any:
-    """Hessian-vector products on both halves, and on the joined batch by one process."""
+    """Products on both halves, and on the joined batch by one process; one by one, and from graphs that are kept."""
     model, alone = DistributedDataParallel(network()), network()
     found = []
     for objective in (
@@ -273,8 +274,25 @@ def hessian() -> Any:
         Objective(alone, cross_entropy, batches()[0]),
     ):
         here = objective.here()
-        product = objective.hvp(here, here)
-        found.append(torch.cat([value.flatten() for value in product.values()]).tolist())
+        with objective.linearized(here) as product:
+            found += [flattened(objective.hvp(here, here)), flattened(product(here)), flattened(product.gradient)]
+            found.append(product.loss.reshape(1))
+    return [each.tolist() for each in found]
+
+
+def hessian_with_batchnorm() -> Any:
+    """Two batches on two processes, and by one process as four, each with statistics of its own."""
+    first, second = batches(2)
+    model, alone = DistributedDataParallel(network(nn.BatchNorm1d)), network(nn.BatchNorm1d)
+    two = Objective(model, cross_entropy, half(first)).with_batch(half(second))
+    one = Objective(alone, cross_entropy, half(first, 0))
+    for batch in (half(first, 1), half(second, 0), half(second, 1)):
+        one = one.with_batch(batch)
+    found = []
+    for objective in (two, one):
+        here = objective.here()
+        with objective.linearized(here) as product:
+            found.append(flattened(product(here)).tolist())
     return found
 
 
@@ -371,6 +389,7 @@ if __name__ == "__main__":
             who_writes,
             hessian,
             a_plane,
+            hessian_with_batchnorm,
             noise_of_each_half,
             refusals,
         ],

@@ -30,9 +30,11 @@ from clinometer import (
     trace,
 )
 from clinometer.measures import directions
+from clinometer.measures.directional_sharpness import directional_sharpness
 from clinometer.measures.noise_scale import gradient_noise
 from clinometer.measures.spectral_density import spectral_density
-from clinometer.objective.dtensor import to_local
+from clinometer.objective.dtensor import full_tensor, to_local
+from clinometer.objective.params import flattened, step
 from clinometer.probes.direction import random_direction
 
 PROBES = [
@@ -252,6 +254,46 @@ def doubt() -> Any:
     return [str(warning.message) for warning in said]
 
 
+def hessian() -> Any:
+    """Products as differences of gradients, on a smooth network and on one with kinks; by one process exactly."""
+    found: dict[str, Any] = {}
+    for name, kink in (("smooth", nn.Tanh()), ("kinks", Kinks())):
+        model, alone = network(), network()
+        model[2] = alone[2] = kink
+        objective = Objective(sharded(model), cross_entropy, half(batches()[0]))
+        here = objective.here()
+        with objective.linearized(here) as product:
+            whole = {key: full_tensor(value) for key, value in product(here).items()}
+            found[name] = {"product": flattened(whole).tolist(), "error": product.error, "notes": product.notes}
+        exact = Objective(alone, cross_entropy, batches()[0])
+        found[name]["exact"] = flattened(exact.hvp(exact.here(), exact.here())).tolist()
+    model = sharded(network())
+    directional = Objective(model, cross_entropy, half(batches()[0]))
+    found["along"] = directional_sharpness(directional, directional.here(), directional.here()).value
+    one = Objective(network(), cross_entropy, batches()[0])
+    found["along exactly"] = directional_sharpness(one, one.here(), one.here()).value
+    return found
+
+
+class Kinks(nn.Module):
+    """A kink about every rounding of its input, as a network of ReLUs has them between any two points."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return (3e4 * x).remainder(1).sub(0.5).abs() / 3e4
+
+
+def forward_passes() -> Any:
+    """A walk's losses by forward passes alone, in place, and by one process."""
+    found = []
+    for model, batch in ((sharded(network()), half(batches()[0])), (network(), batches()[0])):
+        objective = Objective(model, cross_entropy, batch)
+        here = objective.here()
+        losses = [float(objective.loss(step(here, here, size))) for size in (0.0, 0.5, 1.0)]
+        assert all(torch.equal(to_local(here[key]), to_local(p.detach())) for key, p in objective.live.items())
+        found.append(losses)
+    return found
+
+
 def refusals() -> Any:
     """What cannot be measured says so."""
     objective = Objective(sharded(network()), cross_entropy, half(batches()[0]))
@@ -300,6 +342,8 @@ if __name__ == "__main__":
             memory,
             an_error_amid_a_pass,
             doubt,
+            hessian,
+            forward_passes,
             refusals,
             batchnorm,
         ],

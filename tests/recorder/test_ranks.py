@@ -230,8 +230,10 @@ def test_rank_0_writes(ddp: Found) -> None:
 
 
 def test_hessian_vector_products_are_of_the_joined_batch(ddp: Found) -> None:
-    """One process on both halves; second derivatives add up a few more roundings."""
-    for two, one in of(ddp, "hessian"):
+    """One process on both halves; second derivatives add up a few more roundings. Both ranks have the same bits."""
+    first, second = of(ddp, "hessian")
+    assert first == second
+    for two, one in zip(first[:4], first[4:], strict=True):
         torch.testing.assert_close(torch.tensor(two), torch.tensor(one), rtol=1e-4, atol=1e-6)
 
 
@@ -254,6 +256,39 @@ def test_a_plane_of_a_sharded_network_is_that_of_the_whole_one(fsdp: Found) -> N
     for found in (first, second):
         for cut, one in zip(found["cut"], found["one"], strict=True):
             torch.testing.assert_close(torch.tensor(cut), torch.tensor(one), rtol=1e-4, atol=1e-5)
+
+
+def test_products_of_several_batches_are_normalized_by_rank_and_batch(ddp: Found) -> None:
+    """One process on the four parts, each with BatchNorm statistics of its own, as training takes them."""
+    for two, one in of(ddp, "hessian_with_batchnorm"):
+        torch.testing.assert_close(torch.tensor(two), torch.tensor(one), rtol=1e-4, atol=1e-6)
+
+
+def test_products_through_fully_shard_are_differences_with_their_error(fsdp: Found) -> None:
+    """The truth is double backward by one process on the joined batch; it lies within what is said of the error."""
+    found = of(fsdp, "hessian")[0]
+    smooth = found["smooth"]
+    found_product, truth = torch.tensor(smooth["product"]), torch.tensor(smooth["exact"])
+    assert 0 < smooth["error"] < 1e-2
+    assert float((found_product - truth).norm() / truth.norm()) < smooth["error"]
+    assert "fully_shard" in smooth["notes"][0]
+    assert "relative error" in smooth["notes"][1]
+    assert found["along"] == pytest.approx(found["along exactly"], rel=1e-2)
+
+
+def test_differences_over_kinks_are_no_products(fsdp: Found) -> None:
+    """Of kinks between the two points no difference tells a second derivative; double backward ignores them."""
+    kinks = of(fsdp, "hessian")[0]["kinks"]
+    assert kinks["error"] > 0.1
+    assert all(math.isnan(value) for value in kinks["product"])
+    assert all(math.isfinite(value) for value in kinks["exact"])
+    assert "disagree by" in kinks["notes"][1]
+
+
+def test_forward_passes_alone_measure_the_joined_batch_in_place(fsdp: Found) -> None:
+    """One process on both halves; the shards are where they were."""
+    for two, one in of(fsdp, "forward_passes"):
+        assert two == pytest.approx(one, rel=1e-5)
 
 
 REFUSED = {

@@ -69,8 +69,8 @@ class Evaluation:
         """The gradient with its graph. One forward pass, and a backward pass that autograd records."""
         if self._sharded:
             raise ValueError(
-                "hvp needs gradients that can be differentiated again, and those of fully_shard cannot; "
-                "compare the gradients at two points instead."
+                "hvp needs gradients that can be differentiated again, and those of fully_shard cannot. Take "
+                "`with objective.linearized(at) as product`, whose products are then differences of gradients."
             )
         with snapshot.at(at) as leaves, PlainOperations() as plain, explained():
             loss = self._loss(snapshot, leaves)

@@ -25,6 +25,7 @@ class HessianProduct:
         average: Its mean over processes.
     """
 
+    error = 0.0  # a product is exact but for rounding
     loss: Tensor  # (): L(at)
     gradient: dict[str, Tensor]  # ∇L(at), detached, in the memory that the graph uses: not to be changed in place
     retained: bool  # whether the graphs are kept from product to product, or each product builds them again

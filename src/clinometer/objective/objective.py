@@ -19,6 +19,7 @@ from clinometer.objective.dtensor import to_local
 from clinometer.objective.evaluation import Evaluated, Evaluation, Show, weighted_sum
 from clinometer.objective.failures import LossFailures
 from clinometer.objective.fsdp import Fsdp
+from clinometer.objective.gradient_differences import GradientDifferences
 from clinometer.objective.hessian_product import HessianProduct
 from clinometer.objective.hooks import Signal
 from clinometer.objective.isolation import Isolation
@@ -202,20 +203,27 @@ class Objective:
         return self._mean(self._evaluation.loss_and_gradient(each, at, wrt, show) for each in self._snapshots)
 
     def hvp(self, at: Point, v: Point) -> dict[str, Tensor]:
-        """The Hessian-vector product ∇²L(at) v; as `linearized`, for one v. Cost: 2.6 forward-backward passes."""
+        """The Hessian-vector product ∇²L(at) v; as `linearized`, for one v. Cost: 2.6 forward-backward passes.
+
+        Raises:
+            ValueError: as `linearized` does, and with `fully_shard`.
+        """
         check_direction(at, v)
         return self._mean(self._evaluation.loss_and_hvp(snapshot, at, v) for snapshot in self._snapshots)[1]
 
     @contextlib.contextmanager
-    def linearized(self, at: Point) -> Generator[HessianProduct]:
+    def linearized(self, at: Point) -> Generator[HessianProduct | GradientDifferences]:
         """Inside the block, `product(v)` is ∇²L(at) v, from one graph of the gradient that is kept for all products.
 
+        It is a `HessianProduct`; with `fully_shard`, whose gradients have no graph, a `GradientDifferences`.
+
         Cost: about one forward-backward pass at first, then 1.7 a product; memory: the graph, as long as the block.
-        By double backward: forward-mode differentiation through BatchNorm is silently wrong
-        (pytorch#196699). Attention is computed by plain operations, as its fused kernels have no second derivative.
+
+        By double backward: forward-mode differentiation through BatchNorm is silently wrong (pytorch#196699). Attention
+        and weight norm are computed by plain operations, as `product.notes` says of attention.
 
         Raises:
-            ValueError: with `fully_shard` or checkpoints by `use_reentrant=True`, whose gradients have no graph.
+            ValueError: for a loss that cannot be differentiated twice, with the operation's name.
 
         Example:
             >>> import torch
@@ -224,6 +232,9 @@ class Objective:
             ...     product.gradient["w"], product({"w": torch.tensor([1.0, 0.0])})["w"]
             (tensor([ 3., 12.]), tensor([6., 0.]))
         """
+        if self._fsdp:
+            yield GradientDifferences(self.loss_and_grad, at)
+            return
         product = HessianProduct(self._evaluation, self._snapshots, at, self._total, self.ranks.average)
         try:
             yield product
