@@ -6,7 +6,7 @@ was made, so two evaluations differ only in their parameters. The model is left 
 
 import contextlib
 import copy
-from collections.abc import Callable, Collection, Generator, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -203,24 +203,16 @@ class Objective:
         return self._mean(self._evaluation.loss_and_gradient(each, at, wrt, show) for each in self._snapshots)
 
     def hvp(self, at: Point, v: Point) -> dict[str, Tensor]:
-        """The Hessian-vector product ∇²L(at) v; as `linearized`, for one v. Cost: 2.6 forward-backward passes.
-
-        Raises:
-            ValueError: as `linearized` does, and with `fully_shard`.
-        """
+        """∇²L(at) v, as `linearized` gives for many v; not with `fully_shard`. Cost: 2.6 forward-backward passes."""
         check_direction(at, v)
         return self._mean(self._evaluation.loss_and_hvp(snapshot, at, v) for snapshot in self._snapshots)[1]
 
-    @contextlib.contextmanager
-    def linearized(self, at: Point) -> Generator[HessianProduct | GradientDifferences]:
-        """Inside the block, `product(v)` is ∇²L(at) v, from one graph of the gradient that is kept for all products.
+    def linearized(self, at: Point) -> contextlib.AbstractContextManager[HessianProduct | GradientDifferences]:
+        """A block in which `product(v)` is ∇²L(at) v, from one graph of the gradient that is kept for all products.
 
-        It is a `HessianProduct`; with `fully_shard`, whose gradients have no graph, a `GradientDifferences`.
+        With `fully_shard`, whose gradients have no graph, it is a `GradientDifferences`, which knows its error.
 
         Cost: about one forward-backward pass at first, then 1.7 a product; memory: the graph, as long as the block.
-
-        By double backward: forward-mode differentiation through BatchNorm is silently wrong (pytorch#196699). Attention
-        and weight norm are computed by plain operations, as `product.notes` says of attention.
 
         Raises:
             ValueError: for a loss that cannot be differentiated twice, with the operation's name.
@@ -233,13 +225,9 @@ class Objective:
             (tensor([ 3., 12.]), tensor([6., 0.]))
         """
         if self._fsdp:
-            yield GradientDifferences(self.loss_and_grad, at)
-            return
+            return contextlib.nullcontext(GradientDifferences(self.loss_and_grad, at))
         product = HessianProduct(self._evaluation, self._snapshots, at, self._total, self.ranks.average)
-        try:
-            yield product
-        finally:
-            product.close()
+        return contextlib.closing(product)
 
     def outputs(self, at: Point, modules: Sequence[str]) -> dict[str, Tensor]:
         """What the named submodules return at `at`, detached. Cost: one forward pass.
