@@ -1,14 +1,13 @@
 import math
-from collections.abc import Callable
 
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from memory import peak
 from models import batch, cross_entropy, everything, quadratic
 from properties import assert_same
 from torch import nn
-from torch.profiler import ProfilerActivity, profile
 
 from clinometer import Line, Objective, effective_smoothness, gradient_predictiveness, loss_range, walk
 from clinometer.objective.params import Point, norm, scale
@@ -186,18 +185,6 @@ def test_a_walk_that_stands_still_has_no_range(read: object) -> None:
     line = along_gradient(quadratic([1.0], [1.0]), [0.0])
     with pytest.raises(ValueError, match="nonzero step; found"):
         read(line)  # type: ignore[operator]
-
-
-def peak(work: Callable[[], object]) -> int:
-    """The most bytes that were allocated at once beyond what was there before."""
-    with profile(activities=[ProfilerActivity.CPU], profile_memory=True) as found:
-        work()
-    events = [e for e in found.profiler.kineto_results.events() if e.name() == "[memory]"]
-    total = highest = 0
-    for event in sorted(events, key=lambda e: e.start_ns()):
-        total += event.nbytes()
-        highest = max(highest, total)
-    return highest
 
 
 def _beta(objective: Objective, at: Point) -> float:

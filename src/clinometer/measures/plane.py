@@ -15,7 +15,7 @@ from torch import Tensor
 from clinometer.measures.line import check_sizes
 from clinometer.measures.plane_losses import open_losses
 from clinometer.objective.objective import Objective
-from clinometer.objective.params import Point, gap_and_cosine, norm
+from clinometer.objective.params import Point, dot, norm
 from clinometer.objective.progress import Progress, progress_callback
 
 Sizes = Sequence[float] | Tensor
@@ -109,14 +109,10 @@ def plane_of(
     error: float = 0.0,
 ) -> Plane:
     """A `Plane` of losses (a, b) that are known, with the lengths of its directions and their cosine."""
-    common = {name for name in one if name in two}
     lengths = torch.stack([norm(one), norm(two)])
-    if set(one) == set(two) == common:
-        cosine = gap_and_cosine(one, two)[1]
-    else:  # a direction lacks what it does not move
-        part = [{name: each[name] for name in sorted(common)} for each in (one, two)]
-        inner = gap_and_cosine(*part)[1] * norm(part[0]) * norm(part[1]) if common else lengths.new_zeros(())
-        cosine = inner / lengths[0] / lengths[1]
+    common = {name: value for name, value in one.items() if name in two}
+    inner = dot(common, two) if common else lengths.new_zeros(())
+    cosine = (inner / lengths[0] / lengths[1]).clamp(-1.0, 1.0)
     a, b = (torch.tensor(each, dtype=torch.float64) for each in (first, second))
     return Plane(a, b, losses, evaluated, lengths, cosine, error)
 
