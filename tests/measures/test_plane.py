@@ -17,6 +17,7 @@ from torch.profiler import ProfilerActivity, profile
 
 from clinometer import Objective, walk
 from clinometer.measures.directions import gaussian, orthogonal, random_directions
+from clinometer.measures.eigenpairs import top_eigenpairs
 from clinometer.measures.plane import evenly, plane
 from clinometer.objective.params import dot, scale
 
@@ -114,6 +115,15 @@ def test_two_copies_of_the_parameters_are_made_for_each_point_and_held_at_a_time
         made()
     events = [event for event in found.events() if event.name in ("aten::add", "aten::clone", "aten::add_")]
     assert 4 * 2 * copy <= sum(max(event.cpu_memory_usage, 0) for event in events) < 4 * 2.1 * copy
+
+
+def test_a_plane_through_eigenvectors_has_their_eigenvalues_for_curvatures() -> None:
+    """Closed form: L = ½ wᵀHw at w = 0 is ½ (θ₁ a² + θ₂ b²) along eigenvectors, the two largest of four."""
+    objective = quadratic([1.0, 7.0, -2.0, 3.0], [0.0] * 4)
+    here = objective.here()
+    found = plane(objective, here, *top_eigenpairs(objective, here, k=2).vectors, SIZES)
+    a, b = found.sizes_one[:, None], found.sizes_two
+    torch.testing.assert_close(found.losses, (7 * a**2 + 3 * b**2) / 2, rtol=1e-9, atol=1e-9)
 
 
 def test_nan_and_infinity_stay_where_they_are() -> None:

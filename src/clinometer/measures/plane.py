@@ -40,8 +40,8 @@ def plane(
     one: Point,
     two: Point,
     sizes: Sizes,
-    *,
     sizes_two: Sizes | None = None,
+    *,
     to: str | Path | None = None,
     progress: Progress | Any = None,
 ) -> Plane:
