@@ -12,8 +12,11 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from clinometer.measures.activations import drift, histogram, moments
     from clinometer.measures.covariate_shift import Shift, covariate_shift, layers_of
+    from clinometer.measures.critical_step import critical_step
+    from clinometer.measures.eigenpairs import top_eigenpairs
     from clinometer.measures.line import Line, effective_smoothness, gradient_predictiveness, loss_range, walk
     from clinometer.measures.plane import Plane, plane
+    from clinometer.measures.spectral_density import spectral_density
     from clinometer.nn.norms import NORMS
     from clinometer.objective.batches import Batches
     from clinometer.objective.objective import Batch, LossFn, Objective
@@ -61,6 +64,7 @@ __all__ = [
     "batch_sharpness",
     "batchnorm_terms",
     "covariate_shift",
+    "critical_step",
     "density",
     "directional_sharpness",
     "drift",
@@ -81,6 +85,8 @@ __all__ = [
     "noise_scale",
     "plane",
     "scale_free",
+    "spectral_density",
+    "top_eigenpairs",
     "trace",
     "walk",
     "within_budget",
@@ -107,6 +113,7 @@ _MODULES = {  # where each name is defined; a test compares it with the imports 
     "batch_sharpness": "probes.batch_sharpness",
     "batchnorm_terms": "probes.batchnorm_terms",
     "covariate_shift": "measures.covariate_shift",
+    "critical_step": "measures.critical_step",
     "density": "probes.density",
     "directional_sharpness": "probes.directional_sharpness",
     "drift": "measures.activations",
@@ -126,8 +133,10 @@ _MODULES = {  # where each name is defined; a test compares it with the imports 
     "noise_floor": "probes.noise_floor",
     "noise_scale": "probes.noise_scale",
     "plane": "measures.plane",
-    "trace": "probes.trace",
     "scale_free": "probes.scale_free",
+    "spectral_density": "measures.spectral_density",
+    "top_eigenpairs": "measures.eigenpairs",
+    "trace": "probes.trace",
     "walk": "measures.line",
     "within_budget": "recorder.budget",
 }
