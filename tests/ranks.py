@@ -38,6 +38,11 @@ def cross_entropy(model: nn.Module, batch: Batch) -> Tensor:
     return F.cross_entropy(model(batch[0]), batch[1])
 
 
+def squares(model: nn.Module, batch: Batch) -> Tensor:
+    """Another task's loss on the same batch."""
+    return model(batch[0]).square().mean()
+
+
 def batches(n: int = 4) -> list[Batch]:
     generator = torch.Generator().manual_seed(1)
     return [(torch.randn(16, 6, generator=generator), torch.randint(3, (16,), generator=generator)) for _ in range(n)]

@@ -166,6 +166,14 @@ def test_what_rounding_may_have_made_decides_nothing(told: bool) -> None:
     assert math.isnan(first_crossing(hidden, -1e-6, rounding=1e-3).size), "the fall is 2.5e-5 at most"
 
 
+@pytest.mark.parametrize("precision", [1e-300, 1e-9, 0.999])
+def test_any_precision_ends(precision: float) -> None:
+    """A bracket of neighbouring numbers cannot be divided: there is a finest precision."""
+    found = first_crossing(lambda size: size * (size**1.7 - 5), precision=precision)
+    assert found.bracket[0] <= 5 ** (1 / 1.7) <= found.bracket[1]
+    assert found.evaluations <= 40
+
+
 def test_bad_input() -> None:
     """Said before any evaluation."""
     with pytest.raises(ValueError, match=r"`precision` must lie in \(0, 1\); found 0"):

@@ -8,7 +8,7 @@ from typing import Any
 
 import torch
 from models import Everything
-from ranks import RANK, batches, bits, cross_entropy, from_all, half, network, recorded, rows, run, sgd
+from ranks import RANK, batches, bits, cross_entropy, from_all, half, network, recorded, rows, run, sgd, squares
 from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
@@ -34,6 +34,7 @@ from clinometer.recorder import budget
 PROBES = [
     landscape(),
     headroom(),
+    headroom(direction="gradient", angle=True, blocks=["*0.*", "*5.*"], loss_fn=squares),
     internal_shift(),
     noise_floor(),
     landscape(direction="random"),

@@ -9,7 +9,7 @@ from typing import Any
 
 import torch
 from models import Everything
-from ranks import RANK, batches, bits, cross_entropy, from_all, half, network, recorded, rows, run, sgd
+from ranks import RANK, batches, bits, cross_entropy, from_all, half, network, recorded, rows, run, sgd, squares
 from torch import Tensor, nn
 from torch.distributed.device_mesh import init_device_mesh
 from torch.distributed.fsdp import fully_shard
@@ -40,6 +40,7 @@ from clinometer.probes.direction import random_direction
 PROBES = [
     landscape(),
     headroom(),
+    headroom(direction="gradient", angle=True, blocks=["*0.*", "*5.*"], loss_fn=squares),
     internal_shift(),
     noise_floor(),
     scale_free(),

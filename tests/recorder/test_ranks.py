@@ -44,12 +44,15 @@ def assert_same_rows(ours: dict[str, Any], theirs: dict[str, Any], prefix: str =
     for name in names:
         a, b = torch.tensor(ours[name]), torch.tensor(theirs[name])
         # Measured differences are of 3 ε or less, ε = 1.2e-7; a batch that is left out changes the second digit.
+        # Headroom is where a difference of losses is zero, and rounding a larger part of that: 5e-5 in one step, and
+        # 2e-3 of another loss in a step that hardly changes it.
+        most = {"headroom": 1e-4, "headroom_gradient_other_loss_blocks": 5e-3}.get(name.split(".")[0], 1e-5)
         torch.testing.assert_close(
-            a, b, rtol=1e-5, atol=1e-5 * float(b.abs().nan_to_num().max()), equal_nan=True, msg=name
+            a, b, rtol=most, atol=most * float(b.abs().nan_to_num().max()), equal_nan=True, msg=name
         )
 
 
-LINES = ("landscape.", "headroom.", "internal_shift.", "scale_free.")
+LINES = ("landscape.", "headroom.", "headroom_gradient_other_loss_blocks.", "internal_shift.", "scale_free.")
 
 
 @pytest.mark.parametrize("line", [*LINES, "landscape_random.", "noise_floor.distance", "trace.", "density."])

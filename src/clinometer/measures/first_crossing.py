@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 LARGEST = 2.0**12  # where the search ends: infinite beyond, 0 below its inverse
+_FINEST = 1e-9  # the finest precision
 _STRAIGHT = 16.0  # how much farther to look where nothing tells where the function turns
 
 
@@ -39,7 +40,7 @@ def first_crossing(
 
     Args:
         change: The function, with change(0) = 0; a value that is not finite counts as above zero.
-        slope: Its derivative at 0, if known; the search is shorter with it.
+        slope: Its derivative at 0, below 0, if known; the search is shorter with it.
         start: The size to begin at.
         precision: The relative width of the bracket that is left.
         rounding: By how much values may be wrong: what lies within says nothing, and larger sizes are tried.
@@ -57,7 +58,7 @@ def first_crossing(
         '20.00 4'
     """
     check_search(start, precision)
-    search = _Search(slope or None, rounding, (1 + precision) * (1 - 1e-12))
+    search = _Search(slope or None, rounding, (1 + max(precision, _FINEST)) * (1 - 1e-12))
     size: float | None = start
     while size is not None:
         size = min(max(size, 1 / LARGEST), LARGEST)
@@ -108,10 +109,13 @@ class _Search:
     def crossing(self) -> float:
         """The size at which the function is zero again, by the secant between the ends of the bracket."""
         low, high = self.bracket()
-        if low == 0 or not self._falls(low):
-            return math.nan if low else 0.0
-        expected = self._expected(low, high)
-        return expected if math.isfinite(self.changes.get(high, math.nan)) else high if high == math.inf else low
+        if low == 0:
+            return 0.0
+        if not self._falls(low):
+            return math.nan
+        if high == math.inf:
+            return math.inf
+        return self._expected(low, high) if math.isfinite(self.changes[high]) else low
 
     def _falls(self, size: float) -> bool:
         return self.changes[size] < -self.rounding
@@ -170,13 +174,11 @@ class _Search:
 
     def _expected(self, low: float, high: float) -> float:
         """Where change(a)/a would cross zero between `low` and `high` if it were straight."""
-        known = [
-            (size, self.changes[size] / size) for size in sorted(self.changes) if size <= low and self._falls(size)
-        ]
-        known = ([(0.0, self.slope)] if self.slope else []) + known
-        above = self.changes.get(high, math.nan)
-        two = [*known[-1:], (high, above / high)] if math.isfinite(above) else known[-2:] if high == math.inf else []
-        expected = _secant(*two[0], *two[1]) if len(two) == 2 else math.nan
+        falling = [size for size in sorted(self.changes) if size <= low and self._falls(size)]
+        known = [(0.0, self.slope)] if self.slope else []
+        known += [(size, self.changes[size] / size) for size in falling]
+        two = known[-2:] if high == math.inf else [*known[-1:], (high, self.changes[high] / high)]
+        expected = _secant(*two[0], *two[1]) if len(two) == 2 else math.nan  # as where the function is not finite
         return expected if low < expected <= high else math.sqrt((low or high / 16) * high)
 
 

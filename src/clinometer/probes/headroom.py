@@ -104,7 +104,7 @@ def headroom(
             step's learning rates, or, where there is none, at 1: `loss` is then NaN. Rows are named
             `headroom_gradient`.
         angle: Also find `angle`, the largest multiple at which the gradient still points within 90° of the gradient at
-            the start, for about 5 forward-backward passes more.
+            the start, for 3 to 8 forward-backward passes more in most steps.
         precision: The relative precision.
         blocks: As for `landscape`.
         batches: Measure the mean loss of these instead of the step's own batch: a list, a loader, or `Batches`. Rows
