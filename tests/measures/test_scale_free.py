@@ -86,10 +86,10 @@ def lines(model: nn.Module, by: Any = "filter", move_1d: bool = False) -> dict[s
 
 
 def assert_scale_free(first: dict[str, Any], second: dict[str, Any]) -> None:
-    """All but raw β equal to rounding; and raw β not, or nothing would have been rescaled."""
+    """All but raw β equal to rounding; and raw β not, by a thousand roundings at the least."""
     for name in first.keys() - {"raw"}:
         np.testing.assert_allclose(second[name], first[name], rtol=ROUNDING, atol=1e-12, err_msg=name)
-    assert abs(second["raw"] / first["raw"] - 1) > 0.01
+    assert abs(second["raw"] / first["raw"] - 1) > 1000 * ROUNDING
 
 
 def drawn(seed: int) -> Callable[[int], Tensor]:
@@ -121,6 +121,15 @@ def test_relu_layers_may_be_rescaled_in_pairs(seed: int, by: Any, move_1d: bool)
     model, other = relu_network(), relu_network()
     relu_scales(other, drawn(seed))
     assert_scale_free(lines(model, by, move_1d), lines(other, by, move_1d))
+
+
+def test_raw_smoothness_follows_the_scale() -> None:
+    """Layers before BatchNorm a tenth as long have β many times as large, and the same scale-free one."""
+    model, other = batchnorm_network(), batchnorm_network()
+    batchnorm_scales(other, lambda count: torch.full((count,), 0.1, dtype=torch.float64))
+    first, second = lines(model), lines(other)
+    assert_scale_free(first, second)
+    assert second["raw"] > 3 * first["raw"]
 
 
 def test_with_an_epsilon_it_is_exact_if_that_is_rescaled_too() -> None:

@@ -96,18 +96,21 @@ def scale_free(
 
 def _layers(step: Step, gradient: Point, names: Sequence[str]) -> Row:
     """What the scale of each weight makes of its gradient, its learning rate and its update."""
-    weights = [norm({name: step.before[name]}) for name in names]
-    own = [({name: gradient[name]}, {name: step.before[name]}) for name in names]
+    rows = [_layer(step, gradient, name) for name in names]
     return {
         "layer": [name.replace("_orig_mod.", "") for name in names],  # the prefix that torch.compile adds
-        "grad_weight": torch.stack([norm(g) * n for (g, _), n in zip(own, weights, strict=True)]),
-        "radial": torch.stack([gap_and_cosine(g, w)[1] for g, w in own]),
-        "effective_lr": torch.stack(
-            [abs(step.rates.get(name, math.nan)) / n.square() for name, n in zip(names, weights, strict=True)]
-        ),
-        "update_ratio": torch.stack(
-            [norm({name: step.update[name]}) / n for name, n in zip(names, weights, strict=True)]
-        ),
+        **{field: torch.tensor([row[field] for row in rows]) for field in rows[0]},
+    }
+
+
+def _layer(step: Step, gradient: Point, name: str) -> dict[str, float]:
+    g, weight, update = ({name: point[name]} for point in (gradient, step.before, step.update))
+    length = float(norm(weight))
+    return {
+        "grad_weight": float(norm(g)) * length,
+        "radial": float(gap_and_cosine(g, weight)[1]),
+        "effective_lr": abs(step.rates.get(name, math.nan)) / length**2 if length else math.inf,
+        "update_ratio": float(norm(update)) / length if length else math.inf,
     }
 
 
