@@ -30,11 +30,12 @@ from clinometer import (
     trace,
 )
 from clinometer.measures import directions
+from clinometer.measures.critical_step import critical_step
 from clinometer.measures.directional_sharpness import directional_sharpness
 from clinometer.measures.noise_scale import gradient_noise
 from clinometer.measures.spectral_density import spectral_density
 from clinometer.objective.dtensor import full_tensor, to_local
-from clinometer.objective.params import flattened, step
+from clinometer.objective.params import flattened, scale, step
 from clinometer.probes.direction import random_direction
 
 PROBES = [
@@ -284,14 +285,16 @@ class Kinks(nn.Module):
 
 
 def forward_passes() -> Any:
-    """A walk's losses by forward passes alone, in place, and by one process."""
+    """Losses along a line and the critical step, by forward passes alone: in place, and by one process."""
     found = []
     for model, batch in ((sharded(network()), half(batches()[0])), (network(), batches()[0])):
         objective = Objective(model, cross_entropy, batch)
         here = objective.here()
         losses = [float(objective.loss(step(here, here, size))) for size in (0.0, 0.5, 1.0)]
+        downhill = scale(objective.loss_and_grad(here)[1], -0.3)
+        critical = critical_step(objective, here, downhill)
         assert all(torch.equal(to_local(here[key]), to_local(p.detach())) for key, p in objective.live.items())
-        found.append(losses)
+        found.append([*losses, critical.multiple])
     return found
 
 

@@ -289,9 +289,9 @@ def test_differences_over_kinks_are_no_products(fsdp: Found) -> None:
 
 
 def test_forward_passes_alone_measure_the_joined_batch_in_place(fsdp: Found) -> None:
-    """One process on both halves; the shards are where they were."""
+    """One process on both halves; the shards are where they were. The critical step is searched to a tenth."""
     for two, one in of(fsdp, "forward_passes"):
-        assert two == pytest.approx(one, rel=1e-5)
+        assert two == pytest.approx(one, rel=1e-4)
 
 
 REFUSED = {
