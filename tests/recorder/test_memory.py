@@ -32,7 +32,9 @@ def test_a_recorded_step_holds_four_copies(memory: Any, probe: str) -> None:
     assert memory.of_a_step(memory.PROBES[probe]) - memory.of_a_step() <= 4.1
 
 
-@pytest.mark.parametrize(("measure", "most"), [("loss", 1.1), ("loss_and_grad", 2.1), ("walk", 2.1), ("headroom", 2.1)])
+@pytest.mark.parametrize(
+    ("measure", "most"), [("loss", 1.1), ("loss_and_grad", 2.1), ("walk", 2.1), ("critical_step", 1.1)]
+)
 def test_a_measure_holds_a_point_and_a_gradient(memory: Any, measure: str, most: float) -> None:
     """Counted likewise: beside what the caller holds, a forward pass has weights, a backward pass their gradient."""
     assert memory.of_a_measure(memory.MEASURES[measure]) <= most

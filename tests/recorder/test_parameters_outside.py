@@ -134,8 +134,9 @@ def test_rows_are_those_of_one_module_that_holds_everything(form: str) -> None:
     assert found is not None
     for probe in expected.probes:
         for field, values in expected.read(probe).items():
-            # Sums over all parameters run in another order, so their last bits differ.
-            exact = field in ("step", "loss", "sizes")
+            # Sums over all parameters run in another order, so their last bits differ. One is the slope; headroom
+            # finds its multiple `loss` by it. The loss of a landscape is that of training.
+            exact = field in ("step", "sizes") or (field == "loss" and probe != "headroom")
             tolerance: Any = {"rtol": 0 if exact else 1e-5, "atol": 0, "equal_nan": True}
             torch.testing.assert_close(
                 torch.from_numpy(found.read(probe)[field]), torch.from_numpy(values), **tolerance
