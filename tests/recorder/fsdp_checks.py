@@ -264,7 +264,7 @@ def hessian() -> Any:
         model[2] = alone[2] = kink
         objective = Objective(sharded(model), cross_entropy, half(batches()[0]))
         here = objective.here()
-        with objective.linearized(here) as product:
+        with objective.linearized(here, differences=True) as product:
             whole = {key: full_tensor(value) for key, value in product(here).items()}
             found[name] = {"product": flattened(whole).tolist(), "error": product.error, "notes": product.notes}
         exact = Objective(alone, cross_entropy, batches()[0])
@@ -307,6 +307,7 @@ def refusals() -> Any:
     said = []
     attempts = (
         lambda: objective.hvp(here, here),
+        lambda: objective.linearized(here),
         lambda: Objective(model, cross_entropy, None),
         lambda: Recorder(objective.model, cross_entropy, [trace()]),
         lambda: spectral_density(objective, here),

@@ -296,7 +296,7 @@ def test_forward_passes_alone_measure_the_joined_batch_in_place(fsdp: Found) -> 
 
 REFUSED = {
     "ddp": ["mixed_precision", "fully_shard, which replaces it"],
-    "fsdp": ["hvp", "not by fully_shard", "measure under DDP", "measure under DDP"],
+    "fsdp": ["hvp", "differences=True", "not by fully_shard", "measure under DDP", "measure under DDP"],
 }
 
 

@@ -64,7 +64,7 @@ def batch_sharpness(objective: Objective, at: Point) -> BatchSharpness:
         >>> f"{found.value:.4f} = {found.curvature:.0f} / {found.grad_norm_squared:.0f}"
         '8.9024 = 730 / 82'
     """
-    with objective.linearized(at) as product:
+    with objective.linearized(at, differences=True) as product:
         length = float(norm(product.gradient))
         if not 0 < length < math.inf:
             return BatchSharpness(math.nan, 0.0 if length == 0 else math.nan, length**2)

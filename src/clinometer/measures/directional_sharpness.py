@@ -80,7 +80,7 @@ def directional_sharpness(
     # Of unit length, as a short step times H is nothing in half precision. Rounding leaves it a length of its own.
     unit = scale(direction, 1 / length)
     squared = float(norm(unit)) ** 2
-    with objective.linearized(at) as product:
+    with objective.linearized(at, differences=True) as product:
         total = _curvature(product(unit), unit) / squared
         alone = (within(unit, part) for part in parts.values())
         inner = [_curvature(product(part), part) / squared for part in alone]

@@ -70,7 +70,7 @@ class Evaluation:
         if self._sharded:
             raise ValueError(
                 "hvp needs gradients that can be differentiated again, and those of fully_shard cannot. Take "
-                "`with objective.linearized(at) as product`, whose products are then differences of gradients."
+                "`linearized(at, differences=True)` for differences of gradients, or measure under DDP."
             )
         with snapshot.at(at) as leaves, PlainOperations() as plain, explained():
             loss = self._loss(snapshot, leaves)

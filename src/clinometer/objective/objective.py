@@ -32,6 +32,7 @@ from clinometer.objective.snapshot import BatchSnapshot
 from clinometer.objective.trained_tensors import trained_tensors
 
 Batch = Any
+AnyProduct = HessianProduct | GradientDifferences
 LossFn = Callable[[nn.Module, Batch], Tensor]
 
 
@@ -207,15 +208,15 @@ class Objective:
         check_direction(at, v)
         return self._mean(self._evaluation.loss_and_hvp(snapshot, at, v) for snapshot in self._snapshots)[1]
 
-    def linearized(self, at: Point) -> contextlib.AbstractContextManager[HessianProduct | GradientDifferences]:
+    def linearized(self, at: Point, *, differences: bool = False) -> contextlib.AbstractContextManager[AnyProduct]:
         """A block in which `product(v)` is ∇²L(at) v, from one graph of the gradient that is kept for all products.
 
-        With `fully_shard`, whose gradients have no graph, it is a `GradientDifferences`, which knows its error.
+        With `fully_shard` gradients have no graph: with `differences` products are then `GradientDifferences`.
 
         Cost: about one forward-backward pass at first, then 1.7 a product; memory: the graph, as long as the block.
 
         Raises:
-            ValueError: for a loss that cannot be differentiated twice, with the operation's name.
+            ValueError: for a loss that cannot be differentiated twice, with the operation's name; or `fully_shard`.
 
         Example:
             >>> import torch
@@ -224,7 +225,7 @@ class Objective:
             ...     product.gradient["w"], product({"w": torch.tensor([1.0, 0.0])})["w"]
             (tensor([ 3., 12.]), tensor([6., 0.]))
         """
-        if self._fsdp:
+        if self._fsdp and differences:
             return contextlib.nullcontext(GradientDifferences(self.loss_and_grad, at))
         product = HessianProduct(self._evaluation, self._snapshots, at, self._total, self.ranks.average)
         return contextlib.closing(product)
