@@ -21,6 +21,7 @@ ARGUMENTS: Mapping[str, list[dict[str, Any]]] = {
         {"loss_fn": lambda model, data: model(data[0]).square().mean()},
     ],
     "directional_sharpness": [{}, {"blocks": "layers"}, {"batches": BATCHES}],
+    "sharpness": [{}, {"k": 3, "blocks": "layers"}, {"which": "smallest", "basis": 4, "batches": BATCHES}],
     "batch_sharpness": [{}, {"batches": BATCHES}],
     "scale_free": [{}, {"direction": "update"}, {"direction": "random", "by": "layer", "move_1d": True}],
     "generalised_sharpness": [{}, {"norm": "spectral", "iterations": 2, "batches": BATCHES}],

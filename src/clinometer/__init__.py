@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from clinometer.probes.noise_floor import noise_floor
     from clinometer.probes.noise_scale import noise_scale
     from clinometer.probes.scale_free import scale_free
+    from clinometer.probes.sharpness import sharpness
     from clinometer.probes.trace import trace
     from clinometer.recorder.budget import within_budget
     from clinometer.recorder.recorder import Recorder
@@ -85,6 +86,7 @@ __all__ = [
     "noise_scale",
     "plane",
     "scale_free",
+    "sharpness",
     "spectral_density",
     "top_eigenpairs",
     "trace",
@@ -137,6 +139,7 @@ _MODULES = {  # where each name is defined; a test compares it with the imports 
     "spectral_density": "measures.spectral_density",
     "top_eigenpairs": "measures.eigenpairs",
     "trace": "probes.trace",
+    "sharpness": "probes.sharpness",
     "walk": "measures.line",
     "within_budget": "recorder.budget",
 }

@@ -28,9 +28,9 @@ class HessianBlock:
         self._multiply = multiply
         self._at = within(at, names)
         self._device = device
-        self.sizes = [value.numel() for value in _real(self._at).values()]  # of each parameter
+        self.sizes = [value.numel() for value in as_real(self._at).values()]  # of each parameter
         self.n = sum(self.sizes)  # how many numbers the block's parameters hold
-        none_of_each = {name: value.reshape(-1)[:0] for name, value in _real(self._at).items()}
+        none_of_each = {name: value.reshape(-1)[:0] for name, value in as_real(self._at).items()}
         self._like = flattened(none_of_each, device)  # of the dtype and on the device of the vectors
 
     def zeros(self, *shape: int) -> Tensor:
@@ -44,8 +44,8 @@ class HessianBlock:
             FloatingPointError: if it is not finite.
         """
         self.products += 1
-        moved = _complex(unflattened(vector, _real(self._at)), self._at)
-        found = flattened(_real(within(self._multiply(moved), self._at)), self._device)
+        moved = as_complex(unflattened(vector, as_real(self._at)), self._at)
+        found = flattened(as_real(within(self._multiply(moved), self._at)), self._device)
         if not bool(found.isfinite().all()):
             raise FloatingPointError("a second derivative of the loss is not finite here")
         return found
@@ -113,11 +113,11 @@ def refuse_shards(tensors: Iterable[Tensor]) -> None:
         )
 
 
-def _real(point: Point) -> Point:
+def as_real(point: Point) -> Point:
     """The point with complex numbers as pairs of real ones: the Hessian is that by real and imaginary parts."""
     return {name: torch.view_as_real(value) if value.is_complex() else value for name, value in point.items()}
 
 
-def _complex(point: Point, like: Point) -> Point:
-    """The point that `_real` took apart."""
+def as_complex(point: Point, like: Point) -> Point:
+    """The point that `as_real` took apart."""
     return {name: torch.view_as_complex(value) if like[name].is_complex() else value for name, value in point.items()}

@@ -15,6 +15,7 @@ from clinometer.probes.landscape import landscape
 from clinometer.probes.noise_floor import noise_floor
 from clinometer.probes.noise_scale import noise_scale
 from clinometer.probes.scale_free import scale_free
+from clinometer.probes.sharpness import sharpness
 from clinometer.probes.trace import trace
 
 PROBES: Mapping[str, Callable[..., Probe]] = {
@@ -27,6 +28,7 @@ PROBES: Mapping[str, Callable[..., Probe]] = {
     "density": density,
     "noise_floor": noise_floor,
     "noise_scale": noise_scale,
+    "sharpness": sharpness,
     "batch_sharpness": batch_sharpness,
     "directional_sharpness": directional_sharpness,
     "scale_free": scale_free,
