@@ -76,7 +76,7 @@ def test_an_example_can_be_read_at_a_glance(example: Path) -> None:
     assert f"\n    {command}" in text
 
 
-LONG = {"learning_rate"}  # three optimizers, eight rates, three seeds
+LONG = {"learning_rate", "edge_of_stability"}  # three optimizers, eight rates, three seeds; four runs of 3000 steps
 
 
 @pytest.mark.parametrize(
@@ -87,6 +87,24 @@ LONG = {"learning_rate"}  # three optimizers, eight rates, three seeds
 def test_an_example_runs(example: Path, tmp_path: Path) -> None:
     """A process of its own in an empty folder, as a reader would run it, ends well and prints something."""
     assert ran(example, tmp_path)
+
+
+@pytest.mark.parametrize("steps", [600, pytest.param(3000, marks=pytest.mark.long)])
+def test_training_comes_to_the_edge_of_stability(steps: int, tmp_path: Path) -> None:
+    """Cohen et al. (2021, 2022): λ within 10% of 2/η, 2(1 + μ)/η and 38/η; batches of 4 keep it below."""
+    words = ["-W", "error", EXAMPLES / "edge_of_stability.py", str(steps), "edge.png"]
+    done = warm.run(words, cwd=tmp_path, timeout=600)
+    assert done.returncode == 0, done.stderr
+    found = re.findall(r"^(.+?)  +(\d\.\d+)  \((\d\.\d+) to (\d\.\d+)\)$", done.stdout, re.MULTILINE)
+    median, lowest, highest = ({name: float(row[at]) for name, *row in found} for at in range(3))
+    assert 0.9 < median["descent"] < 1.1
+    assert 0.9 < median["heavy ball"] < 1.1
+    assert median["batches of 4"] < 0.7
+    assert (0.9 if steps == 3000 else 0.7) < median["Adam"] < 1.1, "it comes to its edge near step 900"
+    if steps == 3000:
+        assert min(lowest["descent"], lowest["heavy ball"]) > 0.9
+        assert max(highest["descent"], highest["heavy ball"]) < 1.1
+    assert (tmp_path / "edge.png").stat().st_size > 1000
 
 
 def assert_is_a_table(printed: str) -> None:
