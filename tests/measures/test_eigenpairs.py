@@ -12,6 +12,8 @@ from torch import Tensor, nn
 
 from clinometer import Objective
 from clinometer.measures.eigenpairs import Eigenpairs, top_eigenpairs
+from clinometer.measures.spectral_density import spectral_density
+from clinometer.measures.trace import trace
 from clinometer.objective.params import Point, flattened, scale, step, sub, unflattened
 
 
@@ -204,6 +206,17 @@ def test_what_is_not_finite_has_no_eigenvalues() -> None:
     assert found.products == 1
 
 
+def test_attention_by_plain_operations_is_told() -> None:
+    """The fused kernel has no second derivative; that another one was measured must be in the result."""
+    torch.manual_seed(0)
+    model = nn.TransformerEncoderLayer(8, 2, 16, dropout=0.0)
+    objective = Objective(model, lambda m, x: m(x).square().mean(), torch.randn(3, 5, 8))
+    here = objective.here()
+    assert "attention" in top_eigenpairs(objective, here).notes[0]
+    assert "attention" in trace(objective, here, products=6).notes
+    assert "attention" in spectral_density(objective, here, probes=1, steps=3).notes
+
+
 def test_what_has_not_converged_says_so() -> None:
     """A tolerance that three products cannot meet."""
     objective = quadratic(torch.linspace(-1, 1, 50).tolist(), [1.0] * 50)
@@ -249,6 +262,7 @@ def test_other_libraries_find_the_same_in_evaluation_mode() -> None:
     curvlinops = pytest.importorskip("curvlinops")
     scipy_linalg = pytest.importorskip("scipy.sparse.linalg")
     pyhessian = pytest.importorskip("pyhessian")
+    eigenthings = pytest.importorskip("hessian_eigenthings")
     torch.manual_seed(0)
     model = nn.Sequential(nn.Linear(6, 8), nn.BatchNorm1d(8), nn.ReLU(), nn.Linear(8, 4)).eval()
     data = batch()
@@ -258,6 +272,9 @@ def test_other_libraries_find_the_same_in_evaluation_mode() -> None:
     operator = curvlinops.HessianLinearOperator(model, nn.CrossEntropyLoss(), parameters, [data])
     theirs = scipy_linalg.eigsh(operator.to_scipy(), k=2, which="LA", return_eigenvectors=False)
     torch.testing.assert_close(found.values.flip(0), torch.from_numpy(theirs).double(), rtol=1e-4, atol=0)
+    theirs = eigenthings.HessianOperator(model, [data], eigenthings.supervised_loss(nn.CrossEntropyLoss()))
+    lanczos = eigenthings.lanczos(theirs, k=2, max_iter=60, which="LA", seed=0, reorthogonalize=True)
+    torch.testing.assert_close(found.values, lanczos.eigenvalues.double(), rtol=1e-4, atol=0)
     hessian = pyhessian.hessian(model, nn.CrossEntropyLoss(), data=data, cuda=False)
     values, _ = hessian.eigenvalues(maxIter=1000, tol=1e-8, top_n=1)
     assert float(found.values[0]) == pytest.approx(values[0], rel=1e-4)

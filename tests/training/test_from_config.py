@@ -168,6 +168,11 @@ def test_every_field_of_a_config_is_part_of_its_key() -> None:
     assert RunConfig(model="nets:mlp", settings={"lr": 1}).key == RunConfig(model="nets:mlp", settings={"lr": 1.0}).key
 
 
+def _is_no_number_word(text: str) -> bool:
+    """PyYAML leaves bare nan and inf unquoted, which a study refuses: it asks for .nan or for quotes."""
+    return text.lower().lstrip("+-") not in ("nan", "inf", "infinity")
+
+
 @given(
     st.recursive(
         st.one_of(
@@ -175,7 +180,7 @@ def test_every_field_of_a_config_is_part_of_its_key() -> None:
             st.booleans(),
             st.integers(-(10**9), 10**9),
             st.floats(allow_nan=False, allow_infinity=False),
-            st.text(_ASCII, max_size=8),
+            st.text(_ASCII, max_size=8).filter(_is_no_number_word),
         ),
         lambda inner: (
             st.lists(inner, max_size=3) | st.dictionaries(st.text(_ASCII, min_size=1, max_size=8), inner, max_size=3)

@@ -35,6 +35,7 @@ class Eigenpairs:
     converged: Tensor  # (k,) whether the residual is small enough, which proves no θ to be the largest
     products: int  # Hessian-vector products
     reason: str = ""  # why values are NaN or have not converged
+    notes: tuple[str, ...] = ()  # what is other than in training, such as how attention is computed
 
 
 def top_eigenpairs(
@@ -123,6 +124,7 @@ def top_eigenpairs(
                 int(ended or bool(found.converged.all()))
             ):  # roundings may differ between ranks, but none may go on alone
                 break
+    found = dataclasses.replace(found, notes=product.notes)
     if not lanczos.finite:
         return dataclasses.replace(found, reason=_NOT_FINITE)
     lanczos.restart(_order(lanczos, which)[:k])

@@ -1,6 +1,6 @@
 """The Hessian of an objective, or one block on its diagonal, as a symmetric matrix that is known by its products."""
 
-from collections.abc import Callable, Collection, Generator, Iterable, Sequence
+from collections.abc import Collection, Generator, Iterable, Sequence
 from contextlib import contextmanager
 
 import torch
@@ -8,7 +8,7 @@ from torch import Tensor
 
 from clinometer.measures.layers import within
 from clinometer.objective.dtensor import is_dtensor
-from clinometer.objective.objective import Objective
+from clinometer.objective.objective import AnyProduct, Objective
 from clinometer.objective.params import Point, flattened, unflattened
 
 
@@ -18,7 +18,7 @@ class HessianBlock:
     def __init__(
         self,
         objective: Objective,
-        multiply: Callable[[Point], Point],
+        multiply: AnyProduct,
         at: Point,
         names: Sequence[str],
         device: torch.device | str | None,
@@ -32,6 +32,10 @@ class HessianBlock:
         self.n = sum(self.sizes)  # how many numbers the block's parameters hold
         none_of_each = {name: value.reshape(-1)[:0] for name, value in as_real(self._at).items()}
         self._like = flattened(none_of_each, device)  # of the dtype and on the device of the vectors
+
+    def notes(self, own: str = "") -> str:
+        """What an estimate says of itself, and what is other than in training, such as how attention is computed."""
+        return "; ".join(filter(None, (own, *self._multiply.notes)))
 
     def zeros(self, *shape: int) -> Tensor:
         """Zeros of the kind that the vectors are of."""

@@ -28,7 +28,7 @@ class Density:
     n: int  # how many eigenvalues there are
     products: int  # Hessian-vector products spent
     exact: bool = False  # whether the nodes are all the eigenvalues
-    notes: str = ""  # why it is NaN
+    notes: str = ""  # why it is NaN; what is other than in training
 
     def moment(self, order: int) -> Estimate:
         """The mean of λ to this power: tr(H)/n for 1, tr(H²)/n for 2; its standard error over the vectors."""
@@ -115,7 +115,7 @@ def spectral_density(
             shape = (1, hessian.n) if exact else (probes, steps)
             nodes = weights = residuals = torch.full(shape, torch.nan, dtype=torch.float64)
             notes = str(reason)
-    return Density(nodes, weights, residuals, hessian.n, hessian.products, exact, notes)
+    return Density(nodes, weights, residuals, hessian.n, hessian.products, exact, hessian.notes(notes))
 
 
 def check_arguments(probes: int, steps: int) -> None:

@@ -28,7 +28,7 @@ class Estimate:
     products: int = 0  # Hessian-vector products spent
     method: str = ""
     n: int = 0  # the number of parameters
-    notes: str = ""  # why the value is exact, or why it is NaN
+    notes: str = ""  # why the value is exact, or why it is NaN; what is other than in training
 
 
 def trace(
@@ -94,7 +94,7 @@ def trace(
             value, error, notes = estimate(hessian, products, seed)
         except FloatingPointError as reason:
             value, error, notes = math.nan, math.nan, str(reason)
-    return Estimate(value, error, hessian.products, method, hessian.n, notes)
+    return Estimate(value, error, hessian.products, method, hessian.n, hessian.notes(notes))
 
 
 def check_arguments(products: int, method: str) -> None:

@@ -87,7 +87,7 @@ class _Diagonal:
         if len(self.samples):
             rest, error, _ = mean_of(self.samples[:, members].sum(1).tolist())
             value += rest
-        return Estimate(value, error, hessian.products, "hutch++", n, self.notes)
+        return Estimate(value, error, hessian.products, "hutch++", n, hessian.notes(self.notes))
 
 
 def _dense(hessian: HessianBlock, _products: int, _seed: int) -> _Diagonal:
