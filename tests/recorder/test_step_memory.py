@@ -85,6 +85,7 @@ def test_a_probe_that_fails_leaves_its_memory_as_it_was() -> None:
 
 def test_a_resumed_run_remembers(tmp_path: Path) -> None:
     """Bit for bit the rows of the run that was not interrupted, through the file of a checkpoint."""
+    pytest.importorskip("safetensors", reason="checkpoints belong to studies")
     whole = made()
     trained(whole, range(12))
     first = made(tmp_path / "run")
