@@ -20,8 +20,19 @@ from torch.nn import functional as F
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
-from clinometer import Objective, Recorder, every, headroom, landscape, noise_floor, walk
-from clinometer.measures.critical_step import critical_step
+from clinometer import (
+    Objective,
+    Recorder,
+    critical_step,
+    every,
+    headroom,
+    landscape,
+    noise_floor,
+    plane,
+    sharpness,
+    top_eigenpairs,
+    walk,
+)
 from clinometer.objective.params import scale
 
 WIDTH, DEPTH = 512, 16  # square layers: the largest one is a sixteenth of the parameters
@@ -104,18 +115,29 @@ def of_a_measure(measure: Callable[[Objective, Any, Any, Any], Any]) -> float:
     return memory.peak / size(model)
 
 
+def _two_products(objective: Objective, here: Any, direction: Any) -> None:
+    with objective.linearized(here) as product:
+        for _ in range(2):
+            product(direction)
+
+
 MEASURES: dict[str, Callable[[Objective, Any, Any, Any], Any]] = {
     "loss": lambda o, x, _d, _s: o.loss(x),
     "loss_and_grad": lambda o, x, _d, _s: o.loss_and_grad(x),
     "hvp": lambda o, x, d, _s: o.hvp(x, d),
     "walk": lambda o, x, d, s: walk(o, x, d, [1e-3, 2e-3], start=s),
     "critical_step": lambda o, x, d, s: critical_step(o, x, d, loss=s[0], gradient=s[1]),
+    "plane of one direction twice": lambda o, x, d, _s: plane(o, x, d, d, [0.0, 1e-3]),
+    "linearized, two products": lambda o, x, d, _s: _two_products(o, x, d),
+    "top_eigenpairs, basis of 3": lambda o, x, _d, _s: top_eigenpairs(o, x, 1, basis=3, max_products=12),
+    "top_eigenpairs, basis of 7": lambda o, x, _d, _s: top_eigenpairs(o, x, 1, basis=7, max_products=12),
 }
 PROBES: dict[str, Callable[[], Any]] = {
     "landscape()": lambda: [landscape()],
     'landscape(direction="update")': lambda: [landscape(direction="update")],
     "headroom()": lambda: [headroom()],
     "noise_floor()": lambda: [noise_floor()],
+    "sharpness()": lambda: [sharpness()],
 }
 
 

@@ -33,8 +33,21 @@ def test_a_recorded_step_holds_four_copies(memory: Any, probe: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("measure", "most"), [("loss", 1.1), ("loss_and_grad", 2.1), ("walk", 2.1), ("critical_step", 1.1)]
+    ("measure", "most"),
+    [
+        ("loss", 1.1),
+        ("loss_and_grad", 2.1),
+        ("walk", 2.1),
+        ("critical_step", 1.1),
+        ("plane of one direction twice", 2.1),
+    ],
 )
 def test_a_measure_holds_a_point_and_a_gradient(memory: Any, measure: str, most: float) -> None:
     """Counted likewise: beside what the caller holds, a forward pass has weights, a backward pass their gradient."""
     assert memory.of_a_measure(memory.MEASURES[measure]) <= most
+
+
+def test_the_smallest_basis_is_k_and_three_vectors(memory: Any) -> None:
+    """Counted likewise: four for one eigenvalue, beside what a product with the Hessian holds in any case."""
+    product = memory.of_a_measure(memory.MEASURES["linearized, two products"])
+    assert memory.of_a_measure(memory.MEASURES["top_eigenpairs, basis of 3"]) <= product + 4.1
