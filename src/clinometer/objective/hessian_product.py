@@ -16,7 +16,7 @@ class HessianProduct:
     """v ↦ ∇²L(at) v. Made by `Objective.linearized`, and of use inside its block alone.
 
     Cost of a product: one backward pass through the graph of the gradient, about 1.7 forward-backward passes. Without
-    the graph, where memory was short, it is about 2.6, as for `Objective.hvp`.
+    the graph, where memory was short, it is about 2.9, as for `Objective.hvp`.
 
     By double backward: forward-mode differentiation through BatchNorm is silently wrong (pytorch#196699). Attention
     and weight norm are computed by plain operations; `notes` says so of attention.

@@ -204,7 +204,7 @@ class Objective:
         return self._mean(self._evaluation.loss_and_gradient(each, at, wrt, show) for each in self._snapshots)
 
     def hvp(self, at: Point, v: Point) -> dict[str, Tensor]:
-        """∇²L(at) v, as `linearized` gives for many v; not with `fully_shard`. Cost: 2.6 forward-backward passes."""
+        """∇²L(at) v, as `linearized` gives for many v; not with `fully_shard`. Cost: 2.9 forward-backward passes."""
         check_direction(at, v)
         return self._mean(self._evaluation.loss_and_hvp(snapshot, at, v) for snapshot in self._snapshots)[1]
 
