@@ -29,9 +29,14 @@ class Planted:
         self.asked += 1
         return {"w": self.hessian @ v["w"]}
 
+    notes = ()
+
+    def __call__(self, v: Any) -> dict[str, Tensor]:
+        return self.hvp(None, v)
+
     @contextlib.contextmanager
-    def linearized(self, at: Any) -> Any:
-        yield lambda v: self.hvp(at, v)
+    def linearized(self, _at: Any) -> Any:
+        yield self
 
 
 def planted(eigenvalues: Tensor, seed: int = 0, dtype: torch.dtype = torch.float64) -> Any:

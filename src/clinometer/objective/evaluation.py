@@ -84,7 +84,7 @@ class Evaluation:
             return GradientGraph(snapshot, at, leaves, loss, slope, [*plain.notes, *own.notes])
 
     def loss_and_hvp(self, snapshot: BatchSnapshot, at: Point, v: Point) -> Evaluated:
-        """The loss and ∇²L(at) v. About 2.6 forward-backward passes."""
+        """The loss and ∇²L(at) v. About 2.9 forward-backward passes."""
         graph = self.gradient_graph(snapshot, at)
         return graph.loss, graph.times(v, last=True)
 
