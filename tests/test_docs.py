@@ -61,6 +61,7 @@ def test_tables_say_what_results_and_probes_say() -> None:
 BENCHMARKS = [path for path in sorted((ROOT / "benchmarks").glob("*.py")) if "def main" in path.read_text()]
 SHORTER = {
     "budget.py": ["--steps", "25"],
+    "curvature.py": ["--only", "product"],
     "overhead.py": ["--only", "headroom"],
     "throughput.py": ["--runs", "2", "--without-ray"],
 }
