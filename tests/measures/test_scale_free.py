@@ -278,3 +278,11 @@ def test_bad_arguments_are_refused(options: Any, said: str) -> None:
     """When the probe is made."""
     with pytest.raises(ValueError, match=said):
         scale_free(**options)
+
+
+def test_a_direction_that_does_not_fit_is_refused_before_any_pass() -> None:
+    """In words: points are computed as they are read, and would fail within the pass, or move nothing."""
+    model = nn.Linear(2, 1)
+    objective = Objective(model, lambda m, x: m(x).sum(), torch.ones(1, 2))
+    with pytest.raises(ValueError, match="'other', which is not a parameter of the origin"):
+        relative_walk(objective, objective.here(), {"other": torch.ones(1)}, [1.0])

@@ -78,17 +78,7 @@ def walk(
     with objective.isolated():
         points = (along(origin, direction, size) for size in steps)
         compared = [_compare(objective, at, start_there, gradient, only, preconditioner) for at in points]
-    distances, losses, gaps, cosines, preconditioned = map(torch.stack, zip(*compared, strict=True))
-    return Line(
-        sizes=torch.tensor(steps, dtype=distances.dtype, device=distances.device),
-        distances=distances,
-        losses=losses,
-        grad_gaps=gaps,
-        cosines=cosines,
-        loss=loss,
-        grad_norm=norm(gradient),
-        preconditioned=None if preconditioner is None else preconditioned,
-    )
+    return line_of(steps, compared, loss, norm(gradient))
 
 
 def loss_range(line: Line) -> tuple[float, float]:
@@ -174,6 +164,21 @@ def highest(line: Line, ratios: Tensor) -> float:
     return float(ratios[moved].max()) if bool(moved.any()) else math.nan
 
 
+def line_of(sizes: Sequence[float], compared: Sequence[tuple[Tensor, ...]], loss: Tensor, grad_norm: Tensor) -> Line:
+    """The line whose points were compared with its start.
+
+    Args:
+        sizes: The step sizes.
+        compared: For each size its distance, loss, gap and cosine, and, where there is a preconditioner, the ratio in
+            its metric.
+        loss: The loss at the start.
+        grad_norm: The norm of the gradient there.
+    """
+    distances, losses, gaps, cosines, *preconditioned = map(torch.stack, zip(*compared, strict=True))
+    steps = torch.tensor(sizes, dtype=distances.dtype, device=distances.device)
+    return Line(steps, distances, losses, gaps, cosines, loss, grad_norm, *preconditioned)
+
+
 def check_sizes(sizes: Sequence[float] | Tensor) -> list[float]:
     """The sizes as a list of floats; ValueError unless they are a nonempty sequence of finite numbers."""
     steps = torch.as_tensor(sizes, dtype=torch.float64)
@@ -201,7 +206,7 @@ def _compare(
     far = distance(origin, at)
     gap, cosine = gap_and_cosine(gradient, start)
     if preconditioner is None:
-        return far, loss, gap, cosine, gap
+        return far, loss, gap, cosine
     scaled = norm(_scaled(difference(gradient, start), preconditioner, -0.5))
     moved = Computed(origin, lambda name: at[name] - origin[name])
     return far, loss, gap, cosine, scaled / norm(_scaled(moved, preconditioner, 0.5))

@@ -10,10 +10,10 @@ import torch
 from torch import Tensor
 
 from clinometer.measures.filter_norm import filter_norms
-from clinometer.measures.line import Line, check_sizes
-from clinometer.objective.computed import Computed, difference
+from clinometer.measures.line import Line, check_sizes, line_of
+from clinometer.objective.computed import Computed, along, difference
 from clinometer.objective.objective import Objective
-from clinometer.objective.params import Point, gap_and_cosine, norm, step
+from clinometer.objective.params import Point, check_direction, gap_and_cosine, norm
 
 
 def relative_walk(
@@ -69,20 +69,13 @@ def relative_walk(
     norms = filter_norms(origin) if norms is None else norms
     if not norms:
         raise ValueError("no parameter has a norm: all have fewer than two dimensions. Pass move_1d=True.")
+    check_direction(origin, direction)
     loss, gradient = start or objective.loss_and_grad(origin)
     here = _times(gradient, norms)
     with objective.isolated():
-        compared = [_compare(objective, step(origin, direction, size), origin, here, norms) for size in steps]
-    distances, losses, gaps, cosines = map(torch.stack, zip(*compared, strict=True))
-    return Line(
-        sizes=torch.tensor(steps, dtype=distances.dtype, device=distances.device),
-        distances=distances,
-        losses=losses,
-        grad_gaps=gaps,
-        cosines=cosines,
-        loss=loss,
-        grad_norm=norm(here),
-    )
+        points = (along(origin, direction, size) for size in steps)
+        compared = [_compare(objective, at, origin, here, norms) for at in points]
+    return line_of(steps, compared, loss, norm(here))
 
 
 def relative_norm(direction: Point, norms: Point) -> Tensor:
