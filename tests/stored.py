@@ -12,7 +12,7 @@ from clinometer.papers import load_study
 from clinometer.papers.santurkar2018.configs import is_deep_linear
 from clinometer.probes.field import declared_by, to_json
 from clinometer.results.run_table import RunTable
-from clinometer.studies.claims import Finding
+from clinometer.studies.claims import Finding, decide
 from clinometer.training.config import Bases, RunConfig, grid, key_of
 from clinometer.training.environment import environment
 from clinometer.training.files import write_json
@@ -192,8 +192,7 @@ def deep(config: RunConfig) -> bool:
 def find(claim: str, seeds: int = 3, **curves: Curve) -> Finding:
     """What a claim finds in runs in memory that hold these curves."""
     arms = [arm for name in CLAIMS[claim].figures for arm in STUDY.figures[name].arms(BASES)]
-    with np.errstate(divide="ignore", invalid="ignore"):  # as the claims table does
-        return CLAIMS[claim].decide(table(arms, seeds, **curves), BASES)
+    return decide(CLAIMS[claim], table(arms, seeds, **curves), BASES)
 
 
 def by_norm(**values: float) -> Curve:

@@ -23,7 +23,8 @@ def study():
     "tiny_paper/definition.py": """
 import numpy as np
 
-from clinometer.studies.claims import Claim, Finding, above
+from clinometer.studies.claims import Claim, Evidence
+from clinometer.studies.comparison import above
 from clinometer.studies.figure import Figure, Panel, Series
 from clinometer.studies.study import FigureSpec, Scale, Study
 from clinometer.training.config import RunConfig, grid
@@ -41,7 +42,7 @@ def draw(runs, bases):
 
 def faster(runs, bases):
     narrow, wide = (runs.values(arm, "train", "loss")[:, -5:].mean(1) for arm in arms(bases))
-    return Finding((above("loss, narrow less wide", narrow - wide),))
+    return Evidence((above("loss, narrow less wide", narrow - wide),))
 
 STUDY = Study(
     name="tiny2024",

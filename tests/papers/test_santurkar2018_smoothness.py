@@ -5,6 +5,7 @@ import pytest
 from stored import BASES, CLAIMS, STUDY, by_norm, deep, find, jitter, over_time, table
 
 from clinometer.results.run_table import RunTable
+from clinometer.studies.claims import decide
 from clinometer.training.config import RunConfig
 
 
@@ -66,7 +67,7 @@ def test_c8_compares_the_largest_change() -> None:
     """The smallest change is stored as equal in both networks, the largest as five times larger in the standard one."""
     arms = [arm for name in CLAIMS["C8"].figures for arm in STUDY.figures[name].arms(BASES)]
     runs = table(arms, gap=by_norm(none=5.0, batch=1.0), gap_min=lambda _c, _s: 0.5)
-    found = CLAIMS["C8"].decide(runs, BASES)
+    found = decide(CLAIMS["C8"], runs, BASES)
     assert 10 ** found.parts[0].interval.value == pytest.approx(5.0)
 
 
@@ -85,7 +86,7 @@ def test_seeds_that_only_one_network_has_are_left_out() -> None:
     arms = [arm for name in CLAIMS["C7"].figures for arm in STUDY.figures[name].arms(BASES)]
     runs = table(arms, variation=by_norm(none=5.0, batch=1.0))
     partial = RunTable({c: run for c, run in runs.runs.items() if (c["norm"], c.seed) != ("none", 2)})
-    found = CLAIMS["C7"].decide(partial, BASES)
+    found = decide(CLAIMS["C7"], partial, BASES)
     assert found.parts[0].interval.n == 2
     assert 10 ** found.parts[0].interval.value == pytest.approx(5.0, rel=0.03)
 

@@ -5,7 +5,8 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from clinometer.results.statistics import interval, sign_flip_p
-from clinometer.studies.claims import above, below
+from clinometer.studies.claims import judge_part
+from clinometer.studies.comparison import above, below
 
 SAMPLES = st.lists(st.floats(-100, 100), min_size=2, max_size=8)
 
@@ -50,12 +51,12 @@ def test_sign_flip_floors() -> None:
 def test_one_seed_decides_nothing() -> None:
     """No spread is known, so no interval is finite."""
     assert interval([3.0]).low == -np.inf
-    assert above("x", [3.0]).verdict == below("x", [3.0]).verdict == "undecided"
+    assert judge_part(above("x", [3.0])).verdict == judge_part(below("x", [3.0])).verdict == "undecided"
 
 
 def test_a_number_that_is_not_finite_decides_nothing() -> None:
     """It must not be dropped silently: the other two seeds would decide alone."""
-    assert above("x", [1.0, 1.1, np.nan]).verdict == "undecided"
+    assert judge_part(above("x", [1.0, 1.1, np.nan])).verdict == "undecided"
     assert interval([1.0, np.inf]).n == 2
 
 
@@ -63,7 +64,7 @@ def test_a_number_that_is_not_finite_decides_nothing() -> None:
 def test_above_and_below_never_both_hold(samples: list[float], bound: float) -> None:
     """They are opposite statements: one's holding is the other's failing."""
     opposite = {"holds": "fails", "fails": "holds", "undecided": "undecided"}
-    assert below("x", samples, bound).verdict == opposite[above("x", samples, bound).verdict]
+    assert judge_part(below("x", samples, bound)).verdict == opposite[judge_part(above("x", samples, bound)).verdict]
 
 
 def test_no_samples_is_an_error() -> None:

@@ -8,8 +8,9 @@ import pytest
 from stored import BASES, CLAIMS, STUDY, table
 
 from clinometer.results.run_table import RunTable
-from clinometer.studies.claims import Claim, Finding, above, below
+from clinometer.studies.claims import Claim, Evidence, judge
 from clinometer.studies.claims_json import claim_rows, to_finding, to_row
+from clinometer.studies.comparison import above, below
 from clinometer.studies.declared.spec import OwnStudy
 from clinometer.studies.study import plan
 
@@ -48,7 +49,8 @@ def test_a_declared_claim_waits_for_every_run_of_its_study() -> None:
 @pytest.mark.parametrize("samples", [[1.0, 1.1, 0.9], [1.0], [np.nan, 1.0]], ids=["interval", "one seed", "not finite"])
 def test_a_row_holds_all_of_a_finding(samples: list[float]) -> None:
     """Through the text of the file and back, compared field by field: no interval and no number come back as such."""
-    finding = Finding((above("a", samples), below("b", samples, 2.0)), "a note", beside=(above("c", samples),))
+    evidence = Evidence((above("a", samples), below("b", samples, 2.0)), "a note", beside=(above("c", samples),))
+    finding = judge(evidence)
     claim = Claim("C", "statement", "source", "rule", (), lambda _runs, _variants: finding)
     again = to_finding(json.loads(json.dumps(to_row(claim, finding), allow_nan=False)))
     assert (again.verdict, again.note) == (finding.verdict, finding.note)

@@ -24,7 +24,8 @@ EXAMPLE = Path(__file__).parents[2] / "examples" / "own_study" / "study.yaml"
 PROGRAM = """
 import torch
 from torch import nn
-from clinometer.studies.claims import Claim, Finding, above
+from clinometer.studies.claims import Claim, Evidence
+from clinometer.studies.comparison import above
 from clinometer.studies.declared.spec import OwnStudy
 
 def net(width, markup=""):
@@ -36,7 +37,7 @@ def data(seed):
 
 def larger(runs, arms):
     losses = [runs.values(arms[name], "train", "loss").mean(1) for name in ("width 2", "width 32")]
-    return Finding((above("loss of the narrow less that of the wide", losses[0] - losses[1]),), "as it should")
+    return Evidence((above("loss of the narrow less that of the wide", losses[0] - losses[1]),), "as it should")
 
 STUDY = OwnStudy(
     name="width", model=net, data=data, factors={"width": [2, 32], "markup": "<script>", "lr": 1}, seeds=2, steps=20,

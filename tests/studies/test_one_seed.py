@@ -51,7 +51,7 @@ def test_an_interval_may_reach_infinity() -> None:
     assert (row["verdict"], row["low"], row["high"], row["n"]) == ("undecided", 0.0, None, 2)
     assert interval_text(row) == "1 [0, ∞]"
     assert json.loads(json.dumps(row, allow_nan=False)) == row
-    assert to_finding(row).parts[0].interval.high == math.inf
+    assert to_finding(row).parts[0].effect.high == math.inf
     row = row_of("difference above 0", (-1.7e308, 1.7e308), (1.0, 2.0))
     assert row["verdict"] == "undecided"
     assert json.loads(json.dumps(row, allow_nan=False)) == row

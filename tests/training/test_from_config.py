@@ -18,7 +18,7 @@ from torch.nn import functional as F
 
 from clinometer import Store
 from clinometer.results.run_table import RunTable
-from clinometer.studies.claims import Claim
+from clinometer.studies.claims import Claim, decide
 from clinometer.studies.declared.claims import comparison
 from clinometer.studies.declared.dry_run import dry_run
 from clinometer.studies.declared.reader import read
@@ -442,18 +442,18 @@ def beta(arm: RunConfig, seed: int) -> list[float]:
 )
 def test_a_claim_is_decided_by_its_rule(keys: dict[str, Any], value: float, verdict: str) -> None:
     """On numbers whose ratio, difference and mean were worked out by hand."""
-    found = claimed(**keys).decide(table(arms(p=[0, 1]), beta), named(arms(p=[0, 1])))
+    found = decide(claimed(**keys), table(arms(p=[0, 1]), beta), named(arms(p=[0, 1])))
     assert found.verdict == verdict
-    assert found.parts[0].interval.value == pytest.approx(value, rel=1e-2)
-    assert found.parts[0].interval.n == 4
+    assert found.parts[0].effect.value == pytest.approx(value, rel=1e-2)
+    assert found.parts[0].effect.n == 4
 
 
 def test_arms_are_paired_where_all_else_agrees() -> None:
     """Two learning rates make two parts, each named by its own."""
     grid = arms(p=[0, 1, 2], lr=[0.1, 0.2])
-    parts = claimed().decide(table(grid, beta), named(grid)).parts
+    parts = decide(claimed(), table(grid, beta), named(grid)).parts
     assert [part.name.rpartition(", ")[2] for part in parts] == ["lr 0.1", "lr 0.2"]
-    crossed = claimed(compare={"p": 1, "lr": 0.1}, to={"p": 0, "lr": 0.2}).decide(table(grid, beta), named(grid))
+    crossed = decide(claimed(compare={"p": 1, "lr": 0.1}, to={"p": 0, "lr": 0.2}), table(grid, beta), named(grid))
     assert len(crossed.parts) == 1
 
 
@@ -467,7 +467,7 @@ def test_arms_are_paired_where_all_else_agrees() -> None:
 )  # fmt: skip
 def test_what_cannot_be_decided_says_why(there: list[RunConfig], curve: Any, expected: str) -> None:
     """No arm, no number, no sign: undecided, with the reason in the note."""
-    found = claimed().decide(table(there, curve), named(there))
+    found = decide(claimed(), table(there, curve), named(there))
     assert found.verdict == "undecided"
     assert expected in found.note
 
@@ -475,7 +475,7 @@ def test_what_cannot_be_decided_says_why(there: list[RunConfig], curve: Any, exp
 def test_arms_without_a_run_are_undecided() -> None:
     """Planned but not finished, and so without a seed in common."""
     there = arms(p=[0, 1])
-    found = claimed().decide(table(there[:1], beta), named(there))
+    found = decide(claimed(), table(there[:1], beta), named(there))
     assert found.verdict == "undecided"
     assert "no finished run" in found.note
 

@@ -22,7 +22,8 @@ def to_row(claim: Claim, finding: Finding) -> dict[str, Any]:
     return {
         **{name: getattr(claim, name) for name in TEXTS},
         "verdict": finding.verdict,
-        **_numbers(finding.parts[0].interval),
+        **_numbers(finding.parts[0].effect),
+        "unit": finding.parts[0].unit,
         "quantity": finding.parts[0].name,
         "parts": [_part_row(part) for part in finding.parts],
         "beside": [_part_row(part) for part in finding.beside],
@@ -37,9 +38,10 @@ def to_finding(row: Mapping[str, Any]) -> Finding:
         LookupError, TypeError or ValueError: if the row is damaged.
 
     Example:
-        >>> from clinometer.studies.claims import above
-        >>> finding = Finding((above("difference", [1.0, 1.1, 0.9]),), "a note")
-        >>> claim = Claim("C1", "it is positive", "", "above 0", (), lambda runs, variants: finding)
+        >>> from clinometer.studies.claims import Evidence, judge
+        >>> from clinometer.studies.comparison import above
+        >>> evidence = Evidence((above("difference", [1.0, 1.1, 0.9]),), "a note")
+        >>> finding, claim = judge(evidence), Claim("C1", "it is positive", "", "above 0", (), lambda *_: evidence)
         >>> to_finding(to_row(claim, finding)) == finding
         True
     """
@@ -48,7 +50,18 @@ def to_finding(row: Mapping[str, Any]) -> Finding:
 
 
 def _part_row(part: Part) -> dict[str, Any]:
-    return {"name": part.name, "verdict": part.verdict, **_numbers(part.interval), "p": finite(part.p)}
+    return {
+        "name": part.name,
+        "verdict": part.verdict,
+        **_numbers(part.effect),
+        "unit": part.unit,
+        "bounds": [finite(end) for end in part.bounds],
+        "samples": [finite(sample) for sample in part.samples],
+        "p": finite(part.p),
+        "looks": list(part.looks),
+        "remark": part.remark,
+        "compared": _numbers(part.interval),
+    }
 
 
 def _numbers(found: Interval) -> dict[str, float | int | None]:
@@ -58,9 +71,24 @@ def _numbers(found: Interval) -> dict[str, float | int | None]:
 def _part(row: Mapping[str, Any]) -> Part:
     if row["verdict"] not in get_args(Verdict):
         raise ValueError(f"no verdict {row['verdict']!r}")
-    value, p = _number(row["value"], math.nan), _number(row["p"], math.nan)
+    low, high = row["bounds"]
+    return Part(
+        str(row["name"]),
+        _interval(row["compared"]),
+        row["verdict"],
+        _interval(row),
+        str(row["unit"]),
+        (_number(low, -math.inf), _number(high, math.inf)),
+        tuple(_number(sample, math.nan) for sample in row["samples"]),
+        _number(row["p"], math.nan),
+        tuple(int(look) for look in row["looks"]),
+        str(row["remark"]),
+    )
+
+
+def _interval(row: Mapping[str, Any]) -> Interval:
     low, high = _number(row["low"], -math.inf), _number(row["high"], math.inf)
-    return Part(str(row["name"]), Interval(value, low, high, int(row["n"])), row["verdict"], p)
+    return Interval(_number(row["value"], math.nan), low, high, int(row["n"]))
 
 
 def _number(value: Any, absent: float) -> float:

@@ -38,8 +38,8 @@ def claim_of(key: str, given: Any, factors: Sequence[str]) -> Claim:
 
 def spec_of(claim: Claim) -> Mapping[str, Any]:
     """A claim as JSON that `claim_of` reads. A function that decides the claim is left out."""
-    if isinstance(claim.decide, ComparisonRule):
-        return claim.decide.given
+    if isinstance(claim.compare, ComparisonRule):
+        return claim.compare.given
     return {name: getattr(claim, name) for name in TEXTS} | {"function": True}
 
 
@@ -72,9 +72,9 @@ def comparison(key: str, given: object, factors: Sequence[str]) -> Claim:
             else f"a {kind} needs `to`: the arms that those of `compare` are compared to, such as to: {{lr: 0.1}}.",
         )
     quantity = Quantity.parse(keys["quantity"], keys.get("over"), key=f"{key}.quantity", over_key=f"{key}.over")
-    decide = ComparisonRule(quantity, kind, side, bound, compare, to, frozen(key, keys))
+    rule = ComparisonRule(quantity, kind, side, bound, compare, to, frozen(key, keys))
     statement, source = str(keys.get("statement") or keys["id"]), str(keys.get("source", ""))
-    return Claim(keys["id"], statement, source, decide.rule, (), decide)
+    return Claim(keys["id"], statement, source, rule.rule, (), rule)
 
 
 def _rule(key: str, text: str) -> tuple[str, str, float]:
@@ -111,7 +111,7 @@ def _saved(key: str, given: Mapping[str, Any]) -> Claim:
     finding = undecided("It is decided by a function of the study's program, which `clinometer run` calls.")
     if given.get("row") is not None:
         finding = _saved_finding(key, given["row"])
-    return Claim(**cast("dict[str, str]", texts), figures=(), decide=lambda _runs, _variants: finding)
+    return Claim(**cast("Any", texts), figures=(), compare=lambda _runs, _variants: finding)
 
 
 def _saved_finding(key: str, row: Any) -> Finding:

@@ -19,8 +19,8 @@ def check_levels(claims: Sequence[Claim], levels: Mapping[str, Iterable[Value]])
         levels: Every factor, and every other name that a claim may use, to its levels.
     """
     for index, claim in enumerate(claims):
-        if isinstance(claim.decide, ComparisonRule):
-            for side, chosen in (("compare", claim.decide.compare), ("to", claim.decide.to)):
+        if isinstance(claim.compare, ComparisonRule):
+            for side, chosen in (("compare", claim.compare.compare), ("to", claim.compare.to)):
                 for name, level in chosen.items():
                     check_level(f"claims[{index}].{side}.{name}", name, level, levels[name])
 

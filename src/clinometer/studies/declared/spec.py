@@ -109,8 +109,8 @@ class OwnStudy:
     def check_claims(self, rows: Mapping[str, Arrays]) -> None:
         """Raise SpecError if a claim needs a quantity that these rows do not have."""
         for index, claim in enumerate(self.claims):
-            if isinstance(claim.decide, ComparisonRule):
-                claim.decide.quantity.check(rows, f"claims[{index}].quantity")
+            if isinstance(claim.compare, ComparisonRule):
+                claim.compare.quantity.check(rows, f"claims[{index}].quantity")
 
     def study(self) -> Study:
         """The `Study` that planning, running and reporting use."""

@@ -6,11 +6,12 @@ from clinometer.papers.santurkar2018.ambiguities import dln_rows, lp_rows
 from clinometer.papers.santurkar2018.progress import trained
 from clinometer.papers.santurkar2018.variants import label
 from clinometer.results.run_table import Floats, RunTable
-from clinometer.studies.claims import Claim, Finding, above, below
+from clinometer.studies.claims import Claim, Evidence
+from clinometer.studies.comparison import above, below
 from clinometer.training.config import Bases, RunConfig
 
 
-def lp_reading(runs: RunTable, bases: Bases) -> Finding:
+def lp_reading(runs: RunTable, bases: Bases) -> Evidence:
     """D1."""
     ours, literal, sample = lp_rows(bases)
     seeds = runs.common(*ours, *literal, *sample)
@@ -19,7 +20,7 @@ def lp_reading(runs: RunTable, bases: Bases) -> Finding:
         return mean_accuracy(runs, arm, seeds) - mean_accuracy(runs, own, seeds)
 
     literals = [(arm, own) for arm, own in zip(literal, ours, strict=True) if arm != own]
-    return Finding(
+    return Evidence(
         tuple(below(f"mean training accuracy, {label(a)}: ‖y‖ₚ/m − ours", slower(a, own)) for a, own in literals),
         trained(runs, *literal),
         beside=tuple(
@@ -29,13 +30,13 @@ def lp_reading(runs: RunTable, bases: Bases) -> Finding:
     )
 
 
-def loss_reading(runs: RunTable, bases: Bases) -> Finding:
+def loss_reading(runs: RunTable, bases: Bases) -> Evidence:
     """D2."""
     ours, mean, _ = dln_rows(bases)
     return _against_ours(runs, ours, mean, "mean loss − sum", more=True)
 
 
-def last_norm(runs: RunTable, bases: Bases) -> Finding:
+def last_norm(runs: RunTable, bases: Bases) -> Evidence:
     """D3."""
     ours, _, bare = dln_rows(bases)
     return _against_ours(runs, ours[1:], bare[1:], "no norm at the end − norm", more=False)
@@ -43,10 +44,10 @@ def last_norm(runs: RunTable, bases: Bases) -> Finding:
 
 def _against_ours(
     runs: RunTable, ours: list[RunConfig], other: list[RunConfig], reading: str, *, more: bool
-) -> Finding:
+) -> Evidence:
     seeds = runs.common(*ours, *other)
     claim = above if more else below
-    return Finding(
+    return Evidence(
         tuple(
             claim(
                 f"DLN, {label(own)}: log10 of last over first loss, {reading}",

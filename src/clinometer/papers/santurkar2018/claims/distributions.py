@@ -10,7 +10,8 @@ from clinometer.analysis.paired import log_ratio, mean_difference
 from clinometer.papers.santurkar2018.progress import trained
 from clinometer.papers.santurkar2018.variants import LABELS, LPS, dln, vgg
 from clinometer.results.run_table import Floats, RunTable
-from clinometer.studies.claims import Claim, Finding, Part, above, below
+from clinometer.studies.claims import Claim, Evidence
+from clinometer.studies.comparison import Comparison, above, below
 from clinometer.training.config import Bases, RunConfig
 
 ALMOST = 0.05  # "almost as well": within five points of mean training accuracy
@@ -21,12 +22,12 @@ SIMILAR_COSINE = 0.05
 EARLY = 0.2  # the first fifth of the run
 
 
-def stability_differs_little(runs: RunTable, bases: Bases) -> Finding:
+def stability_differs_little(runs: RunTable, bases: Bases) -> Evidence:
     """C3."""
     none, batch = vgg(bases, ["none", "batch"])
     seeds = runs.common(none, batch)
     ratio, far = (_drift_ratio(runs, batch, none, seeds, start=start) for start in (False, True))
-    return Finding(
+    return Evidence(
         (
             below("log10 of the drift from step to step, BatchNorm − standard: at most a factor 2 more", ratio, LITTLE),
             above("the same: at most a factor 2 less", ratio, -LITTLE),
@@ -37,13 +38,13 @@ def stability_differs_little(runs: RunTable, bases: Bases) -> Finding:
     )
 
 
-def noise_is_harmless(runs: RunTable, bases: Bases) -> Finding:
+def noise_is_harmless(runs: RunTable, bases: Bases) -> Evidence:
     """C4."""
     none, batch, noisy = arms = vgg(bases, ["none", "batch", "noisy_batch"])
     seeds = runs.common(*arms)
     fast = mean_accuracy(runs, noisy, seeds)
     less_stable = _drift_ratio(runs, noisy, none, seeds)
-    return Finding(
+    return Evidence(
         (
             above("mean training accuracy, noisy BatchNorm − standard", fast - mean_accuracy(runs, none, seeds)),
             above("mean training accuracy, noisy − plain BatchNorm", fast - mean_accuracy(runs, batch, seeds), -ALMOST),
@@ -53,12 +54,12 @@ def noise_is_harmless(runs: RunTable, bases: Bases) -> Finding:
     )
 
 
-def shift_is_not_reduced(runs: RunTable, bases: Bases) -> Finding:
+def shift_is_not_reduced(runs: RunTable, bases: Bases) -> Evidence:
     """C6."""
     pairs = [("VGG", vgg(bases, ["none", "batch"])), ("DLN", dln(bases, ["none", "batch"]))]
     arms = [arm for _, both in pairs for arm in both]
-    parts: list[Part] = []
-    beside: list[Part] = []
+    parts: list[Comparison] = []
+    beside: list[Comparison] = []
     notes: list[str] = []
     for kind, both in pairs:
         seeds, steps = runs.common(*both), runs.steps(both[0], "internal_shift")
@@ -73,15 +74,15 @@ def shift_is_not_reduced(runs: RunTable, bases: Bases) -> Finding:
         for period, share in ((f"the first {EARLY:.0%}", EARLY), ("the whole run", 1.0)):
             window = np.broadcast_to(steps <= share * both[0].steps, chosen.shape)
             beside += _compared(f"{kind}, {period}", *(_shift(runs, both, field, window) for field in ("l2", "cosine")))
-    return Finding(tuple(parts), "; ".join([*notes, trained(runs, *arms)]), beside=tuple(beside))
+    return Evidence(tuple(parts), "; ".join([*notes, trained(runs, *arms)]), beside=tuple(beside))
 
 
-def lp_shifts_more(runs: RunTable, bases: Bases) -> Finding:
+def lp_shifts_more(runs: RunTable, bases: Bases) -> Evidence:
     """C12."""
     none, *lps = vgg(bases, ["none", *LPS])
     seeds = runs.common(none, *lps)
-    parts: list[Part] = []
-    beside: list[Part] = []
+    parts: list[Comparison] = []
+    beside: list[Comparison] = []
     for arm in lps:
         name = LABELS[arm["norm"]].removeprefix("Standard + ")
         far, near = (_drift_ratio(runs, arm, none, seeds, start=start) for start in (True, False))
@@ -89,7 +90,7 @@ def lp_shifts_more(runs: RunTable, bases: Bases) -> Finding:
         parts.append(above(f"log10 of the drift from step 0, {name} − standard", far))
         beside.append(above(f"log10 of the drift from step to step, {name} − standard", near))
         beside.append(above(f"log10 of the variances' change from step 0, {name} − standard", spread))
-    return Finding(tuple(parts), f"{PINNED}; {trained(runs, none, *lps)}", beside=tuple(beside))
+    return Evidence(tuple(parts), f"{PINNED}; {trained(runs, none, *lps)}", beside=tuple(beside))
 
 
 def _drift_ratio(runs: RunTable, ours: RunConfig, other: RunConfig, seeds: list[int], *, start: bool = False) -> Floats:
@@ -97,7 +98,7 @@ def _drift_ratio(runs: RunTable, ours: RunConfig, other: RunConfig, seeds: list[
     return log_ratio(*(mean_drift(runs, arm, seeds, start=start) for arm in (ours, other)))
 
 
-def _compared(kind: str, l2: Floats, cosine: Floats) -> list[Part]:
+def _compared(kind: str, l2: Floats, cosine: Floats) -> list[Comparison]:
     return [
         above(f"{kind}: log10 of ‖G − G′‖, BatchNorm − standard", l2, -SIMILAR),
         below(f"{kind}: cos(G, G′), BatchNorm − standard", cosine, SIMILAR_COSINE),

@@ -7,7 +7,8 @@ from clinometer.papers.santurkar2018.progress import trained
 from clinometer.papers.santurkar2018.theorem_4_1_in_training import shares
 from clinometer.papers.santurkar2018.variants import dln, label, vgg
 from clinometer.results.run_table import Floats, RunTable
-from clinometer.studies.claims import Claim, Finding, Part, above, below, undecided
+from clinometer.studies.claims import Claim, Evidence, no_evidence
+from clinometer.studies.comparison import Comparison, above, below
 from clinometer.training.config import Bases, RunConfig
 
 PLATEAU = np.log10(2)  # "near 2/lr": within a factor 2
@@ -15,26 +16,26 @@ LATE = 0.5  # the second half of the run
 TENTH = -1.0
 
 
-def beta_settles(runs: RunTable, bases: Bases) -> Finding:
+def beta_settles(runs: RunTable, bases: Bases) -> Evidence:
     """F1."""
     arms = [*vgg(bases, ["none", "batch"]), *dln(bases, ["none", "batch"])]
-    parts: list[Part] = []
+    parts: list[Comparison] = []
     for arm in arms[:2]:
         seeds = runs.common(arm)
         if not np.isfinite(learning_starts(runs, [arm], seeds)).all():
-            return undecided(f"{label(arm)} never left chance; {trained(runs, *arms)}")
+            return no_evidence(f"{label(arm)} never left chance; {trained(runs, *arms)}")
         parts += _near(f"VGG, {label(arm)}", _settled(runs, arm))
     deep = tuple(part for arm in arms[2:] for part in _near(f"DLN, {label(arm)}", _settled(runs, arm)))
-    return Finding(tuple(parts), trained(runs, *arms), beside=deep)
+    return Evidence(tuple(parts), trained(runs, *arms), beside=deep)
 
 
-def scale_does_it(runs: RunTable, bases: Bases) -> Finding:
+def scale_does_it(runs: RunTable, bases: Bases) -> Evidence:
     """F2."""
     (arm,) = vgg(bases, ["batch"])
     found = shares(runs, arm)
     taken = np.log10((found["mean"] + found["correlation"]).mean((1, 2)))
     factor, passed = (np.log10(found[name]).mean((1, 2)) for name in ("scale", "passed"))
-    return Finding(
+    return Evidence(
         (below("log10 of the share of ‖g‖² that the subtracted terms take", taken, TENTH),),
         f"a share of {10 ** float(taken.mean()):.2g}; {trained(runs, arm)}",
         beside=(
@@ -44,7 +45,7 @@ def scale_does_it(runs: RunTable, bases: Bases) -> Finding:
     )
 
 
-def _near(name: str, settled: Floats) -> list[Part]:
+def _near(name: str, settled: Floats) -> list[Comparison]:
     return [
         above(f"{name}: log10 of β · lr / 2, at least ½", settled, -PLATEAU),
         below(f"{name}: log10 of β · lr / 2, at most 2", settled, PLATEAU),

@@ -10,32 +10,33 @@ from clinometer.analysis.matched_loss import matched_difference
 from clinometer.papers.santurkar2018.progress import trained
 from clinometer.papers.santurkar2018.variants import dln, vgg
 from clinometer.results.run_table import Floats, RunTable
-from clinometer.studies.claims import Claim, Finding, Part, above, undecided
+from clinometer.studies.claims import Claim, Evidence, no_evidence
+from clinometer.studies.comparison import Comparison, above
 from clinometer.training.config import Bases, RunConfig
 
 
-def smoother_by(name: str) -> Callable[[RunTable, Bases], Finding]:
+def smoother_by(name: str) -> Callable[[RunTable, Bases], Evidence]:
     """C7, C8, C9: one of the paper's three quantities along the gradient."""
     return lambda runs, bases: _smoother(runs, bases, [name], "landscape")
 
 
-def alike_along_random_directions(runs: RunTable, bases: Bases) -> Finding:
+def alike_along_random_directions(runs: RunTable, bases: Bases) -> Evidence:
     """C10."""
     return _smoother(runs, bases, list(QUANTITIES), "landscape_random")
 
 
-def _smoother(runs: RunTable, bases: Bases, names: list[str], probe: str) -> Finding:
+def _smoother(runs: RunTable, bases: Bases, names: list[str], probe: str) -> Evidence:
     """Whether each quantity is larger for the standard network, in both kinds of network."""
     pairs = [("VGG", vgg(bases, ["none", "batch"])), ("DLN", dln(bases, ["none", "batch"]))]
     arms = [arm for _, both in pairs for arm in both]
-    parts: list[Part] = []
-    matched: list[Part] = []
+    parts: list[Comparison] = []
+    matched: list[Comparison] = []
     starts: list[str] = []
     for kind, both in pairs:
         seeds = runs.common(*both)
         start = learning_starts(runs, both, seeds)
         if not (start <= runs.steps(both[0], probe)[-1]).all():
-            return undecided(f"a {kind} never began to learn: {trained(runs, *both)}")
+            return no_evidence(f"a {kind} never began to learn: {trained(runs, *both)}")
         starts.append(f"{kind} {', '.join(f'{step:g}' for step in start)}")
         for name in names:
             one, two = (_summary(runs, arm, name, seeds, probe, start) for arm in both)
@@ -43,10 +44,9 @@ def _smoother(runs: RunTable, bases: Bases, names: list[str], probe: str) -> Fin
             parts.append(above(compared, one - two))
             at_losses = matched_difference(runs, both[0], both[1], log_quantity(runs, name, probe))
             matched.append(above(f"{compared}, at matched loss", at_losses))
-    factors = ", ".join(f"{10**part.interval.value:.3g}" for part in parts)
-    return Finding(
+    return Evidence(
         tuple(parts),
-        f"factors {factors}; both networks had begun to learn at step: {'; '.join(starts)}; {trained(runs, *arms)}",
+        f"both networks had begun to learn at step: {'; '.join(starts)}; {trained(runs, *arms)}",
         beside=tuple(matched),
     )
 

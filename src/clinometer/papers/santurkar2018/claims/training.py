@@ -7,7 +7,8 @@ from clinometer.analysis.paired import log_ratio
 from clinometer.papers.santurkar2018.progress import trained
 from clinometer.papers.santurkar2018.variants import LABELS, LPS, dln, vgg
 from clinometer.results.run_table import Floats, RunTable
-from clinometer.studies.claims import Claim, Finding, Part, above, below
+from clinometer.studies.claims import Claim, Evidence
+from clinometer.studies.comparison import Comparison, above, below
 from clinometer.training.config import Bases, RunConfig
 
 ALIVE = 0.2  # twice chance: above it a network has begun to learn
@@ -16,12 +17,12 @@ ALMOST = 0.05  # "as well": within five points of mean training accuracy
 ALIKE = np.log10(2)  # "similar smoothness": within a factor 2
 
 
-def trains_faster(runs: RunTable, bases: Bases) -> Finding:
+def trains_faster(runs: RunTable, bases: Bases) -> Evidence:
     """C1."""
     none, batch = vgg(bases, ["none", "batch"])
     high_none, high_batch = vgg(bases, ["none", "batch"], lr=0.5)
     seeds, high, both = (runs.common(*pair) for pair in ((none, batch), (high_none, high_batch), (batch, high_batch)))
-    return Finding(
+    return Evidence(
         (
             above(
                 f"mean training accuracy at lr {none['lr']:g}, BatchNorm − standard",
@@ -38,13 +39,13 @@ def trains_faster(runs: RunTable, bases: Bases) -> Finding:
     )
 
 
-def generalises_better(runs: RunTable, bases: Bases) -> Finding:
+def generalises_better(runs: RunTable, bases: Bases) -> Evidence:
     """C2."""
     none, batch = vgg(bases, ["none", "batch"])
     seeds = runs.common(none, batch)
     tests = [np.nan_to_num(runs.values(arm, "test", "accuracy", seeds)[:, -1]) for arm in (none, batch)]
     gaps = [final_accuracy(runs, arm, seeds) - test for arm, test in zip((none, batch), tests, strict=True)]
-    return Finding(
+    return Evidence(
         (above("final test accuracy, BatchNorm − standard", tests[1] - tests[0]),),
         f"test accuracy {100 * tests[1].mean():.1f}% with BatchNorm, {100 * tests[0].mean():.1f}% without; "
         + trained(runs, none, batch),
@@ -52,12 +53,12 @@ def generalises_better(runs: RunTable, bases: Bases) -> Finding:
     )
 
 
-def noise_stops_the_standard_network(runs: RunTable, bases: Bases) -> Finding:
+def noise_stops_the_standard_network(runs: RunTable, bases: Bases) -> Evidence:
     """C5."""
     none, noise = vgg(bases, ["none", "noise"])
     seeds = runs.common(none, noise)
     delay = left_chance(runs, noise, seeds) - left_chance(runs, none, seeds)
-    return Finding(
+    return Evidence(
         (below("final training accuracy, standard with noise", final_accuracy(runs, noise, seeds), ALIVE),),
         trained(runs, none, noise),
         beside=(
@@ -70,12 +71,12 @@ def noise_stops_the_standard_network(runs: RunTable, bases: Bases) -> Finding:
     )
 
 
-def lp_does_as_well(runs: RunTable, bases: Bases) -> Finding:
+def lp_does_as_well(runs: RunTable, bases: Bases) -> Evidence:
     """C11."""
     batch, *lps = vgg(bases, ["batch", *LPS])
     batch_dln, *lps_dln = dln(bases, ["batch", *LPS])
     seeds, seeds_dln = runs.common(batch, *lps), runs.common(batch_dln, *lps_dln)
-    parts: list[Part] = []
+    parts: list[Comparison] = []
     for arm in lps:
         name = LABELS[arm["norm"]].removeprefix("Standard + ")
         faster = mean_accuracy(runs, arm, seeds) - mean_accuracy(runs, batch, seeds)
@@ -91,7 +92,7 @@ def lp_does_as_well(runs: RunTable, bases: Bases) -> Finding:
         )
         for other, values in reached.items()
     ]
-    return Finding(tuple(parts), trained(runs, batch, *lps, batch_dln, *lps_dln))
+    return Evidence(tuple(parts), trained(runs, batch, *lps, batch_dln, *lps_dln))
 
 
 def _largest_beta(runs: RunTable, arm: RunConfig, seeds: list[int]) -> Floats:

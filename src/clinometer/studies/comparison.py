@@ -1,0 +1,89 @@
+"""Comparisons: the samples that a claim rests on, the bounds within which it holds, and the unit in which to say it."""
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Literal
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+Method = Literal["t", "sign"]  # Student's t for the mean; the exact sign test for the median, which may be infinite
+
+
+@dataclass(frozen=True)
+class Unit:
+    """How a number on the scale on which samples are compared is told to people."""
+
+    name: str = ""  # "factor", "percentage points", "steps"; empty where samples are told as they are
+    shown: Callable[[float], float] = field(default=float, compare=False)
+
+
+AS_MEASURED = Unit()
+FACTOR = Unit("factor", lambda log: 10.0**log if log < 300 else math.inf)  # of a difference of log10
+POINTS = Unit("percentage points", lambda share: 100 * share)  # of a difference of shares
+PERCENT = Unit("%", lambda share: 100 * share)
+STEPS = Unit("steps")
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """The part of a claim that the centre of some samples lies within bounds.
+
+    It holds where the whole interval of the centre lies between `low` and `high`, fails where the whole interval lies
+    outside, and is undecided otherwise.
+    """
+
+    name: str
+    samples: tuple[float, ...]  # one per seed, on the scale on which they are compared
+    low: float = -math.inf
+    high: float = math.inf
+    unit: Unit = AS_MEASURED
+    method: Method = "t"
+
+
+def above(
+    name: str, samples: ArrayLike, bound: float = 0.0, unit: Unit = AS_MEASURED, method: Method = "t"
+) -> Comparison:
+    """The part "the centre is larger than `bound`".
+
+    Args:
+        name: What is compared.
+        samples: One per seed, shape (n,).
+        bound: 0 for a difference; minus a margin for "not smaller by more than".
+        unit: In which the effect is told.
+        method: `t` for the mean, `sign` for the median.
+
+    Example:
+        >>> above("difference", [1.0, 1.1, 0.9]).low
+        0.0
+    """
+    return Comparison(name, _checked(samples), low=float(bound), unit=unit, method=method)
+
+
+def below(
+    name: str, samples: ArrayLike, bound: float = 0.0, unit: Unit = AS_MEASURED, method: Method = "t"
+) -> Comparison:
+    """The part "the centre is smaller than `bound`"."""
+    return Comparison(name, _checked(samples), high=float(bound), unit=unit, method=method)
+
+
+def within(
+    name: str, samples: ArrayLike, low: float, high: float, unit: Unit = AS_MEASURED, method: Method = "t"
+) -> Comparison:
+    """The part "the centre lies between `low` and `high`": equivalence, whose margin the claim's rule argues.
+
+    It is the two one-sided tests at once.
+
+    Source: Schuirmann (1987).
+    """
+    if not low < high:
+        raise ValueError(f"expected low < high; found {low} and {high}.")
+    return Comparison(name, _checked(samples), float(low), float(high), unit, method)
+
+
+def _checked(samples: ArrayLike) -> tuple[float, ...]:
+    values: Sequence[float] = np.asarray(samples, dtype=float).tolist()
+    if np.ndim(samples) != 1 or not len(values):
+        raise ValueError(f"expected one sample per seed, shape (n,); found shape {np.shape(samples)}.")
+    return tuple(values)
