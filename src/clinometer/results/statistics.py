@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 
 @dataclass(frozen=True)
@@ -49,6 +49,27 @@ def interval(samples: ArrayLike, level: float = 0.95) -> Interval:
         return Interval(mean, -np.inf, np.inf, len(values))
     margin = float(stats.t.ppf((1 + level) / 2, len(values) - 1)) * deviation / len(values) ** 0.5
     return Interval(mean, mean - margin, mean + margin, len(values))
+
+
+def logit(accuracy: ArrayLike, count: int) -> NDArray[np.float64]:
+    """The log odds of an accuracy, log((k + ½)/(count − k + ½)) with k = accuracy · count answers right.
+
+    Differences of accuracies are compared on this scale: an interval there, told as accuracy again, stays in [0, 1].
+    The halves keep an accuracy of 0 or 1 finite.
+
+    Args:
+        accuracy: Shares of answers that were right, of any shape; NaN stays NaN.
+        count: Of how many answers each is a share.
+    Source: Haldane (1956), Anscombe (1956).
+
+    Example:
+        >>> logit([0.0, 0.5, 1.0], 100).round(2).tolist()
+        [-5.3, 0.0, 5.3]
+    """
+    right = np.asarray(accuracy, dtype=float) * count
+    if count < 1 or (right < 0).any() or (right > count).any():
+        raise ValueError(f"expected accuracies between 0 and 1 of at least 1 answer; found {accuracy} of {count}.")
+    return np.log(right + 0.5) - np.log(count - right + 0.5)
 
 
 def sign_flip_p(differences: Sequence[float]) -> float:

@@ -26,6 +26,23 @@ PERCENT = Unit("%", lambda share: 100 * share)
 STEPS = Unit("steps")
 
 
+def points_at(reference: float) -> Unit:
+    """Percentage points, of a difference of log odds between two accuracies.
+
+    A difference x is told as 100 · (expit(reference + x) − expit(reference)): how far the accuracy is from that of the
+    other arm. It never leaves [0, 100] when added to it.
+
+    Args:
+        reference: The mean log odds of the other arm's accuracy, from `clinometer.results.statistics.logit`.
+
+    Example:
+        >>> unit = points_at(0.0)  # the other arm is right in half of its answers
+        >>> unit.name, round(unit.shown(1.0), 1), round(unit.shown(1e9), 1)
+        ('percentage points', 23.1, 50.0)
+    """
+    return Unit(POINTS.name, lambda difference: 100 * (_expit(reference + difference) - _expit(reference)))
+
+
 @dataclass(frozen=True)
 class Comparison:
     """The part of a claim that the centre of some samples lies within bounds.
@@ -80,6 +97,10 @@ def within(
     if not low < high:
         raise ValueError(f"expected low < high; found {low} and {high}.")
     return Comparison(name, _checked(samples), float(low), float(high), unit, method)
+
+
+def _expit(log_odds: float) -> float:
+    return (1 + math.tanh(log_odds / 2)) / 2
 
 
 def _checked(samples: ArrayLike) -> tuple[float, ...]:
