@@ -10,7 +10,7 @@ from stored import STUDY, study
 from clinometer.cli import run_study as module
 from clinometer.cli.run_options import RunOptions
 from clinometer.runner.scheduler import Failure, Progress
-from clinometer.studies.study import plan
+from clinometer.studies.plan import plan
 from clinometer.training.config import RunConfig
 from clinometer.training.run_folder import run_folder
 

@@ -7,7 +7,7 @@ from stored import STUDY, study
 
 from clinometer.report.study_page import report
 from clinometer.runner.scheduler import Failure
-from clinometer.studies.study import plan
+from clinometer.studies.plan import plan
 from clinometer.training.run_folder import finish, run_folder
 
 

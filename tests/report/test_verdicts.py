@@ -11,7 +11,7 @@ from clinometer.report.verdicts import Verdicts
 from clinometer.results import run_table
 from clinometer.results.finished_run import FoundRuns
 from clinometer.studies.claims import Finding
-from clinometer.studies.study import plan
+from clinometer.studies.plan import plan
 from clinometer.training.run_folder import run_folder
 
 
@@ -56,7 +56,7 @@ def test_an_error_in_a_claim_does_not_end_the_making_of_runs(tmp_path: Path) -> 
         raise KeyError("no such field")
 
     planned = plan(STUDY, "smoke", ["figure_01"])
-    claim = dataclasses.replace(planned.claims[0], decide=broken)
+    claim = dataclasses.replace(planned.claims[0], compare=broken)
     planned = dataclasses.replace(planned, claims=(claim,))
     study(tmp_path, STUDY.figures["figure_01"].arms(planned.bases))
     verdicts = Verdicts(planned, tmp_path)

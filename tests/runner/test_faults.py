@@ -25,7 +25,8 @@ from clinometer.runner.locks import RunLocks
 from clinometer.runner.records import prepare_records, read_record, record_file
 from clinometer.runner.scheduler import run_all
 from clinometer.store import DamagedError
-from clinometer.studies.study import open_study_folder, plan
+from clinometer.studies.plan import plan
+from clinometer.studies.study_folder import open_study_folder
 from clinometer.training.checkpoint import Checkpoint
 from clinometer.training.config import RunConfig
 from clinometer.training.keeper import Keeper

@@ -12,7 +12,7 @@ from clinometer.studies.claims import Claim, Evidence, judge
 from clinometer.studies.claims_json import claim_rows, to_finding, to_row
 from clinometer.studies.comparison import above, below
 from clinometer.studies.declared.spec import OwnStudy
-from clinometer.studies.study import plan
+from clinometer.studies.plan import plan
 
 OWN = OwnStudy(
     name="rates",

@@ -15,7 +15,9 @@ from clinometer.report.blocks import ranks_table
 from clinometer.report.run_page import report_run
 from clinometer.report.study_page import report
 from clinometer.studies.declared.spec import restored
-from clinometer.studies.study import Study, open_study_folder, plan
+from clinometer.studies.plan import plan
+from clinometer.studies.study import Study
+from clinometer.studies.study_folder import open_study_folder
 from clinometer.studies.theorems import all_verified
 from clinometer.training.files import read_small
 from clinometer.training.study_file import read_study

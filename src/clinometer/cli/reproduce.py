@@ -9,7 +9,8 @@ from clinometer.cli.errors import bad_input
 from clinometer.cli.run_options import DEFAULTS, RunOptions
 from clinometer.cli.run_study import run_study
 from clinometer.papers import load_study
-from clinometer.studies.study import open_study_folder, plan
+from clinometer.studies.plan import plan
+from clinometer.studies.study_folder import open_study_folder
 from clinometer.training.data.datasets import DATASETS
 
 

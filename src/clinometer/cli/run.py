@@ -16,7 +16,8 @@ from clinometer.studies.declared.levels import check_levels
 from clinometer.studies.declared.reader import read
 from clinometer.studies.declared.spec import FIELDS, OwnStudy
 from clinometer.studies.declared.yaml import scalar
-from clinometer.studies.study import open_study_folder, plan
+from clinometer.studies.plan import plan
+from clinometer.studies.study_folder import open_study_folder
 from clinometer.training.errors import check_choice
 from clinometer.training.from_config import parameters
 

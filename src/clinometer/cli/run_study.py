@@ -16,7 +16,7 @@ from clinometer.report.verdicts import Verdicts
 from clinometer.runner.ray.connect import ClusterError
 from clinometer.runner.scheduler import Failure, Progress, run_all
 from clinometer.runner.staleness import StaleRunsError
-from clinometer.studies.study import Plan
+from clinometer.studies.plan import Plan
 from clinometer.studies.theorems import all_verified
 from clinometer.training.errors import SpecError
 

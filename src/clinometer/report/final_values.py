@@ -6,7 +6,7 @@ from clinometer.report.tables import interval_text
 from clinometer.results.quantity import Quantity, curve_fields
 from clinometer.results.run_table import RunTable
 from clinometer.results.statistics import interval
-from clinometer.studies.study import Plan
+from clinometer.studies.plan import Plan
 from clinometer.training.config import RunConfig
 from clinometer.training.files import finite
 

@@ -17,7 +17,8 @@ from clinometer.report.verdicts import Verdicts
 from clinometer.results.run_table import RunTable
 from clinometer.runner.scheduler import Failure
 from clinometer.studies.figure import Figure
-from clinometer.studies.study import FigureSpec, Plan
+from clinometer.studies.plan import Plan
+from clinometer.studies.study import FigureSpec
 from clinometer.studies.theorems import check, rows
 from clinometer.training.config import RunConfig
 from clinometer.training.environment import environment

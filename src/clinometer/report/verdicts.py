@@ -6,7 +6,7 @@ from typing import Any
 
 from clinometer.results.run_table import RunTable
 from clinometer.studies.claims_json import claim_rows
-from clinometer.studies.study import Plan
+from clinometer.studies.plan import Plan
 from clinometer.training.config import RunConfig
 from clinometer.training.run_folder import is_done, run_folder
 

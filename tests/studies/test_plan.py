@@ -6,7 +6,7 @@ import pytest
 
 from clinometer.papers import load_study
 from clinometer.papers.santurkar2018.configs import GAUSSIAN
-from clinometer.studies.study import plan
+from clinometer.studies.plan import plan
 
 STUDY = load_study("santurkar2018")
 
