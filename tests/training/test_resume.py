@@ -4,6 +4,7 @@ import json
 import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -16,11 +17,12 @@ from clinometer.papers.santurkar2018.configs import deep_linear, vgg
 from clinometer.papers.santurkar2018.stacked import stacks
 from clinometer.store import DamagedError
 from clinometer.training import from_config
+from clinometer.training import run as training_run
 from clinometer.training.checkpoint import Checkpoint, load_state, state_of
 from clinometer.training.config import grid
 from clinometer.training.keeper import Keeper
 from clinometer.training.run import run, run_group
-from clinometer.training.run_folder import is_done, run_folder, verify
+from clinometer.training.run_folder import is_done, run_folder, seconds_of, verify
 
 TINY = vgg(width=1 / 16, steps=12, measure_every=4, test_every=6, batch_size=512)  # epochs of two batches
 DLN = deep_linear(samples=60, steps=9, measure_every=3)
@@ -87,6 +89,27 @@ def test_it_goes_on_and_does_not_begin_anew(tmp_path: Path, monkeypatch: pytest.
     monkeypatch.setattr(from_config, "batches_of", lambda *args: (asked.append(args[3]), whole(*args))[1])
     run(TINY, tmp_path / "run")
     assert asked == [8]
+
+
+def test_a_run_says_how_long_all_of_its_steps_take(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The clock is chosen: 12 s for a whole run, shared by two that train together, and 3 s for the steps from 8 on."""
+
+    def make(seconds: float, *folders: Path) -> None:
+        clock = iter([100.0, 100.0 + seconds])
+        monkeypatch.setattr(training_run, "time", SimpleNamespace(monotonic=clock.__next__))
+        configs = grid(DLN if len(folders) > 1 else TINY, seed=range(len(folders)))
+        run_group(dict(zip(configs, folders, strict=True)), every=0.0)
+
+    make(12.0, tmp_path / "whole")
+    assert seconds_of(tmp_path / "whole") == 12.0
+    make(12.0, tmp_path / "one", tmp_path / "other")
+    assert [seconds_of(tmp_path / name) for name in ("one", "other")] == [6.0, 6.0]
+    with pytest.MonkeyPatch.context() as patch:
+        interrupt(patch, 8)
+        with pytest.raises(PowerCutError):
+            make(1.0, tmp_path / "parts")
+    make(3.0, tmp_path / "parts")
+    assert seconds_of(tmp_path / "parts") == pytest.approx(3.0 * TINY.steps / (TINY.steps - 8))
 
 
 @pytest.mark.parametrize("changed", [{"norm": "batch", "momentum": 0.9}, {"norm": "l1"}, {"norm": "noise"}], ids=str)

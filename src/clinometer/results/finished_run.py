@@ -15,7 +15,7 @@ from clinometer.results.factors import fields
 from clinometer.results.layouts import Layouts, layouts
 from clinometer.store import DamagedError, Store, Table
 from clinometer.training.files import digest_of, read_sealed, read_small
-from clinometer.training.run_folder import FILES, check_name, is_done, run_folders, verify
+from clinometer.training.run_folder import FILES, check_name, is_done, run_folders, seconds_of, verify
 from clinometer.training.study_file import refuse_other_formats
 
 Rows = Mapping[str, Mapping[int, Table]]  # probe to step to field to array
@@ -67,6 +67,12 @@ class FinishedRun:
     def declared(self) -> Declared:
         """What its probes declare of their fields."""
         return declared_in(self.facts)
+
+    @property
+    def seconds(self) -> float | None:
+        """How long it takes on the machine that made it, as one process; None where that is not known."""
+        with self._reading():
+            return seconds_of(self.folder)
 
     @property
     def environment(self) -> dict[str, Any]:

@@ -4,6 +4,7 @@ import dataclasses
 import functools
 import json
 import shutil
+import time
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -81,16 +82,24 @@ def run_group(
         keepers[config] = Keeper(folder, every, data, check, trials.get(config))
         _prepare(config, folder, about, keepers[config])
     torch.set_num_threads(1)  # one single-threaded process per core beats one process with many threads
+    began = time.monotonic()
     try:
         trainer_of(next(iter(keepers)))(keepers, device)
     finally:
         for keeper in keepers.values():
             keeper.close()
+    each = (time.monotonic() - began) / len(keepers)
     for check, (config, folder) in zip(checks, waiting.items(), strict=True):
         check()
         if as_planned and facts:
             note_imported(folder, facts[config.key]["fingerprint"])
-        finish(folder)
+        finish(folder, _whole(each, config, keepers[config]))
+
+
+def _whole(seconds: float, config: RunConfig, keeper: Keeper) -> float | None:
+    """How long all steps of a run take, where those since it was last resumed took so many seconds."""
+    left = config.steps - (keeper.found.step if keeper.found else 0)
+    return seconds * config.steps / left if left else None
 
 
 def _is_own(config: RunConfig) -> bool:

@@ -70,11 +70,27 @@ def check_name(folder: Path) -> None:
         )
 
 
-def finish(folder: Path) -> None:
-    """Delete the checkpoints, flush the run's files to disk, and write `done.json` last."""
+def finish(folder: Path, seconds: float | None = None) -> None:
+    """Delete the checkpoints, flush the run's files to disk, and write `done.json` last.
+
+    Args:
+        folder: The run's folder.
+        seconds: How long the run takes, where that is known; `seconds_of` returns it.
+    """
     shutil.rmtree(folder / "checkpoint", ignore_errors=True)
     for stray in folder.glob("*.partial"):  # left by a process that was killed while it wrote
         stray.unlink(missing_ok=True)
     for name in FILES:
         fsync(folder / name)
-    write_sealed(folder / "done.json", {"files": {name: digest(folder / name) for name in FILES}})
+    files = {name: digest(folder / name) for name in FILES}
+    write_sealed(folder / "done.json", {"files": files, "seconds": seconds})
+
+
+def seconds_of(folder: Path) -> float | None:
+    """How long a finished run takes on the machine that made it; None where that is not known.
+
+    Raises:
+        DamagedError: if `done.json` is not what was written.
+    """
+    seconds = read_sealed(folder / "done.json").get("seconds")
+    return float(seconds) if isinstance(seconds, int | float) else None
