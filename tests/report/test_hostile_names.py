@@ -92,7 +92,8 @@ def test_plain_text_is_left_alone_and_no_steering_character_is() -> None:
 @pytest.mark.parametrize("name", HOSTILE, ids=range(len(HOSTILE)))
 def test_a_page_shows_names_and_does_nothing(name: str, tmp_path: Path) -> None:
     """Every field of a page, read by a parser of HTML: no tag, attribute or source but ours, and the name is there."""
-    part = {"name": name, "verdict": name, "value": 1.0, "low": 0.5, "high": 2.0, "n": 3, "p": 0.5}
+    part = {"name": name, "verdict": name, "value": 1.0, "low": 0.5, "high": 2.0, "n": 3, "p": 0.5, "looks": [3]}
+    part |= {"unit": name, "bounds": [0.0, None], "remark": name}
     claim = dict.fromkeys(("id", "verdict", "statement", "source", "rule", "note"), name)
     theorem = dict.fromkeys(("id", "verdict", "title", "source", "hypothesis", "printed", "true", "cases"), name)
     broken = {"name": name, "false": 0.5, "error": 0.1}
@@ -151,7 +152,8 @@ def told(*shown: object) -> str:
 @pytest.mark.parametrize("name", HOSTILE, ids=range(len(HOSTILE)))
 def test_a_terminal_shows_names_and_obeys_none(name: str) -> None:
     """What a terminal would receive, for plain text, tables and lines of progress: no escape, and every letter."""
-    part = {"name": name, "verdict": "holds", "value": 1.0, "low": 0.5, "high": 2.0, "n": 3, "p": 0.5}
+    part = {"name": name, "verdict": "holds", "value": 1.0, "low": 0.5, "high": 2.0, "n": 3, "p": 0.5, "looks": [3]}
+    part |= {"unit": name, "bounds": [0.0, None], "remark": name}
     claim = dict.fromkeys(("id", "statement", "note"), name)
     theorem = dict.fromkeys(("id", "hypothesis", "printed", "true", "cases"), name)
     broken = {"name": name, "false": 0.5, "error": 0.1}

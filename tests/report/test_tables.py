@@ -1,26 +1,38 @@
 import io
+from typing import Any
 
+import pytest
 from rich.console import Console
 
 from clinometer.report.tables import claims_table, theorems_table
 
+PART: dict[str, Any] = {"name": "log10 of the gap", "verdict": "fails", "value": 126.0, "low": 10.0, "high": 1600.0}
+PART |= {"n": 8, "unit": "factor", "bounds": [None, 2.0], "p": 0.004, "looks": [3, 5, 8], "remark": "2 distinct values"}
+ROW: dict[str, Any] = {"id": "C1", "verdict": "fails", "statement": "it is so [sic]", "note": "dead arm"}
+ROW |= {"parts": [PART], "beside": [PART | {"name": "at matched loss", "value": None, "low": None, "high": None}]}
+ROW |= {"status": "exploratory", "status_reason": "pilot seeds", "holm": "undecided"}
 
-def test_the_table_shows_every_part_with_its_interval() -> None:
-    """Nothing of a claim that failed is left out."""
-    part = {"name": "difference", "verdict": "fails", "value": -1.0, "low": -2.0, "high": -0.5, "n": 3, "p": 0.25}
-    row = {"id": "C1", "verdict": "fails", "statement": "it is so [sic]", "note": "dead arm", "parts": [part]}
-    row["beside"] = [part | {"name": "at matched loss"}]
+
+@pytest.mark.parametrize("width", [80, 120])
+def test_the_table_shows_every_part_with_its_interval(width: int) -> None:
+    """Nothing of a claim that failed is left out, no line is longer than the terminal, and verdicts come first.
+
+    Lines are joined again before they are read, so that where they were broken does not matter.
+    """
     out = io.StringIO()
-    Console(file=out, width=100).print(claims_table([row]))
+    Console(file=out, width=width).print(claims_table([ROW]))
+    lines = out.getvalue().splitlines()
+    assert max(map(len, lines)) <= width
+    assert lines[0].startswith("fails ")
+    assert lines[1 if width == 120 else 2].startswith(" fails ")
+    told = " ".join(out.getvalue().split())
     for expected in (
-        "C1",
-        "fails",
-        "it is so [sic]",
-        "difference: -1 [-2, -0.5], n = 3",
+        "C1 it is so [sic] (exploratory: pilot seeds; undecided where all claims share one error rate, by Holm)",
+        "a factor 126 [10, 1600], n = 8, 3rd look: gap; holds below 2; p = 0.004; 2 distinct values",
+        "beside, not counted: no finite number, n = 8, 3rd look: at matched loss",
         "dead arm",
-        "at matched loss",
     ):
-        assert expected in out.getvalue()
+        assert expected in told
 
 
 def test_the_theorems_are_shown_as_printed_as_true_and_broken() -> None:

@@ -8,11 +8,12 @@ import pytest
 from stored import BASES, CLAIMS, STUDY, table
 
 from clinometer.report.comparison_table import difference_text
-from clinometer.report.tables import claims_table, interval_text, verdict_text
+from clinometer.report.tables import claims_table, verdict_text
 from clinometer.results.run_table import RunTable
 from clinometer.results.statistics import Interval, interval
 from clinometer.studies.claims_json import claim_rows, to_finding
 from clinometer.studies.declared.claims import comparison
+from clinometer.studies.effect_text import effect_text
 from clinometer.training.config import RunConfig
 
 ARMS = {f"p {p:g}": RunConfig("nets:mlp", settings={"p": p}, steps=10) for p in (0.0, 0.5)}
@@ -40,7 +41,7 @@ def test_one_seed_decides_nothing_and_says_so(rule: str) -> None:
     assert row["note"] == "An interval needs at least two seeds."
     assert json.loads(json.dumps(row, allow_nan=False)) == row
     assert "[no interval], n = 1" in str(verdict_text(row))
-    assert claims_table([row]).row_count == 1
+    assert claims_table([row]).row_count == 2 + len(row["parts"]) + len(row["beside"])
     (part,) = to_finding(row).parts
     assert (part.interval.low, part.interval.high) == (-math.inf, math.inf)
 
@@ -49,7 +50,7 @@ def test_an_interval_may_reach_infinity() -> None:
     """Ratios of 1e300 and 1e-300 have a logarithm whose interval reaches beyond that of any float."""
     row = row_of("ratio below 1", (1.0, 1e300), (1e300, 1.0))
     assert (row["verdict"], row["low"], row["high"], row["n"]) == ("undecided", 0.0, None, 2)
-    assert interval_text(row) == "1 [0, ∞]"
+    assert effect_text(row) == "a factor 1 [0, ∞]"
     assert json.loads(json.dumps(row, allow_nan=False)) == row
     assert to_finding(row).parts[0].effect.high == math.inf
     row = row_of("difference above 0", (-1.7e308, 1.7e308), (1.0, 2.0))
@@ -73,5 +74,5 @@ def test_every_claim_of_the_paper_takes_one_seed(name: str) -> None:
     assert row["verdict"] == "undecided"
     assert row["note"].endswith("An interval needs at least two seeds.")
     assert json.loads(json.dumps(row, allow_nan=False)) == row
-    assert claims_table([row]).row_count == 1
+    assert claims_table([row]).row_count == 2 + len(row["parts"]) + len(row["beside"])
     assert row["id"] in str(verdict_text(row))

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
+from clinometer.plots.estimates import draw_estimates, size_of
 from clinometer.plots.heights import draw_heights
 from clinometer.plots.labels import label
 from clinometer.plots.library import import_matplotlib
@@ -87,7 +88,7 @@ def draw(figure: Figure) -> Any:
     with mpl.rc_context(_STYLE):
         wide, high = _size(figure)
         canvas: Any = Canvas(figsize=(wide * columns + 0.6, high * rows + 0.5), layout="constrained")
-        grid = canvas.add_gridspec(rows, columns)
+        grid = canvas.add_gridspec(rows, columns, height_ratios=_height_ratios(figure, columns))
         for place, panel in zip(grid, figure.panels, strict=False):
             in_space = panel.heights is not None and panel.heights.view == "surface"
             axes = canvas.add_subplot(place, projection="3d" if in_space else None)
@@ -100,10 +101,18 @@ def draw(figure: Figure) -> Any:
 
 
 def _size(figure: Figure) -> tuple[float, float]:
-    """Width and height of a panel, in inches."""
+    """Width and height of a panel, in inches; of panels of estimates their mean height."""
+    if all(panel.estimates for panel in figure.panels):
+        return size_of([panel.estimates for panel in figure.panels])
     if all(panel.diagram for panel in figure.panels):
         return 7.5, 1.3
     return (4.4, 3.6) if any(panel.heights for panel in figure.panels) else (3.1, 2.5)
+
+
+def _height_ratios(figure: Figure, columns: int) -> list[int]:
+    """Of the rows of panels: those of estimates are as high as they have lines."""
+    lines = [len(panel.estimates) or 1 for panel in figure.panels]
+    return [max(lines[first : first + columns]) for first in range(0, len(lines), columns)]
 
 
 def _draw_panel(axes: Any, panel: Panel, palette: Palette) -> None:
@@ -118,6 +127,9 @@ def _draw_panel(axes: Any, panel: Panel, palette: Palette) -> None:
         return
     if panel.heights is not None:
         draw_heights(axes, panel.heights, panel.series, palette)
+        return
+    if panel.estimates:
+        draw_estimates(axes, panel.estimates, "log" if panel.xscale == "log" else "linear")
         return
     axes.set_xscale(panel.xscale, **({"linear_width": panel.linear_within} if panel.xscale == "asinh" else {}))
     axes.set_yscale(panel.yscale if _fits_logarithm(panel) else "linear")

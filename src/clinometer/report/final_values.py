@@ -2,10 +2,10 @@
 
 from collections.abc import Sequence
 
-from clinometer.report.tables import interval_text
 from clinometer.results.quantity import Quantity, curve_fields
 from clinometer.results.run_table import RunTable
 from clinometer.results.statistics import interval
+from clinometer.studies.effect_text import effect_text
 from clinometer.studies.plan import Plan
 from clinometer.training.config import RunConfig
 from clinometer.training.files import finite
@@ -25,4 +25,4 @@ def _values_of(runs: RunTable, arm: RunConfig, probes: Sequence[str]) -> dict[st
 
 def _interval_of(runs: RunTable, arm: RunConfig, quantity: Quantity) -> str:
     found = interval(quantity.samples(runs, arm, runs.seeds(arm)))
-    return interval_text({"value": found.value, "low": finite(found.low), "high": finite(found.high)})
+    return effect_text({"value": finite(found.value), "low": finite(found.low), "high": finite(found.high)})

@@ -10,8 +10,9 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 from markupsafe import Markup
 
 from clinometer.report.blocks import Rank, rank_texts
-from clinometer.report.tables import break_text, error_text, interval_text, sign_flip_text
+from clinometer.report.tables import break_text, error_text, judged_text, status_text
 from clinometer.results.sanitize import plain
+from clinometer.studies.effect_text import effect_text, name_text, seeds_text
 from clinometer.studies.figure import Figure
 from clinometer.training.files import write_whole
 
@@ -42,6 +43,7 @@ class Page:
     figures: Mapping[str, Figure]
     settings: Mapping[str, Any]
     environment: Mapping[str, Any]
+    forest: Figure | None = None  # of the claims, in `figures/claims.png`
     theorems: Sequence[Mapping[str, Any]] = ()
     finals: Mapping[str, Mapping[str, str]] = field(
         default_factory=dict[str, dict[str, str]]
@@ -62,7 +64,8 @@ def write(page: Page, folder: Path) -> Path:
         return base64.b64encode((folder / "figures" / f"{name}.png").read_bytes()).decode()
 
     path = folder / "report.html"
-    functions = (break_text, error_text, interval_text, sign_flip_text, final_rows, rank_rows, image)
+    about_claims = (effect_text, seeds_text, name_text, judged_text, status_text)
+    functions = (*about_claims, break_text, error_text, final_rows, rank_rows, image)
     named = {function.__name__: function for function in functions}
     write_whole(path, _template().render(page=page, **named))
     return path

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from clinometer.analysis.learning_progress import final_accuracy, left_chance
+from clinometer.plots.forest import forest_figure
 from clinometer.plots.matplotlib import save
 from clinometer.report import page
 from clinometer.report.final_values import final_values
@@ -59,6 +60,7 @@ def report(
         theorems = rows(plan.theorems, {name: check(each.load()) for name, each in plan.theorems.items()})
     write_json(folder / "theorems.json", theorems)
     runs = verdicts.table
+    forest = _save_forest(claims, folder / "figures")
     figures = _save_figures(plan, runs, folder / "figures")
     remarks = [*_unfinished_remarks(plan, runs), *_mixed_remarks(runs)]
     remarks += [f"Left out: {damage}" for damage in runs.damaged]
@@ -75,6 +77,7 @@ def report(
             claims=claims,
             theorems=theorems,
             arms=[_trained_arm(plan, runs, arm) for arm in runs.arms],
+            forest=forest,
             figures=figures,
             finals=final_values(runs, plan, plan.study.recorded),
             settings={name: _settings(plan, name) for name in plan.used},
@@ -84,6 +87,15 @@ def report(
         folder,
     )
     return Results(claims, theorems, remarks)
+
+
+def _save_forest(claims: Sequence[Mapping[str, Any]], folder: Path) -> Figure | None:
+    """Draw the effects that the claims rest on, if any was measured."""
+    figure = forest_figure({"": claims})
+    if not figure.panels:
+        return None
+    save(figure, folder / "claims")
+    return figure
 
 
 def _save_figures(plan: Plan, runs: RunTable, folder: Path) -> dict[str, Figure]:

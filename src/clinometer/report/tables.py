@@ -3,44 +3,82 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
+
+from clinometer.studies.claims_json import deciding_part
+from clinometer.studies.effect_text import bounds_text, effect_text, name_text, seeds_text
 
 _COLOURS = {"holds": "green", "fails": "red", "undecided": "yellow", "verified": "green", "failed": "red"}
 
 
 def claims_table(rows: Sequence[Mapping[str, Any]]) -> Table:
-    """The claims with their verdicts; a claim of several parts shows each."""
-    table = Table(show_lines=True, title_justify="left")
-    table.add_column("claim")
-    table.add_column("verdict")
-    table.add_column("what is said; what was measured: mean [95% interval over seeds]", ratio=1)
+    """The claims with their verdicts, and under each what was measured, a line for each part: its verdict first."""
+    table = Table.grid(padding=(0, 1))
+    table.add_column(no_wrap=True)
+    table.add_column(ratio=1)
     for row in rows:
-        measured = Text(row["statement"])
+        said = Text(f"{row['id']} ", "bold").append(row["statement"], "bold").append(f" {status_text(row)}", "dim")
+        table.add_row(Text(row["verdict"], f"bold {_COLOURS[row['verdict']]}"), said)
         for part in row["parts"]:
-            measured.append(f"\n· {part['name']}: {interval_text(part)}, n = {part['n']}: ")
-            measured.append(part["verdict"], style=_COLOURS[part["verdict"]])
+            table.add_row(Text(f" {part['verdict']}", _COLOURS[part["verdict"]]), Text(part_text(part)))
         for part in row["beside"]:
-            measured.append(f"\n  beside, not counted: {part['name']}: {interval_text(part)}", style="dim")
-        measured.append(f"\n{row['note']}", style="dim")
-        table.add_row(row["id"], Text(row["verdict"], style=f"bold {_COLOURS[row['verdict']]}"), measured)
+            table.add_row("", Text(f"beside, not counted: {part_text(part)}", "dim"))
+        table.add_row("", Padding(Text(row["note"], "dim"), (0, 0, 1, 0)))
     return table
 
 
-def verdict_text(row: Mapping[str, Any]) -> Text:
-    """A claim's verdict and the first comparison that has the same verdict, in one line.
+def part_text(part: Mapping[str, Any]) -> str:
+    """What was measured, of how many seeds, and what it is held against.
 
     Example:
-        >>> part = {"name": "gap", "verdict": "holds", "value": 2.0, "low": 1.5, "high": 2.5, "n": 3}
-        >>> open_part = part | {"name": "loss", "verdict": "undecided", "low": -1.0}
+        >>> part = {"name": "log10 of β", "value": 3.0, "low": 2.0, "high": 5.0, "n": 8, "looks": [3, 8], "remark": ""}
+        >>> part_text(part | {"unit": "factor", "bounds": [1.0, None], "p": None})
+        'a factor 3 [2, 5], n = 8, 2nd look: β; holds above 1'
+    """
+    return "; ".join(filter(None, [f"{effect_text(part)}, {seeds_text(part)}: {name_text(part)}", judged_text(part)]))
+
+
+def judged_text(part: Mapping[str, Any]) -> str:
+    """Where a part holds, the p-value of the bound that decides, and what must be known of the test.
+
+    Example:
+        >>> judged_text({"unit": "steps", "bounds": [None, 20.0], "p": 0.0123, "remark": "2 distinct values"})
+        'holds below 20 steps; p = 0.012; 2 distinct values'
+    """
+    bounds, p = bounds_text(part), part["p"]
+    told = (f"holds {bounds}" * bool(bounds), "" if p is None else f"p = {p:.2g}", part["remark"])
+    return "; ".join(filter(None, told))
+
+
+def status_text(row: Mapping[str, Any]) -> str:
+    """What a verdict is beside itself: exploratory, and why; another one where all claims share the 5%; else empty.
+
+    Example:
+        >>> status_text({"verdict": "holds", "holm": "undecided", "status": "confirmatory", "status_reason": ""})
+        '(undecided where all claims share one error rate, by Holm)'
+        >>> status_text({"verdict": "fails", "holm": "fails", "status": "exploratory", "status_reason": "pilot seeds"})
+        '(exploratory: pilot seeds)'
+    """
+    told = [f"exploratory: {row['status_reason']}"] if row.get("status") == "exploratory" else []
+    if row.get("holm", row["verdict"]) != row["verdict"]:
+        told.append(f"{row['holm']} where all claims share one error rate, by Holm")
+    return f"({'; '.join(told)})" if told else ""
+
+
+def verdict_text(row: Mapping[str, Any]) -> Text:
+    """A claim's verdict and the part that tells best why, in one line.
+
+    Example:
+        >>> part = {"name": "gap", "verdict": "holds", "value": 2.0, "low": 1.5, "high": 2.5, "n": 3, "looks": [3]}
+        >>> part |= {"unit": "factor", "bounds": [None, 1.0], "remark": ""}
+        >>> open_part = part | {"name": "loss", "verdict": "undecided", "low": 0.5}
         >>> str(verdict_text({"id": "C1", "verdict": "undecided", "parts": [part, open_part]}))
-        'C1 undecided: loss 2 [-1, 2.5], n = 3'
+        'C1 undecided: a factor 2 [0.5, 2.5], n = 3: loss; holds below 1'
     """
     verdict = (row["verdict"], _COLOURS[row["verdict"]])
-    part = next(
-        part for part in row["parts"] if part["verdict"] == row["verdict"]
-    )  # one fails, one is open, or all hold
-    return Text.assemble(f"{row['id']} ", verdict, f": {part['name']} {interval_text(part)}, n = {part['n']}")
+    return Text.assemble(f"{row['id']} ", verdict, f": {part_text(deciding_part(row))}")
 
 
 def outcome_text(rows: Sequence[Mapping[str, Any]]) -> str:
@@ -94,32 +132,3 @@ def error_text(error: float | None) -> str:
         ('1.2e-15', '∞')
     """
     return "∞" if error is None else f"{error:.2g}"
-
-
-def interval_text(part: Mapping[str, Any]) -> str:
-    """A mean and its interval as text; an end that is not finite is null in the rows.
-
-    Example:
-        >>> interval_text({"value": 1.0, "low": 0.5, "high": 1.5})
-        '1 [0.5, 1.5]'
-        >>> interval_text({"value": 1.0, "low": None, "high": None})
-        '1 [no interval]'
-        >>> interval_text({"value": 1.0, "low": 0.0, "high": None})
-        '1 [0, ∞]'
-    """
-    if part["value"] is None:
-        return "not measured"
-    low, high = part["low"], part["high"]
-    if low is None and high is None:
-        return f"{part['value']:.3g} [no interval]"
-    return f"{part['value']:.3g} [{'-∞' if low is None else f'{low:.3g}'}, {'∞' if high is None else f'{high:.3g}'}]"
-
-
-def sign_flip_text(part: Mapping[str, Any]) -> str:
-    """The exact test's p beside its floor, since with few seeds p cannot be small; empty if there is no p.
-
-    Example:
-        >>> sign_flip_text({"p": 0.25, "n": 3}), sign_flip_text({"p": None, "n": 3})
-        ('sign-flip p = 0.25 (floor 0.25), ', '')
-    """
-    return "" if part["p"] is None else f"sign-flip p = {part['p']:.3g} (floor {2 / 2 ** part['n']:.3g}), "

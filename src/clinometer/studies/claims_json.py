@@ -31,6 +31,21 @@ def to_row(claim: Claim, finding: Finding) -> dict[str, Any]:
     }
 
 
+def deciding_part(row: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The part of a row that tells best why its verdict is so: the first of that verdict, else the first that is open.
+
+    A claim whose one part fails may be undecided, as its failing is held against the number of parts.
+
+    Example:
+        >>> parts = [{"name": "one", "verdict": "holds"}, {"name": "two", "verdict": "fails"}]
+        >>> [deciding_part({"verdict": verdict, "parts": parts})["name"] for verdict in ("holds", "undecided")]
+        ['one', 'two']
+    """
+    parts: Sequence[Mapping[str, Any]] = row["parts"]
+    same = [part for part in parts if part["verdict"] == row["verdict"]]
+    return [*same, *(part for part in parts if part["verdict"] != "holds"), *parts][0]
+
+
 def to_finding(row: Mapping[str, Any]) -> Finding:
     """The finding of a row.
 

@@ -84,8 +84,21 @@ class Heights:
 
 
 @dataclass(frozen=True)
+class Estimate:
+    """A number with its interval, and the bounds that it is judged by: a line of a forest plot."""
+
+    name: str  # what is estimated; lines that follow each other may share one
+    value: float  # NaN where no number is finite
+    low: float  # infinite where the interval has no such end
+    high: float
+    bounds: tuple[float, float]  # where it should lie
+    verdict: Literal["holds", "fails", "undecided"]
+    text: str  # the same in words
+
+
+@dataclass(frozen=True)
 class Panel:
-    """One pair of axes with series, ridges or heights, or a diagram without axes."""
+    """One pair of axes with series, ridges, heights or estimates, or a diagram without axes."""
 
     title: str
     xlabel: str
@@ -94,6 +107,7 @@ class Panel:
     ridges: Ridges | None = None
     diagram: Diagram | None = None
     heights: Heights | None = None
+    estimates: tuple[Estimate, ...] = ()  # from top to bottom, along x
     xscale: Literal["linear", "log", "asinh"] = "linear"
     yscale: Literal["linear", "log"] = "linear"
     ylim: tuple[float, float] | None = None

@@ -1,0 +1,103 @@
+"""Draws estimates with their intervals, one a line: a panel of a forest plot."""
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal
+
+from clinometer.plots.labels import label
+from clinometer.studies.figure import Estimate
+
+_LINE, _FRAME = 0.19, 0.5  # inches that a line takes, and a panel beside its lines
+_WIDTH, _LETTER = 3.4, 0.058  # inches of the axes, and of a letter beside them
+_SIZE = 7.5  # of letters, in points
+_VERDICTS: Mapping[str, Mapping[str, Any]] = {  # in grey, too, they differ: filled, a cross, open
+    "holds": {"color": "#00694C", "marker": "o", "markersize": 5},
+    "fails": {"color": "#C03A00", "marker": "X", "markersize": 7, "markeredgecolor": "white", "markeredgewidth": 0.7},
+    "undecided": {"color": "#6E6E6E", "marker": "o", "markersize": 5, "markerfacecolor": "white"},
+}
+_SHADE, _EDGE = "#DCEBF5", "#5B87A6"
+_ROOM = {"log": 0.3, "linear": 0.1}  # what an axis shows at least on either side of its numbers, in its own units
+
+
+def draw_estimates(axes: Any, estimates: Sequence[Estimate], scale: Literal["linear", "log"]) -> None:
+    """Draw each estimate as a mark on its interval, upon the shaded range within which it should lie.
+
+    Args:
+        axes: To draw on.
+        estimates: From top to bottom.
+        scale: Of the axis along which they lie; a logarithmic one shows positive numbers.
+    """
+    left, right = _limits(estimates, scale)
+    axes.set_xscale(scale)
+    axes.set_xlim(left, right)
+    axes.set_ylim(len(estimates) - 0.5, -0.5)
+    axes.grid(visible=False, axis="y")
+    for place, each in enumerate(estimates):
+        _draw_bounds(axes, each, place, left, right)
+        _draw_interval(axes, each, place, left, right)
+    _name_lines(axes, estimates)
+    for verdict, style in _VERDICTS.items():
+        if any(each.verdict == verdict for each in estimates):
+            axes.plot([], [], **style, linewidth=1.3, label=verdict)
+
+
+def size_of(panels: Sequence[Sequence[Estimate]]) -> tuple[float, float]:
+    """The width in inches that panels of these lines take, words on either side included, and their mean height."""
+    every = [each for estimates in panels for each in estimates]
+    letters = max(len(each.name) for each in every) + max(len(each.text) for each in every)
+    return _WIDTH + _LETTER * letters, _FRAME + _LINE * len(every) / len(panels)
+
+
+def _limits(estimates: Sequence[Estimate], scale: str) -> tuple[float, float]:
+    """The axis's ends: every centre and bound, and of the intervals what is not much farther off."""
+    logarithmic = scale == "log"
+
+    def along(values: list[float]) -> list[float]:
+        finite = [value for value in values if math.isfinite(value) and (value > 0 or not logarithmic)]
+        return [math.log10(value) for value in finite] if logarithmic else finite
+
+    core = along([number for each in estimates for number in (each.value, *each.bounds)]) or [0.0]
+    ends = along([end for each in estimates for end in (each.low, each.high)]) + core
+    reach = max(max(core) - min(core), _ROOM[scale])
+    low, high = max(min(ends), min(core) - reach), min(max(ends), max(core) + reach)
+    room = max(0.06 * (high - low), _ROOM[scale])
+    return (10 ** (low - room), 10 ** (high + room)) if logarithmic else (low - room, high + room)
+
+
+def _draw_bounds(axes: Any, each: Estimate, place: int, left: float, right: float) -> None:
+    """Shade where it should lie, with a line at each bound."""
+    low, high = each.bounds
+    if not (math.isfinite(low) or math.isfinite(high)):
+        return
+    shown = max(low, left), min(high, right)
+    axes.fill_between(shown, place - 0.5, place + 0.5, color=_SHADE, linewidth=0, zorder=0, label="where it holds")
+    for bound in each.bounds:
+        if math.isfinite(bound):
+            axes.vlines(bound, place - 0.5, place + 0.5, color=_EDGE, linewidth=0.8, zorder=1)
+
+
+def _draw_interval(axes: Any, each: Estimate, place: int, left: float, right: float) -> None:
+    style = _VERDICTS[each.verdict]
+    tint = style["color"]
+    if not math.isnan(each.value) or math.isfinite(each.low) or math.isfinite(each.high):
+        axes.hlines(place, max(each.low, left), min(each.high, right), linewidth=1.3, color=tint, zorder=2)
+        for beyond, end, arrow in ((each.low < left, left, "<"), (each.high > right, right, ">")):
+            if beyond:
+                axes.plot(end, place, marker=arrow, markersize=4, color=tint, clip_on=False)
+    if math.isfinite(each.value):
+        axes.plot(each.value, place, **style, zorder=3)
+
+
+def _name_lines(axes: Any, estimates: Sequence[Estimate]) -> None:
+    """What is estimated at the left, once for the lines that share it; what came out at the right of each."""
+    places: dict[str, list[int]] = {}
+    for place, each in enumerate(estimates):
+        places.setdefault(each.name, []).append(place)
+    for found in list(places.values())[1:]:
+        axes.axhline(found[0] - 0.5, color="#DDDDDD", linewidth=0.6, zorder=1)
+    axes.set_yticks([sum(found) / len(found) for found in places.values()], [label(name) for name in places])
+    words = axes.secondary_yaxis("right")
+    words.set_yticks(range(len(estimates)), [label(each.text) for each in estimates])
+    for axis in (axes, words):
+        axis.tick_params(axis="y", labelsize=_SIZE, length=0)
+    words.spines["right"].set_visible(False)
