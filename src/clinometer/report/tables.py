@@ -72,7 +72,7 @@ def verdict_text(row: Mapping[str, Any]) -> Text:
 
     Example:
         >>> part = {"name": "gap", "verdict": "holds", "value": 2.0, "low": 1.5, "high": 2.5, "n": 3, "looks": [3]}
-        >>> part |= {"unit": "factor", "bounds": [None, 1.0], "remark": ""}
+        >>> part |= {"unit": "factor", "bounds": [None, 1.0], "p": None, "remark": ""}
         >>> open_part = part | {"name": "loss", "verdict": "undecided", "low": 0.5}
         >>> str(verdict_text({"id": "C1", "verdict": "undecided", "parts": [part, open_part]}))
         'C1 undecided: a factor 2 [0.5, 2.5], n = 3: loss; holds below 1'
