@@ -9,7 +9,7 @@ import numpy as np
 
 from clinometer import Store, activations, batchnorm_terms, internal_shift, landscape
 from clinometer.papers import load_study
-from clinometer.papers.santurkar2018.configs import is_deep_linear
+from clinometer.papers.santurkar2018.configs import DLN_SHIFT, is_deep_linear
 from clinometer.probes.field import declared_by, to_json
 from clinometer.results.run_table import RunTable
 from clinometer.studies.claims import Finding, decide
@@ -88,6 +88,8 @@ def arrays(
     cosine: Curve = lambda _c, _s: 0.5,
     mean: Curve = lambda _c, _s: 0.0,
     variance: Curve = lambda _c, _s: 1.0,
+    before: Curve | None = None,  # the mean before the norm, where it is not the one at its output
+    after: Curve | None = None,  # and after the ReLU
     gap_min: Curve | None = None,
     ends: Callable[[RunConfig], bool] = lambda _c: False,
 ) -> dict[str, dict[str, np.ndarray[Any, Any]]]:
@@ -123,9 +125,12 @@ def arrays(
         "beta_lr_half": along(walk, beta) * config["lr"] / 2,
     }
     found["landscape_random"] = found[walk] | {"gap_max": along(walk, random_gap)}
+    shifted = list(DLN_SHIFT) if deep(config) else [name.replace(".norm", ".conv") for name in names]
+    later = np.array([".layer1." not in name for name in shifted])
     found["internal_shift"] = {
-        "l2": along(walk, l2, len(names)) * (np.arange(len(names)) > 0),
-        "cosine": np.where(np.arange(len(names)) > 0, along(walk, cosine, len(names)), 1.0),
+        "layer": alike(walk, shifted),
+        "l2": along(walk, l2, len(shifted)) * later,
+        "cosine": np.where(later, along(walk, cosine, len(shifted)), 1.0),
     }
     if config["norm"] in ("batch", "noisy_batch"):
         terms = {"scale": 4, "gradient": 10, "mean": 2, "correlation": 3, "passed": 20}
@@ -133,15 +138,17 @@ def arrays(
             "layer": alike(walk, names),
             **{name: alike(walk, np.full((len(names), 2), float(value))) for name, value in terms.items()},
         }
-    moments = "activations"
-    moved = np.array(steps(moments), dtype=float).reshape(-1, 1, 1)
-    found[moments] = {
-        "layer": alike(moments, names),
-        "mean": along(moments, mean, len(names), 2),
-        "var": along(moments, variance, len(names), 2),
-        "edges": alike(moments, np.tile(np.linspace(-1, 1, 9), (len(names), 1))) + moved,
-        "counts": alike(moments, np.tile(np.arange(8.0), (len(names), 1))),
-    }
+    means = {"activations_before_norm": before or mean, "activations": mean, "activations_after_relu": after or mean}
+    for site, curve in means.items():
+        found[site] = {
+            "layer": alike(site, names),
+            "mean": along(site, curve, len(names), 2),
+            "var": along(site, variance, len(names), 2),
+        }
+    norms = "activations"
+    moved = np.array(steps(norms), dtype=float).reshape(-1, 1, 1)
+    found[norms]["edges"] = alike(norms, np.tile(np.linspace(-1, 1, 9), (len(names), 1))) + moved
+    found[norms]["counts"] = alike(norms, np.tile(np.arange(8.0), (len(names), 1)))
     return found
 
 

@@ -66,6 +66,7 @@ def test_the_measured_loss_is_the_trained_one(norm: str, tmp_path: Path) -> None
             "landscape": [0, 3],
             "landscape_random": [0, 3],
             "internal_shift": [0, 3],
+            "activations_before_norm": [0, 1, 3, 4],
             "activations": [0, 1, 3, 4],
         }
         losses = rows["train"]["loss"]
@@ -75,6 +76,7 @@ def test_the_measured_loss_is_the_trained_one(norm: str, tmp_path: Path) -> None
         if norm != "noisy_batch":  # one learning rate along minus the gradient is where the next step begins
             np.testing.assert_allclose(rows["landscape"]["losses"][0, 2], losses[1], rtol=1e-12)
         assert rows["activations"]["mean"].shape == (4, 25, 10)
+        assert rows["internal_shift"]["layer"][0].tolist() == ["layers.layer9.linear", "layers.layer17.linear"]
         assert list(rows["train"]) == ["step", "loss"]
 
 

@@ -8,13 +8,19 @@ from clinometer.training.config import RunConfig
 
 
 def shift_over_layers(runs: RunTable, field: str) -> Measure:
-    """The mean over layers of log10 ‖G − G′‖ (`l2`) or of cos(G, G′) (`cosine`).
+    """The mean over measured layers of log10 ‖G − G′‖ (`l2`) or of cos(G, G′) (`cosine`).
 
-    The first layer is left out: there is no layer before it that could shift its gradient.
+    The network's first layer is left out: there is no layer before it that could shift its gradient, so that G′ is G.
     """
 
     def measure(arm: RunConfig, seeds: list[int]) -> Floats:
-        values = runs.values(arm, "internal_shift", field, seeds)[:, :, 1:]
+        values = runs.values(arm, "internal_shift", field, seeds)[:, :, _first(runs, arm) :]
         return (np.log10(values) if field == "l2" else values).mean(2)
 
     return measure
+
+
+def _first(runs: RunTable, arm: RunConfig) -> int:
+    """1 where the network's first layer is among those measured, else 0: its gradient alone has not changed at all."""
+    row = runs.row(arm, "internal_shift")
+    return int(bool(np.asarray(row["l2"])[0] == 0))

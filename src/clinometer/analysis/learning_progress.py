@@ -9,6 +9,7 @@ from clinometer.results.run_table import Floats, RunTable
 from clinometer.training.config import RunConfig
 
 WINDOW = 9  # steps over which minibatch accuracy is averaged
+LAST = 10  # steps at the end over which the final training accuracy is averaged
 ENDED = 0.9  # a running accuracy at which there is little left to learn
 
 Seeds = Sequence[int] | None  # all that a variant has by default
@@ -20,9 +21,9 @@ def is_classifier(runs: RunTable, arm: RunConfig) -> bool:
     return "accuracy" in runs.row(arm, "train")
 
 
-def accuracy(runs: RunTable, arm: RunConfig, seeds: Seeds = None) -> Floats:
-    """Minibatch training accuracy, shape (seeds, steps); 0 after a run diverged, which has learnt nothing more."""
-    return np.nan_to_num(runs.values(arm, "train", "accuracy", seeds))
+def accuracy(runs: RunTable, arm: RunConfig, seeds: Seeds = None, *, classes: int = 10) -> Floats:
+    """Minibatch training accuracy, shape (seeds, steps); that of chance after a run diverged: it answers no better."""
+    return np.nan_to_num(runs.values(arm, "train", "accuracy", seeds), nan=1 / classes)
 
 
 def mean_accuracy(runs: RunTable, arm: RunConfig, seeds: Seeds = None) -> Floats:
@@ -32,7 +33,7 @@ def mean_accuracy(runs: RunTable, arm: RunConfig, seeds: Seeds = None) -> Floats
 
 def final_accuracy(runs: RunTable, arm: RunConfig, seeds: Seeds = None) -> Floats:
     """Mean training accuracy over the last 10 steps, shape (seeds,)."""
-    return accuracy(runs, arm, seeds)[:, -10:].mean(1)
+    return accuracy(runs, arm, seeds)[:, -LAST:].mean(1)
 
 
 def left_chance(runs: RunTable, arm: RunConfig, seeds: Seeds = None, *, classes: int = 10) -> Floats:

@@ -46,10 +46,10 @@ def beta_panel(
     return Panel(title, "step", "β", (*lines, edge), yscale="log" if log else "linear")
 
 
-def shift_panels(runs: RunTable, title: str, layer: int, variants: Variants) -> tuple[Panel, Panel]:
-    """‖G − G′‖ and cos(G, G′) of one layer, counted from 1."""
+def shift_panels(runs: RunTable, title: str, index: int, variants: Variants) -> tuple[Panel, Panel]:
+    """‖G − G′‖ and cos(G, G′) of one layer; `index` is its row of `internal_shift`."""
     l2, cosine = (
-        curves(runs, variants, "internal_shift", field, lambda values: values[:, :, layer - 1])
+        curves(runs, variants, "internal_shift", field, lambda values: values[:, :, index])
         for field in ("l2", "cosine")
     )
     return (

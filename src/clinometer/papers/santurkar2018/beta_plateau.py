@@ -1,7 +1,7 @@
 """What the paper does not say: β settles near 2/lr with BatchNorm and without."""
 
 from clinometer.papers.santurkar2018.style import band, figure, styled
-from clinometer.papers.santurkar2018.variants import dln, vgg
+from clinometer.papers.santurkar2018.variants import dln, high_lr, vgg
 from clinometer.plots.panels import reference
 from clinometer.results.run_table import RunTable
 from clinometer.studies.figure import Figure, Panel
@@ -10,7 +10,7 @@ from clinometer.training.config import Bases, RunConfig
 
 TITLE = "The plateau of β near 2/lr"
 NORMS = ("none", "batch")
-VGG_LRS = (0.1, 0.5, 0.01)
+LOW_LR = 0.01
 
 
 def arms(bases: Bases) -> list[RunConfig]:
@@ -30,7 +30,7 @@ def draw(runs: RunTable, bases: Bases) -> Figure:
 
 
 def _rows(bases: Bases) -> list[tuple[str, list[RunConfig]]]:
-    rows = [(f"VGG, lr {lr:g}", vgg(bases, NORMS, lr)) for lr in VGG_LRS]
+    rows = [(f"VGG, lr {lr:g}", vgg(bases, NORMS, lr)) for lr in (bases["vgg"]["lr"], high_lr(bases), LOW_LR)]
     return [*rows, (f"DLN, lr {bases['dln']['lr']:g}", dln(bases, NORMS))]
 
 

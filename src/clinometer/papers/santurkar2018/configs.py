@@ -15,7 +15,10 @@ _HERE = "clinometer.papers.santurkar2018"
 VGG, DEEP_LINEAR = f"{_HERE}.networks.vgg:vgg", f"{_HERE}.networks.deep_linear:deep_linear"
 GAUSSIAN = f"{_HERE}.networks.gaussian:samples_and_targets"
 CHANNELS = {"digits": 1, "cifar10": 3}  # data set to the channels of its images
-ROWS = ("landscape", "landscape_random", "internal_shift", "activations", "batchnorm_terms")  # of the probes
+HIGH_LR = {"digits": 1.0, "cifar10": 0.5}  # at which the standard network dies: digits take the paper's 0.5 in stride
+SITES = ("activations_before_norm", "activations", "activations_after_relu")  # rows of the same layers at three sites
+ROWS = ("landscape", "landscape_random", "internal_shift", *SITES, "batchnorm_terms")  # of the probes
+DLN_SHIFT = ("layers.layer9.linear", "layers.layer17.linear")  # Figure 3(b)'s; to measure all 25 costs ten times more
 DLN_SIZES = (1 / 100, 1 / 10, 1.0, 10.0, 30.0)  # in multiples of the learning rate: the points of Figure 11(b)
 
 
@@ -61,8 +64,8 @@ def vgg(
         VGG,
         data,
         settings=Settings(**_trained(norm, lr, momentum), **settings),
-        probes=_probes(Settings()),
-        consecutive=("activations",),
+        probes=_probes(Settings(), Settings()),
+        consecutive=SITES,
         batch_size=_whole("batch_size", batch_size),
         steps=_whole("steps", steps),
         seed=_whole("seed", seed, least=0),
@@ -105,8 +108,8 @@ def deep_linear(
         loss=f"{_HERE}.networks.deep_linear:loss",
         trainer=f"{_HERE}.stacked:train",
         settings=Settings(**_trained(norm, lr, momentum), **settings),
-        probes=_probes(Settings(sizes=DLN_SIZES)),
-        consecutive=("activations",),
+        probes=_probes(Settings(sizes=DLN_SIZES), Settings(only=DLN_SHIFT)),
+        consecutive=SITES,
         batch_size=samples,  # each step sees them all
         steps=_whole("steps", steps),
         seed=_whole("seed", seed, least=0),
@@ -127,12 +130,12 @@ def _trained(norm: str, lr: float, momentum: float) -> dict[str, Any]:
     return {"norm": norm, "lr": _positive("lr", lr), "momentum": momentum}
 
 
-def _probes(walk: Settings) -> tuple[ProbeSpec, ...]:
+def _probes(walk: Settings, shift: Settings) -> tuple[ProbeSpec, ...]:
     return (  # in the order of ROWS
         ("landscape", walk),
         ("landscape", Settings({**walk, "direction": "random"})),
-        ("internal_shift", Settings()),
-        (f"{_HERE}.probes:activations", None),
+        ("internal_shift", shift),
+        *((f"{_HERE}.probes:{site}", None) for site in SITES),
         (f"{_HERE}.probes:batchnorm_terms", None),
     )
 

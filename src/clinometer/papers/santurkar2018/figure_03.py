@@ -1,7 +1,7 @@
 """Figure 3: internal covariate shift (Definition 2.1) of two layers, with and without BatchNorm."""
 
 from clinometer.papers.santurkar2018.progress import is_dln
-from clinometer.papers.santurkar2018.style import accuracy_panel, band, figure, styled
+from clinometer.papers.santurkar2018.style import accuracy_panel, band, figure, layer_index, styled
 from clinometer.papers.santurkar2018.variants import dln, layers_shown, vgg
 from clinometer.plots.panels import loss_panel, shift_panels
 from clinometer.results.run_table import RunTable
@@ -29,7 +29,8 @@ def draw(runs: RunTable, bases: Bases) -> Figure:
             accuracy_panel(runs, title, "train", row) if convolutional else loss_panel(runs, title, styled(row))
         )
         for layer in layers_shown("figure_03", row[0]):
-            panels += shift_panels(runs, f"layer {layer}, lr {row[0]['lr']:g}", layer, styled(row))
+            index = layer_index(runs, row[0], layer, "internal_shift")
+            panels += shift_panels(runs, f"layer {layer}, lr {row[0]['lr']:g}", index, styled(row))
     return figure(
         TITLE,
         "(a) Convolutional and (b) deep linear network. G is the gradient of a layer's weight; G′ is that gradient on "

@@ -5,22 +5,24 @@ A probe does not change the run or another probe's rows; `tests/papers/test_sant
 against what figures and claims read.
 """
 
-from clinometer.papers.santurkar2018.configs import ROWS, is_deep_linear
+from clinometer.papers.santurkar2018.configs import HIGH_LR, ROWS, SITES, is_deep_linear
 from clinometer.training.config import RunConfig
 
 BOTH = ("none", "batch")
 NORMALIZED = (*BOTH, "l1", "l2", "linf")
-OWN = None  # the scale's own learning rate
+OWN, HIGH = "own", "high"  # the scale's own learning rate, and the one of `HIGH_LR` at which the standard network dies
+
+_Table = dict[str, dict[str | float, tuple[str, ...]]]
 
 # The rows of a probe, to the learning rates at which they are read and the norms of which.
-_VGG = {
-    "landscape": {OWN: NORMALIZED, 0.5: BOTH, 0.01: BOTH},
+_VGG: _Table = {
+    "landscape": {OWN: NORMALIZED, HIGH: BOTH, 0.01: BOTH},
     "landscape_random": {OWN: BOTH},
     "internal_shift": {OWN: BOTH, 0.01: BOTH},
-    "activations": {OWN: (*NORMALIZED, "noisy_batch")},
+    **{site: {OWN: (*NORMALIZED, "noisy_batch")} for site in SITES},
     "batchnorm_terms": {OWN: ("batch",)},
 }
-_DEEP_LINEAR = {
+_DEEP_LINEAR: _Table = {
     "landscape": {OWN: NORMALIZED},
     "landscape_random": {OWN: BOTH},
     "internal_shift": {OWN: BOTH, 1e-7: BOTH},
@@ -35,7 +37,7 @@ def recording(variant: RunConfig, base: RunConfig) -> RunConfig:
         >>> from clinometer.papers.santurkar2018.configs import vgg
         >>> from clinometer.training.from_config import names_of
         >>> names_of(recording(vgg("noise"), vgg())), names_of(recording(vgg("noisy_batch"), vgg()))
-        ([], ['activations'])
+        ([], ['activations_before_norm', 'activations', 'activations_after_relu'])
     """
     named = zip(ROWS, base.probes, strict=True)
     read = {name: spec for name, spec in named if _is_read(name, variant, base)}
@@ -47,5 +49,10 @@ def _is_read(probe: str, variant: RunConfig, base: RunConfig) -> bool:
     if variant.settings.get("reading") not in (None, "dln"):
         return False  # the other readings of the deep linear network are compared by their loss alone
     rates = (_DEEP_LINEAR if is_deep_linear(variant) else _VGG).get(probe, {})
-    rate = OWN if variant["lr"] == base["lr"] else variant["lr"]
-    return variant["norm"] in rates.get(rate, ())
+    return variant["norm"] in rates.get(_rate(variant["lr"], base), ())
+
+
+def _rate(lr: float, base: RunConfig) -> str | float:
+    if lr == base["lr"]:
+        return OWN
+    return HIGH if lr == HIGH_LR.get(base.data) else lr

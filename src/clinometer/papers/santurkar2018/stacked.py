@@ -20,7 +20,7 @@ from torch.func import functional_call
 
 from clinometer.objective.objective import LossFn, Objective
 from clinometer.objective.params import Point
-from clinometer.papers.santurkar2018.configs import DEEP_LINEAR, GAUSSIAN
+from clinometer.papers.santurkar2018.configs import DEEP_LINEAR, GAUSSIAN, SITES
 from clinometer.papers.santurkar2018.networks import linear_statistics as exact
 from clinometer.papers.santurkar2018.networks.deep_linear import squared_error
 from clinometer.papers.santurkar2018.networks.gaussian import Regression, gaussian
@@ -36,7 +36,7 @@ from clinometer.training.keeper import Keeper
 from clinometer.training.loop import end
 from clinometer.training.trainer import seeds_together
 
-_ON_SAMPLES = ("activations", "batchnorm_terms")  # probes that need more than the statistics
+_ON_SAMPLES = (*SITES, "batchnorm_terms")  # probes that need more than the statistics
 
 
 @dataclass(frozen=True)

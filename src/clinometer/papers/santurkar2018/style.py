@@ -58,7 +58,7 @@ def ridge_panel(runs: RunTable, arm: RunConfig, layer: int) -> Panel:
     return panels.ridge_panel(runs, f"{label(arm)}, layer {layer}", variant, layer_index(runs, arm, layer))
 
 
-def layer_index(runs: RunTable, arm: RunConfig, layer: int) -> int:
-    """Where layer `layer`, counted from 1, stands among the rows of `activations`."""
-    names = list(runs.values(arm, "activations", "layer", runs.seeds(arm)[:1])[0, 0])
+def layer_index(runs: RunTable, arm: RunConfig, layer: int, probe: str = "activations") -> int:
+    """Where layer `layer`, counted from 1, stands among those that a probe measured."""
+    names = list(runs.values(arm, probe, "layer", runs.seeds(arm)[:1])[0, 0])
     return next(i for i, name in enumerate(names) if f".layer{layer}." in name)

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+from clinometer.papers.santurkar2018.configs import HIGH_LR
 from clinometer.papers.santurkar2018.recorded import recording
 from clinometer.training.config import Bases, RunConfig, grid
 
@@ -31,6 +32,11 @@ SHOWN = {
 def vgg(bases: Bases, norms: Sequence[str], lr: float | None = None) -> list[RunConfig]:
     """Convolutional networks, an arm per norm, at the scale's learning rate or at another."""
     return _arms(bases["vgg"], norms, lr)
+
+
+def high_lr(bases: Bases) -> float:
+    """The scale's higher learning rate, at which BatchNorm trains and the standard network does not."""
+    return HIGH_LR[bases["vgg"].data]
 
 
 def dln(bases: Bases, norms: Sequence[str], lr: float | None = None) -> list[RunConfig]:

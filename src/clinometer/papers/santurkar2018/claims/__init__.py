@@ -5,11 +5,19 @@ are compared as logarithms. A network that never leaves chance decides nothing: 
 not begun to learn.
 """
 
-from clinometer.papers.santurkar2018.claims import ambiguities, distributions, findings, smoothness, training
+from clinometer.papers.santurkar2018.claims import (
+    ambiguities,
+    covariate_shift,
+    distributions,
+    findings,
+    smoothness,
+    training,
+)
 
+_MODULES = (training, distributions, covariate_shift, smoothness, ambiguities, findings)
 CLAIMS = tuple(
     sorted(
-        (*training.CLAIMS, *distributions.CLAIMS, *smoothness.CLAIMS, *ambiguities.CLAIMS, *findings.CLAIMS),
+        (each for module in _MODULES for each in module.CLAIMS),
         key=lambda claim: (claim.id[0], int(claim.id[1:])),
     )
 )
