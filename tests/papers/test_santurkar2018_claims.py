@@ -166,7 +166,7 @@ def test_a_standard_network_that_diverged_decides_as_the_rules_say(diverged: set
     ends = sorted(10 + sample for sample in high["samples"])
     assert ends == pytest.approx([10] * len(diverged) + [90] * (3 - len(diverged)), abs=1.1)
     assert {rows[claim]["verdict"] for claim in ("C7", "C8", "C9")} == {"undecided"}
-    assert rows["C6"]["verdict"] == "undecided", "the standard network learns no longer"
+    assert rows["C6"]["verdict"] == ("undecided" if len(diverged) == 3 else "holds"), "one of three seeds is left out"
 
 
 def test_one_seed_leaves_every_claim_undecided() -> None:

@@ -20,7 +20,7 @@ class Unit:
 
 
 AS_MEASURED = Unit()
-FACTOR = Unit("factor", lambda log: 10.0**log if log < 300 else math.inf)  # of a difference of log10
+FACTOR = Unit("factor", lambda log: math.inf if log >= 300 else 10.0**log)  # of a difference of log10
 POINTS = Unit("percentage points", lambda share: 100 * share)  # of a difference of shares
 PERCENT = Unit("%", lambda share: 100 * share)
 STEPS = Unit("steps")
