@@ -48,7 +48,7 @@ def refused(folder: Path, text: str, *words: str) -> str:
         (["--lr", "-0.1"], "Invalid learning rate: -0.1"),
         (["--lr", "0.1", "1e-1"], "--lr: factors.lr: 0.1 is there twice, as 0.1 and as 0.1."),
         (["--seeds", "0"], "--seeds must be at least 1; found 0."),
-        (["--seeds", "100000000000"], "seeds: expected at most 10000; found 100000000000."),
+        (["--seeds", "100000000000"], "--seeds must be at most 10000; found 100000000000."),
         (["--jobs", "0"], "--jobs must be at least 1; found 0."),
         (["--checkpoint-every", "nan"], "--checkpoint-every must be a positive number of seconds; found nan."),
         (["--checkpoint-every", "inf"], "--checkpoint-every must be a positive number of seconds; found inf."),

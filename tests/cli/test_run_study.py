@@ -19,7 +19,7 @@ def test_verdicts_are_printed_while_runs_are_made(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Runs that appear one by one, as if made: a claim's line comes after its last run, and once; the table closes."""
-    planned = plan(STUDY, "smoke", ["figure_01", "theorem_4_1"])
+    planned = plan(STUDY, "smoke", ["figure_01", "theorem_4_1"], first_seed=0)
     planned = dataclasses.replace(planned, figures=("figure_01", "figure_02"))
     made, folder = tmp_path / "made", tmp_path / "study"
     study(made, list(dict.fromkeys(dataclasses.replace(config, seed=0) for config in planned.configs)))
@@ -50,7 +50,7 @@ def test_a_folder_that_is_deleted_while_its_runs_are_made_is_named(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """The first file that the study then misses is only a consequence; of a file missing in a folder, that is said."""
-    planned = plan(STUDY, "smoke", ["figure_01"])
+    planned = plan(STUDY, "smoke", ["figure_01"], first_seed=0)
     folder = tmp_path / "study"
     folder.mkdir()
 

@@ -1,6 +1,8 @@
 """Plans: what a study would run, before any of it runs."""
 
+import dataclasses
 from collections import Counter
+from typing import Any
 
 import pytest
 
@@ -24,6 +26,58 @@ def test_a_number_of_seeds_is_for_all() -> None:
     """As the option says: seeds per arm."""
     configs = plan(STUDY, "laptop", ["figure_05"], seeds=2).configs
     assert set(Counter((config.data, config["norm"]) for config in configs).values()) == {2}
+
+
+def test_a_papers_seeds_are_those_that_no_rule_was_tried_on() -> None:
+    """Pilots have the seeds below 100: by default none of them is made, and the first seed changes nothing else."""
+    for scale in STUDY.scales:
+        ours, pilots = plan(STUDY, scale), plan(STUDY, scale, first_seed=0)
+        assert min(config.seed for config in ours.configs) == 100
+        assert ours.configs == [config.vary(seed=config.seed + 100) for config in pilots.configs]
+    assert "3 seeds (vgg), 5 seeds (dln) from 100 on" in plan(STUDY, "laptop", ["figure_05"]).about
+
+
+def test_a_claims_seeds_are_those_of_its_own_arms() -> None:
+    """C3 compares the VGGs of figures 1 and 2, C4 those of figure 5 as well: by hand, only C3's grow.
+
+    C1, which shares an arm with C3, is still decided by its own three seeds.
+    """
+    planned = plan(STUDY, "smoke", claim_seeds={"C3": 8})
+    of = {claim.id: claim for claim in planned.claims}
+    grown = {config for config in planned.configs if config.seed >= 103}
+    assert grown == {run for run in planned.runs_of(of["C3"]) if run.seed >= 103}
+    assert {run.seed for run in planned.runs_of(of["C3"])} == set(range(100, 108))
+    shared = set(planned.arms_of(of["C1"])) & set(planned.arms_of(of["C3"]))
+    assert shared
+    assert {run.seed for run in planned.runs_of(of["C1"])} == {100, 101, 102}
+    assert "3 to 8 seeds" in planned.about
+
+
+def test_a_claims_seeds_replace_the_scales_and_both_give_way_to_a_number_for_all() -> None:
+    """The largest of what is asked for, by hand; and a scale may ask for more seeds of a claim by itself."""
+    own = dataclasses.replace(STUDY.scales["smoke"], claim_seeds={"C3": 8})
+    study = dataclasses.replace(STUDY, scales={"smoke": own})
+
+    def most(*given: int | None, **more: Any) -> int:
+        return max(Counter(config.vary(seed=0) for config in plan(study, "smoke", (), *given, **more).configs).values())
+
+    assert (most(), most(2), most(claim_seeds={}), most(2, claim_seeds={"C1": 4})) == (8, 2, 3, 4)
+    assert most(5, claim_seeds={"C1": 4}) == 5
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"first_seed": -1}, "--first-seed must lie in 0 to 1000000000; found -1"),
+        ({"first_seed": 10**10}, "--first-seed must lie in 0 to"),
+        ({"claim_seeds": {"C3": 0}}, "the seeds of C3 must be at least 1; found 0"),
+        ({"claim_seeds": {"C33": 5}}, "no claim 'C33'"),
+    ],
+)
+def test_seeds_that_make_no_sense_are_refused(given: dict[str, Any], message: str) -> None:
+    """As a user would slip."""
+    with pytest.raises(ValueError, match=message):
+        plan(STUDY, "smoke", **given)
 
 
 def test_nothing_is_planned_twice() -> None:

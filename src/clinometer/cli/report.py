@@ -40,7 +40,8 @@ def report_command(folder: Path, /) -> int:
     with bad_input():
         facts = read_study(folder)
         only = split_names(facts.get("only", ""))
-        planned = plan(_study(folder, facts), str(facts.get("scale")), only, facts.get("seeds"))
+        study, scale, seeds = _study(folder, facts), str(facts.get("scale")), facts.get("seeds")
+        planned = plan(study, scale, only, seeds, facts.get("first_seed", 0), facts.get("claim_seeds", {}))
         open_study_folder(folder, planned, facts)
     results = report(planned, folder, facts.get("command", "unknown"))
     print_results(results)

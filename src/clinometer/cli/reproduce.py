@@ -8,6 +8,7 @@ from clinometer.cli.arguments import split_names
 from clinometer.cli.errors import bad_input
 from clinometer.cli.run_options import DEFAULTS, RunOptions
 from clinometer.cli.run_study import run_study
+from clinometer.cli.seed_options import AS_PLANNED, SeedOptions
 from clinometer.papers import load_study
 from clinometer.studies.plan import plan
 from clinometer.studies.study_folder import open_study_folder
@@ -20,9 +21,9 @@ def reproduce_command(
     *,
     scale: str = "smoke",
     only: str = "",
-    seeds: int | None = None,
     to: Path | None = None,
     data: Path | None = None,
+    seeds: SeedOptions = AS_PLANNED,
     options: RunOptions = DEFAULTS,
 ) -> int:
     """Plan a paper's study, make its runs and report on them.
@@ -35,18 +36,18 @@ def reproduce_command(
         smoke, laptop or paper.
     only
         Figures, claims or theorems, separated by commas; all by default. Theorems need no run.
-    seeds
-        Seeds per arm; the scale's own number by default.
     to
         The folder for results; runs/PAPER-SCALE by default.
     data
         The folder of CIFAR-10's Parquet files; the environment variable CLINOMETER_DATA by default.
+    seeds
+        Which seeds each arm is trained with.
     options
         How runs are made.
     """
     with bad_input():
         study = load_study(paper)
-        planned = plan(study, scale, split_names(only), seeds)
+        planned = plan(study, scale, split_names(only), seeds.seeds, seeds.first_seed)
         options.check()
         if data is not None:
             os.environ["CLINOMETER_DATA"] = str(data)
@@ -55,12 +56,10 @@ def reproduce_command(
                 DATASETS[planned.bases[name].data]()  # read, checked and cached once, before any process needs it
         folder = to or Path("runs") / f"{paper}-{scale}"
         command = _command_line(paper, scale, only, seeds, to)
-        open_study_folder(folder, planned, {"only": only, "seeds": seeds, "command": command})
+        open_study_folder(folder, planned, {"only": only, **seeds.request(), "command": command})
     return run_study(planned, folder, command, options)
 
 
-def _command_line(paper: str, scale: str, only: str, seeds: int | None, to: Path | None) -> str:
-    words = ["clinometer", "reproduce", paper, "--scale", scale]
-    given = {"--only": only, "--seeds": seeds, "--to": to}
-    words += [str(word) for name, value in given.items() if value for word in (name, value)]
-    return shlex.join(words)
+def _command_line(paper: str, scale: str, only: str, seeds: SeedOptions, to: Path | None) -> str:
+    words = ["clinometer", "reproduce", paper, "--scale", scale, *(["--only", only] if only else []), *seeds.words()]
+    return shlex.join([*words, *(["--to", str(to)] if to else [])])

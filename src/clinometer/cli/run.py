@@ -11,6 +11,7 @@ from cyclopts import Parameter
 from clinometer.cli.errors import bad_input
 from clinometer.cli.run_options import DEFAULTS, RunOptions
 from clinometer.cli.run_study import run_study
+from clinometer.cli.seed_options import AS_PLANNED, SeedOptions
 from clinometer.studies.declared.dry_run import dry_run
 from clinometer.studies.declared.levels import check_levels
 from clinometer.studies.declared.reader import read
@@ -26,8 +27,8 @@ def run_command(
     study: Path,
     /,
     *,
-    seeds: int | None = None,
     to: Path | None = None,
+    seeds: SeedOptions = AS_PLANNED,
     options: RunOptions = DEFAULTS,
     **factors: Annotated[list[str], Parameter(consume_multiple=True, negative="")],
 ) -> int:
@@ -37,10 +38,10 @@ def run_command(
     ----------
     study
         A file in YAML, or in Python with a variable STUDY.
-    seeds
-        Seeds per arm; as the file says by default.
     to
         The folder for results; runs/NAME by default.
+    seeds
+        Which seeds each arm is trained with.
     options
         How runs are made.
     factors
@@ -49,20 +50,18 @@ def run_command(
     with bad_input():
         own, source = read(study)
         options.check()
-        if seeds is not None and seeds < 1:
-            raise ValueError(f"--seeds must be at least 1; found {seeds}. Intervals need at least 2.")
         given = {name.replace("-", "_"): [scalar(word) for word in words] for name, words in factors.items()}
         words = {key: f"--{name.replace('_', '-')}" for name in given for key in (name, f"factors.{name}")}
         source = dataclasses.replace(source, words=words)
         with source.named():
             _check_names(own, given)
             check_levels(own.claims, _levels(own, given))
-            own = own.replaced(given, seeds)
+            own = own.replaced(given)
+            planned = plan(own.study(), "own", seeds=seeds.seeds, first_seed=seeds.first_seed)
             own.check_claims(dry_run(own.arms, options.device.partition(",")[0]))
-        planned = plan(own.study(), "own", seeds=seeds)
         folder = to or Path("runs") / own.name
         command = _command_line(study, factors, seeds, to)
-        open_study_folder(folder, planned, {"seeds": seeds, "command": command})
+        open_study_folder(folder, planned, {**seeds.request(), "command": command})
     return run_study(planned, folder, command, options)
 
 
@@ -71,7 +70,7 @@ def _check_names(own: OwnStudy, given: Mapping[str, Any]) -> None:
     overridable = [*own.factors, *FIELDS]
     for name in given:
         if name not in overridable:
-            others = ["seeds", "to", *(option.name for option in dataclasses.fields(RunOptions))]
+            others = ["to", *(option.name for kind in (SeedOptions, RunOptions) for option in dataclasses.fields(kind))]
             names = dict.fromkeys([*overridable, *parameters(own.arms[0]), *others])
             check_choice("factor or option", name, names, f"factors.{name}")
 
@@ -82,9 +81,7 @@ def _levels(own: OwnStudy, given: Mapping[str, Sequence[Any]]) -> dict[str, list
     return {n: [*(own.factors[n] if n in own.factors else [getattr(own, n)]), *given.get(n, [])] for n in names}
 
 
-def _command_line(study: Path, factors: Mapping[str, Sequence[str]], seeds: int | None, to: Path | None) -> str:
+def _command_line(study: Path, factors: Mapping[str, Sequence[str]], seeds: SeedOptions, to: Path | None) -> str:
     words = ["clinometer", "run", str(study)]
     words += [word for name, values in factors.items() for word in (f"--{name}", *values)]
-    given = {"--seeds": seeds, "--to": to}
-    words += [str(word) for name, value in given.items() if value for word in (name, value)]
-    return shlex.join(words)
+    return shlex.join([*words, *seeds.words(), *(["--to", str(to)] if to else [])])

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from clinometer.results.run_table import RunTable
+from clinometer.studies.claims import Claim
 from clinometer.studies.claims_json import claim_rows
 from clinometer.studies.plan import Plan
 from clinometer.training.config import RunConfig
@@ -42,15 +43,18 @@ class Verdicts:
             del self._missing[claim.id]
             with contextlib.suppress(Exception, SystemExit):
                 self._read([*self.table.configs, *self.plan.runs_of(claim)])
-                (self._rows[claim.id],) = claim_rows([claim], self.table, self.plan.variants)
+                self._rows[claim.id] = self._row(claim)
         return [self._rows[claim.id] for claim in ready if claim.id in self._rows]
 
     def all_rows(self) -> list[dict[str, Any]]:
         """The rows of all claims: those already decided as they are, the others by the runs that are done now."""
         self._read(self.plan.configs)
-        left = [claim for claim in self.plan.claims if claim.id not in self._rows]
-        rows = self._rows | {row["id"]: row for row in claim_rows(left, self.table, self.plan.variants)}
-        return [rows[claim.id] for claim in self.plan.claims]
+        return [self._rows.get(claim.id) or self._row(claim) for claim in self.plan.claims]
+
+    def _row(self, claim: Claim) -> dict[str, Any]:
+        """The row of a claim, decided by those of its own runs that are read."""
+        (row,) = claim_rows([claim], self.table.only(self.plan.runs_of(claim)), self.plan.variants)
+        return row
 
     def _read(self, runs: list[RunConfig]) -> None:
         self.table = RunTable.read(self.folder, list(dict.fromkeys(runs)), self.table)

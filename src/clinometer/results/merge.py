@@ -15,7 +15,7 @@ from clinometer.training.run_folder import FILES, RUN_NAME, is_done, verify
 from clinometer.training.study_file import read_study, write_study
 
 _FILES = (*FILES, "done.json")  # all that a finished run has
-_SAME = ("study", "scale", "bases")  # what makes two folders one study
+_SAME = ("study", "scale", "bases", "first_seed")  # what makes two folders one study
 
 
 @dataclass
@@ -146,15 +146,17 @@ def _leaves(value: Any, before: tuple[str, ...] = ()) -> Iterator[tuple[tuple[st
 
 
 def _together(facts: Sequence[Mapping[str, Any]], folders: Sequence[Path], to: Path) -> dict[str, Any]:
-    """What was asked for in all folders: every figure that one asked for, and as many seeds as any."""
+    """What was asked for in all folders: every figure that one asked for, and as many seeds as any, claim by claim."""
     asked = [str(held.get("only") or "") for held in facts]
     seeds = [held["seeds"] for held in facts if isinstance(held.get("seeds"), int)]
+    of_claims = [(name, count) for held in facts for name, count in held.get("claim_seeds", {}).items()]
     names = dict.fromkeys(name for only in asked for name in only.split(","))
     command = shlex.join(["clinometer", "merge", *map(str, folders), "--to", str(to)])
     return {
         **facts[0],
         "only": ",".join(names) if all(asked) else "",
         "seeds": max(seeds, default=None),
+        "claim_seeds": {name: max(count for claim, count in of_claims if claim == name) for name, _ in of_claims},
         "command": command,
         "merged": [held.get("command") for held in facts],
     }

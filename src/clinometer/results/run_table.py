@@ -116,6 +116,12 @@ class RunTable:
         table._held = {} if earlier is None else earlier._held
         return table
 
+    def only(self, configs: Sequence[RunConfig]) -> "RunTable":
+        """The table of those of `configs` that this one has; what either reads of them, both hold."""
+        table = RunTable({config: self.runs[config] for config in configs if config in self.runs}, self.damaged)
+        table._held = self._held
+        return table
+
     @classmethod
     def of_arrays(cls, arrays: Mapping[RunConfig, Arrays], diverged_at: Mapping[RunConfig, int] | None = None) -> Self:
         """A table without a disk, for tests and notebooks.

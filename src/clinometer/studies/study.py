@@ -12,6 +12,7 @@ from clinometer.studies.theorems import TheoremSpec
 from clinometer.training.config import Bases, RunConfig
 
 MOST_SEEDS = 10_000  # per arm: more is taken for a slip
+LAST_FIRST_SEED = 10**9  # every seed of a plan fits into 32 bits then
 
 
 @dataclass(frozen=True)
@@ -21,6 +22,8 @@ class Scale:
     make_bases: Callable[[], Bases]  # called when a run is planned, so that listing a study builds no config
     seeds: Mapping[str, int]  # per arm of each base, unless the caller says otherwise
     about: str  # data, networks and how long it takes
+    first_seed: int = 0  # an arm's seeds are this one and those that follow
+    claim_seeds: Mapping[str, int] = field(default_factory=dict[str, int])  # of all arms of a claim, by its id
 
     @cached_property
     def bases(self) -> Bases:

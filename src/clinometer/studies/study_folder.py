@@ -28,7 +28,8 @@ def open_study_folder(folder: Path, planned: Plan, request: Mapping[str, Any]) -
     elif folder.exists() and not _may_become_study(folder):
         raise ValueError(f"{folder} is there already and is no clinometer study. Choose a new folder with --to.")
     folder.mkdir(parents=True, exist_ok=True)
-    write_study(folder, {**request, **ours})
+    seeds = {"first_seed": planned.first_seed, "claim_seeds": dict(planned.claim_seeds)}
+    write_study(folder, {**request, **seeds, **ours})
 
 
 def _may_become_study(folder: Path) -> bool:

@@ -32,10 +32,12 @@ def _paper() -> Bases:
     return {"vgg": wide, "dln": _laptop()["dln"], "digits": _smoke()["digits"]}
 
 
+_CONFIRMATORY = 100  # the first of the seeds that no rule was tried on: pilots have those below
+
 SCALES = {
-    "smoke": Scale(_smoke, {"vgg": 3, "dln": 3, "digits": 3}, _SMOKE),
-    "laptop": Scale(_laptop, {"vgg": 3, "dln": 5, "digits": 3}, _LAPTOP),
-    "paper": Scale(_paper, {"vgg": 3, "dln": 5, "digits": 3}, _PAPER),
+    "smoke": Scale(_smoke, {"vgg": 3, "dln": 3, "digits": 3}, _SMOKE, _CONFIRMATORY),
+    "laptop": Scale(_laptop, {"vgg": 3, "dln": 5, "digits": 3}, _LAPTOP, _CONFIRMATORY),
+    "paper": Scale(_paper, {"vgg": 3, "dln": 5, "digits": 3}, _PAPER, _CONFIRMATORY),
 }
 
 # The paper's figures, then what the paper says in words alone or not at all.

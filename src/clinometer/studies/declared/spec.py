@@ -13,7 +13,7 @@ from clinometer.studies.declared.claims import claim_of, spec_of
 from clinometer.studies.declared.comparison_rule import ComparisonRule
 from clinometer.studies.declared.figures import figure
 from clinometer.studies.declared.variants import NamedVariants
-from clinometer.studies.study import MOST_SEEDS, FigureSpec, Scale, Study
+from clinometer.studies.study import LAST_FIRST_SEED, MOST_SEEDS, FigureSpec, Scale, Study
 from clinometer.training.config import LOSS, OPTIMIZER, ProbeSpec, RunConfig, check_count, format_value
 from clinometer.training.errors import SpecError, check_choice
 from clinometer.training.from_config import names_of
@@ -50,6 +50,7 @@ class OwnStudy:
     scheduler: Any = None  # called with (optimizer), and stepped after each of its steps
     factors: Mapping[str, Any] = field(default_factory=dict[str, Any])  # name to a list of values, or to one value
     seeds: int = 3  # per arm
+    first_seed: int = 0  # an arm's seeds are this one and those that follow
     steps: int = 300
     batch_size: int = 64
     probes: Sequence[Any] = ("landscape",)  # names, import paths, or either with arguments
@@ -65,8 +66,10 @@ class OwnStudy:
         _text("question", self.question)
         for name in ("seeds", "every", "test_every"):
             check_count(name, self.every if getattr(self, name) is None else getattr(self, name), 1)
-        if self.seeds > MOST_SEEDS:
-            raise SpecError("seeds", f"expected at most {MOST_SEEDS}; found {self.seeds}.")
+        check_count("first_seed", self.first_seed, 0)
+        for name, most in (("seeds", MOST_SEEDS), ("first_seed", LAST_FIRST_SEED)):
+            if getattr(self, name) > most:
+                raise SpecError(name, f"expected at most {most}; found {getattr(self, name)}.")
         self._set(factors=_factors(self.factors))
         for name in _FOLLOWED:
             self._set(**{name: _path(name, name, getattr(self, name))})
@@ -100,11 +103,9 @@ class OwnStudy:
         facts = arm.facts()
         return ", ".join(f"{name} {format_value(facts[name])}" for name in self.varied) or self.name
 
-    def replaced(self, factors: Mapping[str, Sequence[Value]], seeds: int | None = None) -> "OwnStudy":
-        """A copy of the study with some factors replaced or added, and with another number of seeds if given."""
-        return dataclasses.replace(
-            self, factors={**self.factors, **factors}, seeds=self.seeds if seeds is None else seeds
-        )
+    def replaced(self, factors: Mapping[str, Sequence[Value]]) -> "OwnStudy":
+        """A copy of the study with some factors replaced or added."""
+        return dataclasses.replace(self, factors={**self.factors, **factors})
 
     def check_claims(self, rows: Mapping[str, Arrays]) -> None:
         """Raise SpecError if a claim needs a quantity that these rows do not have."""
@@ -120,7 +121,7 @@ class OwnStudy:
             name=self.name,
             title=self.question or self.name,
             source=f"{self.name}, a study of one's own",
-            scales={"own": Scale(lambda: {"own": arms[0]}, {"own": self.seeds}, about)},
+            scales={"own": Scale(lambda: {"own": arms[0]}, {"own": self.seeds}, about, self.first_seed)},
             figures={name: self._figure_spec(name, probes) for name, probes in self._figures().items()},
             claims=tuple(replace(claim, figures=(_TRAINING,)) for claim in self.claims),
             variants=NamedVariants({self.name_of(arm): arm for arm in arms}),
@@ -169,7 +170,7 @@ def declared(given: Mapping[str, Any]) -> OwnStudy:
         Traceback (most recent call last):
         ...
         clinometer.training.errors.SpecError: factor: no key called 'factor'; there are name, model, data, question, \
-loss, optimizer, scheduler, factors, seeds, steps, batch_size, probes, every, test_every, claims. \
+loss, optimizer, scheduler, factors, seeds, first_seed, steps, batch_size, probes, every, test_every, claims. \
 Did you mean 'factors'?
     """
     keys = [each.name for each in dataclasses.fields(OwnStudy)]
