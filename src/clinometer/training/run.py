@@ -9,8 +9,6 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-import torch
-
 from clinometer.store import DamagedError
 from clinometer.training.as_planned import check_as_planned, note_imported
 from clinometer.training.config import RunConfig
@@ -19,6 +17,7 @@ from clinometer.training.files import read_json, write_json
 from clinometer.training.fingerprint import loaded
 from clinometer.training.keeper import Keeper, TrialKeeper, TriedError
 from clinometer.training.run_folder import finish, is_done
+from clinometer.training.threads import use_plain_arithmetic
 from clinometer.training.trainer import trainer_of, trains_seeds_together
 from clinometer.training.trial import Trial
 
@@ -81,7 +80,7 @@ def run_group(
         checks.append(check)
         keepers[config] = Keeper(folder, every, data, check, trials.get(config))
         _prepare(config, folder, about, keepers[config])
-    torch.set_num_threads(1)  # one single-threaded process per core beats one process with many threads
+    use_plain_arithmetic()
     began = time.monotonic()
     try:
         trainer_of(next(iter(keepers)))(keepers, device)
@@ -109,7 +108,7 @@ def _is_own(config: RunConfig) -> bool:
 
 def _attempt(config: RunConfig, device: str, file: Path, folder: Path) -> str:
     """Go on from a checkpoint for one step, in a process of its own; the digest of the state after it."""
-    torch.set_num_threads(1)
+    use_plain_arithmetic()
     try:
         trainer_of(config)({config: TrialKeeper(folder, file)}, device)
     except TriedError as tried:
