@@ -13,7 +13,13 @@ BATCHES = [batch(100), batch(101)]  # other ones than those that are trained on
 
 # A probe that is not here is tried as it is by default.
 ARGUMENTS: Mapping[str, list[dict[str, Any]]] = {
-    "landscape": [{}, {"direction": "random"}, {"direction": "update"}, {"blocks": "layers"}, {"batches": BATCHES}],
+    "landscape": [
+        {},
+        {"direction": "random", "distances": [0.05, 0.1]},
+        {"direction": "update"},
+        {"blocks": "layers"},
+        {"batches": BATCHES},
+    ],
     "headroom": [
         {},
         {"blocks": ["first.*", "*.bias"], "angle": True},

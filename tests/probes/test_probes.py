@@ -18,13 +18,13 @@ def quadratic() -> tuple[nn.Module, Any]:
     return model, lambda m, _batch: (eigenvalues * m.weight.square()).sum() / 2
 
 
-def rows(steps: int, seed: int = 0, **arguments: Any) -> dict[str, Any]:
+def rows(steps: int, seed: int = 0, lr: float = 0.01, **arguments: Any) -> dict[str, Any]:
     model, loss_fn = quadratic()
     torch.manual_seed(seed)
     optimizer = torch.optim.SGD(model.parameters(), lr=0.0)
     recorder = Recorder(model, loss_fn, [landscape(**arguments)], every(1), optimizer=optimizer)
     for group in optimizer.param_groups:
-        group["lr"] = 0.01
+        group["lr"] = lr
     for _ in range(steps):
         with recorder.step(None):
             loss_fn(model, None).backward()
@@ -37,6 +37,58 @@ def test_random_directions_go_as_far_as_the_gradient() -> None:
     """Equal sizes, equal distances: what differs is the direction alone."""
     along, random = rows(1), rows(1, direction="random")
     np.testing.assert_allclose(random["distances"], along["distances"], rtol=1e-5)
+
+
+@pytest.mark.parametrize("direction", ["gradient", "random"])
+def test_walks_by_distance_go_as_far_as_they_are_told(direction: str) -> None:
+    """‖x_a − x‖ is measured at the points themselves, and no learning rate or gradient has a say in it."""
+    asked = [0.05, 0.2]
+    for lr in (0.01, 10.0):
+        row = rows(1, distances=asked, direction=direction, lr=lr)
+        np.testing.assert_allclose(row["distances"][0], asked, rtol=1e-5)
+        np.testing.assert_array_equal(row["sizes"][0], np.float32(asked))
+
+
+def test_a_walk_by_distance_is_the_walk_by_sizes_that_goes_as_far() -> None:
+    """On a quadratic the gradient is known, so sizes can be chosen that go those distances: all fields agree."""
+    by_size = rows(1)
+    by_distance = rows(1, distances=by_size["distances"][0].tolist())
+    for field in by_size:
+        if field not in ("step", "sizes"):
+            np.testing.assert_allclose(by_distance[field], by_size[field], rtol=1e-4, err_msg=field)
+
+
+def test_a_direction_without_length_goes_nowhere() -> None:
+    """At a minimum the gradient is 0: along it no distance can be walked, along a random direction it can."""
+    model = nn.Linear(1, 1, bias=False)
+    nn.init.zeros_(model.weight)
+
+    def loss_fn(m: Any, _batch: None) -> torch.Tensor:
+        return m.weight.square().sum()
+
+    probes = {each: landscape(distances=[0.5], direction=each) for each in ("gradient", "random")}
+    recorder = Recorder(model, loss_fn, probes, every(1))
+    with recorder.step(None):
+        loss_fn(model, None).backward()
+    along, random = (recorder.read(each) for each in probes)
+    assert np.isnan(along["losses"]).all()
+    assert along["sizes"] == along["loss"] + 0.5
+    np.testing.assert_allclose(random["losses"], [[0.25]])
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error"),
+    [
+        ({"sizes": [1.0], "distances": [1.0]}, "not both"),
+        ({"distances": []}, "must be positive and finite; found"),
+        ({"distances": [0.1, 0.0]}, "must be positive and finite; found"),
+        ({"distances": [float("inf")]}, "must be positive and finite; found"),
+    ],
+)
+def test_distances_are_checked(arguments: dict[str, Any], error: str) -> None:
+    """Refused before any run, in words."""
+    with pytest.raises(ValueError, match=error):
+        landscape(**arguments)
 
 
 def test_random_directions_see_the_mean_curvature() -> None:

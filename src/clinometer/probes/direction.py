@@ -45,11 +45,35 @@ def direction_of(step: Step, direction: Direction, relative: bool) -> tuple[Poin
     return along, unit
 
 
+def bare_direction(step: Step, direction: Direction) -> Point:
+    """A direction whose length means nothing, for walks by distance: neither learning rates nor a gradient scale it."""
+    return _drawn(step) if direction == "random" else direction_of(step, direction, relative=False)[0]
+
+
+def of_length_one(direction: Point) -> tuple[Point, float]:
+    """The direction over its length, computed as it is read, and 1; NaN where it has no length, or no finite one.
+
+    Example:
+        >>> along, unit = of_length_one({"w": torch.tensor([3.0, 4.0])})
+        >>> along["w"], unit, of_length_one({"w": torch.zeros(2)})[1]
+        (tensor([0.6000, 0.8000]), 1.0, nan)
+    """
+    length = float(norm(direction))
+    if not 0 < length < math.inf:
+        return direction, math.nan
+    return Computed(direction, lambda name: direction[name] / length), 1.0
+
+
 def random_direction(step: Step) -> Point:
-    """A Gaussian direction as long as the gradient, from the program's seed and the step's index.
+    """A Gaussian direction as long as the gradient."""
+    drawn = _drawn(step)
+    return scale(drawn, norm(step.gradient) / norm(drawn))
+
+
+def _drawn(step: Step) -> Point:
+    """A Gaussian direction from the program's seed and the step's index.
 
     A generator of its own: a run that draws nothing would otherwise meet the same direction at every step.
     """
     seed = step.objective.ranks.broadcast((1_000_003 * torch.initial_seed() + step.index) % 2**53)
-    drawn = gaussian(step.gradient, seed)
-    return scale(drawn, norm(step.gradient) / norm(drawn))
+    return gaussian(step.gradient, seed)

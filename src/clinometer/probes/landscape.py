@@ -21,7 +21,7 @@ from clinometer.objective.batches import Batches
 from clinometer.objective.objective import Batch
 from clinometer.objective.params import Point, norm
 from clinometer.probes.base import LOSS, Probe, Step, make_probe
-from clinometer.probes.direction import Direction, direction_of
+from clinometer.probes.direction import Direction, bare_direction, direction_of, of_length_one
 from clinometer.probes.field import Field
 from clinometer.probes.per_block import block_count, check_blocks, fields_per_block, row_per_block
 from clinometer.probes.stability import Stability, stability_of
@@ -33,6 +33,7 @@ _ALONG = {"gradient": "the gradient", "update": "the optimizer's update", "rando
 def landscape(
     sizes: Sequence[float] | None = None,
     *,
+    distances: Sequence[float] | None = None,
     relative: bool = True,
     direction: Direction = "gradient",
     blocks: Blocks | None = None,
@@ -54,6 +55,9 @@ def landscape(
     Args:
         sizes: The steps, in multiples of what gradient descent would do at the learning rates that the step used, with
             the gradient as the optimizer got it; by default the paper's for a VGG, (0.5, 1, 2, 4), and for blocks (1,).
+        distances: How far to go instead, in units of the parameters: sizes along a direction of length 1, whatever
+            the learning rate and the gradient are, so that networks are compared at equal distances. With `blocks` each
+            block goes so far. NaN where the direction has no length.
         relative: False takes `sizes` as they are, for a run without a learning rate.
         direction: `gradient` walks along minus the gradient; `update` along what the optimizer really did, in
             multiples of that, with momentum, preconditioner, clipping and all; `random` along a Gaussian direction
@@ -64,29 +68,30 @@ def landscape(
             stays that of the step's own batch. Rows are named `landscape_batches`; each pass becomes one a batch.
 
     Raises:
-        ValueError: if a size is not finite or all are zero, or there is no such direction; and, from the recorder,
-            if it has no learning rate, or there is no such block.
+        ValueError: if a size is not finite or all are zero, a distance is not positive and finite, both are given, or
+            there is no such direction; and, from the recorder, if it has no learning rate, or there is no such block.
     Source: Santurkar et al. (2018), §3.1 and §3.2, Figure 4.
     """
-    multiples = check_sizes(((0.5, 1.0, 2.0, 4.0) if blocks is None else (1.0,)) if sizes is None else sizes)
-    if not any(multiples):
-        raise ValueError(f"`sizes` must contain a nonzero step; found {multiples}. Pass e.g. sizes=[0.5, 1, 2, 4].")
+    default = (0.5, 1.0, 2.0, 4.0) if blocks is None else (1.0,)
+    multiples = _checked(default if sizes is None else sizes) if distances is None else _distances(distances, sizes)
     if direction not in get_args(Direction):
         raise ValueError(f"direction must be one of {', '.join(get_args(Direction))}; found {direction!r}.")
 
-    needs_lr = relative and direction != "update"
+    needs_lr = relative and direction != "update" and distances is None
     measured_on = Batches.of(batches)
 
     def probe(step: Step) -> Row:
-        along, unit = direction_of(step, direction, needs_lr)
-        taken = [size * unit for size in multiples]
+        along, unit = (bare_direction(step, direction), 1.0) if distances else direction_of(step, direction, needs_lr)
         stability = stability_of(step)
         on = step.on(measured_on)
 
         def walked(names: Sequence[str] | None) -> Row:
-            part = along if names is None else within(along, names)
-            if not math.isfinite(unit):
-                line = _unknown(len(taken), on.loss, on.gradient if names is None else within(on.gradient, names))
+            part, far = along if names is None else within(along, names), unit
+            if distances:
+                part, far = of_length_one(part)
+            taken = [size * (1.0 if distances else far) for size in multiples]
+            if not math.isfinite(far):
+                line = _unknown(taken, on.loss, on.gradient if names is None else within(on.gradient, names))
             else:
                 line = walk(
                     on.objective,
@@ -110,6 +115,22 @@ def landscape(
         needs_lr=needs_lr,
         batches=measured_on,
     )
+
+
+def _checked(sizes: Sequence[float]) -> list[float]:
+    multiples = check_sizes(sizes)
+    if not any(multiples):
+        raise ValueError(f"`sizes` must contain a nonzero step; found {multiples}. Pass e.g. sizes=[0.5, 1, 2, 4].")
+    return multiples
+
+
+def _distances(distances: Sequence[float], sizes: Sequence[float] | None) -> list[float]:
+    if sizes is not None:
+        raise ValueError("pass `sizes` or `distances`, not both: one is in multiples of a step, one in parameters.")
+    found = list(map(float, distances))
+    if not found or not all(0 < distance < math.inf for distance in found):
+        raise ValueError(f"`distances` must be positive and finite; found {found}. Pass e.g. distances=[0.1, 0.2].")
+    return found
 
 
 def _fields(direction: Direction) -> dict[str, Field]:
@@ -175,10 +196,12 @@ def _name(direction: Direction, blocks: Blocks | None) -> str:
     return "landscape" + ("" if direction == "gradient" else f"_{direction}") + ("" if blocks is None else "_blocks")
 
 
-def _unknown(sizes: int, loss: Tensor, gradient: Point) -> Line:
-    """What is known of a walk by so many sizes where the learning rate is unknown or infinite."""
-    nothing = torch.full((sizes,), torch.nan)
-    return Line(nothing, nothing, nothing, nothing, nothing, loss, norm(gradient))
+def _unknown(sizes: Sequence[float], loss: Tensor, gradient: Point) -> Line:
+    """What is known of a walk where the learning rate is unknown or infinite, or the direction has no length."""
+    asked = torch.tensor(sizes)
+    nothing = torch.full_like(asked, torch.nan)
+    known = torch.where(asked.isfinite(), asked, nothing)
+    return Line(known, nothing, nothing, nothing, nothing, loss, norm(gradient))
 
 
 def _line_row(line: Line, stability: Stability) -> Row:
