@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from clinometer import Store, activations, batchnorm_terms, internal_shift, landscape
+from clinometer import Store, activations, batch_sharpness, batchnorm_terms, internal_shift, landscape
 from clinometer.papers import load_study
 from clinometer.papers.santurkar2018.configs import DLN_SHIFT, is_deep_linear
 from clinometer.probes.field import declared_by, to_json
@@ -24,7 +24,14 @@ BASES: Bases = {**_SMOKE, "dln": dataclasses.replace(_SMOKE["dln"], steps=100)}
 CLAIMS = {claim.id: claim for claim in STUDY.claims}
 Curve = Callable[[RunConfig, int], float]  # a value at a step of a run
 SIZES = np.array([0.5, 1.0, 2.0, 4.0])
-_PROBES = (landscape(), landscape(direction="random"), internal_shift(), activations(["norm"]), batchnorm_terms())
+_PROBES = (
+    landscape(),
+    landscape(direction="random", distances=[0.1]),
+    internal_shift(),
+    activations(["norm"]),
+    batchnorm_terms(),
+    batch_sharpness(),
+)
 DECLARED = to_json(declared_by({probe.__name__: probe for probe in _PROBES}))  # as the recorder writes it
 
 
@@ -83,7 +90,11 @@ def arrays(
     variation: Curve = lambda _c, _s: 1.0,
     gap: Curve = lambda _c, _s: 1.0,
     beta: Curve = lambda _c, _s: 10.0,
+    grad_norm: Curve = lambda _c, _s: 1.0,
+    random_variation: Curve = lambda _c, _s: 1.0,
     random_gap: Curve = lambda _c, _s: 1.0,
+    sharpness: Curve = lambda c, _s: 2 / c["lr"],
+    taken: tuple[Any, Any] = (2.0, 3.0),  # by the mean and the correlation, of a squared gradient of 10
     l2: Curve = lambda _c, _s: 1.0,
     cosine: Curve = lambda _c, _s: 0.5,
     mean: Curve = lambda _c, _s: 0.0,
@@ -114,6 +125,7 @@ def arrays(
     walk = "landscape"
     found[walk] = {
         "loss": along(walk, loss),
+        "grad_norm": along(walk, grad_norm),
         "loss_min": alike(walk, 1.0),
         "loss_max": 1.0 + along(walk, variation),
         "gap_min": along(walk, gap_min or gap),
@@ -124,7 +136,11 @@ def arrays(
         "beta": along(walk, beta),
         "beta_lr_half": along(walk, beta) * config["lr"] / 2,
     }
-    found["landscape_random"] = found[walk] | {"gap_max": along(walk, random_gap)}
+    found["landscape_random"] = found[walk] | {
+        "loss_max": 1.0 + along(walk, random_variation),
+        "gap_max": along(walk, random_gap),
+    }
+    found["batch_sharpness"] = {"ratio": along(walk, sharpness) * config["lr"] / 2}
     shifted = list(DLN_SHIFT) if deep(config) else [name.replace(".norm", ".conv") for name in names]
     later = np.array([".layer1." not in name for name in shifted])
     found["internal_shift"] = {
@@ -133,10 +149,10 @@ def arrays(
         "cosine": np.where(later, along(walk, cosine, len(shifted)), 1.0),
     }
     if config["norm"] in ("batch", "noisy_batch"):
-        terms = {"scale": 4, "gradient": 10, "mean": 2, "correlation": 3, "passed": 20}
+        terms = {"scale": 4, "gradient": 10, "mean": taken[0], "correlation": taken[1], "passed": 20}
         found["batchnorm_terms"] = {
             "layer": alike(walk, names),
-            **{name: alike(walk, np.full((len(names), 2), float(value))) for name, value in terms.items()},
+            **{name: alike(walk, np.broadcast_to(value, (len(names), 2)) * 1.0) for name, value in terms.items()},
         }
     means = {"activations_before_norm": before or mean, "activations": mean, "activations_after_relu": after or mean}
     for site, curve in means.items():

@@ -7,7 +7,7 @@ import torch
 from properties import assert_same
 
 from clinometer import NORMS, Store
-from clinometer.papers.santurkar2018.configs import DLN_SIZES, VGG, deep_linear, vgg
+from clinometer.papers.santurkar2018.configs import DLN_DISTANCES, DLN_SIZES, VGG, deep_linear, vgg
 from clinometer.papers.santurkar2018.networks.gaussian import gaussian
 from clinometer.papers.santurkar2018.networks.linear_statistics import EXACT
 from clinometer.papers.santurkar2018.stacked import train
@@ -68,11 +68,13 @@ def test_the_measured_loss_is_the_trained_one(norm: str, tmp_path: Path) -> None
             "internal_shift": [0, 3],
             "activations_before_norm": [0, 1, 3, 4],
             "activations": [0, 1, 3, 4],
+            "batch_sharpness": [0, 3],
         }
         losses = rows["train"]["loss"]
         for probe in ("landscape", "landscape_random"):
             assert rows[probe]["loss"].tolist() == losses[[0, 3]].tolist()
-            np.testing.assert_allclose(rows[probe]["sizes"][0], np.array(DLN_SIZES) * config["lr"])
+        np.testing.assert_allclose(rows["landscape"]["sizes"][0], np.array(DLN_SIZES) * config["lr"])
+        np.testing.assert_allclose(rows["landscape_random"]["distances"][0], DLN_DISTANCES, rtol=1e-9)
         if norm != "noisy_batch":  # one learning rate along minus the gradient is where the next step begins
             np.testing.assert_allclose(rows["landscape"]["losses"][0, 2], losses[1], rtol=1e-12)
         assert rows["activations"]["mean"].shape == (4, 25, 10)

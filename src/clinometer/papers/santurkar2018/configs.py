@@ -17,9 +17,20 @@ GAUSSIAN = f"{_HERE}.networks.gaussian:samples_and_targets"
 CHANNELS = {"digits": 1, "cifar10": 3}  # data set to the channels of its images
 HIGH_LR = {"digits": 1.0, "cifar10": 0.5}  # at which the standard network dies: digits take the paper's 0.5 in stride
 SITES = ("activations_before_norm", "activations", "activations_after_relu")  # rows of the same layers at three sites
-ROWS = ("landscape", "landscape_random", "internal_shift", *SITES, "batchnorm_terms")  # of the probes
+ROWS = (  # of the probes
+    "landscape",
+    "landscape_random",
+    "internal_shift",
+    *SITES,
+    "batchnorm_terms",
+    "batch_sharpness",
+)
 DLN_SHIFT = ("layers.layer9.linear", "layers.layer17.linear")  # Figure 3(b)'s; to measure all 25 costs ten times more
 DLN_SIZES = (1 / 100, 1 / 10, 1.0, 10.0, 30.0)  # in multiples of the learning rate: the points of Figure 11(b)
+# How far random directions are walked, in units of the parameters, whatever the gradient: as far as the walk along the
+# gradient goes where that is as long as at the start of training, 1 in the VGG (lr 0.1) and 1e5 in the DLN (lr 1e-6).
+DISTANCES = (0.05, 0.1, 0.2, 0.4)
+DLN_DISTANCES = (0.001, 0.01, 0.1, 1.0, 3.0)
 
 
 def vgg(
@@ -64,7 +75,7 @@ def vgg(
         VGG,
         data,
         settings=Settings(**_trained(norm, lr, momentum), **settings),
-        probes=_probes(Settings(), Settings()),
+        probes=_probes(Settings(), DISTANCES, Settings()),
         consecutive=SITES,
         batch_size=_whole("batch_size", batch_size),
         steps=_whole("steps", steps),
@@ -108,7 +119,7 @@ def deep_linear(
         loss=f"{_HERE}.networks.deep_linear:loss",
         trainer=f"{_HERE}.stacked:train",
         settings=Settings(**_trained(norm, lr, momentum), **settings),
-        probes=_probes(Settings(sizes=DLN_SIZES), Settings(only=DLN_SHIFT)),
+        probes=_probes(Settings(sizes=DLN_SIZES), DLN_DISTANCES, Settings(only=DLN_SHIFT)),
         consecutive=SITES,
         batch_size=samples,  # each step sees them all
         steps=_whole("steps", steps),
@@ -130,13 +141,14 @@ def _trained(norm: str, lr: float, momentum: float) -> dict[str, Any]:
     return {"norm": norm, "lr": _positive("lr", lr), "momentum": momentum}
 
 
-def _probes(walk: Settings, shift: Settings) -> tuple[ProbeSpec, ...]:
+def _probes(walk: Settings, distances: tuple[float, ...], shift: Settings) -> tuple[ProbeSpec, ...]:
     return (  # in the order of ROWS
         ("landscape", walk),
-        ("landscape", Settings({**walk, "direction": "random"})),
+        ("landscape", Settings(direction="random", distances=distances)),
         ("internal_shift", shift),
         *((f"{_HERE}.probes:{site}", None) for site in SITES),
         (f"{_HERE}.probes:batchnorm_terms", None),
+        ("batch_sharpness", Settings()),
     )
 
 

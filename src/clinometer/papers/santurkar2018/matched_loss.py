@@ -20,7 +20,7 @@ def arms(bases: Bases) -> list[RunConfig]:
 
 
 def draw(runs: RunTable, bases: Bases) -> Figure:
-    """A row per kind of network: loss variation, predictiveness and β over the training loss at which they are seen."""
+    """A row per kind of network: each quantity of the landscape over the training loss at which it is seen."""
     kinds = {"VGG": vgg(bases, NORMS), "DLN": dln(bases, NORMS)}
     panels = [_panel(runs, both, f"{kind}: {QUANTITIES[n]}", n) for kind, both in kinds.items() for n in QUANTITIES]
     counts = ", ".join(f"{len(runs.seeds(*both))} seeds ({kind})" for kind, both in kinds.items())
@@ -31,7 +31,7 @@ def draw(runs: RunTable, bases: Bases) -> Figure:
         f"{counts}; band: their range. At equal steps a network that learns faster is compared further down the hill; "
         "here it is not.",
         panels,
-        columns=3,
+        columns=len(QUANTITIES),
     )
 
 

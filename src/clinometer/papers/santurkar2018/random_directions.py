@@ -1,5 +1,6 @@
 """Section 3.2: the landscape along random directions, of which the paper says that it is alike and shows nothing."""
 
+from clinometer.papers.santurkar2018.configs import DISTANCES, DLN_DISTANCES
 from clinometer.papers.santurkar2018.style import band, figure, styled
 from clinometer.papers.santurkar2018.variants import dln, vgg
 from clinometer.plots.panels import beta_panel, predictiveness_panel, variation_panel
@@ -18,7 +19,7 @@ def arms(bases: Bases) -> list[RunConfig]:
 
 
 def draw(runs: RunTable, bases: Bases) -> Figure:
-    """A row per kind of network: the panels of Figures 4 and 10, along Gaussian directions of the gradient's length."""
+    """A row per kind of network: the panels of Figures 4 and 10, along Gaussian directions, at equal distances."""
     panels = [
         panel
         for kind, both in (("VGG", vgg(bases, NORMS)), ("DLN", dln(bases, NORMS)))
@@ -30,7 +31,12 @@ def draw(runs: RunTable, bases: Bases) -> Figure:
     ]
     return figure(
         TITLE,
-        "As Figures 4 and 10, along a Gaussian direction (another at each step) that is as long as the gradient, so "
-        f"that equal steps go equally far. {band(runs, *arms(bases))}",
+        "As Figures 4 and 10, along a Gaussian direction, another at each step, of which both networks walk the same "
+        f"distances: {_listed(DISTANCES)} in units of the parameters in the VGG, {_listed(DLN_DISTANCES)} in the deep "
+        f"linear network. {band(runs, *arms(bases))}",
         panels,
     )
+
+
+def _listed(distances: tuple[float, ...]) -> str:
+    return ", ".join(f"{distance:g}" for distance in distances)

@@ -21,6 +21,7 @@ _VGG: _Table = {
     "internal_shift": {OWN: BOTH, 0.01: BOTH},
     **{site: {OWN: (*NORMALIZED, "noisy_batch")} for site in SITES},
     "batchnorm_terms": {OWN: ("batch",)},
+    "batch_sharpness": {OWN: BOTH},
 }
 _DEEP_LINEAR: _Table = {
     "landscape": {OWN: NORMALIZED},

@@ -3,6 +3,7 @@
 import numpy as np
 
 from clinometer.analysis.drift import mean_over_units
+from clinometer.nn.vgg_plans import PLANS, POOL
 from clinometer.papers.santurkar2018.style import figure
 from clinometer.papers.santurkar2018.variants import vgg
 from clinometer.plots.panels import fading_lines
@@ -36,6 +37,31 @@ def shares(runs: RunTable, arm: RunConfig) -> dict[str, Floats]:
     }
 
 
+def samples_per_unit(arm: RunConfig) -> Floats:
+    """M of each layer, shape (layers,): the images of a batch times the positions, which BatchNorm takes as one batch.
+
+    A VGG's pools halve the side of its images to 1, so a layer with k pools after it has 4ᵏ positions.
+
+    Example:
+        >>> from clinometer.papers.santurkar2018.configs import vgg
+        >>> samples_per_unit(vgg(plan="vgg_digits", batch_size=128))
+        array([8192., 8192., 2048., 2048.,  512.])
+    """
+    plan = PLANS[arm["plan"]]
+    pools = [plan[index:].count(POOL) for index, entry in enumerate(plan) if entry != POOL]
+    return arm.batch_size * 4.0 ** np.array(pools)
+
+
+def over_random(runs: RunTable, arm: RunConfig) -> Floats:
+    """The share that the subtracted terms take over that of a random gradient: (seeds, steps, layers).
+
+    Of a Gaussian g, ⟨1, g⟩²/m and (2 − r)⟨g, ŷ⟩²/m are on average 1/m and r(2 − r)/m of ‖g‖², in all 2/m, but for the
+    ε of r = var/(var + ε).
+    """
+    found = shares(runs, arm)
+    return (found["mean"] + found["correlation"]) * samples_per_unit(arm) / 2
+
+
 def draw(runs: RunTable, bases: Bases) -> Figure:
     """Panels: the factor γ²/σ², the shares of the mean and the correlation term, and what passes in all."""
     (arm,) = arms(bases)
@@ -51,7 +77,7 @@ def draw(runs: RunTable, bases: Bases) -> Figure:
         "‖∇y L‖² = (γ²/σ²)(‖g‖² − ⟨1, g⟩²/m − (2 − r)⟨g, ŷ⟩²/m) at every BatchNorm layer, summed over its units: how "
         "much of the squared gradient passes from a layer's output g to its input, and which term takes the rest. One "
         f"line per layer, light (first) to dark (last); geometric mean over {len(runs.seeds(arm))} seeds. Above 1 in "
-        "(d) the layer enlarges the gradient.",
+        "(d) the layer enlarges the gradient. Of a random gradient (b) and (c) are 1/m each.",
         [_panel(title, found[name], runs.steps(arm, "batchnorm_terms")) for name, title in titles.items()],
         columns=2,
     )

@@ -1,106 +1,169 @@
 """C7 to C10: the landscape along the gradient and along random directions."""
 
-from collections.abc import Callable
-
 import numpy as np
 
 from clinometer.analysis.landscape import QUANTITIES, log_quantity
 from clinometer.analysis.learning_progress import learning_starts
-from clinometer.analysis.matched_loss import matched_difference
+from clinometer.papers.santurkar2018.configs import is_deep_linear
 from clinometer.papers.santurkar2018.progress import trained
-from clinometer.papers.santurkar2018.variants import dln, vgg
+from clinometer.papers.santurkar2018.variants import dln, label, vgg
+from clinometer.papers.santurkar2018.windows import (
+    BEGUN,
+    EARLY,
+    EARLY_SHARE,
+    EARLY_STEPS,
+    MATCHED,
+    PEAK,
+    WHOLE,
+    log_ratios,
+)
 from clinometer.results.run_table import Floats, RunTable
 from clinometer.studies.claims import Claim, Evidence, no_evidence
-from clinometer.studies.comparison import Comparison, above
+from clinometer.studies.comparison import FACTOR, Comparison, above
 from clinometer.training.config import Bases, RunConfig
 
+MAGNITUDE = 1.5  # log10: a factor that rounds to two orders of magnitude or to more
+Pairs = dict[str, list[RunConfig]]  # kind of network to the standard one and the one with BatchNorm
 
-def smoother_by(name: str) -> Callable[[RunTable, Bases], Evidence]:
-    """C7, C8, C9: one of the paper's three quantities along the gradient."""
-    return lambda runs, bases: _smoother(runs, bases, [name], "landscape")
+
+def smaller_variation(runs: RunTable, bases: Bases) -> Evidence:
+    """C7."""
+    return _along_the_gradient(runs, bases, "variation", EARLY)
+
+
+def more_predictive(runs: RunTable, bases: Bases) -> Evidence:
+    """C8."""
+    return _along_the_gradient(runs, bases, "gap", EARLY, MAGNITUDE)
+
+
+def smaller_beta(runs: RunTable, bases: Bases) -> Evidence:
+    """C9."""
+    return _along_the_gradient(runs, bases, "beta", PEAK)
 
 
 def alike_along_random_directions(runs: RunTable, bases: Bases) -> Evidence:
     """C10."""
-    return _smoother(runs, bases, list(QUANTITIES), "landscape_random")
-
-
-def _smoother(runs: RunTable, bases: Bases, names: list[str], probe: str) -> Evidence:
-    """Whether each quantity is larger for the standard network, in both kinds of network."""
-    pairs = [("VGG", vgg(bases, ["none", "batch"])), ("DLN", dln(bases, ["none", "batch"]))]
-    arms = [arm for _, both in pairs for arm in both]
+    pairs = _pairs(bases)
     parts: list[Comparison] = []
-    matched: list[Comparison] = []
-    starts: list[str] = []
-    for kind, both in pairs:
-        seeds = runs.common(*both)
-        start = learning_starts(runs, both, seeds)
-        if not (start <= runs.steps(both[0], probe)[-1]).all():
-            return no_evidence(f"a {kind} never began to learn: {trained(runs, *both)}")
-        starts.append(f"{kind} {', '.join(f'{step:g}' for step in start)}")
-        for name in names:
-            one, two = (_summary(runs, arm, name, seeds, probe, start) for arm in both)
-            compared = f"{kind}: log10 of {QUANTITIES[name]}, standard − BatchNorm"
-            parts.append(above(compared, one - two))
-            at_losses = matched_difference(runs, both[0], both[1], log_quantity(runs, name, probe))
-            matched.append(above(f"{compared}, at matched loss", at_losses))
-    return Evidence(
-        tuple(parts),
-        f"both networks had begun to learn at step: {'; '.join(starts)}; {trained(runs, *arms)}",
-        beside=tuple(matched),
-    )
+    beside: list[Comparison] = []
+    for kind, both in pairs.items():
+        counted = EARLY if is_deep_linear(both[0]) else BEGUN
+        for name in ("variation", "gap", "beta"):
+            found = _ratios(runs, both, name, "landscape_random")
+            (beside if name == "beta" else parts).append(_larger(kind, name, found, counted))
+            beside += [_larger(kind, name, found, window) for window in (WHOLE, MATCHED)]
+    return _evidence(runs, pairs, parts, beside)
 
 
-def _summary(runs: RunTable, arm: RunConfig, name: str, seeds: list[int], probe: str, start: Floats) -> Floats:
-    """log10 of a quantity, one per seed: of β the maximum over the run, of the others the mean from `start` on."""
-    logs = log_quantity(runs, name, probe)(arm, seeds)
-    if name == "beta":
-        return logs.max(1)
-    return np.mean(logs, axis=1, where=runs.steps(arm, probe) >= start[:, None])
+def _along_the_gradient(runs: RunTable, bases: Bases, name: str, counted: str, bound: float = 0.0) -> Evidence:
+    """Whether a quantity is larger for the standard network in the window that counts, in both kinds of network."""
+    pairs = _pairs(bases)
+    parts: list[Comparison] = []
+    beside: list[Comparison] = []
+    for kind, both in pairs.items():
+        found = _ratios(runs, both, name, "landscape")
+        parts.append(_larger(kind, name, found, counted, bound))
+        beside += [_larger(kind, name, found, counted)] if bound else []
+        beside += [_larger(kind, name, found, window) for window in found if window != counted]
+        if name == "gap":
+            relative = _ratios(runs, both, "relative_gap", "landscape")
+            beside += [_larger(kind, "relative_gap", relative, window) for window in relative]
+    return _evidence(runs, pairs, parts, beside)
 
 
-_BOTH = (
-    "Two parts, for the VGG and for the DLN. Beside them, and not counted: the same at matched loss, where each "
-    "network is looked at the same losses on its way down."
+def _pairs(bases: Bases) -> Pairs:
+    return {"VGG": vgg(bases, ["none", "batch"]), "DLN": dln(bases, ["none", "batch"])}
+
+
+def _ratios(runs: RunTable, both: list[RunConfig], name: str, probe: str) -> dict[str, Floats]:
+    """log10 of a quantity of the standard network over BatchNorm's, by window."""
+    found = log_ratios(runs, both[0], both[1], log_quantity(runs, name, probe), probe)
+    if is_deep_linear(both[0]):
+        del found[BEGUN]  # it is the whole run: they begin at step 0
+    return found
+
+
+def _larger(kind: str, name: str, found: dict[str, Floats], window: str, bound: float = 0.0) -> Comparison:
+    at_least = f": at least {10**bound:.0f}" if bound else ""
+    compared = f"{kind}, {window}: {QUANTITIES[name]}, standard / BatchNorm{at_least}"
+    return above(compared, found[window], bound, FACTOR)
+
+
+def _evidence(runs: RunTable, pairs: Pairs, parts: list[Comparison], beside: list[Comparison]) -> Evidence:
+    """The evidence, with when each network began to learn; none if one never did."""
+    begun: list[str] = []
+    for kind, both in pairs.items():
+        for arm in both:
+            starts = learning_starts(runs, [arm], runs.common(*both))
+            if not (starts <= runs.steps(arm, "landscape")[-1]).all():
+                return no_evidence(f"a {kind} never began to learn: {trained(runs, *both)}")
+            if not is_deep_linear(arm):
+                begun.append(f"{label(arm)} {np.min(starts):g} to {np.max(starts):g}")
+    arms = [arm for both in pairs.values() for arm in both]
+    note = f"VGGs began to learn at step: {', '.join(begun)}; {trained(runs, *arms)}"
+    return Evidence(tuple(parts), note, tuple(beside))
+
+
+_WINDOWS = (
+    "Windows: early, a VGG's first tenth of the run and a deep linear network's steps 0 to "
+    f"{EARLY_STEPS}, from step 0 on, whether or not a network has begun to learn; peak, the largest value of the whole "
+    "run; whole run. Early and whole run are geometric means over the measured steps. Two networks of a seed are "
+    "compared at equal steps, as a factor. Undecided if a network never begins to learn (accuracy over 9 steps past "
+    "twice chance; for the DLN a loss that ends below its first): it is flat because it is dead."
 )
-_WINDOW = (
-    "Geometric mean over the measured steps from the one at which both networks have begun to learn (accuracy over 9 "
-    "steps past twice chance; for the DLN the start); undecided if a network never does."
+_BESIDE = (
+    "Beside them, and not counted: the other windows; for the VGG the steps from which both have begun to learn; and "
+    "at matched loss, where each network is looked at the same losses on its way down."
 )
+_BOUNDS = {"early share of a VGG's steps": EARLY_SHARE, "early steps of a DLN": EARLY_STEPS}
 
 CLAIMS = (
     Claim(
         "C7",
         "smaller loss variation along the gradient with BatchNorm",
         "Fig. 4(a), 10(a)",
-        f"The loss variation, largest minus smallest loss along the gradient, is larger without BatchNorm. {_WINDOW} "
-        + _BOTH,
+        "Two parts, for the VGG and for the deep linear network. Early in training, where the paper sees the "
+        "difference most, the loss variation, largest minus smallest loss along the gradient, is larger without "
+        f"BatchNorm. {_WINDOWS} {_BESIDE}",
         ("figure_04", "figure_10"),
-        smoother_by("variation"),
+        smaller_variation,
+        {**_BOUNDS, "log10 of the factor, more than": 0.0},
     ),
     Claim(
         "C8",
-        "more predictive gradients with BatchNorm",
+        "more predictive gradients with BatchNorm, by near two orders of magnitude early in training",
         "Fig. 4(b), 10(b), 11",
-        f"The largest change of the gradient along the gradient is larger without BatchNorm. {_WINDOW} {_BOTH}",
+        "Two parts, for the VGG and for the deep linear network. Early in training the largest change of the gradient "
+        "along the gradient is larger without BatchNorm by at least 10^1.5, the least factor that rounds to two orders "
+        f"of magnitude. {_WINDOWS} {_BESIDE} Also whether it is larger at all, and all of it for the relative change "
+        "‖g′ − g‖/‖g‖, since a large gradient changes by much even where it keeps its direction.",
         ("figure_04", "figure_10"),
-        smoother_by("gap"),
+        more_predictive,
+        {**_BOUNDS, "log10 of the factor, at least": MAGNITUDE},
     ),
     Claim(
         "C9",
         "smaller effective β with BatchNorm",
         "Fig. 4(c), 10(c)",
-        "The maximum of β over the whole run is larger without BatchNorm; not a late mean, since β settles near 2/lr "
-        f"in both. Undecided if a network never begins to learn. {_BOTH}",
+        "Two parts, for the VGG and for the deep linear network. The largest β of the run is larger without BatchNorm; "
+        f"not a mean over late steps, since β settles near 2/lr with and without. {_WINDOWS} {_BESIDE}",
         ("figure_04", "figure_10"),
-        smoother_by("beta"),
+        smaller_beta,
+        {**_BOUNDS, "log10 of the factor, more than": 0.0},
     ),
     Claim(
         "C10",
-        "the landscape behaves alike along random directions",
+        "the landscape behaves alike along random directions: BatchNorm's is the smoother one",
         "Section 3.2",
-        f"C7, C8 and C9 along a Gaussian direction of the gradient's length, another at each step. {_WINDOW} {_BOTH}",
+        "Four parts, two for the VGG and two for the deep linear network. Along a Gaussian direction, another at each "
+        "step, of which both networks walk the same distances, the loss variation and the largest change of the "
+        "gradient are larger without BatchNorm, as the paper has it along the gradient. Geometric means over the "
+        "measured steps: of the VGG from the one at which both networks have begun to learn, of the deep linear "
+        f"network, which learns from the start, steps 0 to {EARLY_STEPS} as in C7 and C8. Undecided if a network never "
+        "begins to learn. Beside them, and not counted: the whole run; matched loss; and β, which at equal distances "
+        "says what the change of the gradient says.",
         ("random_directions",),
         alike_along_random_directions,
+        {"early steps of a DLN": EARLY_STEPS, "log10 of the factor, more than": 0.0},
     ),
 )
