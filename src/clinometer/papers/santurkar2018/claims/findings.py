@@ -22,7 +22,7 @@ def beta_settles(runs: RunTable, bases: Bases) -> Evidence:
     """F1."""
     shallow, deep = vgg(bases, ["none", "batch"]), dln(bases, ["none", "batch"])
     for arm in shallow:
-        if not np.isfinite(learning_starts(runs, [arm], runs.seeds(arm))).all():
+        if not np.isfinite(learning_starts(runs, [arm], runs.common(arm))).all():
             return no_evidence(f"{label(arm)} never left chance; {trained(runs, *shallow, *deep)}")
     standard, normalized = deep
     return Evidence(
