@@ -20,7 +20,7 @@ def test_the_table_shows_every_part_with_its_interval(width: int) -> None:
     Lines are joined again before they are read, so that where they were broken does not matter.
     """
     out = io.StringIO()
-    Console(file=out, width=width).print(claims_table([ROW]))
+    Console(file=out, width=width).print(claims_table([ROW, ROW | {"status": "confirmatory"}]))
     lines = out.getvalue().splitlines()
     assert max(map(len, lines)) <= width
     assert lines[0].startswith("fails ")

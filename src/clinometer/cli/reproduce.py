@@ -10,6 +10,7 @@ from clinometer.cli.run_options import DEFAULTS, RunOptions
 from clinometer.cli.run_study import run_study
 from clinometer.cli.seed_options import AS_PLANNED, SeedOptions
 from clinometer.papers import load_study
+from clinometer.studies.looks import check_seeds
 from clinometer.studies.plan import plan
 from clinometer.studies.study_folder import open_study_folder
 from clinometer.training.data.datasets import DATASETS
@@ -56,6 +57,7 @@ def reproduce_command(
                 DATASETS[planned.bases[name].data]()  # read, checked and cached once, before any process needs it
         folder = to or Path("runs") / f"{paper}-{scale}"
         command = _command_line(paper, scale, only, seeds, to)
+        check_seeds(planned, folder)
         open_study_folder(folder, planned, {"only": only, **seeds.request(), "command": command})
     return run_study(planned, folder, command, options)
 

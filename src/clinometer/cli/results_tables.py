@@ -3,6 +3,7 @@
 from rich.text import Text
 
 from clinometer.cli.console import console, print_remark
+from clinometer.report.status import recorded_texts, status_line
 from clinometer.report.study_page import Results
 from clinometer.report.tables import claims_table, outcome_text, theorems_table
 
@@ -14,5 +15,9 @@ def print_results(results: Results) -> None:
     if results.claims:
         console.print(claims_table(results.claims))
         print_remark(outcome_text(results.claims))
+        print_remark(status_line(results.claims))
+        for row in results.claims:
+            for remark in recorded_texts(row):
+                console.print(Text(f"{row['id']} {remark}", "yellow"), soft_wrap=True)
     if results.theorems:
         console.print(theorems_table(results.theorems))

@@ -17,6 +17,7 @@ from clinometer.studies.declared.levels import check_levels
 from clinometer.studies.declared.reader import read
 from clinometer.studies.declared.spec import FIELDS, OwnStudy
 from clinometer.studies.declared.yaml import scalar
+from clinometer.studies.looks import check_seeds
 from clinometer.studies.plan import plan
 from clinometer.studies.study_folder import open_study_folder
 from clinometer.training.errors import check_choice
@@ -61,6 +62,7 @@ def run_command(
             own.check_claims(dry_run(own.arms, options.device.partition(",")[0]))
         folder = to or Path("runs") / own.name
         command = _command_line(study, factors, seeds, to)
+        check_seeds(planned, folder)
         open_study_folder(folder, planned, {**seeds.request(), "command": command})
     return run_study(planned, folder, command, options)
 

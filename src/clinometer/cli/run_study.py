@@ -1,5 +1,6 @@
 """What `reproduce` and `run` have in common: make a plan's runs, then report on them."""
 
+import dataclasses
 from pathlib import Path
 
 from rich.text import Text
@@ -9,6 +10,7 @@ from clinometer.cli.errors import refuse, stop
 from clinometer.cli.results_tables import print_results
 from clinometer.cli.run_options import RunOptions
 from clinometer.report.progress import show_progress
+from clinometer.report.status import status_line
 from clinometer.report.study_page import report
 from clinometer.report.tables import verdict_text
 from clinometer.report.theorem_checks import theorem_checks
@@ -17,6 +19,7 @@ from clinometer.runner.ray.connect import ClusterError
 from clinometer.runner.scheduler import Failure, Progress, run_all
 from clinometer.runner.staleness import StaleRunsError
 from clinometer.studies.plan import Plan
+from clinometer.studies.rules import PILOT, record_rules, statuses
 from clinometer.studies.theorems import all_verified
 from clinometer.training.errors import SpecError
 
@@ -33,6 +36,8 @@ def run_study(plan: Plan, folder: Path, command: str, options: RunOptions) -> in
         if plan.configs:
             console.print(plan.about, highlight=False)
             try:
+                record_rules(plan, folder)
+                print_remark(status_line([dataclasses.asdict(each) for each in statuses(plan, folder).values()]))
                 failures = _make_runs(plan, folder, options, verdicts)
             except (StaleRunsError, ClusterError, ImportError) as error:
                 refuse(error)
@@ -59,7 +64,9 @@ def _make_runs(plan: Plan, folder: Path, options: RunOptions, verdicts: Verdicts
             show(now)
             if now.done + now.failed < now.total:  # after the last run the table has them all
                 for row in verdicts.new_rows():
-                    console.print(verdict_text(row), soft_wrap=True)
+                    unlike = row["status_reason"] not in ("", PILOT)
+                    mark = f" (exploratory: {row['status_reason']})" if unlike else ""
+                    console.print(verdict_text(row).append(mark, style="yellow"), soft_wrap=True)
 
         return run_all(
             plan.run_order,

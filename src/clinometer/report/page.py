@@ -10,6 +10,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 from markupsafe import Markup
 
 from clinometer.report.blocks import Rank, rank_texts
+from clinometer.report.status import have_one_status, recorded_texts, status_line
 from clinometer.report.tables import break_text, error_text, judged_text, status_text
 from clinometer.results.sanitize import plain
 from clinometer.studies.effect_text import effect_text, name_text, seeds_text
@@ -64,7 +65,16 @@ def write(page: Page, folder: Path) -> Path:
         return base64.b64encode((folder / "figures" / f"{name}.png").read_bytes()).decode()
 
     path = folder / "report.html"
-    about_claims = (effect_text, seeds_text, name_text, judged_text, status_text)
+    about_claims = (
+        effect_text,
+        seeds_text,
+        name_text,
+        judged_text,
+        status_text,
+        have_one_status,
+        status_line,
+        recorded_texts,
+    )
     functions = (*about_claims, break_text, error_text, final_rows, rank_rows, image)
     named = {function.__name__: function for function in functions}
     write_whole(path, _template().render(page=page, **named))

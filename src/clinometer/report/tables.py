@@ -7,6 +7,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
+from clinometer.report.status import have_one_status
 from clinometer.studies.claims_json import deciding_part
 from clinometer.studies.effect_text import bounds_text, effect_text, name_text, seeds_text
 
@@ -18,8 +19,11 @@ def claims_table(rows: Sequence[Mapping[str, Any]]) -> Table:
     table = Table.grid(padding=(0, 1))
     table.add_column(no_wrap=True)
     table.add_column(ratio=1)
+    alike = have_one_status(rows)
     for row in rows:
-        said = Text(f"{row['id']} ", "bold").append(row["statement"], "bold").append(f" {status_text(row)}", "dim")
+        said = (
+            Text(f"{row['id']} ", "bold").append(row["statement"], "bold").append(f" {status_text(row, alike)}", "dim")
+        )
         table.add_row(Text(row["verdict"], f"bold {_COLOURS[row['verdict']]}"), said)
         for part in row["parts"]:
             table.add_row(Text(f" {part['verdict']}", _COLOURS[part["verdict"]]), Text(part_text(part)))
@@ -52,16 +56,22 @@ def judged_text(part: Mapping[str, Any]) -> str:
     return "; ".join(filter(None, told))
 
 
-def status_text(row: Mapping[str, Any]) -> str:
+def status_text(row: Mapping[str, Any], alike: bool = False) -> str:
     """What a verdict is beside itself: exploratory, and why; another one where all claims share the 5%; else empty.
+
+    Args:
+        row: Of `claims.json`.
+        alike: Whether all rows have one status, which the line above the table says.
 
     Example:
         >>> status_text({"verdict": "holds", "holm": "undecided", "status": "confirmatory", "status_reason": ""})
         '(undecided where all claims share one error rate, by Holm)'
-        >>> status_text({"verdict": "fails", "holm": "fails", "status": "exploratory", "status_reason": "pilot seeds"})
-        '(exploratory: pilot seeds)'
+        >>> late = {"verdict": "fails", "holm": "fails", "status": "exploratory", "status_reason": "written late"}
+        >>> status_text(late), status_text(late, alike=True)
+        ('(exploratory: written late)', '')
     """
-    told = [f"exploratory: {row['status_reason']}"] if row.get("status") == "exploratory" else []
+    differs = row.get("status") == "exploratory" and not alike
+    told = [f"exploratory: {row['status_reason']}"] if differs else []
     if row.get("holm", row["verdict"]) != row["verdict"]:
         told.append(f"{row['holm']} where all claims share one error rate, by Holm")
     return f"({'; '.join(told)})" if told else ""

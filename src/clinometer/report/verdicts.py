@@ -1,13 +1,17 @@
 """Decides the claims of a study while its runs are made: each once, when the last run that it needs is done."""
 
 import contextlib
+import dataclasses
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from clinometer.results.run_table import RunTable
-from clinometer.studies.claims import Claim
+from clinometer.studies.claims import Claim, Looks
 from clinometer.studies.claims_json import claim_rows
+from clinometer.studies.looks import add_looks, noted_looks
 from clinometer.studies.plan import Plan
+from clinometer.studies.rules import statuses
 from clinometer.training.config import RunConfig
 from clinometer.training.run_folder import is_done, run_folder
 
@@ -43,17 +47,27 @@ class Verdicts:
             del self._missing[claim.id]
             with contextlib.suppress(Exception, SystemExit):
                 self._read([*self.table.configs, *self.plan.runs_of(claim)])
-                self._rows[claim.id] = self._row(claim)
+                (self._rows[claim.id],) = self._decide([claim])
         return [self._rows[claim.id] for claim in ready if claim.id in self._rows]
 
     def all_rows(self) -> list[dict[str, Any]]:
         """The rows of all claims: those already decided as they are, the others by the runs that are done now."""
         self._read(self.plan.configs)
-        return [self._rows.get(claim.id) or self._row(claim) for claim in self.plan.claims]
+        left = [claim for claim in self.plan.claims if claim.id not in self._rows]
+        rows = self._rows | {row["id"]: row for row in self._decide(left)}
+        return [rows[claim.id] for claim in self.plan.claims]
 
-    def _row(self, claim: Claim) -> dict[str, Any]:
+    def _decide(self, claims: Sequence[Claim]) -> list[dict[str, Any]]:
+        """The rows of some claims, with the earlier looks paid for; this look is on disk before anybody sees them."""
+        with noted_looks(self.folder, self.plan.first_seed) as looks:
+            rows = [self._row(claim, looks) for claim in claims]
+            add_looks(looks, rows)
+        status = statuses(self.plan, self.folder)
+        return [row | dataclasses.asdict(status[row["id"]]) for row in rows]
+
+    def _row(self, claim: Claim, looks: Mapping[str, Looks]) -> dict[str, Any]:
         """The row of a claim, decided by those of its own runs that are read."""
-        (row,) = claim_rows([claim], self.table.only(self.plan.runs_of(claim)), self.plan.variants)
+        (row,) = claim_rows([claim], self.table.only(self.plan.runs_of(claim)), self.plan.variants, looks)
         return row
 
     def _read(self, runs: list[RunConfig]) -> None:

@@ -11,6 +11,8 @@ from typing import Any
 from clinometer.results.compare import parts_at
 from clinometer.results.finished_run import FinishedRun, find_runs, reading
 from clinometer.results.folders import whole_folder
+from clinometer.results.look_file import read_looks, union, write_looks
+from clinometer.results.rule_file import merged_rules, read_rules, write_rules
 from clinometer.training.run_folder import FILES, RUN_NAME, is_done, verify
 from clinometer.training.study_file import read_study, write_study
 
@@ -39,6 +41,7 @@ def merge(folders: Sequence[Path], to: Path, *, keep_first: bool = False, keep_s
 
     Of a run only its four files are taken, none of them through a link, and each is held against the digest in
     `done.json` after it was copied. Reports, claims and figures are not taken: `clinometer report` makes them again.
+    The new folder knows of all looks at the claims, and of each claim's rules the one that was recorded first.
 
     Args:
         folders: The study's folders. They are only read.
@@ -48,7 +51,8 @@ def merge(folders: Sequence[Path], to: Path, *, keep_first: bool = False, keep_s
 
     Raises:
         ValueError: if the folders hold different studies, a run is damaged, or is there twice with other rows, or
-            fingerprints differ, or something is not what a run's folder holds; the message names it.
+            fingerprints differ, or something is not what a run's folder holds, or `looks.json` or `rules.json` is
+            damaged; the message names it.
     """
     if not folders:
         raise ValueError("expected the folders of a study; found none.")
@@ -60,12 +64,16 @@ def merge(folders: Sequence[Path], to: Path, *, keep_first: bool = False, keep_s
     found = Merged()
     taken: dict[str, FinishedRun] = {}
     made_with: dict[tuple[str, ...], tuple[str, Path]] = {}  # a part of a fingerprint to its value and a run with it
+    looks, rules = [read_looks(folder) for folder in folders], [read_rules(folder) for folder in folders]
+    seeds: list[int | None] = []  # the largest of each folder
     with whole_folder(to) as merged:
         for study in folders:
             _check_only_runs(study)
             runs = find_runs(study)
             found.unfinished += len(runs.unfinished)
-            for run in runs.intact():
+            intact = runs.intact()
+            seeds.append(max((run.config["seed"] for run in intact), default=None))
+            for run in intact:
                 name = run.folder.name
                 if name in taken:
                     _count_again(found, taken[name], run, keep_first)
@@ -75,6 +83,10 @@ def merge(folders: Sequence[Path], to: Path, *, keep_first: bool = False, keep_s
                 _copy(run.folder, merged / "runs" / name)
                 taken[name] = run
                 found.copied += 1
+        if any(looks):
+            write_looks(merged, union(*looks))
+        if any(rules):
+            write_rules(merged, merged_rules(list(zip(rules, seeds, strict=True))))
         write_study(merged, _together(facts, folders, to))
     return found
 

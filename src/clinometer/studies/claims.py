@@ -131,7 +131,7 @@ def judge_part(comparison: Comparison, looks: Sequence[int] = ()) -> Part:
         unit.name,
         (_shown(comparison.low, unit), _shown(comparison.high, unit)),
         tuple(unit.shown(value) for value in comparison.samples),
-        looks=(*looks, found.n),
+        looks=tuple(sorted({*looks, found.n})),
     )
 
 

@@ -6,21 +6,24 @@ from typing import Any, get_args
 
 from clinometer.results.run_table import RunTable
 from clinometer.results.statistics import Interval
-from clinometer.studies.claims import Claim, Finding, Part, Variants, Verdict, decide
+from clinometer.studies.claims import Claim, Finding, Looks, Part, Variants, Verdict, decide
 from clinometer.training.files import finite
 
 TEXTS = ("id", "statement", "source", "rule")
 
 
-def claim_rows(claims: Sequence[Claim], runs: RunTable, variants: Variants) -> list[dict[str, Any]]:
-    """Decide claims by the finished runs; a row each."""
-    return [to_row(claim, decide(claim, runs, variants)) for claim in claims]
+def claim_rows(
+    claims: Sequence[Claim], runs: RunTable, variants: Variants, looks: Mapping[str, Looks] | None = None
+) -> list[dict[str, Any]]:
+    """Decide claims by the finished runs, with the earlier looks at each by its id; a row each."""
+    return [to_row(claim, decide(claim, runs, variants, (looks or {}).get(claim.id))) for claim in claims]
 
 
 def to_row(claim: Claim, finding: Finding) -> dict[str, Any]:
     """A claim and its finding as JSON; numbers that are not finite become null."""
     return {
         **{name: getattr(claim, name) for name in TEXTS},
+        "bounds": {name: finite(value) for name, value in claim.bounds.items()},
         "verdict": finding.verdict,
         **_numbers(finding.parts[0].effect),
         "unit": finding.parts[0].unit,

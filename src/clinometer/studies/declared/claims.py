@@ -40,7 +40,7 @@ def spec_of(claim: Claim) -> Mapping[str, Any]:
     """A claim as JSON that `claim_of` reads. A function that decides the claim is left out."""
     if isinstance(claim.compare, ComparisonRule):
         return claim.compare.given
-    return {name: getattr(claim, name) for name in TEXTS} | {"function": True}
+    return {name: getattr(claim, name) for name in TEXTS} | {"bounds": dict(claim.bounds), "function": True}
 
 
 def comparison(key: str, given: object, factors: Sequence[str]) -> Claim:
@@ -111,7 +111,10 @@ def _saved(key: str, given: Mapping[str, Any]) -> Claim:
     finding = undecided("It is decided by a function of the study's program, which `clinometer run` calls.")
     if given.get("row") is not None:
         finding = _saved_finding(key, given["row"])
-    return Claim(**cast("Any", texts), figures=(), compare=lambda _runs, _variants: finding)
+    bounds = given.get("bounds", {})
+    if not isinstance(bounds, Mapping) or not all(type(bound) in (int, float) for bound in bounds.values()):
+        raise SpecError(key, f"expected bounds as numbers by name; found {bounds!r}.")
+    return Claim(**cast("Any", texts), figures=(), compare=lambda _runs, _variants: finding, bounds=bounds)
 
 
 def _saved_finding(key: str, row: Any) -> Finding:

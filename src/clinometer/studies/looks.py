@@ -1,0 +1,71 @@
+"""Looks at a study's claims: each verdict is noted before it is shown, and those before it are paid for.
+
+The notes are in the study's `looks.json`; see `results/look_file.py`.
+"""
+
+import contextlib
+from collections import Counter
+from collections.abc import Generator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from clinometer.results.look_file import FEWEST, ClaimLooks, Looks, read_looks, union, write_looks
+from clinometer.store import DamagedError
+from clinometer.studies.plan import Plan
+from clinometer.training.file_lock import locked
+
+LOCK = Path("records") / "claims.lock"  # within a study's folder; held while `looks.json` or `rules.json` is changed
+
+
+@contextlib.contextmanager
+def noted_looks(folder: Path, first_seed: int) -> Generator[dict[str, ClaimLooks]]:
+    """The looks at the seeds from `first_seed` on: a claim's id to its looks. What is added is written at the end.
+
+    Other processes wait meanwhile, so that none decides a claim without knowing of this look. A damaged file is left
+    as it is: no looks are known then and none are noted, which `studies/rules.py` says in the status of each claim.
+    """
+    with locked(folder / LOCK):
+        looks = _sound_looks(folder)
+        before = union(looks or {})
+        claims = {} if looks is None else looks.setdefault(str(first_seed), {})
+        yield claims
+        if looks is not None and claims != before.get(str(first_seed), {}):
+            write_looks(folder, looks)
+
+
+def add_looks(looks: dict[str, ClaimLooks], rows: Sequence[Mapping[str, Any]]) -> None:
+    """Add what rows of `claims.json` tell to the looks; fewer seeds than at a look before decide nothing, and are none.
+
+    Example:
+        >>> looks = {"C1": {"gap": [3]}}
+        >>> part = {"name": "gap", "n": 6}
+        >>> add_looks(looks, [{"id": "C1", "parts": [part, {"name": "rest", "n": 1}], "beside": [{**part, "n": 2}]}])
+        >>> looks
+        {'C1': {'gap': [3, 6]}}
+    """
+    for row in rows:
+        for part in (*row["parts"], *row["beside"]):
+            counts = looks.get(row["id"], {}).get(part["name"], [])
+            if part["n"] > max([FEWEST - 1, *counts]):
+                looks.setdefault(row["id"], {})[part["name"]] = [*counts, part["n"]]
+
+
+def check_seeds(plan: Plan, folder: Path) -> None:
+    """ValueError if a claim of the plan was looked at with more seeds than it would have: no limit pays for that."""
+    looks = (_sound_looks(folder) or {}).get(str(plan.first_seed), {})
+    for claim in plan.claims:
+        most = max((n for counts in looks.get(claim.id, {}).values() for n in counts), default=0)
+        arms = Counter(run.vary(seed=0) for run in plan.runs_of(claim))
+        planned = max(arms.values(), default=0)
+        if planned < most:
+            raise ValueError(
+                f"--seeds {planned}, but claim {claim.id} was looked at with {most} seeds, and fewer of them cannot be "
+                f"judged as if that had not been; say --seeds {most} or more, or choose another folder with --to."
+            )
+
+
+def _sound_looks(folder: Path) -> Looks | None:
+    try:
+        return read_looks(folder)
+    except DamagedError:
+        return None
