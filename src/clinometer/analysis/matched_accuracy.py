@@ -1,7 +1,8 @@
 """Test accuracy at matched training accuracy: whether a network that has trained as far as another tests better.
 
 Each network is followed from the step at which it leaves chance, along the tested steps at which its running training
-accuracy was higher than ever before. Between these the log odds of its test accuracy are interpolated against the
+accuracy was higher than ever before. The first steps are left out: BatchNorm tests by its running statistics, which
+then still hold what they began with. Between these the log odds of its test accuracy are interpolated against the
 training accuracy, so that both networks are compared at the same training accuracies.
 """
 
@@ -13,6 +14,7 @@ from clinometer.results.statistics import logit
 from clinometer.training.config import RunConfig
 
 LEVELS = 12  # training accuracies compared, evenly spaced
+SETTLED = 44  # steps after which less than 1% is left of the running statistics' first values, at momentum 0.1
 
 
 def test_odds_at_common_accuracies(
@@ -48,7 +50,7 @@ def _rises(runs: RunTable, arm: RunConfig, seeds: list[int], count: int) -> list
     odds = logit(runs.values(arm, "test", "accuracy", seeds), count)
     rises: list[tuple[Floats, Floats]] = []
     for reached, tested, start in zip(trained, odds, left_chance(runs, arm, seeds), strict=True):
-        learning = np.where((steps >= start) & np.isfinite(tested), reached, -np.inf)
+        learning = np.where((steps >= max(start, SETTLED)) & np.isfinite(tested), reached, -np.inf)
         before = np.concatenate([[-np.inf], np.maximum.accumulate(learning)[:-1]])
         highest = learning > before
         rises.append((reached[highest], tested[highest]))

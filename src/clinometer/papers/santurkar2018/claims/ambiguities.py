@@ -91,8 +91,8 @@ CLAIMS = (
         "our decision, not the paper's claim: whether a norm stands after its last layer matters little to how far the "
         "BatchNorm DLN gets",
         "Appendix A",
-        f"Last over first loss without BatchNorm after the last layer lies within a factor {LITTLE:g} of that with it: "
-        "less than seeds differ by.",
+        f"Last over first loss without BatchNorm after the last layer lies within a factor {LITTLE:g} of that with it, "
+        "the margin of C3.",
         ("ambiguities",),
         last_norm,
         {"factor": LITTLE},

@@ -5,7 +5,7 @@ import numpy as np
 from clinometer.analysis.internal_shift import shift_over_layers
 from clinometer.analysis.learning_progress import ENDED, Bools, all_learn
 from clinometer.analysis.matched_loss import matched_difference
-from clinometer.analysis.paired import mean_difference
+from clinometer.analysis.paired import ENOUGH, mean_difference, of_most_seeds
 from clinometer.papers.santurkar2018.progress import trained
 from clinometer.papers.santurkar2018.variants import dln, vgg
 from clinometer.results.run_table import Floats, RunTable
@@ -15,7 +15,6 @@ from clinometer.training.config import Bases, RunConfig
 
 SIMILAR = 1.26  # "similar": ‖G − G′‖ within this factor, a tenth of a decade
 SIMILAR_COSINE = 0.05
-ENOUGH = 0.5  # of the seeds must have a step at which both networks learn
 
 
 def shift_is_not_reduced(runs: RunTable, bases: Bases) -> Evidence:
@@ -45,14 +44,10 @@ def _compared(where: str, l2: Floats, cosine: Floats) -> list[Comparison]:
 
 
 def _shift(runs: RunTable, both: list[RunConfig], field: str, chosen: Bools) -> Floats:
-    """BatchNorm's mean over layers and chosen steps minus the standard network's, one per seed that has such a step.
-
-    NaN stands for the seeds that have none where they are too many for the others to speak for all.
-    """
+    """BatchNorm's mean over layers and chosen steps minus the standard network's, one per seed that has such a step."""
     seeds, measure = runs.common(*both), shift_over_layers(runs, field)
     none, batch = (measure(arm, seeds) for arm in both)
-    differences, has = mean_difference(batch, none, chosen), chosen.any(1)
-    return differences[has] if has.mean() >= ENOUGH else differences
+    return of_most_seeds(mean_difference(batch, none, chosen), chosen.any(1))
 
 
 _FIELDS = ("l2", "cosine")

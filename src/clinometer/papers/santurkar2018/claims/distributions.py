@@ -128,7 +128,7 @@ CLAIMS = (
         "the stability of layer-input distributions differs little between standard and BatchNorm networks",
         "Fig. 1(c)",
         f"{_DRIFT}, from each measured step to the step after it. BatchNorm's lies within a factor {LITTLE:g} of the "
-        f"standard network's on either side: steps, layers and seeds of one network differ by as much. {_SITE} the "
+        f"standard network's on either side: layers and measured steps of one network differ by more. {_SITE} the "
         "drift from step 0; and that of the variances, over their mean over units.",
         ("figure_01",),
         stability_differs_little,
