@@ -15,7 +15,7 @@ PYTHON_NEWEST ?= $(or $(call find,3.13),$(PYTHON))
 TESTS := -m pytest -n auto
 
 reproduce: $(VENV)/reproduces ## the paper's claims and figures, on bundled data
-	$(BIN)/clinometer reproduce santurkar2018 --scale $(SCALE) --to runs/santurkar2018-$(SCALE)
+	$(BIN)/clinometer reproduce santurkar2018 --scale $(SCALE) --to runs/santurkar2018-$(SCALE) $(addprefix --against ,$(wildcard results/santurkar2018/$(SCALE)/claims.json))
 
 test: $(VENV)/develops ## tests, doctests, the layers, and the snippets of README and docs
 	$(BIN)/python $(TESTS) -m "not long"

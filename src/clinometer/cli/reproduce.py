@@ -10,6 +10,7 @@ from clinometer.cli.run_options import DEFAULTS, RunOptions
 from clinometer.cli.run_study import run_study
 from clinometer.cli.seed_options import AS_PLANNED, SeedOptions
 from clinometer.papers import load_study
+from clinometer.report.agreement import read_kept
 from clinometer.studies.looks import check_seeds
 from clinometer.studies.plan import plan
 from clinometer.studies.study_folder import open_study_folder
@@ -24,6 +25,7 @@ def reproduce_command(
     only: str = "",
     to: Path | None = None,
     data: Path | None = None,
+    against: Path | None = None,
     seeds: SeedOptions = AS_PLANNED,
     options: RunOptions = DEFAULTS,
 ) -> int:
@@ -41,6 +43,8 @@ def reproduce_command(
         The folder for results; runs/PAPER-SCALE by default.
     data
         The folder of CIFAR-10's Parquet files; the environment variable CLINOMETER_DATA by default.
+    against
+        A claims.json, or a folder that has one: the verdicts are compared with its. The exit status stays as it is.
     seeds
         Which seeds each arm is trained with.
     options
@@ -50,6 +54,7 @@ def reproduce_command(
         study = load_study(paper)
         planned = plan(study, scale, split_names(only), seeds.seeds, seeds.first_seed)
         options.check()
+        kept = read_kept(against, [claim.id for claim in planned.claims]) if against and planned.claims else None
         if data is not None:
             os.environ["CLINOMETER_DATA"] = str(data)
         for name in planned.used:
@@ -59,7 +64,7 @@ def reproduce_command(
         command = _command_line(paper, scale, only, seeds, to)
         check_seeds(planned, folder)
         open_study_folder(folder, planned, {"only": only, **seeds.request(), "command": command})
-    return run_study(planned, folder, command, options)
+    return run_study(planned, folder, command, options, kept)
 
 
 def _command_line(paper: str, scale: str, only: str, seeds: SeedOptions, to: Path | None) -> str:

@@ -3,17 +3,19 @@
 from rich.text import Text
 
 from clinometer.cli.console import console, print_remark
+from clinometer.report.agreement import ANOTHER_DRAW, agreement_table
 from clinometer.report.status import recorded_texts, status_line
 from clinometer.report.study_page import Results
 from clinometer.report.tables import claims_table, outcome_text, theorems_table
 
 
 def print_results(results: Results) -> None:
-    """Print the verdicts on claims and theorems, and what must be known of the runs that they rest on."""
+    """Print the verdicts, what must be known of the runs that they rest on, and how they agree with those kept."""
     for remark in results.remarks:
         console.print(Text(remark, "yellow"), soft_wrap=True)
     if results.claims:
         console.print(claims_table(results.claims))
+        print_remark(ANOTHER_DRAW)
         print_remark(outcome_text(results.claims))
         print_remark(status_line(results.claims))
         for row in results.claims:
@@ -21,3 +23,7 @@ def print_results(results: Results) -> None:
                 console.print(Text(f"{row['id']} {remark}", "yellow"), soft_wrap=True)
     if results.theorems:
         console.print(theorems_table(results.theorems))
+    if results.agreement and results.agreement.said:
+        console.print(agreement_table(results.agreement))
+    if results.agreement:
+        print_remark(results.agreement.line)

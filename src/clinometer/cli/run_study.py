@@ -9,6 +9,7 @@ from clinometer.cli.console import console, print_page_path, print_remark
 from clinometer.cli.errors import refuse, stop
 from clinometer.cli.results_tables import print_results
 from clinometer.cli.run_options import RunOptions
+from clinometer.report.agreement import KeptClaims
 from clinometer.report.progress import show_progress
 from clinometer.report.status import status_line
 from clinometer.report.study_page import report
@@ -24,7 +25,7 @@ from clinometer.studies.theorems import all_verified
 from clinometer.training.errors import SpecError
 
 
-def run_study(plan: Plan, folder: Path, command: str, options: RunOptions) -> int:
+def run_study(plan: Plan, folder: Path, command: str, options: RunOptions, kept: KeptClaims | None = None) -> int:
     """Make the runs of a plan that are missing, report on all of them, and return the exit status.
 
     Claims are decided, and theorems checked, while the runs are made: the first verdicts come before the last run.
@@ -47,7 +48,7 @@ def run_study(plan: Plan, folder: Path, command: str, options: RunOptions) -> in
                 if folder.is_dir():
                     raise
                 stop(FileNotFoundError(f"the study's folder {folder} was deleted, or moved, while its runs were made"))
-        results = report(plan, folder, command, failures, verdicts, checked_rows())
+        results = report(plan, folder, command, failures, verdicts, checked_rows(), kept)
     print_results(results)
     for failure in failures:
         log = f" (see {failure.log})" if failure.log.is_file() else ""

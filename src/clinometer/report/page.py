@@ -9,6 +9,7 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 from markupsafe import Markup
 
+from clinometer.report.agreement import ANOTHER_DRAW, Agreement
 from clinometer.report.blocks import Rank, rank_texts
 from clinometer.report.status import have_one_status, recorded_texts, status_line
 from clinometer.report.tables import break_text, error_text, judged_text, status_text
@@ -46,6 +47,7 @@ class Page:
     environment: Mapping[str, Any]
     forest: Figure | None = None  # of the claims, in `figures/claims.png`
     theorems: Sequence[Mapping[str, Any]] = ()
+    agreement: Agreement | None = None  # with claims that were decided elsewhere
     finals: Mapping[str, Mapping[str, str]] = field(
         default_factory=dict[str, dict[str, str]]
     )  # arm to quantity to value
@@ -77,7 +79,7 @@ def write(page: Page, folder: Path) -> Path:
     )
     functions = (*about_claims, break_text, error_text, final_rows, rank_rows, image)
     named = {function.__name__: function for function in functions}
-    write_whole(path, _template().render(page=page, **named))
+    write_whole(path, _template().render(page=page, another_draw=ANOTHER_DRAW, **named))
     return path
 
 

@@ -13,6 +13,7 @@ from clinometer.analysis.learning_progress import final_accuracy, left_chance
 from clinometer.plots.forest import forest_figure
 from clinometer.plots.matplotlib import save
 from clinometer.report import page
+from clinometer.report.agreement import Agreement, KeptClaims, agreement
 from clinometer.report.final_values import final_values
 from clinometer.report.verdicts import Verdicts
 from clinometer.results.run_table import RunTable
@@ -33,6 +34,7 @@ class Results:
     claims: list[dict[str, Any]]
     theorems: list[dict[str, Any]]
     remarks: list[str] = dataclasses.field(default_factory=list[str])  # what must be known of the runs they rest on
+    agreement: Agreement | None = None  # with claims that were decided elsewhere
 
 
 def report(
@@ -42,6 +44,7 @@ def report(
     failures: Sequence[Failure] = (),
     verdicts: Verdicts | None = None,
     theorems: list[dict[str, Any]] | None = None,
+    kept: KeptClaims | None = None,
 ) -> Results:
     """Decide the claims, check the theorems, draw the figures and write the page, from the runs that are done.
 
@@ -52,6 +55,7 @@ def report(
         failures: RunTable that failed, to be named on the page.
         verdicts: Those decided while the runs were made, in this process; by default all are decided now.
         theorems: The rows of `theorems.json`, if the theorems are checked already.
+        kept: Claims that were decided elsewhere, to compare the verdicts with.
     """
     verdicts = verdicts or Verdicts(plan, folder)
     claims = verdicts.all_rows()
@@ -60,6 +64,7 @@ def report(
         theorems = rows(plan.theorems, {name: check(each.load()) for name, each in plan.theorems.items()})
     write_json(folder / "theorems.json", theorems)
     runs = verdicts.table
+    compared = agreement(claims, kept) if kept else None
     forest = _save_forest(claims, folder / "figures")
     figures = _save_figures(plan, runs, folder / "figures")
     remarks = [*_unfinished_remarks(plan, runs), *_mixed_remarks(runs)]
@@ -75,6 +80,7 @@ def report(
             about=f"{plan.about}.",
             command=command,
             claims=claims,
+            agreement=compared,
             theorems=theorems,
             arms=[_trained_arm(plan, runs, arm) for arm in runs.arms],
             forest=forest,
@@ -86,7 +92,7 @@ def report(
         ),
         folder,
     )
-    return Results(claims, theorems, remarks)
+    return Results(claims, theorems, remarks, compared)
 
 
 def _save_forest(claims: Sequence[Mapping[str, Any]], folder: Path) -> Figure | None:

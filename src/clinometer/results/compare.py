@@ -3,7 +3,6 @@
 The studies may come from two machines, versions of torch or of the code, or be different ones with arms in common.
 """
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,13 +10,13 @@ from typing import Any
 
 import numpy as np
 
+from clinometer.results.claims_file import NAME, read_claims
 from clinometer.results.factors import fields, order
 from clinometer.results.finished_run import FinishedRun, Rows, find_runs, is_study
 from clinometer.results.quantity import Arrays, Quantity
 from clinometer.results.statistics import Interval, interval
 from clinometer.store import Table
 from clinometer.training.errors import SpecError
-from clinometer.training.files import read_small
 
 DEFAULT = ("train.loss:last", "test.accuracy:last", "landscape.beta", "headroom.loss")
 
@@ -190,7 +189,7 @@ def _said(values: Any) -> str:
 
 
 def _verdicts(one: Path, other: Path) -> dict[str, tuple[str, str]]:
-    ours, theirs = (_decided(path / "claims.json") for path in (one, other))
+    ours, theirs = (_decided(path / NAME) for path in (one, other))
     if not ours or not theirs:
         return {}
     return {claim: (ours.get(claim, "not decided"), theirs.get(claim, "not decided")) for claim in {**ours, **theirs}}
@@ -199,8 +198,6 @@ def _verdicts(one: Path, other: Path) -> dict[str, tuple[str, str]]:
 def _decided(path: Path) -> dict[str, str]:
     """Each claim's verdict, from the file that a report wrote; none if there is no such."""
     try:
-        return {str(claim["id"]): str(claim["verdict"]) for claim in json.loads(read_small(path))}
+        return {row["id"]: row["verdict"] for row in read_claims(path)}
     except OSError:
         return {}
-    except (ValueError, TypeError, LookupError, RecursionError) as error:
-        raise ValueError(f"{path} is damaged: {error}. `clinometer report` writes it again.") from error
