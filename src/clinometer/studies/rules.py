@@ -12,6 +12,7 @@ from typing import Any, Literal
 
 from clinometer.results.look_file import read_looks
 from clinometer.results.rule_file import RecordedRule, bare, read_rules, write_rules
+from clinometer.results.sequential import STATISTIC_VERSION
 from clinometer.runner.records import read_record
 from clinometer.store import DamagedError
 from clinometer.studies.claims import Claim
@@ -24,7 +25,6 @@ from clinometer.training.files import finite
 from clinometer.training.run_folder import run_folder
 
 CONFIRMATORY = 100  # the first seed that may confirm; those below are for pilots, from which rules are made
-STATISTIC_VERSION = "1"
 LATE = "rule written after the data"
 CHANGED = "rule changed after the data"
 PILOT = f"seeds below {CONFIRMATORY} are for pilots"
