@@ -19,7 +19,7 @@ from clinometer.results.merge import merge
 from clinometer.results.rule_file import UNRECORDED, read_rules
 from clinometer.store import DamagedError
 from clinometer.studies import looks as module
-from clinometer.studies.looks import add_looks, check_seeds, noted_looks
+from clinometer.studies.looks import add_looks, check_seeds, most_seeds, noted_looks
 from clinometer.studies.plan import Plan
 from clinometer.studies.rules import DIFFERENT, record_rules, statuses
 from clinometer.training.files import write_sealed
@@ -82,6 +82,8 @@ def test_fewer_seeds_than_at_a_look_are_refused(tmp_path: Path) -> None:
         ValueError, match=r"--seeds 3, but claim worse was looked at with 6 seeds.*say --seeds 6 or more"
     ):
         check_seeds(planned(seeds=3), tmp_path)
+    assert most_seeds(tmp_path, 100) == {"worse": 6, "gone": 9}
+    assert most_seeds(tmp_path, 0) == {}
     for plan in (planned(seeds=6), planned(seeds=7), planned(seeds=3, first_seed=200)):
         check_seeds(plan, tmp_path)
 

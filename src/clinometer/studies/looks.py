@@ -50,17 +50,27 @@ def add_looks(looks: dict[str, ClaimLooks], rows: Sequence[Mapping[str, Any]]) -
                 looks.setdefault(row["id"], {})[part["name"]] = [*counts, part["n"]]
 
 
+def most_seeds(folder: Path, first_seed: int) -> dict[str, int]:
+    """With how many seeds from `first_seed` on each claim was looked at, at most, by the claim's id.
+
+    Whoever goes on with a study plans at least as many. Nothing is known of a damaged file.
+    """
+    looks = (_sound_looks(folder) or {}).get(str(first_seed), {})
+    return {
+        claim: max((max(counts) for counts in parts.values() if counts), default=0) for claim, parts in looks.items()
+    }
+
+
 def check_seeds(plan: Plan, folder: Path) -> None:
     """ValueError if a claim of the plan was looked at with more seeds than it would have: no limit pays for that."""
-    looks = (_sound_looks(folder) or {}).get(str(plan.first_seed), {})
+    most = most_seeds(folder, plan.first_seed)
     for claim in plan.claims:
-        most = max((n for counts in looks.get(claim.id, {}).values() for n in counts), default=0)
-        arms = Counter(run.vary(seed=0) for run in plan.runs_of(claim))
-        planned = max(arms.values(), default=0)
-        if planned < most:
+        planned = max(Counter(run.vary(seed=0) for run in plan.runs_of(claim)).values(), default=0)
+        if planned < most.get(claim.id, 0):
             raise ValueError(
-                f"--seeds {planned}, but claim {claim.id} was looked at with {most} seeds, and fewer of them cannot be "
-                f"judged as if that had not been; say --seeds {most} or more, or choose another folder with --to."
+                f"--seeds {planned}, but claim {claim.id} was looked at with {most[claim.id]} seeds, and fewer of them "
+                f"cannot be judged as if that had not been; say --seeds {most[claim.id]} or more, or choose another "
+                "folder with --to."
             )
 
 
