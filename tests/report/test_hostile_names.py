@@ -95,6 +95,8 @@ def test_a_page_shows_names_and_does_nothing(name: str, tmp_path: Path) -> None:
     part = {"name": name, "verdict": name, "value": 1.0, "low": 0.5, "high": 2.0, "n": 3, "p": 0.5, "looks": [3]}
     part |= {"unit": name, "bounds": [0.0, None], "remark": name}
     claim = dict.fromkeys(("id", "verdict", "statement", "source", "rule", "note"), name)
+    recorded = dict.fromkeys(("recorded", "statement", "rule", "statistic"), name) | {"bounds": {name: 0.5}}
+    claim |= {"status": "exploratory", "status_reason": name, "recorded_rules": [recorded], "bounds": {}}
     theorem = dict.fromkeys(("id", "verdict", "title", "source", "hypothesis", "printed", "true", "cases"), name)
     broken = {"name": name, "false": 0.5, "error": 0.1}
     (tmp_path / "figures").mkdir()

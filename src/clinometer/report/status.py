@@ -38,19 +38,23 @@ def have_one_status(rows: Sequence[Row]) -> bool:
 
 
 def recorded_texts(row: Row) -> list[str]:
-    """The rules that were recorded for a claim and are not its rule now, in words.
+    """The rules that were recorded for a claim and are not its rule now, in words, and then its rule now; else nothing.
 
     Example:
-        >>> rule = {"recorded": "2026-11-26T11:40:00+00:00", "statement": "it is larger", "rule": "above the bound",
-        ...         "bounds": {"bound": 0.5}, "statistic": "Student's t"}
-        >>> recorded_texts({"recorded_rules": [rule]})
-        ["Recorded 2026-11-26 11:40 UTC: it is larger; above the bound; bound 0.5; statistic Student's t"]
+        >>> rule = {"statement": "it is larger", "rule": "above the bound", "bounds": {"bound": 0.5}}
+        >>> recorded = {**rule, "recorded": "2026-11-26T11:40:00+00:00", "statistic": "Student's t"}
+        >>> for text in recorded_texts({**rule, "bounds": {"bound": 0.1}, "recorded_rules": [recorded]}):
+        ...     print(text)
+        Recorded 2026-11-26 11:40 UTC: it is larger; above the bound; bound 0.5; statistic: Student's t
+        Now: it is larger; above the bound; bound 0.1
     """
-    return [_text(rule) for rule in row["recorded_rules"]]
+    recorded = [
+        f"Recorded {rule['recorded'][:16].replace('T', ' ')} UTC: {_words(rule)}; statistic: {rule['statistic']}"
+        for rule in row["recorded_rules"]
+    ]
+    return [*recorded, f"Now: {_words(row)}"] if recorded else []
 
 
-def _text(rule: Mapping[str, Any]) -> str:
-    bounds = ", ".join(f"{name} {'none' if bound is None else f'{bound:g}'}" for name, bound in rule["bounds"].items())
-    when = rule["recorded"][:16].replace("T", " ")
-    said = (rule["statement"], rule["rule"], bounds, f"statistic {rule['statistic']}")
-    return f"Recorded {when} UTC: {'; '.join(filter(None, said))}"
+def _words(rule: Mapping[str, Any]) -> str:
+    bounds = [f"{name} {'none' if bound is None else f'{bound:g}'}" for name, bound in rule["bounds"].items()]
+    return "; ".join(filter(None, (rule["statement"], rule["rule"], ", ".join(bounds))))
