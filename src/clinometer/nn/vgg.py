@@ -4,13 +4,22 @@ Depth, width and norm are arguments, and the initial weights depend on the seed 
 networks that differ only in their norm start from the same weights.
 """
 
+import functools
 from collections import OrderedDict
+from collections.abc import Callable, Mapping
 
 import torch
 from torch import Tensor, nn
 
 from clinometer.nn.norms import NORMS
 from clinometer.nn.vgg_plans import Plan
+
+# Of a layer's weights. Glorot's two have the same variance; Kaiming's has twice that where fan-in equals fan-out.
+INITS: Mapping[str, Callable[..., Tensor]] = {
+    "glorot_uniform": nn.init.xavier_uniform_,
+    "glorot_normal": nn.init.xavier_normal_,
+    "kaiming_normal": functools.partial(nn.init.kaiming_normal_, nonlinearity="relu"),
+}
 
 
 class VGG(nn.Module):
@@ -67,9 +76,7 @@ def _convolution(in_channels: int, out_channels: int, norm: str) -> nn.Sequentia
 
 
 def glorot_(model: nn.Module, seed: int) -> nn.Module:
-    """Glorot-uniform weights and zero biases for every convolution and linear layer, in place.
-
-    The draws come from `seed` alone, in registration order; norms keep their initial affine.
+    """Glorot-uniform weights and zero biases for every convolution and linear layer, in place; see `initialise_`.
 
     Source: Glorot and Bengio (2010); Santurkar et al. (2018), Appendix A.
 
@@ -78,10 +85,30 @@ def glorot_(model: nn.Module, seed: int) -> nn.Module:
         >>> bool((first == second).all())
         True
     """
+    return initialise_(model, seed, "glorot_uniform")
+
+
+def initialise_(model: nn.Module, seed: int, init: str) -> nn.Module:
+    """Random weights and zero biases for every convolution and linear layer, in place.
+
+    The draws come from `seed` alone, in registration order; norms keep their initial affine.
+
+    Args:
+        model: The network.
+        seed: Of the weights.
+        init: A row of `INITS`.
+
+    Example:
+        >>> initialise_(nn.Linear(2, 2), seed=0, init="kaiming_normal").bias
+        Parameter containing:
+        tensor([0., 0.], requires_grad=True)
+    """
+    if init not in INITS:
+        raise ValueError(f"no initialisation {init!r}; there are {', '.join(INITS)}.")
     generator = torch.Generator().manual_seed(seed)
     for module in model.modules():
         if isinstance(module, nn.Linear | nn.Conv1d | nn.Conv2d | nn.Conv3d):
-            nn.init.xavier_uniform_(module.weight, generator=generator)
+            INITS[init](module.weight, generator=generator)
             if module.bias is not None:
                 nn.init.zeros_(module.bias)
     return model
