@@ -1,4 +1,4 @@
-"""What the paper does not say: β settles near 2/lr with BatchNorm and without."""
+"""What the paper does not say: where β settles, with BatchNorm and without, held against 2/lr."""
 
 from clinometer.papers.santurkar2018.style import band, figure, styled
 from clinometer.papers.santurkar2018.variants import dln, high_lr, vgg
@@ -19,13 +19,19 @@ def arms(bases: Bases) -> list[RunConfig]:
 
 
 def draw(runs: RunTable, bases: Bases) -> Figure:
-    """One panel per network and learning rate: β · lr / 2, whose value 1 is the edge of stability."""
+    """A panel per network and learning rate: β · lr / 2, of which 1 is the edge of stability; then batch sharpness."""
+    lr = bases["vgg"]["lr"]
+    sharpness = _panel(
+        runs, f"VGG, lr {lr:g}: batch sharpness", vgg(bases, NORMS), "batch_sharpness", "ratio", "gᵀHg / ‖g‖² · lr / 2"
+    )
     return figure(
         TITLE,
         "β · lr / 2 along the gradient. Gradient descent on a quadratic is stable below 1 (dotted) and no further: a "
-        f"network that hovers there walks where its step is just small enough. {band(runs, *arms(bases))}",
-        tuple(_panel(runs, title, row) for title, row in _rows(bases)),
-        columns=2,
+        "network that hovers there walks where its step is just small enough. Batch sharpness is the curvature along "
+        f"the same gradient where the step starts, and β what the gradient does over ½ to 4 steps. "
+        f"{band(runs, *arms(bases))}",
+        (*(_panel(runs, title, row) for title, row in _rows(bases)), sharpness),
+        columns=3,
     )
 
 
@@ -34,6 +40,13 @@ def _rows(bases: Bases) -> list[tuple[str, list[RunConfig]]]:
     return [*rows, (f"DLN, lr {bases['dln']['lr']:g}", dln(bases, NORMS))]
 
 
-def _panel(runs: RunTable, title: str, row: list[RunConfig]) -> Panel:
-    lines = curves(runs, styled(row), "landscape", "beta_lr_half")
-    return Panel(title, "step", "β · lr / 2", (*lines, reference("β = 2/lr", lines[0].x, 1.0)), yscale="log")
+def _panel(
+    runs: RunTable,
+    title: str,
+    row: list[RunConfig],
+    probe: str = "landscape",
+    field: str = "beta_lr_half",
+    ylabel: str = "β · lr / 2",
+) -> Panel:
+    lines = curves(runs, styled(row), probe, field)
+    return Panel(title, "step", ylabel, (*lines, reference("2/lr", lines[0].x, 1.0)), yscale="log")
