@@ -2,38 +2,78 @@
 
 A table stands between `<!-- KEY -->` and `<!-- end -->`, where KEY is one of
 
-- `C7`: the parts of a claim, with a column for each scale that has results; `verdicts`: the verdicts of all claims;
+- `C7`: the parts of a claim, with a column for each scale that has results;
+- `verdicts`: the confirmatory verdicts of all claims, with the seeds that an undecided one would take;
+- `forest PATH`: the confirmatory effects as a picture in PATH; `seeds`: the seeds behind each scale's verdicts;
 - `probes PATH`: every probe, what it tells and its cost, with links to the pages in PATH;
 - `fields NAME`: the fields of a probe's rows; `pages` and `reference`: the probes' pages and their entries.
 
-`python docs/fill.py` rewrites the pages, and a test compares them with what it would write.
+`python docs/fill.py` rewrites the pages and draws the picture, and a test compares both with what it would write.
 """
 
+import dataclasses
 import inspect
 import json
+import math
 import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from PIL import Image
+from PIL.PngImagePlugin import PngInfo
+
+from clinometer.plots.forest import forest_figure
+from clinometer.plots.matplotlib import save
 from clinometer.probes.registry import PROBES
+from clinometer.report.tables import status_text
+from clinometer.results.power import Power, pilot_power, seeds_for
+from clinometer.studies.effect_text import bounds_text, effect_text, name_text, seeds_text
+from clinometer.studies.figure import Figure
 
 ROOT = Path(__file__).parents[1]
+RESULTS = ROOT / "results" / "santurkar2018"
+FOREST = ROOT / "docs" / "images" / "claims.png"
+COPIED = {ROOT / "docs" / "images" / "figure_04.png": RESULTS / "laptop" / "figures" / "figure_04.png"}
+WANTED = 0.8  # power
+MOST = 400  # seeds: a claim that needs more is hopeless as posed
 PAGES = (ROOT / "README.md", ROOT / "mkdocs.yml", *sorted((ROOT / "docs").glob("*.md")))
 SCALES = ("smoke", "laptop", "paper")
-KEYS = r"verdicts|[CFD]\d+|probes \S+|fields \w+|pages|reference"
+KEYS = r"verdicts|seeds|forest \S+|[CFD]\d+|probes \S+|fields \w+|pages|reference"
 TABLE = re.compile(rf"<!-- ({KEYS}) -->\n.*?( *#? ?)<!-- end -->", re.DOTALL)
+NOTHING = "No confirmatory study is kept yet."
 COST = re.compile(r"Cost: (.+?)\.(?=\s|$)", re.DOTALL)
 
 
-def filled(text: str, results: Path = ROOT / "results" / "santurkar2018") -> str:
+def filled(text: str, results: Path = RESULTS) -> str:
     """The page with every table made anew."""
-    found = {scale: _claims(results / scale / "claims.json") for scale in SCALES}
+    found = read_results(results)
 
     def table(match: re.Match[str]) -> str:
         return f"<!-- {match[1]} -->\n{_table(match[1], found)}\n{match[2]}<!-- end -->"
 
     return TABLE.sub(table, text)
+
+
+def read_results(results: Path = RESULTS) -> dict[str, dict[str, Any]]:
+    """The rows of each scale that measured anything, by the claim's id."""
+    found = {scale: _claims(results / scale / "claims.json") for scale in SCALES}
+    return {scale: rows for scale, rows in found.items() if any(map(_measured, rows.values()))}
+
+
+def confirmed(found: Mapping[str, Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
+    """The rows whose rule was fixed before the seeds that decided it."""
+    chosen = {
+        scale: {claim: row for claim, row in rows.items() if row["status"] == "confirmatory" and _measured(row)}
+        for scale, rows in found.items()
+    }
+    return {scale: rows for scale, rows in chosen.items() if rows}
+
+
+def forest(found: Mapping[str, Mapping[str, Any]]) -> Figure:
+    """The confirmatory effects of the paper's claims and of our findings, each by the parts that decide it."""
+    shown = {scale: [row for row in rows.values() if row["id"][0] in "CF"] for scale, rows in confirmed(found).items()}
+    return forest_figure(shown, "What holds, how large it is, and at which scale", deciding=True)
 
 
 def _table(key: str, found: dict[str, dict[str, Any]]) -> str:
@@ -46,7 +86,11 @@ def _table(key: str, found: dict[str, dict[str, Any]]) -> str:
         return "\n".join(f"      - {name}.md" for name in PROBES)
     if kind == "reference":
         return "\n\n".join(f"::: clinometer.probes.{name}.{name}" for name in PROBES)
-    return _verdicts(found) if kind == "verdicts" else _parts_table(kind, found)
+    if kind == "forest":
+        there = forest(found).panels
+        return f"![What holds, how large it is, and at which scale]({rest}/{FOREST.name})" if there else NOTHING
+    named = {"verdicts": _verdicts, "seeds": _seeds}
+    return named[kind](found) if kind in named else _parts_table(kind, found)
 
 
 def _probes_table(pages: str) -> str:
@@ -78,13 +122,20 @@ def _fields_table(factory: Callable[..., Any]) -> str:
 
 
 def _verdicts(found: dict[str, dict[str, Any]]) -> str:
-    scales = {scale: rows for scale, rows in found.items() if any(map(_measured, rows.values()))}
-    claims = {claim: row["statement"] for rows in scales.values() for claim, row in rows.items() if claim[0] in "CF"}
-    lines = ["| " + " | ".join(["", "claim", *scales]) + " |", "|---" * (len(scales) + 2) + "|"]
-    for claim, statement in claims.items():
-        verdicts = [_verdict(rows[claim]) if claim in rows else "" for rows in scales.values()]
-        lines.append("| " + " | ".join([claim, statement, *verdicts]) + " |")
+    """A row for each claim, a column for each scale with confirmatory verdicts."""
+    scales = confirmed(found)
+    if not scales:
+        return NOTHING
+    every = {claim: row["statement"] for rows in found.values() for claim, row in rows.items() if claim[0] in "CF"}
+    lines = [_line("", "claim", *scales), _line(*["---"] * (len(scales) + 2))]
+    for claim, statement in every.items():
+        verdicts = [_verdict(rows[claim]) if claim in rows else "not confirmed" for rows in scales.values()]
+        lines.append(_line(claim, statement, *verdicts))
     return "\n".join(lines)
+
+
+def _line(*cells: str) -> str:
+    return f"| {' | '.join(cells)} |"
 
 
 def _verdict(row: dict[str, Any]) -> str:
@@ -92,9 +143,45 @@ def _verdict(row: dict[str, Any]) -> str:
     kinds: dict[str, set[str]] = {}
     for part in row["parts"]:
         kinds.setdefault("DLN" if part["name"].startswith("DLN") else "VGG", set()).add(part["verdict"])
-    of_kinds = [f"{kind} {_all(verdicts)}" for kind, verdicts in kinds.items()]
-    beside = f" ({', '.join(of_kinds)})" if len(kinds) > 1 and len(set(map(_all, kinds.values()))) > 1 else ""
-    return (f"**{row['verdict']}**" if row["verdict"] == "fails" else row["verdict"]) + beside
+    beside = [f"{kind} {_all(verdicts)}" for kind, verdicts in kinds.items()]
+    beside = beside if len(kinds) > 1 and len(set(map(_all, kinds.values()))) > 1 else []
+    beside += [f"Holm: {row['holm']}"] * (row["holm"] != row["verdict"])
+    beside += [_seeds_needed(row)] * (row["verdict"] == "undecided")
+    return _marked(row["verdict"]) + f" ({', '.join(beside)})" * bool(beside)
+
+
+def _seeds_needed(row: dict[str, Any]) -> str:
+    """How many seeds would decide a claim with a power of 80%, if the effects that were seen are the true ones.
+
+    It fails as soon as a part fails, at an error rate divided by the number of parts, and holds when all parts do.
+    """
+    left = [part for part in row["parts"] if part["verdict"] != "holds"]
+    powers = [_power(part, share) for part in left for share in (1.0, 1 / len(row["parts"]))]
+    leaning = [(plain, shared) for plain, shared in zip(powers[::2], powers[1::2], strict=True) if plain and shared]
+    failing = [seeds_for(shared.likely, WANTED) for plain, shared in leaning if plain.direction == "fails"]
+    holding = [seeds_for(plain.likely, WANTED) for plain, _ in leaning if plain.direction == "holds"]
+    if len(leaning) < len(left) and not failing:
+        return "no number of seeds can be told"
+    found = [seeds for seeds in failing if seeds] if failing else holding
+    seeds = (min(found, default=None) if failing else None if None in found else max(found, default=None))
+    return f"about {seeds} seeds would decide it" if seeds else f"hopeless as posed: more than {MOST} seeds"
+
+
+def _power(part: dict[str, Any], share: float) -> Power | None:
+    """The power of a part, on the scale on which factors are compared; None where its samples cannot tell."""
+    on_scale = math.log10 if part["unit"] == "factor" else float
+    absent = math.inf if part["unit"] == "steps" else math.nan  # a delay that never ends
+    ends = (-math.inf, math.inf)
+    try:
+        samples = [absent if value is None else on_scale(value) for value in part["samples"]]
+        low, high = (end if bound is None else on_scale(bound) for bound, end in zip(part["bounds"], ends, strict=True))
+    except ValueError:  # the logarithm of a factor of 0
+        return None
+    return pilot_power(samples, low, high, "sign" if part["unit"] == "steps" else "t", MOST, share)
+
+
+def _marked(verdict: str) -> str:
+    return f"**{verdict}**" if verdict == "fails" else verdict
 
 
 def _all(verdicts: set[str]) -> str:
@@ -106,13 +193,19 @@ def _claims(path: Path) -> dict[str, Any]:
 
 
 def _parts_table(claim: str, found: dict[str, dict[str, Any]]) -> str:
+    """A row for each part, with what it is held against, and a column for each scale."""
     scales = {scale: rows[claim] for scale, rows in found.items() if claim in rows and _measured(rows[claim])}
+    if not scales:
+        return NOTHING
     names = dict.fromkeys(name for row in scales.values() for name in _parts(row))
-    lines = ["| " + " | ".join(["", *scales]) + " |", "|---" * (len(scales) + 1) + "|"]
-    lines.append("| " + " | ".join(["**verdict**", *(f"**{row['verdict']}**" for row in scales.values())]) + " |")
+    lines = [_line("", "holds", *scales), _line(*["---"] * (len(scales) + 2))]
+    lines.append(
+        _line("**verdict**", "", *(f"**{row['verdict']}** {status_text(row)}".strip() for row in scales.values()))
+    )
     for name in names:
-        cells = [_cell(_parts(row).get(name)) for row in scales.values()]
-        lines.append("| " + " | ".join([name, *cells]) + " |")
+        parts = [_parts(row).get(name) for row in scales.values()]
+        bounds = dict.fromkeys(bounds_text(part) for part in parts if part)
+        lines.append(_line(name, " or ".join(filter(None, bounds)), *map(_cell, parts)))
     return "\n".join(lines)
 
 
@@ -121,17 +214,61 @@ def _measured(row: dict[str, Any]) -> bool:
 
 
 def _parts(row: dict[str, Any]) -> dict[str, Any]:
-    beside = {f"*beside:* {part['name']}": part for part in row["beside"]}
-    return {part["name"]: part for part in row["parts"]} | beside
+    """The parts by what they are called on the page, those that do not count after the others."""
+    beside = {f"*beside:* {name_text(part)}": part for part in row["beside"]}
+    return {name_text(part): part for part in row["parts"]} | beside
 
 
 def _cell(part: dict[str, Any] | None) -> str:
-    if part is None or part["value"] is None:
-        return "not measured" if part is None else f"no finite number, n = {part['n']}: {part['verdict']}"
-    interval = "no interval" if part["low"] is None else f"{part['low']:.3g}, {part['high']:.3g}"
-    return f"{part['value']:.3g} [{interval}], n = {part['n']}: {part['verdict']}"
+    if part is None or not part["n"]:
+        return "not measured"
+    remark = f" ({part['remark']})" * bool(part["remark"])
+    return f"{part['verdict']}: {effect_text(part)}, {seeds_text(part)}{remark}"
+
+
+def _seeds(found: dict[str, dict[str, Any]]) -> str:
+    """How many seeds the parts of each scale's claims rest on, from which seed on, and after how many looks."""
+    lines = [_line("scale", "seeds", "from seed", "looks", "confirmatory"), _line(*["---"] * 5)]
+    for scale, rows in found.items():
+        parts = [part for row in rows.values() for part in row["parts"] if part["n"]]
+        first = sorted({row["first_seed"] for row in rows.values()})
+        lines.append(
+            _line(
+                scale,
+                _range([part["n"] for part in parts]),
+                _range(first),
+                _range([len(part["looks"]) for part in parts]),
+                f"{sum(row['status'] == 'confirmatory' for row in rows.values())} of {len(rows)}",
+            )
+        )
+    return "\n".join(lines)
+
+
+def _range(values: list[int]) -> str:
+    low, high = min(values), max(values)
+    return str(low) if low == high else f"{low} to {high}"
+
+
+def drawn_numbers(figure: Figure) -> str:
+    """All that the picture shows, as the text that is kept inside it."""
+    return json.dumps([dataclasses.asdict(estimate) for panel in figure.panels for estimate in panel.estimates])
+
+
+def draw_forest(figure: Figure) -> None:
+    """Write the picture, and inside it the numbers that it shows."""
+    save(figure, FOREST.with_suffix(""))
+    FOREST.with_suffix(".svg").unlink()  # pages show the pixels
+    numbers = PngInfo()
+    numbers.add_itxt("estimates", drawn_numbers(figure))
+    with Image.open(FOREST) as image:
+        image.load()
+        image.save(FOREST, pnginfo=numbers, optimize=True)
 
 
 if __name__ == "__main__":
     for page in PAGES:
         page.write_text(filled(page.read_text()))
+    for copy, original in COPIED.items():
+        copy.write_bytes(original.read_bytes())
+    if (picture := forest(read_results())).panels:
+        draw_forest(picture)

@@ -1,11 +1,14 @@
 """The README and the docs are tests: their Python runs, and prints what they say it prints."""
 
+import json
 import re
 import runpy
 from pathlib import Path
+from typing import Any
 
 import pytest
 import warm
+from PIL import Image
 
 ROOT = Path(__file__).parent.parent
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -48,14 +51,79 @@ def test_tables_say_what_results_and_probes_say() -> None:
     fill = runpy.run_path(str(ROOT / "docs" / "fill.py"))
     for path in fill["PAGES"]:
         assert fill["filled"](path.read_text()) == path.read_text(), "run: python docs/fill.py"
+    claims = {f"C{n}" for n in range(1, 13)} | {"F1", "F2", "D1", "D2", "D3"}
     page = (ROOT / "docs" / "paper.md").read_text()
-    assert {match[1] for match in fill["TABLE"].finditer(page)} == {f"C{n}" for n in range(1, 13)} | {
-        "F1",
-        "F2",
-        "D1",
-        "D2",
-        "D3",
-    }
+    assert {match[1] for match in fill["TABLE"].finditer(page)} == claims | {"verdicts", "seeds", "forest images"}
+
+
+def test_the_picture_shows_what_results_say() -> None:
+    """The numbers that were drawn are kept inside the picture: they are those of `results/` today."""
+    fill = runpy.run_path(str(ROOT / "docs" / "fill.py"))
+    figure = fill["forest"](fill["read_results"]())
+    if figure.panels:
+        with Image.open(fill["FOREST"]) as image:
+            assert image.text["estimates"] == fill["drawn_numbers"](figure), "run: python docs/fill.py"
+
+
+def test_copied_figures_are_those_of_results() -> None:
+    """Byte by byte."""
+    for copy, original in runpy.run_path(str(ROOT / "docs" / "fill.py"))["COPIED"].items():
+        assert copy.read_bytes() == original.read_bytes(), "run: python docs/fill.py"
+
+
+def row(claim: str, verdict: str, **facts: Any) -> dict[str, Any]:
+    """A row of claims.json with one part."""
+    part = {"name": "log10 of the gap", "verdict": verdict, "value": 4.0, "low": 2.0, "high": 8.0, "n": 3, "p": 0.01}
+    part |= {"unit": "factor", "bounds": [1.0, None], "samples": [3.0, 4.0, 5.0], "looks": [3, 5], "remark": ""}
+    row = {"id": claim, "statement": "it is so", "verdict": verdict, "parts": [part], "beside": [], "holm": verdict}
+    return row | {"status": "confirmatory", "status_reason": "", "first_seed": 100} | facts
+
+
+def test_a_table_of_verdicts_has_confirmatory_ones_alone(tmp_path: Path) -> None:
+    """Rows written by hand: what was explored is told in its own table, and in no table or picture of verdicts."""
+    rows = [row("C1", "fails", holm="undecided"), row("C2", "holds", status="exploratory", status_reason="late")]
+    (tmp_path / "smoke").mkdir()
+    (tmp_path / "smoke" / "claims.json").write_text(json.dumps(rows))
+    fill = runpy.run_path(str(ROOT / "docs" / "fill.py"))
+
+    def told(key: str) -> list[str]:
+        return fill["filled"](f"<!-- {key} -->\n<!-- end -->", tmp_path).splitlines()[3:-1]
+
+    assert told("verdicts") == [
+        "| C1 | it is so | **fails** (Holm: undecided) |",
+        "| C2 | it is so | not confirmed |",
+    ]
+    assert told("C2")[1] == "| gap | above 1 | holds: a factor 4 [2, 8], n = 3, 2nd look |"
+    assert "**holds** (exploratory: late)" in told("C2")[0]
+    assert told("seeds") == ["| smoke | 3 | 100 | 2 | 1 of 2 |"]
+    (panel,) = fill["forest"](fill["read_results"](tmp_path)).panels
+    assert [estimate.name for estimate in panel.estimates] == ["C1 gap"]
+
+
+def test_an_open_claim_says_how_many_seeds_it_would_take(tmp_path: Path) -> None:
+    """Samples whose effect in deviations is known: 1 needs 12 seeds for 80% power, 0.01 more than anybody makes."""
+    (tmp_path / "smoke").mkdir()
+    fill = runpy.run_path(str(ROOT / "docs" / "fill.py"))
+
+    def told(*logs: float) -> str:
+        open_row = row("C1", "undecided")
+        open_row["parts"][0] |= {"samples": [10.0**log for log in logs]}
+        (tmp_path / "smoke" / "claims.json").write_text(json.dumps([open_row]))
+        return fill["filled"]("<!-- verdicts -->\n<!-- end -->", tmp_path)
+
+    assert "| undecided (about 12 seeds would decide it) |" in told(0.0, 1.0, 2.0)
+    assert "| undecided (hopeless as posed: more than 400 seeds) |" in told(-1.0, 0.01, 1.0)
+
+
+def test_a_picture_keeps_the_numbers_that_it_shows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Drawn, and read again by Pillow: a stale picture would have others than its results."""
+    fill = runpy.run_path(str(ROOT / "docs" / "fill.py"))
+    figure = fill["forest_figure"]({"smoke": [row("C1", "holds")]})
+    monkeypatch.setitem(fill["draw_forest"].__globals__, "FOREST", tmp_path / "claims.png")
+    fill["draw_forest"](figure)
+    with Image.open(tmp_path / "claims.png") as image:
+        (estimate,) = json.loads(image.text["estimates"])
+    assert (estimate["name"], estimate["low"], estimate["high"]) == ("C1 gap", 2.0, 8.0)
 
 
 BENCHMARKS = [path for path in sorted((ROOT / "benchmarks").glob("*.py")) if "def main" in path.read_text()]
