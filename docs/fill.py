@@ -14,7 +14,6 @@ A table stands between `<!-- KEY -->` and `<!-- end -->`, where KEY is one of
 import dataclasses
 import inspect
 import json
-import math
 import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -26,8 +25,8 @@ from PIL.PngImagePlugin import PngInfo
 from clinometer.plots.forest import forest_figure
 from clinometer.plots.matplotlib import save
 from clinometer.probes.registry import PROBES
+from clinometer.report.seeds_needed import seeds_needed_text
 from clinometer.report.tables import status_text
-from clinometer.results.power import Power, pilot_power, seeds_for
 from clinometer.studies.effect_text import bounds_text, effect_text, name_text, seeds_text
 from clinometer.studies.figure import Figure
 
@@ -35,8 +34,6 @@ ROOT = Path(__file__).parents[1]
 RESULTS = ROOT / "results" / "santurkar2018"
 FOREST = ROOT / "docs" / "images" / "claims.png"
 COPIED = {ROOT / "docs" / "images" / "figure_04.png": RESULTS / "laptop" / "figures" / "figure_04.png"}
-WANTED = 0.8  # power
-MOST = 400  # seeds: a claim that needs more is hopeless as posed
 PAGES = (ROOT / "README.md", ROOT / "mkdocs.yml", *sorted((ROOT / "docs").glob("*.md")))
 SCALES = ("smoke", "laptop", "paper")
 KEYS = r"verdicts|seeds|forest \S+|[CFD]\d+|probes \S+|fields \w+|pages|reference"
@@ -146,38 +143,8 @@ def _verdict(row: dict[str, Any]) -> str:
     beside = [f"{kind} {_all(verdicts)}" for kind, verdicts in kinds.items()]
     beside = beside if len(kinds) > 1 and len(set(map(_all, kinds.values()))) > 1 else []
     beside += [f"Holm: {row['holm']}"] * (row["holm"] != row["verdict"])
-    beside += [_seeds_needed(row)] * (row["verdict"] == "undecided")
+    beside += filter(None, [seeds_needed_text(row) if row["verdict"] == "undecided" else ""])
     return _marked(row["verdict"]) + f" ({', '.join(beside)})" * bool(beside)
-
-
-def _seeds_needed(row: dict[str, Any]) -> str:
-    """How many seeds would decide a claim with a power of 80%, if the effects that were seen are the true ones.
-
-    It fails as soon as a part fails, at an error rate divided by the number of parts, and holds when all parts do.
-    """
-    left = [part for part in row["parts"] if part["verdict"] != "holds"]
-    powers = [_power(part, share) for part in left for share in (1.0, 1 / len(row["parts"]))]
-    leaning = [(plain, shared) for plain, shared in zip(powers[::2], powers[1::2], strict=True) if plain and shared]
-    failing = [seeds_for(shared.likely, WANTED) for plain, shared in leaning if plain.direction == "fails"]
-    holding = [seeds_for(plain.likely, WANTED) for plain, _ in leaning if plain.direction == "holds"]
-    if len(leaning) < len(left) and not failing:
-        return "no number of seeds can be told"
-    found = [seeds for seeds in failing if seeds] if failing else holding
-    seeds = (min(found, default=None) if failing else None if None in found else max(found, default=None))
-    return f"about {seeds} seeds would decide it" if seeds else f"hopeless as posed: more than {MOST} seeds"
-
-
-def _power(part: dict[str, Any], share: float) -> Power | None:
-    """The power of a part, on the scale on which factors are compared; None where its samples cannot tell."""
-    on_scale = math.log10 if part["unit"] == "factor" else float
-    absent = math.inf if part["unit"] == "steps" else math.nan  # a delay that never ends
-    ends = (-math.inf, math.inf)
-    try:
-        samples = [absent if value is None else on_scale(value) for value in part["samples"]]
-        low, high = (end if bound is None else on_scale(bound) for bound, end in zip(part["bounds"], ends, strict=True))
-    except ValueError:  # the logarithm of a factor of 0
-        return None
-    return pilot_power(samples, low, high, "sign" if part["unit"] == "steps" else "t", MOST, share)
 
 
 def _marked(verdict: str) -> str:

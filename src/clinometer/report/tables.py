@@ -7,6 +7,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
+from clinometer.report.seeds_needed import seeds_needed_text
 from clinometer.report.status import have_one_status
 from clinometer.studies.claims_json import deciding_part
 from clinometer.studies.effect_text import bounds_text, effect_text, name_text, seeds_text
@@ -57,7 +58,7 @@ def judged_text(part: Mapping[str, Any]) -> str:
 
 
 def status_text(row: Mapping[str, Any], alike: bool = False) -> str:
-    """What a verdict is beside itself: exploratory, and why; another one where all claims share the 5%; else empty.
+    """What a verdict is beside itself: exploratory, and why; another one where all claims share the 5%; still open.
 
     Args:
         row: Of `claims.json`.
@@ -74,6 +75,8 @@ def status_text(row: Mapping[str, Any], alike: bool = False) -> str:
     told = [f"exploratory: {row['status_reason']}"] if differs else []
     if row.get("holm", row["verdict"]) != row["verdict"]:
         told.append(f"{row['holm']} where all claims share one error rate, by Holm")
+    if row["verdict"] == "undecided" and (needed := seeds_needed_text(row)):
+        told.append(needed)
     return f"({'; '.join(told)})" if told else ""
 
 
