@@ -50,7 +50,7 @@ def test_the_page_tells_what_a_reader_must_know(folder: Path) -> None:
     for expected in (
         "C3",
         "undecided",
-        "norm none, lr 0.5",
+        "norm none, lr 1",
         "left chance at step",
         "measure_every",
         "torch",
