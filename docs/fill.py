@@ -126,7 +126,7 @@ def _verdicts(found: dict[str, dict[str, Any]]) -> str:
     every = {claim: row["statement"] for rows in found.values() for claim, row in rows.items() if claim[0] in "CF"}
     lines = [_line("", "claim", *scales), _line(*["---"] * (len(scales) + 2))]
     for claim, statement in every.items():
-        verdicts = [_verdict(rows[claim]) if claim in rows else "not confirmed" for rows in scales.values()]
+        verdicts = [_verdict(found[scale].get(claim)) for scale in scales]
         lines.append(_line(claim, statement, *verdicts))
     return "\n".join(lines)
 
@@ -135,8 +135,12 @@ def _line(*cells: str) -> str:
     return f"| {' | '.join(cells)} |"
 
 
-def _verdict(row: dict[str, Any]) -> str:
-    """The claim's verdict; where it is asked of both kinds of network, theirs beside it."""
+def _verdict(row: dict[str, Any] | None) -> str:
+    """The claim's verdict if it is confirmatory; where it is asked of both kinds of network, theirs beside it."""
+    if row is None or not _measured(row):
+        return "not run"
+    if row["status"] != "confirmatory":
+        return "not confirmed"
     kinds: dict[str, set[str]] = {}
     for part in row["parts"]:
         kinds.setdefault("DLN" if part["name"].startswith("DLN") else "VGG", set()).add(part["verdict"])
@@ -194,20 +198,15 @@ def _cell(part: dict[str, Any] | None) -> str:
 
 
 def _seeds(found: dict[str, dict[str, Any]]) -> str:
-    """How many seeds the parts of each scale's claims rest on, from which seed on, and after how many looks."""
-    lines = [_line("scale", "seeds", "from seed", "looks", "confirmatory"), _line(*["---"] * 5)]
+    """How many seeds the parts of each scale's claims rest on, which they are, and after how many looks."""
+    lines = [_line("scale", "seeds of a part", "which", "looks", "confirmatory claims"), _line(*["---"] * 5)]
     for scale, rows in found.items():
-        parts = [part for row in rows.values() for part in row["parts"] if part["n"]]
-        first = sorted({row["first_seed"] for row in rows.values()})
-        lines.append(
-            _line(
-                scale,
-                _range([part["n"] for part in parts]),
-                _range(first),
-                _range([len(part["looks"]) for part in parts]),
-                f"{sum(row['status'] == 'confirmatory' for row in rows.values())} of {len(rows)}",
-            )
-        )
+        measured = [row for row in rows.values() if _measured(row)]
+        parts = [part for row in measured for part in row["parts"] if part["n"]]
+        first = _range([row["first_seed"] for row in measured])
+        looks = _range([len(part["looks"]) for part in parts])
+        fixed = f"{sum(row['status'] == 'confirmatory' for row in measured)} of {len(measured)}"
+        lines.append(_line(scale, _range([part["n"] for part in parts]), f"from {first}", looks, fixed))
     return "\n".join(lines)
 
 

@@ -82,6 +82,7 @@ def row(claim: str, verdict: str, **facts: Any) -> dict[str, Any]:
 def test_a_table_of_verdicts_has_confirmatory_ones_alone(tmp_path: Path) -> None:
     """Rows written by hand: what was explored is told in its own table, and in no table or picture of verdicts."""
     rows = [row("C1", "fails", holm="undecided"), row("C2", "holds", status="exploratory", status_reason="late")]
+    rows.append(row("C3", "undecided", parts=[row("", "undecided")["parts"][0] | {"n": 0}]))
     (tmp_path / "smoke").mkdir()
     (tmp_path / "smoke" / "claims.json").write_text(json.dumps(rows))
     fill = runpy.run_path(str(ROOT / "docs" / "fill.py"))
@@ -92,10 +93,11 @@ def test_a_table_of_verdicts_has_confirmatory_ones_alone(tmp_path: Path) -> None
     assert told("verdicts") == [
         "| C1 | it is so | **fails** (Holm: undecided) |",
         "| C2 | it is so | not confirmed |",
+        "| C3 | it is so | not run |",
     ]
     assert told("C2")[1] == "| gap | above 1 | holds: a factor 4 [2, 8], n = 3, 2nd look |"
     assert "**holds** (exploratory: late)" in told("C2")[0]
-    assert told("seeds") == ["| smoke | 3 | 100 | 2 | 1 of 2 |"]
+    assert told("seeds") == ["| smoke | 3 | from 100 | 2 | 1 of 2 |"]
     (panel,) = fill["forest"](fill["read_results"](tmp_path)).panels
     assert [estimate.name for estimate in panel.estimates] == ["C1 gap"]
 

@@ -58,12 +58,15 @@ def test_scales_stand_below_each_other_in_one_panel() -> None:
     ]
 
 
-def test_the_small_figure_has_the_parts_that_decide() -> None:
-    """One part failed, so that it alone says why the claim does; what was not measured is nowhere."""
-    rows = [claim("C1", part("one"), part("two", "fails"), verdict="fails"), claim("C2", part("three", n=0))]
+def test_the_small_figure_has_one_part_of_each_verdict() -> None:
+    """Of three parts the second fails, so that it alone says why the claim does; what was not measured is nowhere."""
+    rows = [
+        claim("C1", part("one"), part("two", "fails"), part("three"), verdict="fails"),
+        claim("C2", part("no", n=0)),
+    ]
     (panel,) = forest_figure({"": rows}, deciding=True).panels
-    assert [line.name for line in panel.estimates] == ["C1 two"]
-    assert forest_figure({"": [claim("C2", part("three", n=0))]}).panels == ()
+    assert [line.name for line in panel.estimates] == ["C1 one", "C1 two"]
+    assert forest_figure({"": rows[1:]}).panels == ()
 
 
 def test_a_reader_sees_verdicts_and_bounds_without_colour() -> None:

@@ -4,14 +4,13 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from clinometer.studies.claims_json import deciding_part
 from clinometer.studies.effect_text import effect_text, name_text, seeds_text
 from clinometer.studies.figure import Estimate, Figure, Panel
 
 Rows = Sequence[Mapping[str, Any]]  # of claims.json
 
 _UNITS = ("factor", "percentage points", "%", "steps")  # the order of panels; others follow
-_LONGEST = 62  # letters of a name: tables have all of it
+_LONGEST = 68  # letters of a name: tables have all of it
 _CAPTION = (
     "One line for each counted part: its effect with its 95% interval over seeds, all looks paid for, and shaded where "
     "it should lie by the claim's rule. Filled circle: holds; cross: fails; open circle: undecided. An arrow: the "
@@ -27,7 +26,7 @@ def forest_figure(
     Args:
         results: Rows of `claims.json` by the scale of the study; one study alone needs no name for it.
         title: Above the figure.
-        deciding: Whether to show only those parts by which a claim is what it is at some scale.
+        deciding: Whether to show of each claim only the first part of each verdict that its parts have at a scale.
 
     Example:
         >>> part = {"name": "log10 of the gap", "verdict": "holds", "value": 126.0, "low": 10.0, "high": 1600.0, "n": 3}
@@ -54,7 +53,8 @@ def _shown(results: Mapping[str, Rows], deciding: bool) -> dict[str, dict[str, N
     for rows in results.values():
         for row in rows:
             shown.setdefault(row["id"], {}).update(dict.fromkeys(part["name"] for part in row["parts"] if part["n"]))
-            chosen.setdefault(row["id"], set()).add(deciding_part(row)["name"])
+            firsts = {part["verdict"]: part["name"] for part in reversed(row["parts"])}
+            chosen.setdefault(row["id"], set()).update(firsts.values())
     if not deciding:
         return shown
     return {claim: {name: None for name in names if name in chosen[claim]} for claim, names in shown.items()}

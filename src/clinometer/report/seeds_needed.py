@@ -30,8 +30,8 @@ def seeds_needed_text(row: Mapping[str, Any]) -> str:
     failing = [part for part, power in zip(left, plain, strict=True) if power and power.direction == "fails"]
     if failing:
         powers = [_power(part, 1 / len(row["parts"])) for part in failing]
-        return _text(min(_seeds(powers), default=math.inf))
-    return "" if None in plain else _text(max(_seeds(plain), default=math.inf))
+        return _text(min(_seeds(powers), default=math.inf), left)
+    return "" if None in plain else _text(max(_seeds(plain), default=math.inf), left)
 
 
 def _power(part: Mapping[str, Any], share: float) -> Power | None:
@@ -54,5 +54,9 @@ def _seeds(powers: Sequence[Power | None]) -> list[float]:
     return [seeds_for(power.likely, WANTED) or math.inf for power in powers if power]
 
 
-def _text(seeds: float) -> str:
-    return f"about {seeds:.0f} seeds would decide it" if seeds <= MOST else f"hopeless as posed: more than {MOST} seeds"
+def _text(seeds: float, left: Sequence[Mapping[str, Any]]) -> str:
+    if seeds > MOST:
+        return f"hopeless as posed: more than {MOST} seeds"
+    if seeds <= max(len(part["samples"]) for part in left):  # as likely as not some are on its edge by chance
+        return "a few more seeds would probably decide it"
+    return f"about {seeds:.0f} seeds would decide it"
