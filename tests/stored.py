@@ -212,7 +212,7 @@ def deep(config: RunConfig) -> bool:
     return is_deep_linear(config)
 
 
-def find(claim: str, seeds: int = 3, **curves: Curve) -> Finding:
+def find(claim: str, seeds: int = 12, **curves: Curve) -> Finding:
     """What a claim finds in runs in memory that hold these curves."""
     arms = [arm for name in CLAIMS[claim].figures for arm in STUDY.figures[name].arms(BASES)]
     return decide(CLAIMS[claim], table(arms, seeds, **curves), BASES)

@@ -114,21 +114,20 @@ def test_c6_is_undecided_where_the_networks_never_learn_at_once() -> None:
     """BatchNorm is done before the standard network begins: there is no step to compare them at."""
     found = find("C6", accuracy=lambda c, s: 0.95 if c["norm"] == "batch" else 0.1 if s < 80 else 0.5, l2=by_norm())
     assert found.verdict == "undecided"
-    assert "in 3 of 3 seeds at no measured step did both VGGs learn" in found.note
+    assert "in 12 of 12 seeds at no measured step did both VGGs learn" in found.note
     assert len(found.beside) == 8
 
 
-@pytest.mark.parametrize(("dead", "n"), [({0}, 3), ({0, 1, 2}, 4)], ids=["one of four", "three of four"])
+@pytest.mark.parametrize(("dead", "n"), [({0}, 11), (set(range(9)), 12)], ids=["one of 12", "nine of 12"])
 def test_c6_speaks_for_the_seeds_in_which_both_networks_learn(dead: set[int], n: int) -> None:
     """Where the standard network is dead in one seed the others decide; where it is in most, nothing does."""
     found = find(
         "C6",
-        seeds=4,
         accuracy=lambda c, s: 0.1 if c["norm"] == "none" and c.seed in dead else min(1.0, s / 50),
         l2=by_norm(none=1.0, batch=10.0),
         cosine=by_norm(none=0.5, batch=0.3),
     )
-    assert f"in {len(dead)} of 4 seeds at no measured step did both VGGs learn" in found.note
+    assert f"in {len(dead)} of 12 seeds at no measured step did both VGGs learn" in found.note
     assert found.parts[0].interval.n == n
     assert found.verdict == ("holds" if len(dead) == 1 else "undecided")
 
@@ -154,19 +153,19 @@ def test_c4_measures_the_drift_in_standard_deviations() -> None:
     assert found.parts[1].effect.value == pytest.approx(0.5)
 
 
-@pytest.mark.parametrize("diverged", [{0, 1, 2}, {1}], ids=["all seeds", "one seed"])
+@pytest.mark.parametrize("diverged", [set(range(12)), {1}], ids=["all seeds", "one seed"])
 def test_a_standard_network_that_diverged_decides_as_the_rules_say(diverged: set[int]) -> None:
     """It ended at step 45 with 90% accuracy. From there it answers as chance does, and has no landscape to measure."""
     arms = [arm for figure in STUDY.figures.values() for arm in figure.arms(BASES)]
     runs = table(
-        arms, accuracy=lambda c, _s: 0.9 + jitter(c), ends=lambda c: c["norm"] == "none" and c.seed in diverged
+        arms, 12, accuracy=lambda c, _s: 0.9 + jitter(c), ends=lambda c: c["norm"] == "none" and c.seed in diverged
     )
     rows = {row["id"]: row for row in claim_rows(STUDY.claims, runs, BASES)}
     high = rows["C1"]["parts"][2]
     ends = sorted(10 + sample for sample in high["samples"])
-    assert ends == pytest.approx([10] * len(diverged) + [90] * (3 - len(diverged)), abs=1.1)
+    assert ends == pytest.approx([10] * len(diverged) + [90] * (12 - len(diverged)), abs=1.1)
     assert {rows[claim]["verdict"] for claim in ("C7", "C8", "C9")} == {"undecided"}
-    assert rows["C6"]["verdict"] == ("undecided" if len(diverged) == 3 else "holds"), "one of three seeds is left out"
+    assert rows["C6"]["verdict"] == ("undecided" if len(diverged) == 12 else "holds"), "one of 12 seeds is left out"
 
 
 def test_one_seed_leaves_every_claim_undecided() -> None:

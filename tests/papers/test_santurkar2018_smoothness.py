@@ -53,7 +53,7 @@ def test_a_network_at_chance_is_not_read_as_smooth() -> None:
     )
     assert found.verdict == "undecided"
     assert "never began to learn" in found.note
-    assert "Standard at lr 0.1: final training accuracy 10%, 3 of 3 dead" in found.note
+    assert "Standard at lr 0.1: final training accuracy 10%, 12 of 12 dead" in found.note
 
 
 def test_the_window_that_counts_begins_with_training() -> None:

@@ -18,7 +18,7 @@ from clinometer.results.power import (
     sign_power,
     t_power,
 )
-from clinometer.results.sequential import t_limit
+from clinometer.results.sequential_t import t_limit
 
 SEEDS = np.arange(2, 401)
 ABOVE = (0.0, math.inf)

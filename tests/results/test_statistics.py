@@ -2,11 +2,11 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from scipy import stats
+from scipy import special, stats
 
-from clinometer.results.statistics import interval, sign_flip_p
+from clinometer.results.statistics import holm, interval, logit
 from clinometer.studies.claims import judge_part
-from clinometer.studies.comparison import above, below
+from clinometer.studies.comparison import above, below, points_at
 
 SAMPLES = st.lists(st.floats(-100, 100), min_size=2, max_size=8)
 
@@ -28,24 +28,51 @@ def test_the_interval_covers_what_it_says_with_three_seeds() -> None:
     assert covered == pytest.approx(0.95, abs=4 * 0.0034)
 
 
-@given(st.lists(st.integers(-50, 50), min_size=1, max_size=7))
-def test_sign_flip_is_scipys_exact_permutation_test(values: list[int]) -> None:
-    """The truth is scipy's exact test with paired sign flips; integers keep ties exact."""
-    theirs = (
-        stats.permutation_test((values,), np.sum, permutation_type="samples", n_resamples=np.inf)
-        if len(values) > 1
-        else None
-    )
-    expected = theirs.pvalue if theirs else 1.0
-    assert sign_flip_p(values) == pytest.approx(expected)
+@pytest.mark.parametrize("p", [[0.01], [0.01, 0.04, 0.03], [0.2, 0.9, 0.01, 0.011, 0.5]])
+def test_holm_is_the_step_down_by_hand(p: list[float]) -> None:
+    """Written out from Holm's definition: the j-th smallest is rejected if all up to it are below level/(m − j + 1).
+
+    The adjusted p is the smallest level at which it is rejected, found here by trying levels.
+    """
+    levels = np.linspace(0.0005, 0.9995, 1000)
+
+    def rejected(which: int, level: float) -> bool:
+        place = sorted(p).index(p[which])
+        return all(sorted(p)[j] <= level / (len(p) - j) for j in range(place + 1))
+
+    by_trying = [min([level for level in levels if rejected(k, level)], default=1.0) for k in range(len(p))]
+    assert holm(p) == pytest.approx(by_trying, abs=0.0011)
 
 
-def test_sign_flip_floors() -> None:
-    """2/2ⁿ: with three seeds no p below 0.25 exists, with five none below 0.0625."""
-    assert sign_flip_p([1, 2, 3]) == 0.25
-    assert sign_flip_p([1, 2, 3, 4, 5]) == 0.0625
-    with pytest.raises(ValueError, match="1 to 16"):
-        sign_flip_p([])
+@given(st.lists(st.floats(0, 1) | st.just(np.nan), max_size=9))
+def test_holm_keeps_the_order_and_leaves_out_what_was_not_tested(p: list[float]) -> None:
+    """Its definition: adjusted values are no smaller, in the same order, at most Bonferroni's; NaN stays NaN."""
+    adjusted, tested = holm(p), sum(not np.isnan(value) for value in p)
+    for before, after in zip(p, adjusted, strict=True):
+        assert (np.isnan(before) and np.isnan(after)) or before <= after <= min(1, before * tested)
+    pairs = sorted((b, a) for b, a in zip(p, adjusted, strict=True) if not np.isnan(b))
+    assert [a for _, a in pairs] == sorted(a for _, a in pairs)
+
+
+@given(st.floats(0, 1), st.integers(1, 10_000))
+def test_logit_gives_the_accuracy_back(accuracy: float, count: int) -> None:
+    """The truth is scipy's expit: it returns the accuracy, drawn half an answer of one more towards a half."""
+    expected = (accuracy * count + 0.5) / (count + 1)
+    assert special.expit(logit(accuracy, count)) == pytest.approx(expected)
+
+
+@given(st.floats(-8, 8), st.floats(-50, 50))
+def test_points_stay_within_what_an_accuracy_can_be(reference: float, difference: float) -> None:
+    """The truth is scipy's expit; no end of an interval, however wide, leads out of 0 to 100%."""
+    points, other = points_at(reference).shown(difference), 100 * special.expit(reference)
+    assert points == pytest.approx(100 * special.expit(reference + difference) - other, abs=1e-9)
+    assert -1e-9 <= other + points <= 100 + 1e-9
+
+
+def test_logit_refuses_what_is_no_share() -> None:
+    """A percentage given as a share would be NaN, or a number that means nothing."""
+    with pytest.raises(ValueError, match="between 0 and 1"):
+        logit([83.0], 100)
 
 
 def test_one_seed_decides_nothing() -> None:

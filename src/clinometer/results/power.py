@@ -78,7 +78,7 @@ def pilot_power(
     Example:
         >>> power = pilot_power([0.1, 1.9, 1.0, 0.4, 1.6], 0.0, math.inf, "t", 100)
         >>> power.direction, seeds_for(power.likely, 0.8), seeds_for(power.cautious, 0.8)
-        ('holds', 8, 21)
+        ('holds', 9, 23)
     """
     values = np.asarray(samples, dtype=float)
     if len(values) < 2 or np.isnan(values).any():
@@ -115,7 +115,7 @@ def t_power(room: Room, most: int, share: float = 1.0) -> Floats:
 
     Example:
         >>> seeds_for(t_power(Room(1.0, math.inf), 100), 0.8)  # 10 with a fixed limit at 5%
-        12
+        13
     """
     from scipy import stats
 

@@ -8,12 +8,13 @@ from typing import Literal
 import numpy as np
 
 from clinometer.results.run_table import MissingRunsError, RunTable
-from clinometer.results.statistics import Interval, interval
+from clinometer.results.sequential import LEVEL
+from clinometer.results.statistics import Interval
 from clinometer.studies.comparison import Comparison, Unit
+from clinometer.studies.estimate import NOTHING, estimate
 from clinometer.training.config import RunConfig
 
 Verdict = Literal["holds", "fails", "undecided"]
-_NOTHING = Interval(math.nan, math.nan, math.nan, 0)
 _ONE_SEED = "An interval needs at least two seeds."
 Variants = Mapping[str, RunConfig]  # a declared study's variants by name, or the configs that a paper's variants vary
 Looks = Mapping[str, Sequence[int]]  # a part's name to the numbers of seeds with which it was looked at before
@@ -43,6 +44,11 @@ class Part:
     looks: tuple[int, ...] = ()  # the numbers of seeds at which it was looked at, this look included
     remark: str = ""  # such as "2 distinct values"
 
+    @property
+    def inside(self) -> bool:
+        """Whether the estimate lies between the bounds."""
+        return _above(self.effect.value, self.bounds[0]) and _below(self.effect.value, self.bounds[1])
+
 
 @dataclass(frozen=True)
 class Finding:
@@ -54,11 +60,30 @@ class Finding:
 
     @property
     def verdict(self) -> Verdict:
-        """`holds` if all parts hold, `fails` if one fails, else `undecided`."""
-        verdicts = {part.verdict for part in self.parts}
-        if "fails" in verdicts:
-            return "fails"
-        return "holds" if verdicts == {"holds"} else "undecided"
+        """`holds` if all parts hold, `fails` if one fails although as many were tried as there are, else `undecided`.
+
+        That all hold needs no correction: if the claim is false one of them is, and that one must be taken for true,
+        which happens in at most 5% (Berger, 1982: an intersection-union test). Any of m parts may fail by chance, so
+        one must fail at 5%/m.
+        """
+        if all(part.verdict == "holds" for part in self.parts):
+            return "holds"
+        return "fails" if self._p_of_failure <= LEVEL else "undecided"
+
+    @property
+    def p(self) -> float:
+        """The smallest level at which the claim is decided: at most 0.05 where it is; NaN where nothing was tested."""
+        ps = [part.p for part in self.parts]
+        if all(part.inside for part in self.parts) and not any(map(math.isnan, ps)):
+            return max(ps)
+        return self._p_of_failure
+
+    @property
+    def _p_of_failure(self) -> float:
+        """That of the part that lies outside most clearly, times the number of parts; NaN where no part was tested."""
+        tested = [part for part in self.parts if not math.isnan(part.p)]
+        outside = [part.p * len(self.parts) for part in tested if not part.inside]
+        return min([1.0, *outside]) if tested else math.nan
 
 
 @dataclass(frozen=True)
@@ -115,29 +140,41 @@ def judge(evidence: Evidence, looks: Looks | None = None) -> Finding:
 
 
 def judge_part(comparison: Comparison, looks: Sequence[int] = ()) -> Part:
-    """Judge one comparison; without samples it is undecided."""
-    found = interval(comparison.samples) if comparison.samples else _NOTHING
-    verdict: Verdict = "undecided"
-    if found.low > comparison.low and found.high < comparison.high:
-        verdict = "holds"
-    elif found.high < comparison.low or found.low > comparison.high:
-        verdict = "fails"
-    unit = comparison.unit
+    """Judge one comparison by its interval; without samples it is undecided.
+
+    Args:
+        comparison: Its samples and bounds.
+        looks: Numbers of seeds at which it was looked at before.
+
+    Example:
+        >>> from clinometer.studies.comparison import above
+        >>> judge_part(above("difference", [1.0, 1.1, 0.9, 1.0, 1.2])).verdict
+        'holds'
+    """
+    found, unit = estimate(comparison, looks), comparison.unit
     return Part(
         comparison.name,
-        found,
-        verdict,
-        _in_unit(found, unit),
+        found.interval,
+        _verdict(comparison, found.interval),
+        _in_unit(found.interval, unit),
         unit.name,
         (_shown(comparison.low, unit), _shown(comparison.high, unit)),
         tuple(unit.shown(value) for value in comparison.samples),
-        looks=tuple(sorted({*looks, found.n})),
+        found.p,
+        found.looks,
+        found.remark,
     )
 
 
 def undecided(reason: str) -> Finding:
     """A finding without numbers, and why there are none."""
-    return Finding((Part("not measured", _NOTHING, "undecided", _NOTHING),), reason)
+    return Finding((Part("not measured", NOTHING, "undecided", NOTHING),), reason)
+
+
+def _verdict(comparison: Comparison, found: Interval) -> Verdict:
+    if _above(found.low, comparison.low) and _below(found.high, comparison.high):
+        return "holds"
+    return "fails" if found.high < comparison.low or found.low > comparison.high else "undecided"
 
 
 def _in_unit(found: Interval, unit: Unit) -> Interval:
@@ -147,3 +184,12 @@ def _in_unit(found: Interval, unit: Unit) -> Interval:
 def _shown(end: float, unit: Unit) -> float:
     """An end of an interval or of the bounds; one that is not finite stays, as there is no end then."""
     return unit.shown(end) if math.isfinite(end) else end
+
+
+def _above(value: float, low: float) -> bool:
+    """Whether a value, which may be infinite as a bound may be, is above it; NaN is above none."""
+    return value > low or (low == -math.inf and not math.isnan(value))
+
+
+def _below(value: float, high: float) -> bool:
+    return _above(-value, -high)
