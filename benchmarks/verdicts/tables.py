@@ -1,0 +1,86 @@
+"""What both comparisons of verdicts share: the claims of the paper on bases of one's own, and a table of verdicts."""
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from clinometer.papers.santurkar2018.definition import STUDY
+from clinometer.results.run_table import RunTable
+from clinometer.studies.claims import Finding, decide
+from clinometer.studies.plan import Plan, plan
+from clinometer.studies.study import Scale
+from clinometer.training.config import Bases, RunConfig
+from clinometer.training.environment import environment
+
+Findings = Mapping[str, Finding]  # by the claim's id
+
+
+def claims_on(bases: Bases, seeds: int, first_seed: int) -> Plan:
+    """The paper's claims on these bases, every arm with the same seeds."""
+    scale = Scale(lambda: bases, dict.fromkeys(bases, seeds), "", first_seed)
+    return plan(dataclasses.replace(STUDY, scales={"here": scale}), "here")
+
+
+def runs_of_claims(planned: Plan) -> list[RunConfig]:
+    """The runs by which its claims are decided, once each: those that a figure alone draws are left out."""
+    return list(dict.fromkeys(run for claim in planned.claims for run in planned.runs_of(claim)))
+
+
+def decided(planned: Plan, table: RunTable) -> Findings:
+    """What each claim finds in a table."""
+    return {c.id: decide(c, table.only(planned.runs_of(c)), planned.variants) for c in planned.claims}
+
+
+def header(title: str, command: str, facts: Mapping[str, str]) -> list[str]:
+    """A page's first lines: what was run, and where."""
+    here = environment()
+    packages = ", ".join(f"{name} {version}" for name, version in here["packages"].items() if name != "clinometer")
+    told = {**facts, "processor": here["processor"], "packages": packages, "python": here["python"]}
+    return [f"# {title}", "", f"`{command}`", "", *(f"- {name}: {value}" for name, value in told.items()), ""]
+
+
+def verdict_table(columns: Mapping[str, Findings]) -> list[str]:
+    """A row for each claim and a column for each way of making the study; what differs from the first is bold."""
+    first = next(iter(columns.values()))
+    lines = ["| claim | " + " | ".join(columns) + " |", "|---" * (len(columns) + 1) + "|"]
+    for name in first:
+        verdicts = [found[name].verdict for found in columns.values()]
+        cells = [verdict if verdict == verdicts[0] else f"**{verdict}**" for verdict in verdicts]
+        lines.append(f"| {name} | " + " | ".join(cells) + " |")
+    return lines
+
+
+def agreement(first: Findings, other: Findings) -> tuple[list[str], list[str], list[str]]:
+    """Claims decided in the first that are decided alike in the other, those open there, and those decided otherwise.
+
+    Example:
+        >>> from clinometer.studies.claims import judge, no_evidence
+        >>> agreement({"C1": judge(no_evidence(""))}, {"C1": judge(no_evidence(""))})
+        ([], [], [])
+    """
+    pairs = {name: (first[name].verdict, other[name].verdict) for name in first}
+    told = {name: pair for name, pair in pairs.items() if pair[0] != "undecided"}
+    same = [name for name, (one, two) in told.items() if one == two]
+    opened = [name for name, (_, two) in told.items() if two == "undecided"]
+    return same, opened, [name for name in told if name not in same and name not in opened]
+
+
+def effects(names: Sequence[str], columns: Mapping[str, Findings]) -> list[str]:
+    """The headline of some claims in each column, so that a reader sees how far a verdict was from the other."""
+    lines: list[str] = []
+    for name in names:
+        lines.append(f"\n{name}, {next(iter(columns.values()))[name].parts[0].name}:")
+        for column, found in columns.items():
+            part = next((p for p in found[name].parts if p.verdict == found[name].verdict), found[name].parts[0])
+            low, high = f"{part.effect.low:.3g}", f"{part.effect.high:.3g}"
+            told = f"{part.effect.value:.3g} [{low}, {high}] {part.unit}".strip()
+            lines.append(f"- {column}: {found[name].verdict} by {part.name}: {told}")
+    return lines
+
+
+def write(path: Path, lines: Sequence[str]) -> None:
+    """Write a page and print it."""
+    text = "\n".join(lines) + "\n"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text)
+    print(text)
