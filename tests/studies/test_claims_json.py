@@ -8,8 +8,9 @@ import pytest
 from stored import BASES, CLAIMS, STUDY, table
 
 from clinometer.results.run_table import RunTable
-from clinometer.studies.claims import Claim, Evidence, judge
-from clinometer.studies.claims_json import claim_rows, to_finding, to_row
+from clinometer.results.statistics import Interval
+from clinometer.studies.claims import Claim, Evidence, Finding, Part, judge
+from clinometer.studies.claims_json import claim_rows, to_finding, to_row, with_holm
 from clinometer.studies.comparison import above, below
 from clinometer.studies.declared.spec import OwnStudy
 from clinometer.studies.plan import plan
@@ -53,9 +54,32 @@ def test_a_row_holds_all_of_a_finding(samples: list[float]) -> None:
     finding = judge(evidence)
     claim = Claim("C", "statement", "source", "rule", (), lambda _runs, _variants: finding)
     again = to_finding(json.loads(json.dumps(to_row(claim, finding), allow_nan=False)))
+    np.testing.assert_equal(again.p, finding.p)
     assert (again.verdict, again.note) == (finding.verdict, finding.note)
     for ours, theirs in zip((*finding.parts, *finding.beside), (*again.parts, *again.beside), strict=True):
         assert (ours.name, ours.verdict) == (theirs.name, theirs.verdict)
         np.testing.assert_equal(theirs.p, ours.p)
         if ours.interval.value == ours.interval.value:  # of what is not finite only that is kept
             assert dataclasses.astuple(theirs.interval) == dataclasses.astuple(ours.interval)
+
+
+@pytest.mark.parametrize(
+    ("ps", "left"),
+    [
+        ([0.02, 0.04], ["holds", "holds"]),  # 0.02 · 2 and 0.04 · 1
+        ([0.03, 0.04], ["undecided", "undecided"]),  # 0.03 · 2 is above 5%, and nothing after it is left
+        ([0.001, 0.06, 0.02], ["holds", "undecided", "holds"]),  # 0.02 · 2: the smallest has left the table
+        ([0.04, np.nan], ["holds", "undecided"]),  # what was not tested does not count
+    ],
+)
+def test_verdicts_of_a_table_share_one_error(ps: list[float], left: list[str]) -> None:
+    """Holm (1979) by hand. A verdict is kept or becomes undecided; the plain one stays beside it."""
+    number, found = Interval(1.0, 0.5, 1.5, 3), Interval(np.nan, np.nan, np.nan, 0)
+    rows: list[dict[str, object]] = []
+    for p in ps:
+        tested = p == p
+        part = Part("gap", number if tested else found, "holds" if p <= 0.05 else "undecided", number, p=p)
+        claim = Claim(f"C{len(rows)}", "statement", "source", "rule", (), lambda _runs, _variants: Evidence(()))
+        rows.append(to_row(claim, Finding((part,))))
+    assert [row["holm"] for row in with_holm(rows)] == left
+    assert [row["verdict"] for row in with_holm(rows)] == ["holds" if p <= 0.05 else "undecided" for p in ps]

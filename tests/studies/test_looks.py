@@ -3,6 +3,7 @@
 import contextlib
 import io
 import json
+import shutil
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -49,6 +50,17 @@ def test_more_seeds_are_a_second_look_and_the_same_seeds_are_none(tmp_path: Path
     assert decided(four, tmp_path)["parts"][0]["looks"] == [2, 4]
     assert read_looks(tmp_path) == {"100": {"worse": {PART: [2, 4]}}}
     assert decided(four, tmp_path)["parts"][0]["looks"] == [2, 4]
+
+
+def test_a_second_look_is_paid_for(tmp_path: Path) -> None:
+    """The same four seeds with and without a look at two of them: the interval that paid is wider, on both sides."""
+    four = planned(seeds=4)
+    make(tmp_path / "once", four)
+    once = decided(four, tmp_path / "once")
+    shutil.copytree(tmp_path / "once" / "runs", tmp_path / "twice" / "runs")
+    decided(planned(seeds=2), tmp_path / "twice")
+    twice = decided(four, tmp_path / "twice")
+    assert twice["low"] < once["low"] < once["high"] < twice["high"]
 
 
 def test_one_seed_is_no_look(tmp_path: Path) -> None:
@@ -103,6 +115,18 @@ def test_the_commands_refuse_before_any_work(command: str, tmp_path: Path) -> No
     assert f"--seeds 2, but claim {name} was looked at with 9 seeds" in err.getvalue()
     assert err.getvalue().count("\n") == 1
     assert files(folder) == before
+
+
+def test_a_report_of_fewer_runs_than_at_a_look_decides_nothing(tmp_path: Path) -> None:
+    """Two of six runs were lost: what was seen with three seeds cannot be unseen, and the file still says three."""
+    make(tmp_path, plan := planned(seeds=3))
+    assert decided(plan, tmp_path)["verdict"] == "holds"
+    for run in plan.configs[-2:]:
+        shutil.rmtree(tmp_path / "runs" / run.key)
+    row = decided(plan, tmp_path)
+    assert row["verdict"] == "undecided"
+    assert row["parts"][0]["remark"]
+    assert read_looks(tmp_path) == {"100": {"worse": {PART: [3]}}}
 
 
 def test_looks_at_a_time_are_all_kept(tmp_path: Path) -> None:

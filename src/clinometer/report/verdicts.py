@@ -8,7 +8,7 @@ from typing import Any
 
 from clinometer.results.run_table import RunTable
 from clinometer.studies.claims import Claim, Looks
-from clinometer.studies.claims_json import claim_rows
+from clinometer.studies.claims_json import claim_rows, with_holm
 from clinometer.studies.looks import add_looks, noted_looks
 from clinometer.studies.plan import Plan
 from clinometer.studies.rules import statuses
@@ -55,7 +55,7 @@ class Verdicts:
         self._read(self.plan.configs)
         left = [claim for claim in self.plan.claims if claim.id not in self._rows]
         rows = self._rows | {row["id"]: row for row in self._decide(left)}
-        return [rows[claim.id] for claim in self.plan.claims]
+        return with_holm([rows[claim.id] for claim in self.plan.claims])
 
     def _decide(self, claims: Sequence[Claim]) -> list[dict[str, Any]]:
         """The rows of some claims, with the earlier looks paid for; this look is on disk before anybody sees them."""

@@ -5,7 +5,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any, get_args
 
 from clinometer.results.run_table import RunTable
-from clinometer.results.statistics import Interval
+from clinometer.results.sequential import LEVEL
+from clinometer.results.statistics import Interval, holm
 from clinometer.studies.claims import Claim, Finding, Looks, Part, Variants, Verdict, decide
 from clinometer.training.files import finite
 
@@ -19,12 +20,21 @@ def claim_rows(
     return [to_row(claim, decide(claim, runs, variants, (looks or {}).get(claim.id))) for claim in claims]
 
 
+def with_holm(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """The rows of a table, each with its verdict where all claims of the table together err in at most 5%, by Holm."""
+    adjusted = holm([_number(row["p"], math.nan) for row in rows])
+    return [
+        {**row, "holm": row["verdict"] if p <= LEVEL else "undecided"} for row, p in zip(rows, adjusted, strict=True)
+    ]
+
+
 def to_row(claim: Claim, finding: Finding) -> dict[str, Any]:
     """A claim and its finding as JSON; numbers that are not finite become null."""
     return {
         **{name: getattr(claim, name) for name in TEXTS},
         "bounds": {name: finite(value) for name, value in claim.bounds.items()},
         "verdict": finding.verdict,
+        "p": finite(finding.p),
         **_numbers(finding.parts[0].effect),
         "unit": finding.parts[0].unit,
         "quantity": finding.parts[0].name,
