@@ -1,6 +1,7 @@
 """What is printed while a study's runs are made."""
 
 import dataclasses
+import shutil
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from clinometer.cli import run_study as module
 from clinometer.cli.run_options import RunOptions
 from clinometer.runner.scheduler import Failure, Progress
 from clinometer.studies.plan import plan
+from clinometer.studies.study_folder import open_study_folder
 from clinometer.training.config import RunConfig
 from clinometer.training.run_folder import run_folder
 
@@ -23,7 +25,8 @@ def test_verdicts_are_printed_while_runs_are_made(
     planned = dataclasses.replace(planned, figures=("figure_01", "figure_02"))
     made, folder = tmp_path / "made", tmp_path / "study"
     study(made, list(dict.fromkeys(dataclasses.replace(config, seed=0) for config in planned.configs)))
-    (folder / "runs").mkdir(parents=True)
+    open_study_folder(folder, planned, {"command": "clinometer reproduce"})
+    (folder / "runs").mkdir()
     printed: dict[str, int] = {}  # a line's first word to the number of runs that were done by then
 
     def run_all(
@@ -36,7 +39,7 @@ def test_verdicts_are_printed_while_runs_are_made(
         return []
 
     monkeypatch.setattr(module, "run_all", run_all)
-    assert module.run_study(planned, folder, "clinometer reproduce", RunOptions()) == 0
+    assert module.run_study(planned, folder, RunOptions()) == 0
     closing = capsys.readouterr().out
     assert "undecided: " in closing
     assert "theorem_4_1" in closing
@@ -52,18 +55,18 @@ def test_a_folder_that_is_deleted_while_its_runs_are_made_is_named(
     """The first file that the study then misses is only a consequence; of a file missing in a folder, that is said."""
     planned = plan(STUDY, "smoke", ["figure_01"], first_seed=0)
     folder = tmp_path / "study"
-    folder.mkdir()
+    open_study_folder(folder, planned, {"command": "clinometer reproduce"})
 
     def run_all(_configs: Sequence[RunConfig], study: Path, **_: object) -> list[Failure]:
         if study.name == "deleted":
-            study.rmdir()
+            shutil.rmtree(study)
         (study / "records" / "x.lock").read_text()
         return []
 
     monkeypatch.setattr(module, "run_all", run_all)
     with pytest.raises(FileNotFoundError, match=r"x\.lock"):
-        module.run_study(planned, folder, "clinometer reproduce", RunOptions())
+        module.run_study(planned, folder, RunOptions())
     deleted = folder.rename(tmp_path / "deleted")
     with pytest.raises(SystemExit, match="1"):
-        module.run_study(planned, deleted, "clinometer reproduce", RunOptions())
+        module.run_study(planned, deleted, RunOptions())
     assert f"the study's folder {deleted} was deleted, or moved" in capsys.readouterr().err.replace("\n", " ")

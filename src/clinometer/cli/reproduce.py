@@ -51,6 +51,7 @@ def reproduce_command(
         How runs are made.
     """
     with bad_input():
+        seeds.check()
         study = load_study(paper)
         planned = plan(study, scale, split_names(only), seeds.seeds, seeds.first_seed)
         options.check()
@@ -62,9 +63,10 @@ def reproduce_command(
                 DATASETS[planned.bases[name].data]()  # read, checked and cached once, before any process needs it
         folder = to or Path("runs") / f"{paper}-{scale}"
         command = _command_line(paper, scale, only, seeds, to)
+        planned = seeds.continued(planned, folder)
         check_seeds(planned, folder)
-        open_study_folder(folder, planned, {"only": only, **seeds.request(), "command": command})
-    return run_study(planned, folder, command, options, kept)
+        open_study_folder(folder, planned, {"only": only, "seeds": seeds.seeds, "command": command})
+    return run_study(planned, folder, options, seeds.bound(), kept)
 
 
 def _command_line(paper: str, scale: str, only: str, seeds: SeedOptions, to: Path | None) -> str:

@@ -49,6 +49,7 @@ def run_command(
         Values of a factor, such as --lr 0.1 0.2, in place of the file's; also --steps, --batch-size, --optimizer, ...
     """
     with bad_input():
+        seeds.check()
         own, source = read(study)
         options.check()
         given = {name.replace("-", "_"): [scalar(word) for word in words] for name, words in factors.items()}
@@ -62,9 +63,10 @@ def run_command(
             own.check_claims(dry_run(own.arms, options.device.partition(",")[0]))
         folder = to or Path("runs") / own.name
         command = _command_line(study, factors, seeds, to)
+        planned = seeds.continued(planned, folder)
         check_seeds(planned, folder)
-        open_study_folder(folder, planned, {**seeds.request(), "command": command})
-    return run_study(planned, folder, command, options)
+        open_study_folder(folder, planned, {"seeds": seeds.seeds, "command": command})
+    return run_study(planned, folder, options, seeds.bound())
 
 
 def _check_names(own: OwnStudy, given: Mapping[str, Any]) -> None:

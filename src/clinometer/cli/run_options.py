@@ -60,6 +60,11 @@ class RunOptions:
         return LocalPool(worker_devices(self.device, self.jobs, self.per_device))
 
     @property
+    def workers(self) -> int:
+        """How many runs are made at a time; of a cluster without --jobs that is not known beforehand, and 1 is said."""
+        return self.jobs or 1 if self.on else len(worker_devices(self.device, self.jobs, self.per_device))
+
+    @property
     def run_device(self) -> str:
         """The device on which runs train, as `run_all` takes it."""
         return "cuda" if self.on and self.gpus_per_run else self.device

@@ -1,14 +1,18 @@
 """What `reproduce` and `run` have in common: make a plan's runs, then report on them."""
 
 import dataclasses
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from rich.text import Text
 
 from clinometer.cli.console import console, print_page_path, print_remark
-from clinometer.cli.errors import refuse, stop
+from clinometer.cli.errors import print_error, refuse, stop
 from clinometer.cli.results_tables import print_results
 from clinometer.cli.run_options import RunOptions
+from clinometer.cli.seed_options import Bound
+from clinometer.cli.until_decided import UntilDecided
 from clinometer.report.agreement import KeptClaims
 from clinometer.report.progress import show_progress
 from clinometer.report.status import status_line
@@ -21,25 +25,44 @@ from clinometer.runner.scheduler import Failure, Progress, run_all
 from clinometer.runner.staleness import StaleRunsError
 from clinometer.studies.plan import Plan
 from clinometer.studies.rules import PILOT, record_rules, statuses
+from clinometer.studies.study_folder import open_study_folder
 from clinometer.studies.theorems import all_verified
+from clinometer.training.config import RunConfig
 from clinometer.training.errors import SpecError
+from clinometer.training.run import Group
+from clinometer.training.study_file import read_study
 
 
-def run_study(plan: Plan, folder: Path, command: str, options: RunOptions, kept: KeptClaims | None = None) -> int:
+def run_study(
+    plan: Plan, folder: Path, options: RunOptions, bound: Bound | None = None, kept: KeptClaims | None = None
+) -> int:
     """Make the runs of a plan that are missing, report on all of them, and return the exit status.
 
     Claims are decided, and theorems checked, while the runs are made: the first verdicts come before the last run.
+
+    Args:
+        plan: What is planned, with the seeds of the first look.
+        folder: The study's folder, with its study.json.
+        options: How runs are made.
+        bound: Where to end, if seeds are added until all claims are decided.
+        kept: Verdicts that those of this study are compared with.
     """
     console.print(Text.assemble((plan.study.title, "bold"), f"\n{plan.study.source}"))
-    verdicts = Verdicts(plan, folder)
+    request, verdicts = read_study(folder), Verdicts(plan, folder)
     failures: list[Failure] = []
+    nothing_fitted = ""
     with theorem_checks(plan.theorems) as checked_rows:
         if plan.configs:
             console.print(plan.about, highlight=False)
             try:
                 record_rules(plan, folder)
                 print_remark(status_line([dataclasses.asdict(each) for each in statuses(plan, folder).values()]))
-                failures = _make_runs(plan, folder, options, verdicts)
+                if bound is None:
+                    failures = _make_runs(plan, plan.run_order, folder, options, verdicts)
+                else:
+                    looks = _until_decided(folder, bound, request, options)
+                    plan, verdicts = looks.run(plan)
+                    failures, nothing_fitted = looks.failures, looks.nothing_fitted
             except (StaleRunsError, ClusterError, ImportError) as error:
                 refuse(error)
             except SpecError as error:  # of code that was tried before, and has changed or does otherwise now
@@ -48,16 +71,36 @@ def run_study(plan: Plan, folder: Path, command: str, options: RunOptions, kept:
                 if folder.is_dir():
                     raise
                 stop(FileNotFoundError(f"the study's folder {folder} was deleted, or moved, while its runs were made"))
-        results = report(plan, folder, command, failures, verdicts, checked_rows(), kept)
+        results = report(plan, folder, request["command"], failures, verdicts, checked_rows(), kept)
     print_results(results)
     for failure in failures:
         log = f" (see {failure.log})" if failure.log.is_file() else ""
         console.print(Text.assemble(("failed: ", "red"), f"{plan.run_name(failure.config)}: {failure.reason}{log}"))
     print_page_path(folder)
+    if nothing_fitted:
+        print_error(nothing_fitted)
+        return 2
     return 1 if failures or not all_verified(results.theorems) else 0
 
 
-def _make_runs(plan: Plan, folder: Path, options: RunOptions, verdicts: Verdicts) -> list[Failure]:
+def _until_decided(folder: Path, bound: Bound, request: Mapping[str, Any], options: RunOptions) -> UntilDecided:
+    return UntilDecided(
+        folder,
+        bound,
+        options.workers,
+        make_runs=lambda plan, runs, verdicts, admit: _make_runs(plan, runs, folder, options, verdicts, admit),
+        keep=lambda plan: open_study_folder(folder, plan, request),
+    )
+
+
+def _make_runs(
+    plan: Plan,
+    runs: Sequence[RunConfig],
+    folder: Path,
+    options: RunOptions,
+    verdicts: Verdicts,
+    admit: Callable[[Group], bool] = lambda _group: True,
+) -> list[Failure]:
     """Make the runs, and print each claim's verdict in a line once it can be decided."""
     with show_progress(console, plan.run_name) as show:
 
@@ -70,13 +113,14 @@ def _make_runs(plan: Plan, folder: Path, options: RunOptions, verdicts: Verdicts
                     console.print(verdict_text(row).append(mark, style="yellow"), soft_wrap=True)
 
         return run_all(
-            plan.run_order,
+            runs,
             folder,
             device=options.run_device,
             pool=options.pool(),
             retries=options.retries,
             checkpoint_every=options.checkpoint_every,
             stale=options.stale,
+            admit=admit,
             report=report_progress,
             notify=print_remark,
         )

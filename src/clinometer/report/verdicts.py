@@ -29,6 +29,22 @@ class Verdicts:
         self.table = RunTable({})
         self._rows: dict[str, dict[str, Any]] = {}  # by the claim's id, as in `claims.json`
         self._missing = {claim.id: set(plan.runs_of(claim)) for claim in plan.claims}
+        self._decided: dict[tuple[str, tuple[RunConfig, ...]], dict[str, Any]] = {}  # also of plans before this one
+
+    def grown(self, plan: Plan) -> "Verdicts":
+        """Those of a plan with other seeds: a claim that was decided by the same runs is not decided again."""
+        other = Verdicts(plan, self.folder)
+        other.table, other._decided = self.table, self._decided
+        for claim in plan.claims:
+            if row := self._decided.get((claim.id, tuple(plan.runs_of(claim)))):
+                other._rows[claim.id] = row
+                del other._missing[claim.id]
+        return other
+
+    @property
+    def rows(self) -> Mapping[str, dict[str, Any]]:
+        """The rows of the claims that are decided so far, by the claim's id."""
+        return self._rows
 
     def new_rows(self) -> list[dict[str, Any]]:
         """Decide the claims whose last run is done since the previous call; their rows of `claims.json`.
@@ -48,6 +64,7 @@ class Verdicts:
             with contextlib.suppress(Exception, SystemExit):
                 self._read([*self.table.configs, *self.plan.runs_of(claim)])
                 (self._rows[claim.id],) = self._decide([claim])
+                self._decided[claim.id, tuple(self.plan.runs_of(claim))] = self._rows[claim.id]
         return [self._rows[claim.id] for claim in ready if claim.id in self._rows]
 
     def all_rows(self) -> list[dict[str, Any]]:

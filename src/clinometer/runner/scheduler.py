@@ -57,6 +57,7 @@ def run_all(
     retries: int = 1,
     checkpoint_every: float = SECONDS,
     stale: Stale = "refuse",
+    admit: Callable[[Group], bool] = lambda _group: True,
     report: Callable[[Progress], None] = lambda _progress: None,
     notify: Callable[[str], None] = lambda _sentence: None,
 ) -> list[Failure]:
@@ -74,11 +75,12 @@ def run_all(
         retries: How often a run that failed is resumed from its last checkpoint.
         checkpoint_every: Seconds from one checkpoint to the next.
         stale: What to do about runs that other code, data or versions made: refuse, keep them, or remake them.
+        admit: Asked before runs are started, which one process makes; those refused are left as they are.
         report: Called with the progress whenever a run starts or ends.
         notify: Called with a sentence on each file that is found damaged.
 
     Returns:
-        The runs that failed; the others are done.
+        The runs that failed; the others are done, or were not admitted.
 
     Raises:
         StaleRunsError: if there are such runs and `stale` is "refuse"; before any work is spent.
@@ -102,7 +104,7 @@ def run_all(
                 facts(config)  # now: what is edited while the study runs is not what was planned
         by_key = {config.key: dataclasses.asdict(config) for config in unique}
         prepare_records(study, by_key, [config.key for config in kept], locks, notify)
-        scheduler = Scheduler(study, pool, locks, facts, retries, checkpoint_every, total=len(unique), found=len(kept))
+        scheduler = Scheduler(study, pool, locks, facts, retries, checkpoint_every, admit, len(unique), len(kept))
         return scheduler.run([config for config in unique if config not in kept], report)
 
 
@@ -116,6 +118,7 @@ class Scheduler:
     facts: Facts
     retries: int
     checkpoint_every: float
+    admit: Callable[[Group], bool]
     total: int
     found: int
     waiting: deque[Group] = field(default_factory=deque[Group])
@@ -146,7 +149,7 @@ class Scheduler:
         """Start groups for as long as the pool has room."""
         while self.waiting and self.pool.has_room():
             group = self._still_to_make(self.waiting.popleft())
-            if not group:
+            if not group or not self.admit(group):
                 continue
             facts = {config.key: self.facts(config) for config in group}
             if self.pool.start(Task(group, self.study, facts, self.checkpoint_every)):

@@ -97,6 +97,7 @@ class Claim:
     figures: tuple[str, ...]  # the figures whose runs it needs; of a declared study, all runs where it names none
     compare: Callable[[RunTable, Variants], Evidence | Finding]  # a finding that was kept is given as it is
     bounds: Mapping[str, float] = field(default_factory=dict[str, float])  # the numbers of the rule, by name
+    arms: Callable[[Variants], Sequence[RunConfig]] | None = None  # that it compares; by default all of its figures
 
 
 def decide(claim: Claim, runs: RunTable, variants: Variants, looks: Looks | None = None) -> Finding:

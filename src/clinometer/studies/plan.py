@@ -72,8 +72,8 @@ class Plan:
         return self._runs({arm: self.seeds_of(claim, arm) for arm in self.arms_of(claim)})
 
     def arms_of(self, claim: Claim) -> list[RunConfig]:
-        """The arms that a claim compares: those of its figures."""
-        return self._arms(claim.figures)
+        """The arms that a claim compares: its own, or those of its figures."""
+        return self._arms(claim.figures) if claim.arms is None else list(claim.arms(self.variants))
 
     def seeds_of(self, claim: Claim, arm: RunConfig) -> int:
         """How many seeds of an arm a claim is decided by."""

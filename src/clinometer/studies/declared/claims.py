@@ -74,7 +74,7 @@ def comparison(key: str, given: object, factors: Sequence[str]) -> Claim:
     quantity = Quantity.parse(keys["quantity"], keys.get("over"), key=f"{key}.quantity", over_key=f"{key}.over")
     rule = ComparisonRule(quantity, kind, side, bound, compare, to, frozen(key, keys))
     statement, source = str(keys.get("statement") or keys["id"]), str(keys.get("source", ""))
-    return Claim(keys["id"], statement, source, rule.rule, (), rule)
+    return Claim(keys["id"], statement, source, rule.rule, (), rule, arms=rule.arms)
 
 
 def _rule(key: str, text: str) -> tuple[str, str, float]:

@@ -37,6 +37,11 @@ class ComparisonRule:
         rule = f"{self.kind} {self.side} {self.bound:g}: {self.quantity.name} {self.quantity.window}{whose}"
         return rule + (f" against {values_text(self.to)}, seed by seed" if self.to else "")
 
+    def arms(self, variants: Variants) -> list[RunConfig]:
+        """The variants that are compared with each other, or with the bound."""
+        chosen = [self.compare, *([self.to] if self.to else [])]
+        return [each for each in variants.values() if any(has_values(each, values) for values in chosen)]
+
     def __call__(self, runs: RunTable, variants: Variants) -> Evidence:
         """Decide the claim, with one part for each pair of variants."""
         every = list(variants.values())
