@@ -173,7 +173,7 @@ def cautious_effect(effect: float, n: int) -> float:
 
 
 def one_look_error(seeds: NDArray[np.int64], share: float = 1.0) -> Floats:
-    """The two-sided error of one look at so many seeds: what `sequential.t_limit` spends there, or a share of it."""
+    """The two-sided error of one look at so many seeds: what `sequential_t.t_limit` spends there, or a share of it."""
     return TOTAL * share * np.array([spent(int(n)) for n in seeds])
 
 

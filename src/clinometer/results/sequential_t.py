@@ -102,24 +102,31 @@ def _limits(looks: tuple[int, ...]) -> NDArray[np.float64]:
     alone = stats.t.isf(np.minimum(TOTALS * increment(looks), 1) / 2, looks[-1] - 1)  # if no other look crossed
     if len(looks) == 1:
         return alone
-    return nested(np.minimum(_simulated(looks), alone))  # whoever crossed before need not be kept from crossing now
+    found = simulated_limits(looks, TOTALS[:, None] * [spent(n) for n in looks])[:, -1]
+    return nested(np.minimum(found, alone))  # a path that crossed before need not be kept from crossing now
 
 
-def _simulated(looks: tuple[int, ...]) -> NDArray[np.float64]:
-    """For each of `TOTALS` the limit of the last look, from the paths that crossed no limit before."""
+def simulated_limits(looks: tuple[int, ...], errors: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Limits of |t| at each look, shape (e, k), from the simulated paths that reached none before.
+
+    Args:
+        looks: k numbers of samples, increasing.
+        errors: What may be spent by each look, shape (e, k), each row increasing. A look that may spend too little for
+            the simulation has an infinite limit.
+    """
     statistics = _paths(looks)
     order = [np.argsort(-values) for values in statistics]
-    limits = np.full(len(TOTALS), np.inf)
-    for which, total in enumerate(TOTALS):
+    limits = np.full(errors.shape, np.inf)
+    for row, spendings in enumerate(errors):
         alive, crossed = np.ones(_PATHS, dtype=bool), 0
-        for look, ranked, values in zip(looks, order, statistics, strict=True):
-            count = int(total * spent(look) * _PATHS) - crossed
+        for look, (ranked, values) in enumerate(zip(order, statistics, strict=True)):
+            count = int(spendings[look] * _PATHS) - crossed
             candidates = ranked[: count + crossed]
             crossing = candidates[alive[candidates]][:count]
             alive[crossing] = False
             crossed += count
-            if look == looks[-1] and count >= _FEWEST:
-                limits[which] = values[crossing[-1]]
+            if count >= _FEWEST:
+                limits[row, look] = values[crossing[-1]]
     return limits
 
 
