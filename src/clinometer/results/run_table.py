@@ -93,6 +93,9 @@ class RunTable:
     def __init__(self, runs: Mapping[RunConfig, Run], damaged: Sequence[str] = ()) -> None:
         self.runs = dict(runs)
         self.damaged = tuple(damaged)
+        self._seeds: dict[RunConfig, set[int]] = {}
+        for config in self.runs:
+            self._seeds.setdefault(_arm(config), set()).add(config.seed)
         self._held: dict[tuple[RunConfig, str, str], Values] = {}
 
     @classmethod
@@ -152,12 +155,11 @@ class RunTable:
     @property
     def arms(self) -> list[RunConfig]:
         """The arms that have a finished run."""
-        return list(dict.fromkeys(_arm(config) for config in self.runs))
+        return list(self._seeds)
 
     def seeds(self, *arms: RunConfig) -> list[int]:
         """The seeds that these arms have in common."""
-        found = [{config.seed for config in self.runs if _arm(config) == _arm(arm)} for arm in arms]
-        return sorted(set.intersection(*found))
+        return sorted(set.intersection(*(self._seeds.get(_arm(arm), set()) for arm in arms)))
 
     def common(self, *arms: RunConfig) -> list[int]:
         """The seeds that these arms have in common; MissingRunsError if there is none."""
