@@ -50,8 +50,9 @@ test-versions: $(VENV)-lowest/ready $(VENV)-newest/ready ## most tests, with the
 
 results: ## keep what a finished study found, without its runs
 	mkdir -p results/santurkar2018/$(SCALE)/figures
-	cp runs/santurkar2018-$(SCALE)/claims.json runs/santurkar2018-$(SCALE)/theorems.json runs/santurkar2018-$(SCALE)/report.html results/santurkar2018/$(SCALE)
+	cp $(foreach file,claims.json theorems.json report.html $(notdir $(wildcard runs/santurkar2018-$(SCALE)/rules.json runs/santurkar2018-$(SCALE)/looks.json)),runs/santurkar2018-$(SCALE)/$(file)) results/santurkar2018/$(SCALE)
 	cp runs/santurkar2018-$(SCALE)/figures/*.png results/santurkar2018/$(SCALE)/figures
+	$(BIN)/python docs/fill.py
 
 clean:
 	rm -rf $(VENV) $(VENV)-bare $(VENV)-lowest $(VENV)-newest site

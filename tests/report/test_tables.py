@@ -15,7 +15,7 @@ ROW |= {"status": "exploratory", "status_reason": "pilot seeds", "holm": "undeci
 
 @pytest.mark.parametrize("width", [80, 120])
 def test_the_table_shows_every_part_with_its_interval(width: int) -> None:
-    """Nothing of a claim that failed is left out, no line is longer than the terminal, and verdicts come first.
+    """No part of a claim that failed is left out, no line is longer than the terminal, and verdicts come first.
 
     Lines are joined again before they are read, so that where they were broken does not matter.
     """
@@ -28,8 +28,8 @@ def test_the_table_shows_every_part_with_its_interval(width: int) -> None:
     told = " ".join(out.getvalue().split())
     for expected in (
         "C1 it is so [sic] (exploratory: pilot seeds; undecided where all claims share one error rate, by Holm)",
-        "a factor 126 [10, 1600], n = 8, 3rd look: gap; holds below 2; p = 0.004; 2 distinct values",
-        "beside, not counted: no finite number, n = 8, 3rd look: at matched loss",
+        "a factor 126 [10, 1600] (rule: below 2), n = 8, 3rd look: gap (2 distinct values)",
+        "beside, not counted: 1 more, on the page",
         "dead arm",
     ):
         assert expected in told

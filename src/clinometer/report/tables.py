@@ -28,21 +28,23 @@ def claims_table(rows: Sequence[Mapping[str, Any]]) -> Table:
         table.add_row(Text(row["verdict"], f"bold {_COLOURS[row['verdict']]}"), said)
         for part in row["parts"]:
             table.add_row(Text(f" {part['verdict']}", _COLOURS[part["verdict"]]), Text(part_text(part)))
-        for part in row["beside"]:
-            table.add_row("", Text(f"beside, not counted: {part_text(part)}", "dim"))
+        if row["beside"]:
+            table.add_row("", Text(f"beside, not counted: {len(row['beside'])} more, on the page", "dim"))
         table.add_row("", Padding(Text(row["note"], "dim"), (0, 0, 1, 0)))
     return table
 
 
 def part_text(part: Mapping[str, Any]) -> str:
-    """What was measured, of how many seeds, and what it is held against.
+    """What was measured, what the rule holds it against, and of how many seeds.
 
     Example:
         >>> part = {"name": "log10 of β", "value": 3.0, "low": 2.0, "high": 5.0, "n": 8, "looks": [3, 8], "remark": ""}
-        >>> part_text(part | {"unit": "factor", "bounds": [1.0, None], "p": None})
-        'a factor 3 [2, 5], n = 8, 2nd look: β; holds above 1'
+        >>> part_text(part | {"unit": "factor", "bounds": [1.0, None]})
+        'a factor 3 [2, 5] (rule: above 1), n = 8, 2nd look: β'
     """
-    return "; ".join(filter(None, [f"{effect_text(part)}, {seeds_text(part)}: {name_text(part)}", judged_text(part)]))
+    bounds, remark = bounds_text(part), part["remark"]
+    rule = f" (rule: {bounds})" * bool(bounds)
+    return f"{effect_text(part)}{rule}, {seeds_text(part)}: {name_text(part)}" + f" ({remark})" * bool(remark)
 
 
 def judged_text(part: Mapping[str, Any]) -> str:
@@ -85,10 +87,10 @@ def verdict_text(row: Mapping[str, Any]) -> Text:
 
     Example:
         >>> part = {"name": "gap", "verdict": "holds", "value": 2.0, "low": 1.5, "high": 2.5, "n": 3, "looks": [3]}
-        >>> part |= {"unit": "factor", "bounds": [None, 1.0], "p": None, "remark": ""}
+        >>> part |= {"unit": "factor", "bounds": [None, 1.0], "remark": ""}
         >>> open_part = part | {"name": "loss", "verdict": "undecided", "low": 0.5}
         >>> str(verdict_text({"id": "C1", "verdict": "undecided", "parts": [part, open_part]}))
-        'C1 undecided: a factor 2 [0.5, 2.5], n = 3: loss; holds below 1'
+        'C1 undecided: a factor 2 [0.5, 2.5] (rule: below 1), n = 3: loss'
     """
     verdict = (row["verdict"], _COLOURS[row["verdict"]])
     return Text.assemble(f"{row['id']} ", verdict, f": {part_text(deciding_part(row))}")
