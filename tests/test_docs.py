@@ -103,7 +103,8 @@ def test_a_table_of_verdicts_has_confirmatory_ones_alone(tmp_path: Path) -> None
 
 
 def test_an_open_claim_says_how_many_seeds_it_would_take(tmp_path: Path) -> None:
-    """Samples whose effect in deviations is known: 1 needs 12 seeds for 80% power, 0.01 more than anybody makes."""
+    """An effect of one deviation takes 10 seeds at a fixed limit, by any table of t, and few more where looks are paid
+    for; one of a hundredth takes more than anybody makes."""
     (tmp_path / "smoke").mkdir()
     fill = runpy.run_path(str(ROOT / "docs" / "fill.py"))
 
@@ -113,7 +114,9 @@ def test_an_open_claim_says_how_many_seeds_it_would_take(tmp_path: Path) -> None
         (tmp_path / "smoke" / "claims.json").write_text(json.dumps([open_row]))
         return fill["filled"]("<!-- verdicts -->\n<!-- end -->", tmp_path)
 
-    assert "| undecided (about 12 seeds would decide it) |" in told(0.0, 1.0, 2.0)
+    seeds = re.search(r"\| undecided \(about (\d+) seeds would decide it\) \|", told(0.0, 1.0, 2.0))
+    assert seeds
+    assert 10 <= int(seeds[1]) <= 15
     assert "| undecided (hopeless as posed: more than 400 seeds) |" in told(-1.0, 0.01, 1.0)
 
 
