@@ -4,6 +4,7 @@ A table stands between `<!-- KEY -->` and `<!-- end -->`, where KEY is one of
 
 - `C7`: the parts of a claim, with a column for each scale that has results;
 - `verdicts`: the confirmatory verdicts of all claims, with the seeds that an undecided one would take;
+- `outcome`: which claims hold, fail, depend on the scale or are open, in a sentence each;
 - `forest PATH`: the confirmatory effects as a picture in PATH; `seeds`: the seeds behind each scale's verdicts;
 - `probes PATH`: every probe, what it tells and its cost, with links to the pages in PATH;
 - `fields NAME`: the fields of a probe's rows; `pages` and `reference`: the probes' pages and their entries.
@@ -36,7 +37,7 @@ FOREST = ROOT / "docs" / "images" / "claims.png"
 COPIED = {ROOT / "docs" / "images" / "figure_04.png": RESULTS / "laptop" / "figures" / "figure_04.png"}
 PAGES = (ROOT / "README.md", ROOT / "mkdocs.yml", *sorted((ROOT / "docs").glob("*.md")))
 SCALES = ("smoke", "laptop", "paper")
-KEYS = r"verdicts|seeds|forest \S+|[CFD]\d+|probes \S+|fields \w+|pages|reference"
+KEYS = r"verdicts|outcome|seeds|forest \S+|[CFD]\d+|probes \S+|fields \w+|pages|reference"
 TABLE = re.compile(rf"<!-- ({KEYS}) -->\n.*?( *#? ?)<!-- end -->", re.DOTALL)
 NOTHING = "No confirmatory study is kept yet."
 COST = re.compile(r"Cost: (.+?)\.(?=\s|$)", re.DOTALL)
@@ -86,7 +87,7 @@ def _table(key: str, found: dict[str, dict[str, Any]]) -> str:
     if kind == "forest":
         there = forest(found).panels
         return f"![What holds, how large it is, and at which scale]({rest}/{FOREST.name})" if there else NOTHING
-    named = {"verdicts": _verdicts, "seeds": _seeds}
+    named = {"verdicts": _verdicts, "outcome": _outcome, "seeds": _seeds}
     return named[kind](found) if kind in named else _parts_table(kind, found)
 
 
@@ -129,6 +130,25 @@ def _verdicts(found: dict[str, dict[str, Any]]) -> str:
         verdicts = [_verdict(found[scale].get(claim)) for scale in scales]
         lines.append(_line(claim, statement, *verdicts))
     return "\n".join(lines)
+
+
+def _outcome(found: dict[str, dict[str, Any]]) -> str:
+    """What became of the claims at the scales at which they are decided by confirmatory seeds."""
+    verdicts: dict[str, dict[str, str]] = {}
+    for scale, rows in confirmed(found).items():
+        for claim, row in rows.items():
+            verdicts.setdefault(claim, {})[scale] = row["verdict"]
+    told: dict[str, list[str]] = {"Holds": [], "Fails": [], "Depends on the scale": [], "Open": []}
+    for claim in sorted((name for name in verdicts if name[0] in "CF"), key=lambda name: (name[0], int(name[1:]))):
+        decided = {scale: verdict for scale, verdict in verdicts[claim].items() if verdict != "undecided"}
+        if len(set(decided.values())) > 1:
+            by_scale = ", ".join(f"{scale} {verdict}" for scale, verdict in decided.items())
+            told["Depends on the scale"].append(f"{claim} ({by_scale})")
+        elif decided:
+            told["Holds" if "holds" in decided.values() else "Fails"].append(f"{claim} ({', '.join(decided)})")
+        else:
+            told["Open"].append(f"{claim} ({', '.join(verdicts[claim])})")
+    return "\n".join(f"- **{name}**: {', '.join(claims)}" for name, claims in told.items() if claims) or NOTHING
 
 
 def _line(*cells: str) -> str:

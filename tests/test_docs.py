@@ -53,7 +53,12 @@ def test_tables_say_what_results_and_probes_say() -> None:
         assert fill["filled"](path.read_text()) == path.read_text(), "run: python docs/fill.py"
     claims = {f"C{n}" for n in range(1, 13)} | {"F1", "F2", "D1", "D2", "D3"}
     page = (ROOT / "docs" / "paper.md").read_text()
-    assert {match[1] for match in fill["TABLE"].finditer(page)} == claims | {"verdicts", "seeds", "forest images"}
+    assert {match[1] for match in fill["TABLE"].finditer(page)} == claims | {
+        "verdicts",
+        "outcome",
+        "seeds",
+        "forest images",
+    }
 
 
 def test_the_picture_shows_what_results_say() -> None:
@@ -97,6 +102,7 @@ def test_a_table_of_verdicts_has_confirmatory_ones_alone(tmp_path: Path) -> None
     ]
     assert told("C2")[1] == "| gap | above 1 | holds: a factor 4 [2, 8], n = 3, 2nd look |"
     assert "**holds** (exploratory: late)" in told("C2")[0]
+    assert fill["filled"]("<!-- outcome -->\n<!-- end -->", tmp_path).splitlines()[1:-1] == ["- **Fails**: C1 (smoke)"]
     assert told("seeds") == ["| smoke | 3 | from 100 | 2 | 1 of 2 |"]
     (panel,) = fill["forest"](fill["read_results"](tmp_path)).panels
     assert [estimate.name for estimate in panel.estimates] == ["C1 gap"]
