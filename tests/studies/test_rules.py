@@ -229,6 +229,22 @@ def test_nothing_is_recorded_for_pilots_nor_shared_between_ranges(tmp_path: Path
     assert [row_of(tmp_path, plan)["status"] for plan in (first, second)] == ["confirmatory"] * 2
 
 
+@pytest.mark.parametrize(
+    ("first_seed", "seeds", "apart"),
+    [(102, 2, True), (99, 2, True), (104, 2, False), (0, 100, False), (100, 4, False)],
+)
+def test_seeds_that_were_looked_at_under_another_first_seed_explore(
+    first_seed: int, seeds: int, apart: bool, tmp_path: Path
+) -> None:
+    """Seeds 100 to 103 against ranges that reach into them, end just before or begin just after; by sets."""
+    plan = planned(seeds=4)
+    record_rules(plan, tmp_path)
+    write_looks(tmp_path, {str(first_seed): {"worse": {"gap": [seeds]}}})
+    assert apart == (first_seed != 100 and bool({*range(100, 104)} & {*range(first_seed, first_seed + seeds)}))
+    reason = rules.APART.format(first_seed) if apart else ""
+    assert statuses(plan, tmp_path)["worse"].status_reason == reason
+
+
 @pytest.mark.parametrize("name", ["rules.json", "looks.json"])
 @pytest.mark.parametrize("damage", [flip, lambda path: path.write_text("{"), lambda path: path.write_bytes(b"\xff")])
 def test_a_damaged_file_is_a_mark_and_stays_as_it_is(name: str, damage: Any, tmp_path: Path) -> None:

@@ -4,13 +4,13 @@ The notes are in the study's `looks.json`; see `results/look_file.py`.
 """
 
 import contextlib
-from collections import Counter
 from collections.abc import Generator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from clinometer.results.look_file import FEWEST, ClaimLooks, Looks, read_looks, union, write_looks
 from clinometer.store import DamagedError
+from clinometer.studies.claims import Claim
 from clinometer.studies.plan import Plan
 from clinometer.training.file_lock import locked
 
@@ -65,13 +65,29 @@ def check_seeds(plan: Plan, folder: Path) -> None:
     """ValueError if a claim of the plan was looked at with more seeds than it would have: no limit pays for that."""
     most = most_seeds(folder, plan.first_seed)
     for claim in plan.claims:
-        planned = max(Counter(run.vary(seed=0) for run in plan.runs_of(claim)).values(), default=0)
+        planned = planned_seeds(plan, claim)
         if planned < most.get(claim.id, 0):
             raise ValueError(
                 f"--seeds {planned}, but claim {claim.id} was looked at with {most[claim.id]} seeds, and fewer of them "
                 f"cannot be judged as if that had not been; say --seeds {most[claim.id]} or more, or choose another "
                 "folder with --to."
             )
+
+
+def planned_seeds(plan: Plan, claim: Claim) -> int:
+    """The seeds of that arm of a claim which has the most."""
+    return max((plan.seeds_of(claim, arm) for arm in plan.arms_of(claim)), default=0)
+
+
+def looked_at_apart(plan: Plan, claim: Claim, looks: Looks) -> str:
+    """The other first seed from which a claim was looked at with seeds that the plan has too; empty if none."""
+    ours = range(plan.first_seed, plan.first_seed + planned_seeds(plan, claim))
+    for first, claims in looks.items():
+        most = max((n for counts in claims.get(claim.id, {}).values() for n in counts), default=0)
+        theirs = range(int(first), int(first) + most)
+        if theirs.start != ours.start and max(ours.start, theirs.start) < min(ours.stop, theirs.stop):
+            return first
+    return ""
 
 
 def _sound_looks(folder: Path) -> Looks | None:

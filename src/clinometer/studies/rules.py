@@ -16,7 +16,7 @@ from clinometer.results.sequential import STATISTIC_VERSION
 from clinometer.runner.records import read_record
 from clinometer.store import DamagedError
 from clinometer.studies.claims import Claim
-from clinometer.studies.looks import LOCK
+from clinometer.studies.looks import LOCK, looked_at_apart
 from clinometer.studies.plan import Plan
 from clinometer.training.config import RunConfig
 from clinometer.training.file_lock import locked
@@ -29,6 +29,7 @@ LATE = "rule written after the data"
 CHANGED = "rule changed after the data"
 PILOT = f"seeds below {CONFIRMATORY} are for pilots"
 UNRECORDED = "no rule was recorded before the first run"
+APART = "its seeds from {} on were looked at apart from the rest, which nothing pays for"
 DIFFERENT = "the folders that were merged recorded different rules"
 
 
@@ -101,18 +102,21 @@ def statuses(plan: Plan, folder: Path) -> dict[str, Status]:
     if first < CONFIRMATORY:
         return {claim.id: Status("exploratory", PILOT, first) for claim in plan.claims}
     try:
-        rules = read_rules(folder).get(str(first), {})
-        read_looks(folder)
+        rules, looks = read_rules(folder).get(str(first), {}), read_looks(folder)
     except (DamagedError, OSError) as error:
         return {claim.id: Status("exploratory", str(error), first) for claim in plan.claims}
-    return {claim.id: _status(claim, first, rules.get(claim.id)) for claim in plan.claims}
+    return {
+        claim.id: _status(claim, first, rules.get(claim.id), looked_at_apart(plan, claim, looks))
+        for claim in plan.claims
+    }
 
 
-def _status(claim: Claim, first: int, held: RecordedRule | None) -> Status:
+def _status(claim: Claim, first: int, held: RecordedRule | None, apart: str) -> Status:
     if held is None:
         return Status("exploratory", UNRECORDED, first)
     now = _recorded_now(claim, "")
-    reason = held.late or (DIFFERENT if held.others else "") or _change(held, now)
+    different = DIFFERENT if held.others else ""
+    reason = held.late or different or _change(held, now) or (APART.format(apart) if apart else "")
     others = tuple(asdict(rule) for rule in (bare(held), *held.others) if rule.digest != now.digest)
     return Status("exploratory" if reason else "confirmatory", reason, first, held.recorded, others)
 
