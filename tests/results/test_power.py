@@ -18,6 +18,7 @@ from clinometer.results.power import (
     sign_power,
     t_power,
 )
+from clinometer.results.sequential_sign import sign_limit
 from clinometer.results.sequential_t import t_limit
 
 SEEDS = np.arange(2, 401)
@@ -45,9 +46,13 @@ def test_published_numbers_of_a_fixed_limit(
 
 
 def test_the_limit_is_that_of_one_look() -> None:
-    """`t_limit` is what verdicts use; a power for another limit would promise what no verdict keeps."""
+    """`t_limit` and `sign_limit` are what verdicts use; a power for others would promise what no verdict keeps."""
     for n in (2, 3, 8, 50):
         assert stats.t.isf(one_look_error(np.array([n]))[0] / 2, n - 1) == pytest.approx(t_limit([n]))
+    for n in (6, 7, 12, 50):
+        allowed = sign_limit([n])  # so many may lie on the wrong side
+        for chance in (0.6, 0.95):
+            assert sign_power([chance], n)[-1] == pytest.approx(stats.binom.cdf(allowed, n, 1 - chance), abs=1e-12)
 
 
 @pytest.mark.parametrize(

@@ -27,6 +27,10 @@ COMMANDS = {
         "Run what is missing of a study of your own, then decide its claims, draw its figures and write its page.\n\n"
         "The file is a program: its model and data are imported and run. Run only files that you trust."
     ),
+    "plan": (
+        "Tell from a pilot's runs how many seeds and hours each open claim needs, and which are hopeless. It is only "
+        "read: nothing is decided, trained or written."
+    ),
     "check": (
         "Verify the theorems of a paper on random inputs, and show where the print, or a dropped hypothesis, is false."
     ),
@@ -42,7 +46,7 @@ COMMANDS = {
     "list": "List the papers, with their scales, figures, claims and theorems.",
 }
 
-PRINTED = ("check", "compare", "list", "status", "watch")  # whose work is what they print
+PRINTED = ("check", "compare", "list", "plan", "status", "watch")  # whose work is what they print
 
 app = App(
     name="clinometer",

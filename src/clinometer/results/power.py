@@ -83,7 +83,7 @@ def pilot_power(
     values = np.asarray(samples, dtype=float)
     if len(values) < 2 or np.isnan(values).any():
         return None
-    if method == "sign" or len(np.unique(values)) < 3:
+    if method == "sign" or len(np.unique(values)) < min(3, len(values)):
         return _sign_pilot(values, low, high, most, share)
     if not np.isfinite(values).all():
         return None

@@ -38,6 +38,11 @@ class Run(Protocol):
         ...
 
     @property
+    def seconds(self) -> float | None:
+        """How long it takes; None where that is not known."""
+        ...
+
+    @property
     def declared(self) -> Declared:
         """What its probes declare of their fields."""
         ...
@@ -59,6 +64,7 @@ class ArrayRun:
     diverged_at: int | None = None
     environment: Mapping[str, Any] = dataclasses.field(default_factory=dict[str, Any])
     declared: Declared = dataclasses.field(default_factory=dict[str, Fields])
+    seconds: float | None = None
 
     def column(self, probe: str, field: str) -> Values:
         """A field of a probe's rows, shape (rows, ...); ValueError if there is none."""
@@ -191,6 +197,11 @@ class RunTable:
     def diverged(self, arm: RunConfig) -> int:
         """How many of an arm's runs diverged."""
         return sum(self._run(arm, seed).diverged_at is not None for seed in self.seeds(arm))
+
+    def seconds(self, arm: RunConfig) -> float | None:
+        """How long a run of an arm takes, the mean of those that say so; None if none does."""
+        known = [seconds for seed in self.seeds(arm) if (seconds := self._run(arm, seed).seconds) is not None]
+        return float(np.mean(known)) if known else None
 
     def _run(self, arm: RunConfig, seed: int) -> Run:
         config = dataclasses.replace(arm, seed=seed)

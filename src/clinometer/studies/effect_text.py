@@ -52,14 +52,25 @@ def effect_text(part: Row) -> str:
         >>> effect_text({"value": None, "low": 91.0, "high": None, "unit": "steps"})
         'no finite centre [91, ∞] steps'
     """
-    written, before, after = _unit(part)
+    written, _, after = _unit(part)
     low, high, value = part["low"], part["high"], part["value"]
     if value is None and low is None and high is None:
         return "no finite number" if part.get("n", 1) else "not measured"
     lowest = "0" if part.get("unit") == "factor" else "-∞"
     ends = f"{lowest if low is None else written(low)}, {'∞' if high is None else written(high)}"
     interval = "[no interval]" if low is None and high is None else f"[{ends}]"
-    return f"no finite centre {interval}{after}" if value is None else f"{before}{written(value)}{after} {interval}"
+    return f"no finite centre {interval}{after}" if value is None else f"{centre_text(part)} {interval}"
+
+
+def centre_text(part: Row) -> str:
+    """The number at the centre of an effect, which is finite, in its unit.
+
+    Example:
+        >>> centre_text({"value": 126.0, "unit": "factor"}), centre_text({"value": 91.0, "unit": "steps"})
+        ('a factor 126', '91 steps')
+    """
+    written, before, after = _unit(part)
+    return f"{before}{written(part['value'])}{after}"
 
 
 def bounds_text(part: Row) -> str:

@@ -12,6 +12,8 @@ from clinometer.studies.declared.yaml import parsed
 from clinometer.training.errors import SpecError
 from clinometer.training.imports import look_in, where_raised
 
+SUFFIXES = (".yaml", ".yml", ".py")  # of a study's file
+
 
 @dataclass(frozen=True)
 class Source:
@@ -50,7 +52,7 @@ def read(path: Path) -> tuple[OwnStudy, Source]:
     Raises:
         ValueError: naming file, line and key, and what to do.
     """
-    if path.suffix not in (".yaml", ".yml", ".py"):
+    if path.suffix not in SUFFIXES:
         raise ValueError(f"{path}: expected a study in YAML (*.yaml) or Python (*.py).")
     if not path.is_file():
         raise ValueError(f"no file {str(path)!r}; expected a study in YAML (*.yaml) or Python (*.py).")
