@@ -9,7 +9,7 @@ import pytest
 from stored import STUDY, study
 
 from clinometer.cli import main
-from clinometer.report.agreement import ANOTHER_DRAW, KeptClaims, agreement
+from clinometer.report.agreement import ANOTHER_DRAW, KeptClaims, agreement, read_kept
 from clinometer.report.study_page import report
 from clinometer.studies.plan import plan
 from clinometer.studies.study_folder import open_study_folder
@@ -106,3 +106,11 @@ def test_bad_input_is_said_before_anything_is_written(
         assert expected in capsys.readouterr().err
     assert {path: path.stat().st_mtime_ns for path in copy.rglob("*")} == before
     assert not (tmp_path / "new").exists()
+
+
+@pytest.mark.parametrize("scale", ["smoke", "laptop", "paper"])
+def test_the_committed_verdicts_can_be_compared_with(scale: str) -> None:
+    """`make reproduce` compares with them: what this version cannot read would end it before any work."""
+    kept = read_kept(Path(__file__).parents[2] / "results" / "santurkar2018" / scale, [c.id for c in STUDY.claims])
+    found = agreement(kept.rows, kept)
+    assert found.agree == tuple(row["id"] for row in kept.rows)
