@@ -8,7 +8,6 @@ import numpy as np
 
 from clinometer.studies.claims import Claim
 from clinometer.studies.pilot import Cost, Pilot
-from clinometer.studies.rules import CONFIRMATORY
 from clinometer.studies.seeds_needed import SeedsNeeded, seeds_needed
 from clinometer.training.config import RunConfig
 
@@ -29,8 +28,8 @@ class ClaimNeed:
 
     @property
     def confirmed(self) -> bool:
-        """Whether it is decided by seeds that may confirm."""
-        return self.decided and self.row is not None and self.row.get("first_seed", 0) >= CONFIRMATORY
+        """Whether it is decided by a rule that was fixed before the data."""
+        return self.decided and self.row is not None and self.row.get("status") == "confirmatory"
 
     @property
     def hopeless(self) -> bool:
