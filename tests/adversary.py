@@ -54,6 +54,28 @@ def worst_rate(candidates: Sequence[int], spent: Callable[[int], float]) -> floa
     return float(max(START @ reached for reached in first))
 
 
+def worst_sign_rate(candidates: Sequence[int], limit: Callable[[Sequence[int]], int]) -> float:
+    """The same for the sign test, whose state is how many samples lie below the median: exactly.
+
+    Args:
+        candidates: Numbers of samples; the first of them is looked at.
+        limit: How few samples may lie on one side for the last of some looks to decide.
+    """
+
+    def reached(taken: tuple[int, ...]) -> Floats:
+        n = taken[-1]
+        counts = np.arange(n + 1)
+        best = np.zeros(n + 1)
+        for m in (m for m in candidates if m > n):
+            after = reached((*taken, m))
+            law = stats.binom.pmf(np.arange(m - n + 1), m - n, 0.5)
+            best = np.maximum(best, [law @ after[count : count + m - n + 1] for count in counts])
+        return np.where(np.minimum(counts, n - counts) <= limit(taken), 1.0, best)
+
+    first = candidates[0]
+    return float(stats.binom.pmf(np.arange(first + 1), first, 0.5) @ reached((first,)))
+
+
 def _crossing(law: Floats, error: float) -> Floats:
     """The share of each bin that lies beyond the limit which `error` of the law lies beyond."""
     above = np.append(np.cumsum(law[::-1])[::-1][1:], 0)

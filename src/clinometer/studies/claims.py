@@ -46,8 +46,9 @@ class Part:
 
     @property
     def inside(self) -> bool:
-        """Whether the estimate lies between the bounds."""
-        return _above(self.effect.value, self.bounds[0]) and _below(self.effect.value, self.bounds[1])
+        """Whether the estimate lies between the bounds; of one that holds it does, also where it is infinite."""
+        low, high = self.bounds
+        return self.verdict == "holds" or (_above(self.effect.value, low) and _below(self.effect.value, high))
 
 
 @dataclass(frozen=True)
