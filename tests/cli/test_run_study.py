@@ -10,10 +10,12 @@ from stored import STUDY, study
 
 from clinometer.cli import run_study as module
 from clinometer.cli.run_options import RunOptions
+from clinometer.cli.seed_options import Bound
 from clinometer.runner.scheduler import Failure, Progress
 from clinometer.studies.plan import plan
 from clinometer.studies.study_folder import open_study_folder
 from clinometer.training.config import RunConfig
+from clinometer.training.run import Group
 from clinometer.training.run_folder import run_folder
 
 
@@ -47,6 +49,24 @@ def test_verdicts_are_printed_while_runs_are_made(
     assert printed == {"C1": last, "C2": last, "C3": last}
     assert last < len(planned.configs)
     assert (folder / "theorems.json").is_file()
+
+
+def test_a_budget_that_had_room_for_no_run_is_an_error(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The status of bad input, after all that is there was reported; nothing was trained."""
+    planned = plan(STUDY, "smoke", ["figure_01"], first_seed=0)
+    open_study_folder(tmp_path / "study", planned, {"command": "clinometer reproduce"})
+
+    def run_all(runs: Sequence[RunConfig], _study: Path, admit: Callable[[Group], bool], **_: object) -> list[Failure]:
+        assert not any(admit((run,)) for run in runs)
+        return []
+
+    monkeypatch.setattr(module, "run_all", run_all)
+    assert module.run_study(planned, tmp_path / "study", RunOptions(), Bound(50, 0.0, "1s")) == 2
+    said = capsys.readouterr()
+    assert "error: --budget 1s: no run that is missing fits into it" in said.err
+    assert (tmp_path / "study" / "report.html").is_file()
 
 
 def test_a_folder_that_is_deleted_while_its_runs_are_made_is_named(

@@ -174,6 +174,19 @@ def test_a_budget_starts_no_run_that_would_not_end_in_it(
     assert verdicts_of(runs.looks(most=50)[1]) == {"clear": "holds", "close": "holds"}
 
 
+def test_an_incomplete_first_look_is_not_taken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Six of nine runs give `clear` two seeds, of three: no number is shown and no look is noted, so none is paid."""
+    runs = Runs(tmp_path)
+    monkeypatch.setattr(TimeBudget, "left", property(lambda budget: budget.seconds - SECONDS * len(runs.made)))
+    _, verdicts = runs.looks(most=50, seconds=55)
+    assert runs.seeds() == {"low": 3, "high": 2, "near": 1}
+    rows = verdicts.all_rows()
+    assert [(row["verdict"], row["n"], row["note"][:14]) for row in rows] == [("undecided", 0, "Not looked at:")] * 2
+    assert not (tmp_path / "looks.json").exists()
+    looks = {row["id"]: row["parts"][0]["looks"] for row in runs.looks(most=50)[1].all_rows()}
+    assert looks["clear"] == [3]
+
+
 def test_a_budget_into_which_no_run_fits_says_what_it_would_take(tmp_path: Path) -> None:
     """After three seeds a run is known to take 10 seconds: 9 have room for none, and everything stays as it was."""
     runs = Runs(tmp_path)

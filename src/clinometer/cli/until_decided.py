@@ -55,17 +55,18 @@ class UntilDecided:
             before, plan, verdicts = taken, more, verdicts.grown(more)
             self.keep(plan)
         self.keep(taken)
-        return taken, verdicts.grown(taken)
+        found = verdicts.grown(taken)
+        found.leave_open("Not looked at: the runs of its first look are not all done.")
+        return taken, found
 
     @property
     def nothing_fitted(self) -> str:
         """Why no run was started, where the budget is the reason; else empty."""
         if self.budget.started or not self.budget.left_out:
             return ""
-        return (
-            f"--budget {self.bound.budget}: no run that is missing fits into it; the shortest takes about "
-            f"{duration(self.budget.shortest())}, as those of its arm did. Nothing was lost; give it more time."
-        )
+        shortest = self.budget.shortest()
+        takes = f"; the shortest takes about {duration(shortest)}, as those of its arm did" if shortest else ""
+        return f"--budget {self.bound.budget}: no run that is missing fits into it{takes}. Nothing was lost."
 
     def _make_runs(self, plan: Plan, verdicts: Verdicts) -> None:
         failed = {failure.config for failure in self.failures}

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from clinometer.results.run_table import RunTable
-from clinometer.studies.claims import Claim, Looks
-from clinometer.studies.claims_json import claim_rows, with_holm
+from clinometer.studies.claims import Claim, Looks, undecided
+from clinometer.studies.claims_json import claim_rows, to_row, with_holm
 from clinometer.studies.looks import add_looks, noted_looks
 from clinometer.studies.plan import Plan
 from clinometer.studies.rules import statuses
@@ -40,6 +40,14 @@ class Verdicts:
                 other._rows[claim.id] = row
                 del other._missing[claim.id]
         return other
+
+    def leave_open(self, reason: str) -> None:
+        """Do not look at the claims whose runs are not all done: their looks come when these are."""
+        status = statuses(self.plan, self.folder)
+        for claim in self.plan.claims:
+            if claim.id in self._missing:
+                row = to_row(claim, undecided(reason))
+                self._rows[claim.id] = row | dataclasses.asdict(status[claim.id])
 
     @property
     def rows(self) -> Mapping[str, dict[str, Any]]:
