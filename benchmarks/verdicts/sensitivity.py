@@ -102,8 +102,10 @@ def page(options: argparse.Namespace, columns: Mapping[str, Findings], rates: Ma
     notes: list[str] = []
     for name in others:
         same, opened, otherwise = agreement(columns[first], columns[name])
-        words = f"{len(same)} stay, {', '.join(opened) or 'none'} opened, {', '.join(otherwise) or 'none'} turned round"
-        notes.append(f"- {name}: of the claims decided as it is {words}.")
+        _, new, _ = agreement(columns[name], columns[first])
+        told = {"open here": opened, "turned round": otherwise, "decided here alone": new}
+        words = "; ".join(f"{what}: {', '.join(claims) or 'none'}" for what, claims in told.items())
+        notes.append(f"- {name}: {len(same)} verdicts stay; {words}.")
     if rates:
         notes.append(f"- {BEST}: " + ", ".join(f"{norm} {rate:g}" for norm, rate in rates.items()) + ".")
     moved = [claim for claim in columns[first] if len({found[claim].verdict for found in columns.values()}) > 1]

@@ -51,7 +51,7 @@ def verdict_table(columns: Mapping[str, Findings]) -> list[str]:
 
 
 def agreement(first: Findings, other: Findings) -> tuple[list[str], list[str], list[str]]:
-    """Claims decided in the first that are decided alike in the other, those open there, and those decided otherwise.
+    """Claims decided in the first that are decided alike in the other, those open there, and those turned round there.
 
     Example:
         >>> from clinometer.studies.claims import judge, no_evidence
