@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from tables import agreement, claims_on, decided, effects, header, runs_of_claims, verdict_table, write
+from tables import agreement, claims_on, decided, effect_table, header, runs_of_claims, verdict_table, write
 
 from clinometer.papers.santurkar2018.definition import SCALES
 from clinometer.results.run_table import RunTable
@@ -90,7 +90,7 @@ def page(options: argparse.Namespace, what: Plan, names: list[str]) -> list[str]
     verdicts = {claim: {found[claim].verdict for found in columns.values()} for claim in columns[first]}
     both = [claim for claim, found in verdicts.items() if {"holds", "fails"} <= found]
     lines.append(f"- Claims that hold in one and fail in another: {', '.join(both) or 'none'}.")
-    return [*lines, *effects([claim for claim, found in verdicts.items() if len(found) > 1], columns)]
+    return [*lines, "", *effect_table(columns)]
 
 
 def main() -> None:

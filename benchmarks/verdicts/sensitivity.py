@@ -15,7 +15,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import numpy as np
-from tables import Findings, agreement, claims_on, decided, effects, header, runs_of_claims, verdict_table, write
+from tables import Findings, agreement, claims_on, decided, effect_table, header, runs_of_claims, verdict_table, write
 
 from clinometer.papers.santurkar2018.definition import SCALES
 from clinometer.papers.santurkar2018.variants import LABELS
@@ -97,7 +97,7 @@ def _like(run: RunConfig) -> tuple[object, ...]:
 
 
 def page(options: argparse.Namespace, columns: Mapping[str, Findings], rates: Mapping[str, float]) -> list[str]:
-    """The table of verdicts, what moved in words, and the effects of what moved."""
+    """The table of verdicts, what moved in words, and the effects."""
     first, *others = columns
     notes: list[str] = []
     for name in others:
@@ -108,7 +108,6 @@ def page(options: argparse.Namespace, columns: Mapping[str, Findings], rates: Ma
         notes.append(f"- {name}: {len(same)} verdicts stay; {words}.")
     if rates:
         notes.append(f"- {BEST}: " + ", ".join(f"{norm} {rate:g}" for norm, rate in rates.items()) + ".")
-    moved = [claim for claim in columns[first] if len({found[claim].verdict for found in columns.values()}) > 1]
     command = f"python benchmarks/verdicts/sensitivity.py --scale {options.scale} --seeds {options.seeds}"
     facts = {"scale": SCALES[options.scale].about, "seeds": f"{options.seeds} from {options.first_seed} on"}
     return [
@@ -116,7 +115,8 @@ def page(options: argparse.Namespace, columns: Mapping[str, Findings], rates: Ma
         *verdict_table(columns),
         "",
         *notes,
-        *effects(moved, columns),
+        "",
+        *effect_table(columns),
     ]
 
 

@@ -1,11 +1,13 @@
 """What both comparisons of verdicts share: the claims of the paper on bases of one's own, and a table of verdicts."""
 
 import dataclasses
+import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from clinometer.papers.santurkar2018.definition import STUDY
 from clinometer.results.run_table import RunTable
+from clinometer.results.statistics import Interval
 from clinometer.studies.claims import Finding, decide
 from clinometer.studies.plan import Plan, plan
 from clinometer.studies.study import Scale
@@ -65,17 +67,19 @@ def agreement(first: Findings, other: Findings) -> tuple[list[str], list[str], l
     return same, opened, [name for name in told if name not in same and name not in opened]
 
 
-def effects(names: Sequence[str], columns: Mapping[str, Findings]) -> list[str]:
-    """The headline of some claims in each column, so that a reader sees how far a verdict was from the other."""
-    lines: list[str] = []
-    for name in names:
-        lines.append(f"\n{name}, {next(iter(columns.values()))[name].parts[0].name}:")
-        for column, found in columns.items():
-            part = next((p for p in found[name].parts if p.verdict == found[name].verdict), found[name].parts[0])
-            low, high = f"{part.effect.low:.3g}", f"{part.effect.high:.3g}"
-            told = f"{part.effect.value:.3g} [{low}, {high}] {part.unit}".strip()
-            lines.append(f"- {column}: {found[name].verdict} by {part.name}: {told}")
+def effect_table(columns: Mapping[str, Findings]) -> list[str]:
+    """The headline of each claim in every column, so that a reader sees how far one is from the other."""
+    lines = ["| claim | headline | " + " | ".join(columns) + " |", "|---" * (len(columns) + 2) + "|"]
+    for name, finding in next(iter(columns.values())).items():
+        head = finding.parts[0]
+        told = f"{head.name} ({head.unit})" if head.unit else head.name
+        cells = [_interval(found[name].parts[0].effect) for found in columns.values()]
+        lines.append(f"| {name} | {told} | " + " | ".join(cells) + " |")
     return lines
+
+
+def _interval(effect: Interval) -> str:
+    return f"{effect.value:.3g} [{effect.low:.3g}, {effect.high:.3g}]" if math.isfinite(effect.value) else "–"
 
 
 def write(path: Path, lines: Sequence[str]) -> None:
