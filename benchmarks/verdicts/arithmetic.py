@@ -39,9 +39,11 @@ ARITHMETIC = {  # name: what torch's libraries are told, and how many threads
 }
 
 
-def planned(seeds: int, first_seed: int, steps: int | None) -> Plan:
+def planned(options: argparse.Namespace) -> Plan:
     bases = SCALES["smoke"].bases
-    return claims_on({n: b.vary(steps=steps) for n, b in bases.items()} if steps else bases, seeds, first_seed)
+    if options.steps:
+        bases = {name: base.vary(steps=options.steps) for name, base in bases.items()}
+    return claims_on(bases, options.seeds, options.first_seed, options.claims)
 
 
 def make(what: Plan, folder: Path, threads: int, part: int, parts: int) -> None:
@@ -77,6 +79,7 @@ def page(options: argparse.Namespace, what: Plan, names: list[str]) -> list[str]
     for name in names:
         columns[name] = decided(what, RunTable.read(options.to / name, runs_of_claims(what)))
     command = f"python benchmarks/verdicts/arithmetic.py --seeds {options.seeds} --first-seed {options.first_seed}"
+    command += f" --claims {options.claims}" if options.claims else ""
     facts = {
         "seeds": f"{options.seeds} from {options.first_seed} on",
         "torch's own choice": torch.backends.cpu.get_cpu_capability(),
@@ -99,13 +102,14 @@ def main() -> None:
     parser.add_argument("--first-seed", type=int, default=0)
     parser.add_argument("--steps", type=int, help="of each run; the scale's own by default")
     parser.add_argument("--only", default=",".join(ARITHMETIC), help="some of them")
+    parser.add_argument("--claims", default="", help="some of them, separated by commas; all by default")
     parser.add_argument("--jobs", type=int, default=1, help="processes at a time, for each arithmetic in turn")
     parser.add_argument("--to", type=Path, default=Path("runs/arithmetic"))
     parser.add_argument("--page", type=Path, default=Path("results/arithmetic.md"))
     parser.add_argument("--make", choices=list(ARITHMETIC), help=argparse.SUPPRESS)
     parser.add_argument("--part", type=int, default=0, help=argparse.SUPPRESS)
     options = parser.parse_args()
-    what = planned(options.seeds, options.first_seed, options.steps)
+    what = planned(options)
     if options.make:
         make(what, options.to / options.make, ARITHMETIC[options.make][1], options.part, options.jobs)
         return

@@ -17,10 +17,10 @@ from clinometer.training.environment import environment
 Findings = Mapping[str, Finding]  # by the claim's id
 
 
-def claims_on(bases: Bases, seeds: int, first_seed: int) -> Plan:
-    """The paper's claims on these bases, every arm with the same seeds."""
+def claims_on(bases: Bases, seeds: int, first_seed: int, only: str = "") -> Plan:
+    """The paper's claims on these bases, all or some of them, every arm with the same seeds."""
     scale = Scale(lambda: bases, dict.fromkeys(bases, seeds), "", first_seed)
-    return plan(dataclasses.replace(STUDY, scales={"here": scale}), "here")
+    return plan(dataclasses.replace(STUDY, scales={"here": scale}), "here", only.split(",") if only else ())
 
 
 def runs_of_claims(planned: Plan) -> list[RunConfig]:
