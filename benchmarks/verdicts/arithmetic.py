@@ -79,7 +79,7 @@ def page(options: argparse.Namespace, what: Plan, names: list[str]) -> list[str]
     for name in names:
         columns[name] = decided(what, RunTable.read(options.to / name, runs_of_claims(what)))
     command = f"python benchmarks/verdicts/arithmetic.py --seeds {options.seeds} --first-seed {options.first_seed}"
-    command += f" --claims {options.claims}" if options.claims else ""
+    command += (f" --claims {options.claims}" if options.claims else "") + f' --only "{",".join(names)}"'
     facts = {
         "seeds": f"{options.seeds} from {options.first_seed} on",
         "torch's own choice": torch.backends.cpu.get_cpu_capability(),

@@ -109,6 +109,7 @@ def page(options: argparse.Namespace, columns: Mapping[str, Findings], rates: Ma
     if rates:
         notes.append(f"- {BEST}: " + ", ".join(f"{norm} {rate:g}" for norm, rate in rates.items()) + ".")
     command = f"python benchmarks/verdicts/sensitivity.py --scale {options.scale} --seeds {options.seeds}"
+    command += f' --first-seed {options.first_seed} --only "{",".join(columns)}"'
     facts = {"scale": SCALES[options.scale].about, "seeds": f"{options.seeds} from {options.first_seed} on"}
     return [
         *header("What the verdicts depend on", command, facts),
