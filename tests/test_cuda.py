@@ -1,5 +1,6 @@
 """What must hold on a GPU as well: no trace, the numbers of the CPU, attention, autocast, and a memory that is full."""
 
+import contextlib
 import random
 import warnings
 from typing import Any
@@ -163,47 +164,41 @@ def test_a_step_beyond_the_critical_one_raises_the_loss() -> None:
 
 
 def test_a_full_memory_ends_no_training() -> None:
-    """The GPU really runs out within a probe: a warning, the run without a recorder in every bit, and no row."""
-
-    def trained(measured: bool) -> tuple[Tensor, Recorder | None]:
-        torch.manual_seed(0)
-        model = nn.Sequential(nn.Linear(3000, 3000), nn.ReLU(), nn.Linear(3000, 3000)).to(DEVICE)  # 72 MB
-        optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
-
-        def loss_fn(model: nn.Module, data: Tensor) -> Tensor:
-            return model(data).square().mean()
-
-        recorder = Recorder(model, loss_fn, [landscape()], every(1), optimizer=optimizer) if measured else None
-        for _ in range(3):
-            data = torch.ones(4, 3000, device=DEVICE)
-            optimizer.zero_grad(set_to_none=False)
-            if recorder:
-                with recorder.step(data):
-                    loss_fn(model, data).backward()
-                    optimizer.step()
-            else:
-                loss_fn(model, data).backward()
-                optimizer.step()
-        return next(model.parameters()).detach().clone(), recorder
-
+    """The GPU really runs out after a first measurement: a warning, and the run without a recorder in every bit."""
     torch.cuda.empty_cache()
-    torch.cuda.reset_peak_memory_stats()
-    plain, _ = trained(measured=False)
-    torch.cuda.synchronize()
-    total = torch.cuda.get_device_properties(0).total_memory
-    limit = torch.cuda.max_memory_reserved() + 40 * 2**20  # room for half a copy of the parameters
-    torch.cuda.empty_cache()
-    torch.cuda.set_per_process_memory_fraction(min(1.0, (limit + plain.numel() * 4) / total))
+    plain, _ = trained_in_little_memory(measured=False)
+    with warnings.catch_warnings(record=True) as said:
+        warnings.simplefilter("always")
+        measured, recorder = trained_in_little_memory(measured=True)
+    assert torch.equal(measured, plain)
+    assert any("memory" in str(warning.message) for warning in said), [str(warning.message) for warning in said]
+    assert recorder
+    assert list(recorder.store.rows()["landscape"]) == [0]
+
+
+def trained_in_little_memory(measured: bool) -> tuple[Tensor, Recorder | None]:
+    """Weights of 72 MB after three steps, of which the last two have room for training and half a copy more."""
+    torch.manual_seed(0)
+    model = nn.Sequential(nn.Linear(3000, 3000), nn.ReLU(), nn.Linear(3000, 3000)).to(DEVICE)
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    recorder = Recorder(model, square, [landscape()], every(1), optimizer=optimizer) if measured else None
+    data = torch.ones(4, 3000, device=DEVICE)
     try:
-        with warnings.catch_warnings(record=True) as said:
-            warnings.simplefilter("always")
-            measured, recorder = trained(measured=True)
+        for _ in range(3):
+            optimizer.zero_grad(set_to_none=False)
+            with recorder.step(data) if recorder else contextlib.nullcontext():
+                square(model, data).backward()
+                optimizer.step()
+            torch.cuda.empty_cache()
+            free = torch.cuda.memory_reserved() + 36 * 2**20
+            torch.cuda.set_per_process_memory_fraction(free / torch.cuda.get_device_properties(0).total_memory)
     finally:
         torch.cuda.set_per_process_memory_fraction(1.0)
-    assert torch.equal(measured, plain)
-    assert recorder
-    assert any("memory" in str(warning.message) for warning in said), [str(w.message) for w in said]
-    assert not recorder.store.rows().get("landscape")
+    return model[0].weight.detach().clone(), recorder
+
+
+def square(model: nn.Module, data: Tensor) -> Tensor:
+    return model(data).square().mean()
 
 
 def test_batches_of_the_users_own() -> None:

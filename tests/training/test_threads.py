@@ -41,14 +41,14 @@ def test_a_run_uses_one_thread_and_no_tf32(tmp_path: Path) -> None:
 def test_a_study_on_a_gpu_begins_as_on_a_cpu(tmp_path: Path) -> None:
     """The truth is the CPU's run of the same config, at its first step, before rounding has grown.
 
-    TF32's 10 bits of mantissa would show as a thousandth; float32 gives six digits of a loss, and gaps between
-    gradients, which are differences, four.
+    TF32's 10 bits of mantissa would show as a thousandth; float32 gives four digits and more. Of gaps between
+    gradients, which are differences, it gives three: up to 5e-4 was seen on an H100.
     """
     config = vgg("batch", steps=2, measure_every=2, test_every=2)
     for device in ("cpu", "cuda"):
         run(config, tmp_path / device, device)
     cpu, gpu = (Store(tmp_path / device / "rows.sqlite", read_only=True) for device in ("cpu", "cuda"))
     np.testing.assert_allclose(gpu.read("train")["loss"][0], cpu.read("train")["loss"][0], rtol=1e-5)
-    for field in ("losses", "grad_gaps", "grad_norm", "distances"):
+    for field, digits in {"losses": 2e-4, "grad_norm": 2e-4, "distances": 2e-4, "grad_gaps": 2e-3}.items():
         found, expected = (store.read("landscape")[field][0] for store in (gpu, cpu))
-        np.testing.assert_allclose(found, expected, rtol=2e-4, err_msg=field)
+        np.testing.assert_allclose(found, expected, rtol=digits, err_msg=field)

@@ -37,8 +37,8 @@ def _paper() -> Bases:
 
 SCALES = {
     "smoke": Scale(_smoke, {"vgg": 3, "dln": 3, "digits": 3}, _SMOKE, CONFIRMATORY),
-    "laptop": Scale(_laptop, {"vgg": 3, "dln": 5, "digits": 3}, _LAPTOP, CONFIRMATORY),
-    "paper": Scale(_paper, {"vgg": 3, "dln": 5, "digits": 3}, _PAPER, CONFIRMATORY),
+    "laptop": Scale(_laptop, {"vgg": 8, "dln": 20, "digits": 3}, _LAPTOP, CONFIRMATORY),
+    "paper": Scale(_paper, {"vgg": 3, "dln": 20, "digits": 3}, _PAPER, CONFIRMATORY),
 }
 
 # The paper's figures, then what the paper says in words alone or not at all.
