@@ -4,6 +4,7 @@ import numpy as np
 
 from clinometer.analysis.landscape import QUANTITIES, log_quantity
 from clinometer.analysis.learning_progress import learning_starts
+from clinometer.analysis.paired import ENOUGH
 from clinometer.papers.santurkar2018.configs import is_deep_linear
 from clinometer.papers.santurkar2018.progress import trained
 from clinometer.papers.santurkar2018.variants import dln, label, vgg
@@ -14,11 +15,12 @@ from clinometer.papers.santurkar2018.windows import (
     EARLY_STEPS,
     MATCHED,
     PEAK,
+    START,
     WHOLE,
     log_ratios,
 )
 from clinometer.results.run_table import Floats, RunTable
-from clinometer.studies.claims import Claim, Evidence, no_evidence
+from clinometer.studies.claims import Claim, Evidence
 from clinometer.studies.comparison import FACTOR, Comparison, above
 from clinometer.training.config import Bases, RunConfig
 
@@ -79,7 +81,7 @@ def _ratios(runs: RunTable, both: list[RunConfig], name: str, probe: str) -> dic
     """log10 of a quantity of the standard network over BatchNorm's, by window."""
     found = log_ratios(runs, both[0], both[1], log_quantity(runs, name, probe), probe)
     if is_deep_linear(both[0]):
-        del found[BEGUN]  # it is the whole run: they begin at step 0
+        del found[START], found[BEGUN]  # they begin at step 0
     return found
 
 
@@ -90,32 +92,42 @@ def _larger(kind: str, name: str, found: dict[str, Floats], window: str, bound: 
 
 
 def _evidence(runs: RunTable, pairs: Pairs, parts: list[Comparison], beside: list[Comparison]) -> Evidence:
-    """The evidence, with when each network began to learn; none if one never did."""
-    begun: list[str] = []
+    """The evidence, with when each VGG began to learn, and in how many seeds a network never did."""
+    notes: list[str] = []
     for kind, both in pairs.items():
-        for arm in both:
-            starts = learning_starts(runs, [arm], runs.common(*both))
-            if not (starts <= runs.steps(arm, "landscape")[-1]).all():
-                return no_evidence(f"a {kind} never began to learn: {trained(runs, *both)}")
-            if not is_deep_linear(arm):
-                begun.append(f"{label(arm)} {np.min(starts):g} to {np.max(starts):g}")
+        starts = [learning_starts(runs, [arm], runs.common(*both)) for arm in both]
+        dead = ~(np.max(starts, axis=0) <= runs.steps(both[0], "landscape")[-1])
+        notes += [f"in {dead.sum()} of {len(dead)} seeds a {kind} never began to learn"] * bool(dead.any())
+        if not is_deep_linear(both[0]):
+            notes += [
+                f"{label(arm)} began at step {_range(each[~dead])}" for arm, each in zip(both, starts, strict=True)
+            ]
     arms = [arm for both in pairs.values() for arm in both]
-    note = f"VGGs began to learn at step: {', '.join(begun)}; {trained(runs, *arms)}"
-    return Evidence(tuple(parts), note, tuple(beside))
+    return Evidence(tuple(parts), "; ".join([*notes, trained(runs, *arms)]), tuple(beside))
+
+
+def _range(values: Floats) -> str:
+    return f"{values.min():g} to {values.max():g}" if len(values) else "none"
 
 
 _WINDOWS = (
-    "Windows: early, a VGG's first tenth of the run and a deep linear network's steps 0 to "
-    f"{EARLY_STEPS}, from step 0 on, whether or not a network has begun to learn; peak, the largest value of the whole "
-    "run; whole run. Early and whole run are geometric means over the measured steps. Two networks of a seed are "
-    "compared at equal steps, as a factor. Undecided if a network never begins to learn (accuracy over 9 steps past "
-    "twice chance; for the DLN a loss that ends below its first): it is flat because it is dead."
+    "Windows: early, a tenth of a VGG's run and 400 steps of a deep linear network's from the step at which both "
+    "networks have begun to learn (accuracy over 9 steps past twice chance; a deep linear network begins at step 0): "
+    "before it a network is flat because it has not begun; peak, the largest value of the whole run; whole run. Early "
+    "and whole run are geometric means over the measured steps. Two networks of a seed are compared at equal steps, as "
+    "a factor. Over those seeds in which both begin to learn; undecided where these are fewer than "
+    f"{ENOUGH:.0%}."
 )
 _BESIDE = (
-    "Beside them, and not counted: the other windows; for the VGG the steps from which both have begun to learn; and "
-    "at matched loss, where each network is looked at the same losses on its way down."
+    "Beside them, and not counted: the other windows; for the VGG the first tenth of the run from step 0, and all "
+    "steps from which both have begun to learn; and at matched loss, where each network is looked at the same losses "
+    "on its way down."
 )
-_BOUNDS = {"early share of a VGG's steps": EARLY_SHARE, "early steps of a DLN": EARLY_STEPS}
+_BOUNDS = {
+    "early share of a VGG's steps": EARLY_SHARE,
+    "early steps of a DLN": EARLY_STEPS,
+    "share of seeds": ENOUGH,
+}
 
 CLAIMS = (
     Claim(
@@ -159,11 +171,11 @@ CLAIMS = (
         "step, of which both networks walk the same distances, the loss variation and the largest change of the "
         "gradient are larger without BatchNorm, as the paper has it along the gradient. Geometric means over the "
         "measured steps: of the VGG from the one at which both networks have begun to learn, of the deep linear "
-        f"network, which learns from the start, steps 0 to {EARLY_STEPS} as in C7 and C8. Undecided if a network never "
-        "begins to learn. Beside them, and not counted: the whole run; matched loss; and β, which at equal distances "
-        "says what the change of the gradient says.",
+        f"network, which learns from the start, steps 0 to {EARLY_STEPS} as in C7 and C8. Over those seeds in which "
+        f"both begin to learn; undecided where these are fewer than {ENOUGH:.0%}. Beside them, and not counted: the "
+        "whole run; matched loss; and β, which at equal distances says what the change of the gradient says.",
         ("random_directions",),
         alike_along_random_directions,
-        {"early steps of a DLN": EARLY_STEPS, "least factor": 1.0},
+        {"early steps of a DLN": EARLY_STEPS, "share of seeds": ENOUGH, "least factor": 1.0},
     ),
 )
