@@ -35,8 +35,10 @@ def _paper() -> Bases:
     return {"vgg": wide, "dln": _laptop()["dln"], "digits": _smoke()["digits"]}
 
 
+# Laptop's seeds 100 to 107 showed that a network may be dead, and since then the rules of C5, C7 to C10 and F1 say what
+# becomes of its seed: smoke's seeds are others.
 SCALES = {
-    "smoke": Scale(_smoke, {"vgg": 3, "dln": 3, "digits": 3}, _SMOKE, CONFIRMATORY),
+    "smoke": Scale(_smoke, {"vgg": 3, "dln": 3, "digits": 3}, _SMOKE, 2 * CONFIRMATORY),
     "laptop": Scale(_laptop, {"vgg": 8, "dln": 20, "digits": 3}, _LAPTOP, CONFIRMATORY),
     "paper": Scale(_paper, {"vgg": 3, "dln": 20, "digits": 3}, _PAPER, CONFIRMATORY),
 }
