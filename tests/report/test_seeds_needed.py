@@ -12,7 +12,7 @@ AROUND_ONE = [0.1, 1.9, 1.0, 0.4, 1.6]  # mean 1, in deviations 1.3
 
 def part(samples: Sequence[float | None], unit: str = "", low: float | None = 0.0, **facts: Any) -> dict[str, Any]:
     """An undecided part."""
-    return {"verdict": "undecided", "unit": unit, "bounds": [low, None], "samples": list(samples)} | facts
+    return {"verdict": "undecided", "unit": unit, "bounds": [low, None], "samples": list(samples), "remark": ""} | facts
 
 
 def test_factors_are_compared_as_logarithms() -> None:

@@ -20,6 +20,7 @@ def seeds_needed_text(row: Mapping[str, Any]) -> str:
 
     Example:
         >>> part = {"verdict": "undecided", "unit": "factor", "bounds": [1.0, None], "samples": [1.0, 10.0, 100.0]}
+        >>> part["remark"] = ""
         >>> seeds_needed_text({"parts": [part]})                                                   # doctest: +ELLIPSIS
         'about 1... seeds would decide it'
         >>> seeds_needed_text({"parts": [part | {"samples": [0.1, 10.2, 1.0]}]})
@@ -43,7 +44,8 @@ def _power(part: Mapping[str, Any], share: float) -> Power | None:
     low, high = (
         _compared(bound, end, part["unit"]) for bound, end in zip(part["bounds"], (-math.inf, math.inf), strict=True)
     )
-    return pilot_power(samples, low, high, "sign" if part["unit"] == "steps" else "t", MOST, share)
+    by_sign = part["unit"] == "steps" or "sign test" in part["remark"]
+    return pilot_power(samples, low, high, "sign" if by_sign else "t", MOST, share)
 
 
 def _compared(value: float | None, absent: float, unit: str) -> float:
