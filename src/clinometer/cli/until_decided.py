@@ -56,7 +56,7 @@ class UntilDecided:
             self.keep(plan)
         self.keep(taken)
         found = verdicts.grown(taken)
-        found.leave_open("Not looked at: the runs of its first look are not all done.")
+        found.leave_open("Not looked at: the runs of its next look are not all done.")
         return taken, found
 
     @property
