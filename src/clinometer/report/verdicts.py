@@ -79,7 +79,7 @@ class Verdicts:
         """The rows of all claims: those already decided as they are, the others by the runs that are done now."""
         self._read(self.plan.configs)
         left = [claim for claim in self.plan.claims if claim.id not in self._rows]
-        rows = self._rows | {row["id"]: row for row in self._decide(left)}
+        rows = self._rows | {row["id"]: row for row in (self._decide(left) if left else [])}
         return with_holm([rows[claim.id] for claim in self.plan.claims])
 
     def _decide(self, claims: Sequence[Claim]) -> list[dict[str, Any]]:
