@@ -35,10 +35,13 @@ def _paper() -> Bases:
     return {"vgg": wide, "dln": _laptop()["dln"], "digits": _smoke()["digits"]}
 
 
+# Three seeds decide C3, C4, C8, C12, D1 and F2 at smoke scale. C6, C10, D3 and F1 are open with eight.
+_SMOKE_SEEDS = {"C1": 8, "C2": 8, "C5": 8, "C7": 8, "C9": 8, "C11": 5, "D2": 5}
+
 # Laptop's seeds 100 to 107 showed that a network may be dead, and since then the rules of C5, C7 to C10 and F1 say what
 # becomes of its seed: smoke's seeds are others.
 SCALES = {
-    "smoke": Scale(_smoke, {"vgg": 3, "dln": 3, "digits": 3}, _SMOKE, 2 * CONFIRMATORY),
+    "smoke": Scale(_smoke, {"vgg": 3, "dln": 3, "digits": 3}, _SMOKE, 2 * CONFIRMATORY, _SMOKE_SEEDS),
     "laptop": Scale(_laptop, {"vgg": 8, "dln": 20, "digits": 3}, _LAPTOP, CONFIRMATORY),
     "paper": Scale(_paper, {"vgg": 3, "dln": 20, "digits": 3}, _PAPER, CONFIRMATORY),
 }
