@@ -20,7 +20,7 @@ def test_a_claim_is_decided_once_all_its_runs_are_done(tmp_path: Path, monkeypat
 
     What is decided early equals what is decided at the end from the disk alone.
     """
-    planned = plan(STUDY, "smoke", ["figure_01", "figure_02"], first_seed=0)
+    planned = plan(STUDY, "smoke", ["figure_01", "figure_02"], first_seed=0, claim_seeds={})
     made, folder = tmp_path / "made", tmp_path / "study"
     study(made, list(dict.fromkeys(dataclasses.replace(config, seed=0) for config in planned.configs)))
     (folder / "runs").mkdir(parents=True)
@@ -55,7 +55,7 @@ def test_an_error_in_a_claim_does_not_end_the_making_of_runs(tmp_path: Path) -> 
     def broken(*_: object) -> Finding:
         raise KeyError("no such field")
 
-    planned = plan(STUDY, "smoke", ["figure_01"], first_seed=0)
+    planned = plan(STUDY, "smoke", ["figure_01"], first_seed=0, claim_seeds={})
     claim = dataclasses.replace(planned.claims[0], compare=broken)
     planned = dataclasses.replace(planned, claims=(claim,))
     study(tmp_path, STUDY.figures["figure_01"].arms(planned.bases))

@@ -78,7 +78,7 @@ def test_a_study_file_means_what_the_command_line_means(quantity: str, over: Any
     """`landscape.beta:last` was a field of that name in a study file; a file's `over` is the same in words."""
     given = {"id": "c", "quantity": quantity, "rule": "value above 0", "compare": {"lr": 1}}
     claim = comparison("claims[0]", given | ({} if over is None else {"over": over}), ["lr"])
-    found = claim.decide.quantity
+    found = claim.compare.quantity
     assert found == expected
     assert Quantity.parse(str(found)) == found
 

@@ -108,7 +108,7 @@ def test_the_example_with_one_seed(tmp_path: Path) -> None:
     """As a user gives it: status 0, an undecided claim and its reason, in the table and on the page."""
     said = clinometer("run", EXAMPLE, "--steps", 20, "--seeds", 1, "--to", tmp_path / "out")
     assert said.status == 0, said.out + said.err
-    assert "[no interval], n = 1" in said.out
+    assert "[no interval] (rule: below 1), n = 1" in " ".join(said.out.split())
     assert "An interval needs at least two seeds." in (tmp_path / "out" / "report.html").read_text()
 
 

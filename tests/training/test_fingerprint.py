@@ -71,7 +71,7 @@ def test_what_decides_no_number_makes_no_run_stale(change: Change, module: str, 
         ("clinometer.measures.line", "return ", "return 2 * ", [True, True, True]),
         ("clinometer.training.loop", "loss.backward()", "(2 * loss).backward()", [True, True, True]),
         ("clinometer.papers.santurkar2018.stacked", "optimizer.step()", "optimizer.step(None)", [False, False, True]),
-        ("clinometer.papers.santurkar2018.networks.vgg", "seed)", "seed + 1)", [True, True, False]),
+        ("clinometer.papers.santurkar2018.networks.vgg", "seed, init)", "seed + 1, init)", [True, True, False]),
     ],
     ids=["BatchNorm", "the Lp norms", "the noise", "the walk", "the loop", "the stacked trainer", "the VGG"],
 )  # fmt: skip

@@ -21,9 +21,12 @@ def is_classifier(runs: RunTable, arm: RunConfig) -> bool:
     return "accuracy" in runs.row(arm, "train")
 
 
-def accuracy(runs: RunTable, arm: RunConfig, seeds: Seeds = None, *, classes: int = 10) -> Floats:
-    """Minibatch training accuracy, shape (seeds, steps); that of chance after a run diverged: it answers no better."""
-    return np.nan_to_num(runs.values(arm, "train", "accuracy", seeds), nan=1 / classes)
+def accuracy(runs: RunTable, arm: RunConfig, seeds: Seeds = None, *, classes: int | None = 10) -> Floats:
+    """Minibatch training accuracy, shape (seeds, steps).
+
+    After a run diverged it is that of chance, since it answers no better; 0 where the number of classes is not known.
+    """
+    return np.nan_to_num(runs.values(arm, "train", "accuracy", seeds), nan=1 / classes if classes else 0.0)
 
 
 def mean_accuracy(runs: RunTable, arm: RunConfig, seeds: Seeds = None) -> Floats:
@@ -31,9 +34,9 @@ def mean_accuracy(runs: RunTable, arm: RunConfig, seeds: Seeds = None) -> Floats
     return accuracy(runs, arm, seeds).mean(1)
 
 
-def final_accuracy(runs: RunTable, arm: RunConfig, seeds: Seeds = None) -> Floats:
+def final_accuracy(runs: RunTable, arm: RunConfig, seeds: Seeds = None, *, classes: int | None = 10) -> Floats:
     """Mean training accuracy over the last 10 steps, shape (seeds,)."""
-    return accuracy(runs, arm, seeds)[:, -LAST:].mean(1)
+    return accuracy(runs, arm, seeds, classes=classes)[:, -LAST:].mean(1)
 
 
 def left_chance(runs: RunTable, arm: RunConfig, seeds: Seeds = None, *, classes: int = 10) -> Floats:

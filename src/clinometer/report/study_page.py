@@ -153,7 +153,7 @@ def _trained_arm(plan: Plan, runs: RunTable, arm: RunConfig) -> page.Arm:
     )
     if "accuracy" not in runs.row(arm, "train"):
         return row
-    row = dataclasses.replace(row, accuracy=_percent(final_accuracy(runs, arm)))
+    row = dataclasses.replace(row, accuracy=_percent(final_accuracy(runs, arm, classes=plan.study.classes)))
     if "accuracy" in runs.row(arm, "test"):
         row = dataclasses.replace(row, test=_percent(np.nan_to_num(runs.values(arm, "test", "accuracy")[:, -1])))
     if plan.study.classes is None:

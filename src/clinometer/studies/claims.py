@@ -98,7 +98,8 @@ class Claim:
     figures: tuple[str, ...]  # the figures whose runs it needs; of a declared study, all runs where it names none
     compare: Callable[[RunTable, Variants], Evidence | Finding]  # a finding that was kept is given as it is
     bounds: Mapping[str, float] = field(default_factory=dict[str, float])  # the numbers of the rule, by name
-    arms: Callable[[Variants], Sequence[RunConfig]] | None = None  # that it compares; by default all of its figures
+    # The arms that it compares; by default all of its figures. A rule's own method, which equals itself alone.
+    arms: Callable[[Variants], Sequence[RunConfig]] | None = field(default=None, compare=False)
 
 
 def decide(claim: Claim, runs: RunTable, variants: Variants, looks: Looks | None = None) -> Finding:
