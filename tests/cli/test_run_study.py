@@ -23,7 +23,7 @@ def test_verdicts_are_printed_while_runs_are_made(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Runs that appear one by one, as if made: a claim's line comes after its last run, and once; the table closes."""
-    planned = plan(STUDY, "smoke", ["figure_01", "theorem_4_1"], first_seed=0)
+    planned = plan(STUDY, "smoke", ["figure_01", "theorem_4_1"], first_seed=0, claim_seeds={})
     planned = dataclasses.replace(planned, figures=("figure_01", "figure_02"))
     made, folder = tmp_path / "made", tmp_path / "study"
     study(made, list(dict.fromkeys(dataclasses.replace(config, seed=0) for config in planned.configs)))
@@ -55,7 +55,7 @@ def test_a_budget_that_had_room_for_no_run_is_an_error(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """The status of bad input, after all that is there was reported; nothing was trained."""
-    planned = plan(STUDY, "smoke", ["figure_01"], first_seed=0)
+    planned = plan(STUDY, "smoke", ["figure_01"], first_seed=0, claim_seeds={})
     open_study_folder(tmp_path / "study", planned, {"command": "clinometer reproduce"})
 
     def run_all(runs: Sequence[RunConfig], _study: Path, admit: Callable[[Group], bool], **_: object) -> list[Failure]:
@@ -73,7 +73,7 @@ def test_a_folder_that_is_deleted_while_its_runs_are_made_is_named(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """The first file that the study then misses is only a consequence; of a file missing in a folder, that is said."""
-    planned = plan(STUDY, "smoke", ["figure_01"], first_seed=0)
+    planned = plan(STUDY, "smoke", ["figure_01"], first_seed=0, claim_seeds={})
     folder = tmp_path / "study"
     open_study_folder(folder, planned, {"command": "clinometer reproduce"})
 
