@@ -26,9 +26,8 @@ from PIL.PngImagePlugin import PngInfo
 from clinometer.plots.forest import forest_figure
 from clinometer.plots.matplotlib import save
 from clinometer.probes.registry import PROBES
-from clinometer.report.seeds_needed import seeds_needed_text
 from clinometer.report.tables import status_text
-from clinometer.studies.effect_text import bounds_text, effect_text, name_text, seeds_text
+from clinometer.studies.effect_text import bounds_text, effect_text, name_text, seeds_needed_text, seeds_text
 from clinometer.studies.figure import Figure
 
 ROOT = Path(__file__).parents[1]
@@ -167,7 +166,7 @@ def _verdict(row: dict[str, Any] | None) -> str:
     beside = [f"{kind} {_all(verdicts)}" for kind, verdicts in kinds.items()]
     beside = beside if len(kinds) > 1 and len(set(map(_all, kinds.values()))) > 1 else []
     beside += [f"Holm: {row['holm']}"] * (row["holm"] != row["verdict"])
-    beside += filter(None, [seeds_needed_text(row) if row["verdict"] == "undecided" else ""])
+    beside += filter(None, [seeds_needed_text(row)])
     return _marked(row["verdict"]) + f" ({', '.join(beside)})" * bool(beside)
 
 

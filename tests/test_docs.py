@@ -10,6 +10,11 @@ import pytest
 import warm
 from PIL import Image
 
+from clinometer.results.run_table import RunTable
+from clinometer.studies.claims import Claim, Evidence
+from clinometer.studies.claims_json import claim_rows, with_holm
+from clinometer.studies.comparison import FACTOR, above
+
 ROOT = Path(__file__).parent.parent
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 BLOCK = re.compile(r"^```(python|text)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
@@ -81,6 +86,7 @@ def row(claim: str, verdict: str, **facts: Any) -> dict[str, Any]:
     part = {"name": "log10 of the gap", "verdict": verdict, "value": 4.0, "low": 2.0, "high": 8.0, "n": 3, "p": 0.01}
     part |= {"unit": "factor", "bounds": [1.0, None], "samples": [3.0, 4.0, 5.0], "looks": [3, 5], "remark": ""}
     row = {"id": claim, "statement": "it is so", "verdict": verdict, "parts": [part], "beside": [], "holm": verdict}
+    row |= {"seeds_needed": None}
     return row | {"status": "confirmatory", "status_reason": "", "first_seed": 100} | facts
 
 
@@ -115,8 +121,10 @@ def test_an_open_claim_says_how_many_seeds_it_would_take(tmp_path: Path) -> None
     fill = runpy.run_path(str(ROOT / "docs" / "fill.py"))
 
     def told(*logs: float) -> str:
-        open_row = row("C1", "undecided")
-        open_row["parts"][0] |= {"samples": [10.0**log for log in logs]}
+        evidence = Evidence((above("gap", logs, 0.0, FACTOR),))
+        claim = Claim("C1", "it is so", "us", "above 1", (), lambda *_: evidence)
+        (open_row,) = with_holm(claim_rows([claim], RunTable({}), {}))
+        open_row |= {"status": "confirmatory", "status_reason": "", "first_seed": 100}
         (tmp_path / "smoke" / "claims.json").write_text(json.dumps([open_row]))
         return fill["filled"]("<!-- verdicts -->\n<!-- end -->", tmp_path)
 

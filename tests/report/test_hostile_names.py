@@ -96,7 +96,13 @@ def test_a_page_shows_names_and_does_nothing(name: str, tmp_path: Path) -> None:
     part |= {"unit": name, "bounds": [0.0, None], "remark": name}
     claim = dict.fromkeys(("id", "verdict", "statement", "source", "rule", "note"), name)
     recorded = dict.fromkeys(("recorded", "statement", "rule", "statistic"), name) | {"bounds": {name: 0.5}}
-    claim |= {"status": "exploratory", "status_reason": name, "recorded_rules": [recorded], "bounds": {}}
+    claim |= {
+        "status": "exploratory",
+        "status_reason": name,
+        "recorded_rules": [recorded],
+        "bounds": {},
+        "seeds_needed": None,
+    }
     theorem = dict.fromkeys(("id", "verdict", "title", "source", "hypothesis", "printed", "true", "cases"), name)
     broken = {"name": name, "false": 0.5, "error": 0.1}
     (tmp_path / "figures").mkdir()
@@ -161,7 +167,7 @@ def test_a_terminal_shows_names_and_obeys_none(name: str) -> None:
     broken = {"name": name, "false": 0.5, "error": 0.1}
     out = told(
         name,
-        claims_table([claim | {"verdict": "holds", "parts": [part], "beside": [part]}]),
+        claims_table([claim | {"verdict": "holds", "parts": [part], "beside": [part], "seeds_needed": None}]),
         theorems_table([theorem | {"verdict": "failed", "breaks": [broken], "worst": 0.5}]),
         ranks_table("landscape_blocks", []),
     )

@@ -10,7 +10,7 @@ PART: dict[str, Any] = {"name": "log10 of the gap", "verdict": "fails", "value":
 PART |= {"n": 8, "unit": "factor", "bounds": [None, 2.0], "p": 0.004, "looks": [3, 5, 8], "remark": "2 distinct values"}
 ROW: dict[str, Any] = {"id": "C1", "verdict": "fails", "statement": "it is so [sic]", "note": "dead arm"}
 ROW |= {"parts": [PART], "beside": [PART | {"name": "at matched loss", "value": None, "low": None, "high": None}]}
-ROW |= {"status": "exploratory", "status_reason": "pilot seeds", "holm": "undecided"}
+ROW |= {"status": "exploratory", "status_reason": "pilot seeds", "holm": "undecided", "seeds_needed": None}
 
 
 @pytest.mark.parametrize("width", [80, 120])

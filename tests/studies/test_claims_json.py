@@ -14,6 +14,7 @@ from clinometer.studies.claims_json import claim_rows, to_finding, to_row, with_
 from clinometer.studies.comparison import above, below
 from clinometer.studies.declared.spec import OwnStudy
 from clinometer.studies.plan import plan
+from clinometer.studies.seeds_needed import seeds_needed
 
 OWN = OwnStudy(
     name="rates",
@@ -83,3 +84,21 @@ def test_verdicts_of_a_table_share_one_error(ps: list[float], left: list[str]) -
         rows.append(to_row(claim, Finding((part,))))
     assert [row["holm"] for row in with_holm(rows)] == left
     assert [row["verdict"] for row in with_holm(rows)] == ["holds" if p <= 0.05 else "undecided" for p in ps]
+
+
+@pytest.mark.parametrize(
+    ("samples", "told"),
+    [([0.0, 1.0, 2.0], True), ([1.0, 1.1, 0.9, 1.0, 1.2], False), ([1.0], False), ([1.0, np.nan, 2.0], False)],
+    ids=["open", "decided", "one seed", "not finite"],
+)
+def test_an_open_claim_has_the_seeds_that_it_needs(samples: list[float], told: bool) -> None:
+    """They are those that `clinometer plan` tells of the same samples; a number that cannot be known is none."""
+    evidence = Evidence((above("x", samples),))
+    claim = Claim("C", "statement", "source", "rule", (), lambda *_: evidence)
+    (row,) = claim_rows([claim], RunTable({}), {})
+    needed = seeds_needed(evidence)
+    assert row["seeds_needed"] == ({"likely": needed.likely, "cautious": needed.cautious} if told and needed else None)
+    assert (row["seeds_needed"] is not None) == told
+    kept = to_finding(json.loads(json.dumps(row)))
+    (again,) = claim_rows([dataclasses.replace(claim, compare=lambda *_: kept)], RunTable({}), {})
+    assert again["seeds_needed"] == row["seeds_needed"], "also of a finding that was kept"

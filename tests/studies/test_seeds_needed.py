@@ -8,7 +8,7 @@ from scipy import stats
 
 from clinometer.results.sequential_t import t_limit
 from clinometer.studies.claims import Evidence
-from clinometer.studies.comparison import above, below, within
+from clinometer.studies.comparison import AS_MEASURED, FACTOR, above, below, within
 from clinometer.studies.seeds_needed import seeds_needed
 
 
@@ -72,3 +72,21 @@ def test_more_power_and_narrower_bounds_take_more_seeds() -> None:
         assert likely == sorted(likely)
         assert len(set(likely)) == 3
         assert all(each and (each.cautious or math.inf) >= (each.likely or 0) for each in found)
+
+
+def test_a_delay_that_never_ends_is_long() -> None:
+    """The sign test takes it as larger than the bound: ten such, all above, need no more than those seeds."""
+    needed = seeds_needed(Evidence((above("delay", [math.inf] * 10, 90.0, method="sign"),)))
+    assert needed
+    assert needed.likely
+    assert needed.likely <= 10
+    assert needed.direction == "holds"
+
+
+def test_factors_need_the_seeds_of_their_logarithms() -> None:
+    """The unit in which an effect is told changes nothing: samples are compared on one scale."""
+    logs = [0.1, 1.9, 1.0, 0.4, 1.6]
+    found = [seeds_needed(Evidence((above("gap", logs, unit=unit),))) for unit in (AS_MEASURED, FACTOR)]
+    assert found[0]
+    assert found[1]
+    assert found[0].likely == found[1].likely

@@ -7,10 +7,9 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from clinometer.report.seeds_needed import seeds_needed_text
 from clinometer.report.status import have_one_status
 from clinometer.studies.claims_json import deciding_part
-from clinometer.studies.effect_text import bounds_text, effect_text, name_text, seeds_text
+from clinometer.studies.effect_text import bounds_text, effect_text, name_text, seeds_needed_text, seeds_text
 
 _COLOURS = {"holds": "green", "fails": "red", "undecided": "yellow", "verified": "green", "failed": "red"}
 
@@ -67,9 +66,10 @@ def status_text(row: Mapping[str, Any], alike: bool = False) -> str:
         alike: Whether all rows have one status, which the line above the table says.
 
     Example:
-        >>> status_text({"verdict": "holds", "holm": "undecided", "status": "confirmatory", "status_reason": ""})
+        >>> row = {"verdict": "holds", "holm": "undecided", "status": "confirmatory", "seeds_needed": None}
+        >>> status_text(row)
         '(undecided where all claims share one error rate, by Holm)'
-        >>> late = {"verdict": "fails", "holm": "fails", "status": "exploratory", "status_reason": "written late"}
+        >>> late = row | {"holm": "holds", "status": "exploratory", "status_reason": "written late"}
         >>> status_text(late), status_text(late, alike=True)
         ('(exploratory: written late)', '')
     """
@@ -77,7 +77,7 @@ def status_text(row: Mapping[str, Any], alike: bool = False) -> str:
     told = [f"exploratory: {row['status_reason']}"] if differs else []
     if row.get("holm", row["verdict"]) != row["verdict"]:
         told.append(f"{row['holm']} where all claims share one error rate, by Holm")
-    if row["verdict"] == "undecided" and (needed := seeds_needed_text(row)):
+    if needed := seeds_needed_text(row):
         told.append(needed)
     return f"({'; '.join(told)})" if told else ""
 

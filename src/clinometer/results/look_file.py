@@ -8,8 +8,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from clinometer.store import DamagedError
-from clinometer.training.files import read_sealed, write_sealed
+from clinometer.results.claim_ledger import read_ledger
+from clinometer.training.files import write_sealed
 
 NAME = "looks.json"
 FEWEST = 2  # seeds of a look: one has no interval, and decides nothing
@@ -24,18 +24,7 @@ def read_looks(folder: Path) -> Looks:
         DamagedError: if the file is not what was written.
         OSError: if it cannot be read.
     """
-    path = folder / NAME
-    if not path.exists():
-        return {}
-    try:
-        return {
-            str(int(first)): {claim: {part: _counts(n) for part, n in parts.items()} for claim, parts in claims.items()}
-            for first, claims in read_sealed(path).items()
-        }
-    except (AttributeError, LookupError, TypeError, ValueError) as error:
-        raise DamagedError(
-            f"{path} is damaged, so the earlier looks are not known. Put a sound copy in its place."
-        ) from error
+    return read_ledger(folder / NAME, _parts, "the earlier looks")
 
 
 def write_looks(folder: Path, looks: Looks) -> None:
@@ -64,6 +53,10 @@ def union(*looks: Mapping[str, Mapping[str, Mapping[str, Sequence[int]]]]) -> Lo
 
 def _names(*mappings: Mapping[str, Any]) -> list[str]:
     return sorted({name for each in mappings for name in each})
+
+
+def _parts(parts: Any) -> ClaimLooks:
+    return {part: _counts(counts) for part, counts in parts.items()}
 
 
 def _counts(counts: Any) -> list[int]:

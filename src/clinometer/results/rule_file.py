@@ -9,8 +9,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from clinometer.store import DamagedError
-from clinometer.training.files import read_sealed, write_sealed
+from clinometer.results.claim_ledger import read_ledger
+from clinometer.training.files import write_sealed
 
 NAME = "rules.json"
 UNRECORDED = "a folder that was merged has runs of these seeds, and no record of the rule"
@@ -46,18 +46,7 @@ def read_rules(folder: Path) -> Rules:
         DamagedError: if the file is not what was written.
         OSError: if it cannot be read.
     """
-    path = folder / NAME
-    if not path.exists():
-        return {}
-    try:
-        return {
-            str(int(first)): {claim: _recorded(row) for claim, row in claims.items()}
-            for first, claims in read_sealed(path).items()
-        }
-    except (AttributeError, LookupError, TypeError, ValueError) as error:
-        raise DamagedError(
-            f"{path} is damaged, so the rules recorded before the data are not known. Put a sound copy in its place."
-        ) from error
+    return read_ledger(folder / NAME, _recorded, "the rules recorded before the data")
 
 
 def write_rules(folder: Path, rules: Rules) -> None:

@@ -58,6 +58,7 @@ class Finding:
     parts: tuple[Part, ...]
     note: str = ""
     beside: tuple[Part, ...] = ()
+    seeds_needed: Mapping[str, int | None] | None = None  # to decide it: "likely" and "cautious"; None if not known
 
     @property
     def verdict(self) -> Verdict:
@@ -113,11 +114,20 @@ def decide(claim: Claim, runs: RunTable, variants: Variants, looks: Looks | None
         variants: As the claim's function takes them.
         looks: Earlier looks at the same seeds, fewer of them; they are paid for.
     """
+    return finding_of(evidence_of(claim, runs, variants), looks)
+
+
+def evidence_of(claim: Claim, runs: RunTable, variants: Variants) -> Evidence | Finding:
+    """What a claim's function finds in the runs; no evidence, with the reason, where a run that it needs is missing."""
     with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
         try:
-            evidence = claim.compare(runs, variants)
+            return claim.compare(runs, variants)
         except MissingRunsError as missing:
-            return undecided(str(missing))
+            return no_evidence(str(missing))
+
+
+def finding_of(evidence: Evidence | Finding, looks: Looks | None = None) -> Finding:
+    """The finding that some evidence leads to, with earlier looks paid for; one that was kept is given as it is."""
     if isinstance(evidence, Finding):
         return evidence
     if not evidence.parts:

@@ -2,12 +2,14 @@
 
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any, get_args
 
 from clinometer.results.run_table import RunTable
 from clinometer.results.sequential import LEVEL
 from clinometer.results.statistics import Interval, holm
-from clinometer.studies.claims import Claim, Finding, Looks, Part, Variants, Verdict, decide
+from clinometer.studies.claims import Claim, Evidence, Finding, Looks, Part, Variants, Verdict, evidence_of, finding_of
+from clinometer.studies.seeds_needed import seeds_needed
 from clinometer.training.files import finite
 
 TEXTS = ("id", "statement", "source", "rule")
@@ -17,7 +19,14 @@ def claim_rows(
     claims: Sequence[Claim], runs: RunTable, variants: Variants, looks: Mapping[str, Looks] | None = None
 ) -> list[dict[str, Any]]:
     """Decide claims by the finished runs, with the earlier looks at each by its id; a row each."""
-    return [to_row(claim, decide(claim, runs, variants, (looks or {}).get(claim.id))) for claim in claims]
+    rows: list[dict[str, Any]] = []
+    for claim in claims:
+        evidence = evidence_of(claim, runs, variants)
+        finding = finding_of(evidence, (looks or {}).get(claim.id))
+        if finding.verdict == "undecided" and isinstance(evidence, Evidence):
+            finding = replace(finding, seeds_needed=_seeds_needed(evidence))
+        rows.append(to_row(claim, finding))
+    return rows
 
 
 def with_holm(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
@@ -41,6 +50,7 @@ def to_row(claim: Claim, finding: Finding) -> dict[str, Any]:
         "parts": [_part_row(part) for part in finding.parts],
         "beside": [_part_row(part) for part in finding.beside],
         "note": finding.note,
+        "seeds_needed": finding.seeds_needed,
     }
 
 
@@ -74,7 +84,12 @@ def to_finding(row: Mapping[str, Any]) -> Finding:
         True
     """
     parts, beside = (tuple(_part(part) for part in row[name]) for name in ("parts", "beside"))
-    return Finding(parts, str(row["note"]), beside)
+    return Finding(parts, str(row["note"]), beside, row["seeds_needed"])
+
+
+def _seeds_needed(evidence: Evidence) -> dict[str, int | None] | None:
+    needed = seeds_needed(evidence) if evidence.parts else None
+    return needed and {"likely": needed.likely, "cautious": needed.cautious}
 
 
 def _part_row(part: Part) -> dict[str, Any]:

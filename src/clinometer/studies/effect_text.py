@@ -1,10 +1,12 @@
 """The parts of claims in words: an effect with its interval in its unit, what it is judged against, and the looks.
 
-Each function takes a part's row of `claims.json`, where null stands for what is not finite.
+Each function takes a row of `claims.json` or that of a part, where null stands for what is not finite.
 """
 
 from collections.abc import Callable, Mapping
 from typing import Any
+
+from clinometer.studies.seeds_needed import MOST
 
 Row = Mapping[str, Any]
 
@@ -120,3 +122,27 @@ def _unit(part: Row) -> tuple[Callable[[float], str], str, str]:
 def _ordinal(count: int) -> str:
     last = {1: "st", 2: "nd", 3: "rd"}.get(count % 10, "th") if count % 100 not in (11, 12, 13) else "th"
     return f"{count}{last}"
+
+
+def seeds_needed_text(row: Row) -> str:
+    """How many seeds would decide the claim of a row, with a power of 80%, if its effects are the true ones.
+
+    It is empty where the claim is decided, and where its samples cannot tell.
+
+    Example:
+        >>> row = {"parts": [{"n": 8}], "seeds_needed": {"likely": 19, "cautious": None}}
+        >>> seeds_needed_text(row), seeds_needed_text(row | {"seeds_needed": {"likely": None, "cautious": None}})
+        ('about 19 seeds would decide it', 'hopeless as posed: more than 400 seeds')
+        >>> seeds_needed_text(row | {"parts": [{"n": 20}]})
+        'a few more seeds would probably decide it'
+        >>> seeds_needed_text(row | {"seeds_needed": None})
+        ''
+    """
+    if row["seeds_needed"] is None:
+        return ""
+    likely = row["seeds_needed"]["likely"]
+    if likely is None:
+        return f"hopeless as posed: more than {MOST} seeds"
+    if likely <= max(part["n"] for part in row["parts"]):  # as likely as not some are on its edge by chance
+        return "a few more seeds would probably decide it"
+    return f"about {likely} seeds would decide it"

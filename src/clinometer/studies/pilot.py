@@ -5,10 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-from clinometer.results.run_table import MissingRunsError, RunTable
-from clinometer.studies.claims import Claim, Evidence, Finding
+from clinometer.results.run_table import RunTable
+from clinometer.studies.claims import Claim, Evidence, Finding, evidence_of
 from clinometer.studies.plan import Plan
 from clinometer.studies.rules import CONFIRMATORY
 from clinometer.studies.study_folder import check_study_folder
@@ -59,14 +57,8 @@ class Pilot:
 
     def evidence(self, claim: Claim) -> Evidence | str:
         """What a claim's function finds in these runs; or, where it finds no numbers, why."""
-        with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
-            try:
-                found = claim.compare(self.table, self.plan.variants)
-            except MissingRunsError as missing:
-                return str(missing)
-        if isinstance(found, Finding):
-            return found.note
-        return found if found.parts else found.note
+        found = evidence_of(claim, self.table, self.plan.variants)
+        return found.note if isinstance(found, Finding) or not found.parts else found
 
     def cost(self, seeds: Mapping[RunConfig, int]) -> Cost:
         """How long so many new seeds of some arms take one process."""
