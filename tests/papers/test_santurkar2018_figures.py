@@ -143,6 +143,15 @@ def test_every_figure_is_described_where_a_network_diverged(name: str, seeds: se
     assert all(np.isfinite(line.y).all() for line in lines) or name == "matched_loss"  # it has no common levels
 
 
+def test_matched_loss_shows_the_seeds_that_can_be_matched() -> None:
+    """One standard VGG of twelve never begins to learn, and has no loss in common; the other eleven are drawn."""
+    arms = STUDY.figures["matched_loss"].arms(BASES)
+    alive = table(arms, 12, accuracy=lambda c, _s: 0.1 if (c["norm"], c.seed) == ("none", 3) else 0.9)
+    described = figure("matched_loss", alive)
+    assert all(np.isfinite(line.y).all() for panel in described.panels for line in panel.series if line.y is not None)
+    assert "11 of 12 (VGG), 12 of 12 (DLN)" in described.caption
+
+
 @pytest.mark.parametrize("name", ["figure_01", "figure_04", "figure_11", "matched_loss"])
 def test_a_figure_is_drawn_where_a_network_diverged(name: str) -> None:
     """Warnings are errors here: matplotlib takes lines, bands and ridges with gaps, and panels of NaN alone."""
