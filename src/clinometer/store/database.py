@@ -31,6 +31,7 @@ _DAMAGE = {  # where our own queries, of our own tables, end so
     sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_FORMAT, sqlite3.SQLITE_TOOBIG, sqlite3.SQLITE_ERROR,
     sqlite3.SQLITE_MISMATCH, sqlite3.SQLITE_INTERRUPT,
 }  # fmt: skip
+_INHERITED: list[sqlite3.Connection] = []  # kept, for the garbage collector would close them
 _ERRNO = {sqlite3.SQLITE_READONLY: errno.EACCES, sqlite3.SQLITE_PERM: errno.EACCES}
 
 
@@ -74,9 +75,19 @@ class Database:
             path.parent.mkdir(parents=True, exist_ok=True)
         self._db = self._opened("ro" if there else "rwc")
 
+    def is_inherited(self) -> bool:
+        """Whether this process is a fork of the one that opened the file."""
+        return self._owner[0] != os.getpid()
+
     def close(self) -> None:
-        """Close the file; nothing happens if it is closed."""
-        self._db.close()
+        """Close the file; nothing happens if it is closed, nor in a fork of the process that opened it.
+
+        SQLite does not know that it was forked: it would take locks that the other process needs at that moment.
+        """
+        if self.is_inherited():
+            _INHERITED.append(self._db)
+        else:
+            self._db.close()
 
     @contextlib.contextmanager
     def moment(self, *, writes: bool = False, durable: bool = False) -> Generator[sqlite3.Connection]:

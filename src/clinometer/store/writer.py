@@ -107,8 +107,8 @@ class Writer:
         self._digest = ""  # a file that comes back would still have them
 
     def close(self) -> None:
-        """Write what waits, or warn that it is lost, and close the file."""
-        if self.flushed():
+        """Write what waits, or warn that it is lost, and close the file; that is left to the process that opened it."""
+        if not self.db.is_inherited() and self.flushed():
             steps = sorted({each.step for each in self.waiting})
             warnings.warn(
                 f"clinometer: the rows of {len(steps)} steps ({steps[0]} to {steps[-1]}) are lost: {self._path} could "
