@@ -18,6 +18,7 @@ LAYERS = [  # top first
     ("runner",),
     ("results",),
     ("training",),
+    ("learning_rate",),
     ("recorder",),
     ("probes",),
     ("measures",),
@@ -26,7 +27,18 @@ LAYERS = [  # top first
 ]
 HEIGHT = {name: -row for row, names in enumerate(LAYERS) for name in names}
 # The instrument: torch and NumPy.
-BARE = {"objective", "measures", "probes", "recorder", "nn", "store", "extras", "transliteration", "__init__"}
+BARE = {
+    "objective",
+    "measures",
+    "probes",
+    "recorder",
+    "learning_rate",
+    "nn",
+    "store",
+    "extras",
+    "transliteration",
+    "__init__",
+}
 MODULES = sorted(path for path in SOURCE.rglob("*.py"))
 
 
