@@ -172,6 +172,7 @@ def _sample_lp(p: float) -> NormFactory:
 NORMS: Mapping[str, NormFactory] = {
     "none": _identity,
     "batch": _batch,
+    "layer": lambda num_features, _dims: nn.GroupNorm(1, num_features),  # over a sample's units and space
     "noisy_batch": lambda num_features, dims: nn.Sequential(_batch(num_features, dims), Noise()),
     "noise": lambda _num_features, _spatial_dims: Noise(),
     "l1": _lp(1),

@@ -1,0 +1,1 @@
+"""The networks of the corpus, one family a file: each maps a batch of handwritten digits to logits."""
