@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from clinometer.probes.scale_free import scale_free
     from clinometer.probes.sharpness import sharpness
     from clinometer.probes.trace import trace
+    from clinometer.recorder.alerts.alert import alert
     from clinometer.recorder.budget import within_budget
     from clinometer.recorder.recorder import Recorder
     from clinometer.recorder.schedules import at, every, log_spaced
@@ -61,6 +62,7 @@ __all__ = [
     "Step",
     "Store",
     "activations",
+    "alert",
     "at",
     "batch_sharpness",
     "batchnorm_terms",
@@ -111,6 +113,7 @@ _MODULES = {  # where each name is defined; a test compares it with the imports 
     "Step": "probes.base",
     "Store": "store",
     "activations": "probes.activations",
+    "alert": "recorder.alerts.alert",
     "at": "recorder.schedules",
     "batch_sharpness": "probes.batch_sharpness",
     "batchnorm_terms": "probes.batchnorm_terms",

@@ -1,0 +1,68 @@
+"""Several alerts that speak as one: an episode of any of them is one alarm."""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from clinometer.recorder.alerts.alarm import Alarm
+from clinometer.recorder.alerts.base import Alert, Then
+from clinometer.recorder.alerts.quantity_alert import REFRACTORY
+from clinometer.store import Row
+
+
+class CombinedAlert(Alert):
+    """Says the first alarm of several alerts, and none of the others' for 50 steps, but that a value became NaN.
+
+    Its false alarms are at most the sum of theirs. Blocks are ranked by the sum of their places in the rankings of all.
+    """
+
+    def __init__(self, members: Sequence[Alert], *, name: str, then: Then | None = None) -> None:
+        if not members:
+            raise ValueError("a combined alert needs one alert or more; found none.")
+        self.members, self.name, self.then = list(members), name, then
+        self._said: int | None = None
+
+    @property
+    def quantities(self) -> tuple[str, ...]:
+        return tuple(dict.fromkeys(quantity for member in self.members for quantity in member.quantities))
+
+    @property
+    def false_alarms(self) -> float:
+        """Stated, in 10,000 healthy steps; NaN if any member's is not known."""
+        return math.fsum(getattr(member, "false_alarms", math.nan) for member in self.members)
+
+    @property
+    def waits_for(self) -> int:
+        return min(member.waits_for for member in self.members)
+
+    def ranking(self) -> tuple[str, ...]:
+        rankings = [found for member in self.members if (found := member.ranking())]
+        names = dict.fromkeys(name for ranking in rankings for name in ranking)
+
+        def places(name: str) -> int:
+            return sum(ranking.index(name) if name in ranking else len(ranking) for ranking in rankings)
+
+        return tuple(sorted(names, key=places))
+
+    def see(self, step: int, rows: Mapping[str, Row]) -> Alarm | None:
+        said = [alarm for member in self.members if (alarm := member.see(step, rows))]
+        said.sort(key=lambda alarm: alarm.kind != "not finite")
+        if not said or (said[0].kind != "not finite" and self._said is not None and step - self._said <= REFRACTORY):
+            return None
+        self._said = step
+        ranking = self.ranking()
+        rate = math.nan if said[0].kind == "not finite" else self.false_alarms
+        return replace(said[0], alert=self.name, ranking=ranking, false_alarms=rate)
+
+    def reset(self) -> None:
+        self.members = [member.fresh() for member in self.members]
+        self._said = None
+
+    def state_dict(self) -> dict[str, Any]:
+        return {"members": [member.state_dict() for member in self.members], "said": self._said}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        for member, its in zip(self.members, state["members"], strict=True):
+            member.load_state_dict(its)
+        self._said = state["said"]
