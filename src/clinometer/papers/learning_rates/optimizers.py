@@ -1,0 +1,77 @@
+"""The optimizers of the benchmark: of (parameters, lr), the rest as a user would leave it."""
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import torch
+from torch import Tensor
+
+
+def sgd(parameters: Iterable[Tensor], lr: float = 0.1) -> torch.optim.Optimizer:
+    """Plain SGD."""
+    return torch.optim.SGD(parameters, lr=lr)
+
+
+def momentum(parameters: Iterable[Tensor], lr: float = 0.01) -> torch.optim.Optimizer:
+    """SGD with momentum 0.9."""
+    return torch.optim.SGD(parameters, lr=lr, momentum=0.9)
+
+
+def adamw(parameters: Iterable[Tensor], lr: float = 1e-3) -> torch.optim.Optimizer:
+    """AdamW with torch's defaults."""
+    return torch.optim.AdamW(parameters, lr=lr)
+
+
+class Muon(torch.optim.Optimizer):
+    """Momentum whose matrices are orthogonalised; what is no matrix takes the sign of its momentum.
+
+    For a matrix w (m, n), with the gradient g and the momentum M:
+
+        M ← 0.95 M + g,   u = 0.95 M + g,   w ← w − lr · √max(1, m/n) · orthogonalise(u)
+
+    A convolution's weight counts as a matrix with a row per channel. One rate serves all parameters.
+
+    Args:
+        params: The parameters.
+        lr: The learning rate.
+    Source: Jordan et al. (2024), Muon: An optimizer for hidden layers in neural networks.
+    """
+
+    def __init__(self, params: Iterable[Tensor], lr: float = 0.02) -> None:
+        super().__init__(params, {"lr": lr})
+
+    @torch.no_grad()
+    def step(self, closure: Callable[[], Any] | None = None) -> Any:
+        """Take a step."""
+        loss = None
+        if closure is not None:
+            with torch.enable_grad():
+                loss = closure()
+        for group in self.param_groups:
+            for parameter in group["params"]:
+                if parameter.grad is not None:
+                    self._move(parameter, group["lr"])
+        return loss
+
+    def _move(self, parameter: Tensor, lr: float) -> None:
+        state = self.state[parameter]
+        held = state.setdefault("momentum_buffer", torch.zeros_like(parameter))
+        held.mul_(0.95).add_(parameter.grad)
+        update = held * 0.95 + parameter.grad
+        if parameter.ndim < 2:
+            parameter.add_(update.sign(), alpha=-lr * 0.1)
+            return
+        matrix = update.flatten(1)
+        scale = max(1.0, matrix.shape[0] / matrix.shape[1]) ** 0.5
+        parameter.add_(orthogonalised(matrix).view_as(parameter), alpha=-lr * scale)
+
+
+def orthogonalised(matrix: Tensor, iterations: int = 5) -> Tensor:
+    """The nearest matrix with singular values of about 1 (0.7 to 1.2), by Muon's quintic Newton–Schulz iteration."""
+    a, b, c = 3.4445, -4.7750, 2.0315
+    wide = matrix if matrix.shape[0] <= matrix.shape[1] else matrix.T
+    x = wide / (wide.norm() + 1e-7)
+    for _ in range(iterations):
+        gram = x @ x.T
+        x = a * x + (b * gram + c * gram @ gram) @ x
+    return x if wide is matrix else x.T

@@ -1,0 +1,52 @@
+"""The trainer of a sweep: one network at the rates of a grid, three seeds each, in one process."""
+
+from collections.abc import Mapping
+from contextlib import closing
+
+import numpy as np
+
+from clinometer.papers.learning_rates.grid import grid_of, rate
+from clinometer.papers.learning_rates.outcome import Trial, best_of, explore
+from clinometer.papers.learning_rates.rows import SWEEP, columns
+from clinometer.papers.learning_rates.training import Curve, curve, samples, seeds_of, trial
+from clinometer.store import Row, Store
+from clinometer.training.config import RunConfig
+from clinometer.training.keeper import Keeper
+from clinometer.training.parts import Samples
+
+_OTHER = 10_000  # more than the seeds of any trial
+
+
+def train(runs: Mapping[RunConfig, Keeper], device: str = "cpu") -> None:
+    """Train the network of each config at the rates that its sweep needs.
+
+    Rows: `train`, loss and accuracy of the best rate's first seed at each step; and one of `sweep`, with a value per
+    rate: `half_octaves` (rates,) of the rate 2^(k/2), `lr` (rates,), and `initial`, `final` and `accuracy` (rates,
+    seeds). Its `again` (seeds,) are final losses of the best of the sweep's 7 rates with other seeds: how far a second
+    draw of the best is from the first.
+    """
+    for config, keeper in runs.items():
+        _sweep(config, keeper, samples(config, device, keeper.data), device)
+
+
+def _sweep(config: RunConfig, keeper: Keeper, data: Samples, device: str) -> None:
+    curves: dict[int, list[Curve]] = {}
+
+    def at(half_octaves: int) -> Trial:
+        curves[half_octaves] = [curve(config, rate(half_octaves), seed, data, device) for seed in seeds_of(config)]
+        return trial(curves[half_octaves])
+
+    grid = grid_of(config)
+    trials = explore(at, grid)
+    best = rate(best_of({each: trials[each] for each in grid.sweep}))
+    again = trial([curve(config, best, _OTHER + seed, data, device) for seed in seeds_of(config)])
+    _write(keeper, curves[best_of(trials)][0], {**columns(trials), "again": np.array(again.final)})
+
+
+def _write(keeper: Keeper, best: Curve, row: Row) -> None:
+    with closing(Store(keeper.run / "rows.sqlite")) as store:
+        for step, (loss, accuracy) in enumerate(zip(best.losses, best.accuracies, strict=True)):
+            rows: dict[str, Row] = {"train": {"loss": loss, "accuracy": accuracy}}
+            store.append(step, rows | ({SWEEP: row} if step == 0 else {}))
+        store.set_meta(ended=True)
+        store.seal()
