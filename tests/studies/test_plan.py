@@ -38,6 +38,15 @@ def test_a_papers_seeds_are_those_that_no_rule_was_tried_on() -> None:
     assert "8 seeds (vgg), 20 seeds (dln) from 100 on" in plan(STUDY, "laptop", ["figure_05"]).about
 
 
+def test_an_arms_seeds_follow_its_own() -> None:
+    """By hand: two arms that differ in their seed alone have the runs of both, and the first seed shifts them all."""
+    figure = STUDY.figures["figure_05"]
+    arm = next(iter(figure.arms(STUDY.scales["smoke"].bases)))
+    halves = dataclasses.replace(figure, arms=lambda _bases: [arm, arm.vary(seed=1000)])
+    study = dataclasses.replace(STUDY, figures={"figure_05": halves}, claims=())
+    assert [c.seed for c in plan(study, "smoke", seeds=2, first_seed=7).configs] == [7, 1007, 8, 1008]
+
+
 def test_a_claims_seeds_are_those_of_its_own_arms() -> None:
     """C3 compares the VGGs of figures 1 and 2, C4 those of figure 5 as well: by hand, only C3's grow.
 

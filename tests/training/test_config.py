@@ -5,8 +5,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from clinometer.papers.santurkar2018.configs import deep_linear, vgg
-from clinometer.training.config import RunConfig, grid
-from clinometer.training.errors import check_choice
+from clinometer.training.config import RunConfig, grid, key_of
+from clinometer.training.errors import SpecError, check_choice
+from clinometer.training.settings import Settings
 
 
 def test_a_key_depends_on_every_setting() -> None:
@@ -90,3 +91,15 @@ def test_unknown_factors_and_names() -> None:
         grid(vgg(), lrs=[0.1])
     with pytest.raises(ValueError, match=r"no scale 'x'; there are a, b\.$"):
         check_choice("scale", "x", ["a", "b"])
+
+
+def test_a_probe_may_have_an_interval_of_its_own() -> None:
+    """The steps are counted by hand; a config without intervals keeps the folder that it had before there were any."""
+    config = RunConfig("nets:mlp", steps=13, measure_every=6, intervals=Settings(step_norms=1, noise_scale=5))
+    assert list(config.steps_of("step_norms")) == list(range(13))
+    assert list(config.steps_of("noise_scale")) == [0, 5, 10]
+    assert list(config.steps_of("landscape")) == [0, 6, 12]
+    fields = dataclasses.asdict(RunConfig("nets:mlp"))
+    assert key_of({name: value for name, value in fields.items() if name != "intervals"}) == RunConfig("nets:mlp").key
+    with pytest.raises(SpecError, match=r"intervals\.landscape"):
+        RunConfig("nets:mlp", intervals=Settings(landscape=0))

@@ -160,7 +160,7 @@ def test_every_field_of_a_config_is_part_of_its_key() -> None:
         "data": "nets:data", "model": "nets:cnn", "batch_size": 65, "steps": 151, "seed": 1, "measure_every": 11,
         "test_every": 11, "loss": "nets:loss", "optimizer": "torch.optim:Adam", "scheduler": "nets:warmup",
         "settings": {"lr": 0.2}, "probes": (), "trainer": "nets:train", "consecutive": ("landscape",),
-        "channels_last": True,
+        "channels_last": True, "intervals": {"landscape": 2},
     }  # fmt: skip
     assert set(others) == {field.name for field in dataclasses.fields(RunConfig)}
     keys = [base.key, *(dataclasses.replace(base, **{name: value}).key for name, value in others.items())]

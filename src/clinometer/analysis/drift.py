@@ -56,7 +56,7 @@ def drift_steps(runs: RunTable, arm: RunConfig) -> Floats:
 def _successive(runs: RunTable, arm: RunConfig, probe: str) -> Indices:
     """The rows of the measured steps whose next step was measured as well."""
     steps = runs.steps(arm, probe)
-    return np.flatnonzero((np.diff(steps) == 1) & (steps[:-1] % arm.measure_every == 0))
+    return np.flatnonzero((np.diff(steps) == 1) & (steps[:-1] % arm.interval_of(probe) == 0))
 
 
 def _moved(

@@ -94,7 +94,7 @@ class Plan:
     def _runs(self, counts: Mapping[RunConfig, int]) -> list[RunConfig]:
         seeds = [(self.first_seed + number, arm) for arm, count in counts.items() for number in range(count)]
         ordered = sorted(seeds, key=lambda pair: pair[0])
-        return list(dict.fromkeys(dataclasses.replace(arm, seed=seed) for seed, arm in ordered))
+        return list(dict.fromkeys(dataclasses.replace(arm, seed=arm.seed + seed) for seed, arm in ordered))
 
     def _seeds_text(self, base: str) -> str:
         counts = {count for arm, count in self._seed_counts.items() if self.base_of(arm) == base}
@@ -110,7 +110,7 @@ class Plan:
         """What sets an arm apart: its base, what the study always tells, and whatever else differs from the base."""
         name = self.base_of(arm)
         facts, base = arm.facts(), self.bases[name].facts()
-        same = ("seed", "probes", "consecutive")  # what is measured sets no arm apart
+        same = ("seed", "probes", "consecutive", "intervals")  # what is measured sets no arm apart
         told = [f for f in facts if f not in same and (f in self.study.label_fields or facts[f] != base.get(f))]
         words = [f"{f} {format_value(facts[f])}" for f in told]
         return ", ".join([name, *words] if len(self.bases) > 1 else words or [self.study.name])

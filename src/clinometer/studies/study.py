@@ -22,7 +22,7 @@ class Scale:
     make_bases: Callable[[], Bases]  # called when a run is planned, so that listing a study builds no config
     seeds: Mapping[str, int]  # per arm of each base, unless the caller says otherwise
     about: str  # data, networks and how long it takes
-    first_seed: int = 0  # an arm's seeds are this one and those that follow
+    first_seed: int = 0  # an arm's seeds are this one and those that follow, beyond the seed of the arm itself
     claim_seeds: Mapping[str, int] = field(default_factory=dict[str, int])  # of all arms of a claim, by its id
 
     @cached_property

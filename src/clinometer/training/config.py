@@ -55,6 +55,7 @@ class RunConfig:
     steps: int = 150
     seed: int = 0  # of weights, the order of batches, and every other draw
     measure_every: int = 10  # steps between measurements
+    intervals: Settings = field(default_factory=Settings)  # the same of single probes, by the names of their rows
     test_every: int = 10  # steps between passes over the test set
     channels_last: bool = False  # network and batches in this memory format: a third faster on a CPU for narrow VGGs
 
@@ -62,11 +63,14 @@ class RunConfig:
         object.__setattr__(self, "settings", frozen("settings", self.settings))
         object.__setattr__(self, "probes", tuple(_probe_spec(index, each) for index, each in enumerate(self.probes)))
         object.__setattr__(self, "consecutive", tuple(self.consecutive))
+        object.__setattr__(self, "intervals", frozen("intervals", self.intervals))
         for name in PATHS:
             if name != "scheduler" or self.scheduler is not None:
                 _check_path(name, getattr(self, name))
         for name in ("batch_size", "steps", "measure_every", "test_every"):
             check_count(name, getattr(self, name), 1)
+        for name, steps in self.intervals.items():
+            check_count(f"intervals.{name}", steps, 1)
         check_count("seed", self.seed, 0)
         _check_flag("channels_last", self.channels_last)
         for name in _FIELDS & self.settings.keys():
@@ -107,8 +111,10 @@ class RunConfig:
         """Its fields and settings side by side, as tables and labels show them; of probes, their names."""
         facts = {name: getattr(self, name) for name in (*PATHS, "batch_size", "steps", "seed")}
         facts |= {name: getattr(self, name) for name in ("measure_every", "test_every", "channels_last")}
-        probes = ", ".join(path for path, _ in self.probes)
-        return {**facts, "probes": probes, "consecutive": ", ".join(self.consecutive) or None, **self.settings}
+        facts["probes"] = ", ".join(path for path, _ in self.probes)
+        facts["consecutive"] = ", ".join(self.consecutive) or None
+        facts["intervals"] = ", ".join(f"{rows} {steps}" for rows, steps in self.intervals.items()) or None
+        return {**facts, **self.settings}
 
     def short(self) -> str:
         """A label for a line of progress: its first settings and its seed."""
@@ -122,18 +128,22 @@ class RunConfig:
             rows: `train`, `test`, or the name of a probe's rows.
 
         Example:
-            >>> config = RunConfig("nets:mlp", steps=25, consecutive=("activations",))
-            >>> list(config.steps_of("landscape")), config.steps_of("activations")
-            ([0, 10, 20], [0, 1, 10, 11, 20, 21])
+            >>> config = RunConfig("nets:mlp", steps=25, consecutive=("activations",), intervals={"noise_scale": 20})
+            >>> list(config.steps_of("landscape")), config.steps_of("activations"), list(config.steps_of("noise_scale"))
+            ([0, 10, 20], [0, 1, 10, 11, 20, 21], [0, 20])
         """
         if rows == "train":
             return range(self.steps)
         if rows == "test":
             return sorted({*range(0, self.steps, self.test_every), self.steps - 1})
-        measured = range(0, self.steps, self.measure_every)
+        measured = range(0, self.steps, self.interval_of(rows))
         if rows in self.consecutive:
             return sorted({step for first in measured for step in (first, first + 1) if step < self.steps})
         return measured
+
+    def interval_of(self, rows: str) -> int:
+        """The steps from one measurement of such rows to the next."""
+        return self.intervals.get(rows, self.measure_every)
 
     @property
     def modules(self) -> tuple[str, ...]:
@@ -142,20 +152,23 @@ class RunConfig:
         return tuple(dict.fromkeys(path.partition(":")[0] for path in paths if ":" in path))
 
 
+_COUNTED_IF_GIVEN = ("scheduler", "intervals")
 _FIELDS = {each.name for each in dataclasses.fields(RunConfig)}
 
 Bases = Mapping[str, RunConfig]  # what the runs of a study share, by the name of each group of runs
 
 
 def key_of(config: Mapping[str, Any]) -> str:
-    """The hash of a config, from its fields as they stand in `config.json`. A scheduler counts where there is one.
+    """The hash of a config, from its fields as they stand in `config.json`.
+
+    A scheduler counts where there is one, and intervals where there are some.
 
     Example:
         >>> config = RunConfig("nets:mlp", settings={"lr": 1.0})
         >>> key_of(json.loads(json.dumps(dataclasses.asdict(config)))) == config.key
         True
     """
-    fields = {name: value for name, value in config.items() if name != "scheduler" or value is not None}
+    fields = {name: value for name, value in config.items() if name not in _COUNTED_IF_GIVEN or value}
     text = json.dumps(canonical(fields), sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 

@@ -17,6 +17,7 @@ from clinometer.training.config import ProbeSpec, RunConfig
 from clinometer.training.data.datasets import DATASETS
 from clinometer.training.errors import SpecError, check_choice
 from clinometer.training.imports import followed, needs, passed, takes, where_raised
+from clinometer.training.own_settings import own_settings
 from clinometer.training.parts import Samples, Training, batches_of, seed_all, tested_on
 
 _CALLED = ("model", "data", "loss", "optimizer", "scheduler")
@@ -53,8 +54,9 @@ class Call:
 def calls(config: RunConfig) -> dict[str, Call]:
     """The model, data, loss, optimizer and scheduler of a config as calls with their arguments.
 
-    A setting goes to each function that has a parameter of its name; if none has, to those that take any name. So does
-    the config's `seed`; and to a scheduler's parameter of that name, `steps`.
+    A setting goes to each function that has a parameter of its name; if none has, and the trainer does not read it
+    itself, to those that take any name. So does the config's `seed`; and to a scheduler's parameter of that name,
+    `steps`.
 
     Raises:
         SpecError: if no function takes a setting, or one needs what is no setting.
@@ -63,6 +65,7 @@ def calls(config: RunConfig) -> dict[str, Call]:
     functions = {key: followed(key, path) for key, path in paths.items() if ":" in path}
     taken = {key: takes(function, _GIVEN.get(key, 0)) for key, function in functions.items()}
     named = dict.fromkeys(name for parameters, _ in taken.values() for name in parameters)
+    named |= dict.fromkeys(own_settings(followed("trainer", config.trainer)))
     unnamed = [name for name in config.settings if name not in named]
     if not any(anything for _, anything in taken.values()):
         for name in unnamed:

@@ -28,10 +28,17 @@ def train(runs: Mapping[RunConfig, Keeper], device: str = "cpu") -> None:
     without the interruption.
     """
     for config, keeper in runs.items():
-        _train(config, build_training(config, device, keeper.data), keeper)
+        end(train_steps(config, build_training(config, device, keeper.data), keeper))
 
 
-def _train(config: RunConfig, training: Training, keeper: Keeper) -> None:
+def train_steps(config: RunConfig, training: Training, keeper: Keeper) -> Recorder:
+    """Train what was built for a config, step by step; its recorder, for `end`.
+
+    Args:
+        config: Its probes' schedules, seed and number of steps.
+        training: What `build_training` returned, or the same with other batches.
+        keeper: Of the run.
+    """
     model, optimizer = training.model, training.optimizer
     schedules = {name: at(*config.steps_of(name)) for name in training.probes}
     start = keeper.found.step if keeper.found else 0
@@ -73,7 +80,7 @@ def _train(config: RunConfig, training: Training, keeper: Keeper) -> None:
             break
         if keeper.due():
             keeper.save(Checkpoint.of(step + 1, model, optimizer, recorder, others))
-    end(recorder)
+    return recorder
 
 
 def end(recorder: Recorder, **facts: Any) -> None:

@@ -2,7 +2,8 @@
 
 A trainer is a function of (runs, device), where `runs` maps each config to its `Keeper`: the run's folder, and the
 checkpoint to go on from. It writes each run's rows into `keeper.run`. One call gets one run; a trainer marked by
-`seeds_together` gets all runs of a study that differ in their seed alone, and may compute them in one go.
+`seeds_together` gets all runs of a study that differ in their seed alone, and may compute them in one go. One that
+reads settings itself, which no function of the config takes, says so by `reads_settings` (`own_settings.py`).
 """
 
 from collections.abc import Callable, Mapping
