@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from clinometer.probes.noise_scale import noise_scale
     from clinometer.probes.scale_free import scale_free
     from clinometer.probes.sharpness import sharpness
+    from clinometer.probes.step_norms import step_norms
     from clinometer.probes.trace import trace
     from clinometer.recorder.alerts.alert import alert
     from clinometer.recorder.budget import within_budget
@@ -90,6 +91,7 @@ __all__ = [
     "scale_free",
     "sharpness",
     "spectral_density",
+    "step_norms",
     "top_eigenpairs",
     "trace",
     "walk",
@@ -140,6 +142,7 @@ _MODULES = {  # where each name is defined; a test compares it with the imports 
     "plane": "measures.plane",
     "scale_free": "probes.scale_free",
     "spectral_density": "measures.spectral_density",
+    "step_norms": "probes.step_norms",
     "top_eigenpairs": "measures.eigenpairs",
     "trace": "probes.trace",
     "sharpness": "probes.sharpness",

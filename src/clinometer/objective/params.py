@@ -84,6 +84,26 @@ def norm(point: Point) -> Tensor:
     return torch.linalg.vector_norm(_gather((on, torch.linalg.vector_norm(x)) for on, (x,) in _blocks(point)))
 
 
+def lengths(point: Point) -> dict[str, float]:
+    """The Euclidean norm of each parameter's tensor, in float32 or wider, a few operations for all of them.
+
+    Example:
+        >>> lengths({"w": torch.tensor([3.0, 4.0]), "b": torch.tensor([1.0])})
+        {'w': 5.0, 'b': 1.0}
+    """
+    kinds: dict[tuple[torch.device, torch.dtype, Groups], dict[str, Tensor]] = {}
+    for name, value in point.items():
+        local = to_local(value).detach()
+        wide = local.to(torch.promote_types(local.dtype, torch.float32))
+        kinds.setdefault((wide.device, wide.dtype, shard_groups(value)), {})[name] = wide
+    found = dict.fromkeys(point, 0.0)
+    for (_, _, on), values in kinds.items():
+        norms = torch._foreach_norm(list(values.values()))  # pyright: ignore[reportPrivateUsage, reportPrivateImportUsage]
+        of_shards = all_gather(torch.stack(norms).unsqueeze(0), on)
+        found |= zip(values, torch.linalg.vector_norm(of_shards, dim=0).tolist(), strict=True)
+    return found
+
+
 def distance(a: Point, b: Point) -> Tensor:
     """‖a − b‖₂ over all parameters of `a`, a tensor of shape (), without ever holding a whole difference.
 

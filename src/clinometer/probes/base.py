@@ -15,7 +15,7 @@ from clinometer.objective.batches import Batches
 from clinometer.objective.computed import difference
 from clinometer.objective.objective import LossFn, Objective
 from clinometer.objective.other_loss import other_loss
-from clinometer.objective.params import Point, dot, norm
+from clinometer.objective.params import Point, dot, lengths, norm
 from clinometer.probes.field import Field, Fields
 from clinometer.store import Row
 
@@ -43,6 +43,7 @@ class UsedGradient:
         self._gradient: Point | None = gradient
         self._agreement: Agreement | None = None
         self.length = math.nan  # its norm, once it has been compared
+        self.lengths = lengths(gradient)  # the norms of its parameters' tensors
 
     def compare(self, measured: Point) -> Agreement | None:
         """How it lies to the measured gradient; None unless both have a finite length above 0."""
@@ -66,6 +67,7 @@ class Step:
     optimizers: tuple[Any, ...] = ()  # that took the step
     used: UsedGradient | None = None  # that the optimizer had when it stepped; None where it is unknown
     rounding: float = 1e-3  # by which share that may differ from the measured one for reasons of precision
+    trained: float = math.nan  # the loss that the loop itself minimised, of all processes; NaN where it is unknown
     # What the probe that runs now left here at its last measurement in this run: numbers and detached tensors by name,
     # such as where a search ended. It replaces them; the recorder keeps them for it, also in checkpoints.
     memory: dict[str, Any] = field(default_factory=dict)

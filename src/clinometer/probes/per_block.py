@@ -1,6 +1,6 @@
 """What `landscape` and `headroom` share: the same measurement for each block of a network alone."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -27,8 +27,12 @@ def row_per_block(step: Step, blocks: Blocks, measure: Callable[[Sequence[str]],
     ratios = [float(norm(within(update, n)) / norm(within(step.before, n))) for n in chosen.values()]
     fields = {field: _stacked([row[field] for row in rows]) for field in rows[0] if field != "sizes"}
     shared = {"sizes": rows[0]["sizes"]} if "sizes" in rows[0] else {}
-    names = [block.replace("_orig_mod.", "") for block in chosen]  # the prefix that torch.compile adds
-    return {"block": names, "update_ratio": torch.tensor(ratios)} | shared | fields
+    return {"block": shown(chosen), "update_ratio": torch.tensor(ratios)} | shared | fields
+
+
+def shown(blocks: Iterable[str]) -> list[str]:
+    """The names of blocks as rows have them, without the prefix that torch.compile adds."""
+    return [block.replace("_orig_mod.", "") for block in blocks]
 
 
 def fields_per_block(fields: Fields) -> dict[str, Field]:

@@ -16,6 +16,7 @@ from clinometer.probes.noise_floor import noise_floor
 from clinometer.probes.noise_scale import noise_scale
 from clinometer.probes.scale_free import scale_free
 from clinometer.probes.sharpness import sharpness
+from clinometer.probes.step_norms import step_norms
 from clinometer.probes.trace import trace
 
 PROBES: Mapping[str, Callable[..., Probe]] = {
@@ -33,4 +34,5 @@ PROBES: Mapping[str, Callable[..., Probe]] = {
     "directional_sharpness": directional_sharpness,
     "scale_free": scale_free,
     "generalised_sharpness": generalised_sharpness,
+    "step_norms": step_norms,
 }

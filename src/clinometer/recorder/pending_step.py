@@ -142,6 +142,7 @@ class PendingStep:
             tuple(self.reading.optimizers),
             None if used is None else UsedGradient(used),
             self.rounding,
+            evidence.captured,
         )
         if "start" in vars(found):
             vars(step).update(start=found.start, norms=found.norms)
