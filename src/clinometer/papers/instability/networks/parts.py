@@ -1,5 +1,6 @@
 """What the networks of the corpus share: the last layer, a norm by its name, and the first weights."""
 
+import torch
 from torch import Tensor, nn
 
 from clinometer.nn.norms import NORMS
@@ -8,8 +9,9 @@ from clinometer.nn.norms import NORMS
 class Head(nn.Linear):
     """A linear layer to logits, which are multiplied by a constant: a badly scaled head has another than 1.
 
+    Its weights start at a tenth of torch's, and its biases at 0, so that the first loss is about that of a guess.
+
     Example:
-        >>> import torch
         >>> head, x = Head(4, 2, scale=8.0), torch.randn(3, 4)
         >>> bool((head(x) == 8 * nn.functional.linear(x, head.weight, head.bias)).all())
         True
@@ -18,6 +20,9 @@ class Head(nn.Linear):
     def __init__(self, in_features: int, classes: int, scale: float = 1.0) -> None:
         super().__init__(in_features, classes)
         self.scale = scale
+        with torch.no_grad():
+            self.weight.mul_(0.1)
+            self.bias.zero_()
 
     def forward(self, x: Tensor) -> Tensor:  # pyright: ignore[reportIncompatibleMethodOverride]
         return self.scale * super().forward(x)
