@@ -10,6 +10,8 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from clinometer.learning_rate.learning_rates import LearningRates
+    from clinometer.learning_rate.suggest import suggest_lr
     from clinometer.measures.activations import drift, histogram, moments
     from clinometer.measures.covariate_shift import Shift, covariate_shift, layers_of
     from clinometer.measures.critical_step import critical_step
@@ -51,6 +53,7 @@ __all__ = [
     "Batch",
     "Batches",
     "Field",
+    "LearningRates",
     "Line",
     "LossFn",
     "Objective",
@@ -92,6 +95,7 @@ __all__ = [
     "sharpness",
     "spectral_density",
     "step_norms",
+    "suggest_lr",
     "top_eigenpairs",
     "trace",
     "walk",
@@ -103,6 +107,7 @@ _MODULES = {  # where each name is defined; a test compares it with the imports 
     "Batch": "objective.objective",
     "Batches": "objective.batches",
     "Field": "probes.field",
+    "LearningRates": "learning_rate.learning_rates",
     "Line": "measures.line",
     "LossFn": "objective.objective",
     "Objective": "objective.objective",
@@ -143,6 +148,7 @@ _MODULES = {  # where each name is defined; a test compares it with the imports 
     "scale_free": "probes.scale_free",
     "spectral_density": "measures.spectral_density",
     "step_norms": "probes.step_norms",
+    "suggest_lr": "learning_rate.suggest",
     "top_eigenpairs": "measures.eigenpairs",
     "trace": "probes.trace",
     "sharpness": "probes.sharpness",

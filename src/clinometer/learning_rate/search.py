@@ -1,0 +1,101 @@
+"""The search for a learning rate: a first step, a rising rate, then trials at fixed rates between two bounds."""
+
+import math
+
+from clinometer.learning_rate.cannot_tell import CannotTellError
+from clinometer.learning_rate.constants import FAMILIES, family_of
+from clinometer.learning_rate.critical_rates import CriticalRates, critical_rates
+from clinometer.learning_rate.first_step import first_step
+from clinometer.learning_rate.fixed_rate import STEPS, FixedRate, fixed_rate
+from clinometer.learning_rate.learning_rates import LearningRates
+from clinometer.learning_rate.ramp import Ramp, rising_rate
+from clinometer.learning_rate.stability_search import StabilitySearch, stability_search
+from clinometer.learning_rate.trials import Trials
+
+PASSES = 100.0
+_LONGEST = 1000  # steps of warm-up
+_AT_THE_END = 12.0  # passes that are kept for critical rates
+_ABOVE = 1.5  # times where a rising rate blew the loss up: there a fixed rate is taken to be unstable
+_SURE = 2.0  # standard deviations
+
+
+class Search:
+    """One search.
+
+    Args:
+        trials: Trainings from where the model is.
+    """
+
+    def __init__(self, trials: Trials) -> None:
+        self._trials = trials
+        self._predictors: dict[str, float] = {}
+        self._critical: CriticalRates | None = None
+
+    def run(self) -> LearningRates:
+        """Find the learning rates, or why they cannot be told."""
+        try:
+            return self._found()
+        except CannotTellError as reason:
+            return LearningRates(passes=self._trials.passes, reason=str(reason), predictors=self._predictors)
+
+    def _found(self) -> LearningRates:
+        first = first_step(self._trials)
+        self._predictors |= first.predictors(self._trials)
+        ramp = rising_rate(self._trials, first.critical_rate)
+        self._predictors["range_test"] = ramp.blow_up
+        family = FAMILIES[family_of(first.optimizer)]
+        left = PASSES - self._trials.passes - _AT_THE_END
+        found = stability_search(
+            lambda rate: self._train(rate, ramp), ramp.blow_up * family.ramp, ramp.blow_up * _ABOVE, left
+        )
+        _check(found, ramp)
+        largest = found.middle * family.largest
+        suggested = largest * family.suggested
+        return LearningRates(
+            largest=largest,
+            low=found.middle * family.low,
+            high=found.middle * family.high,
+            suggested=suggested,
+            warm_up=_warm_up(first.critical_rate, self._critical, suggested),
+            multipliers=self._critical.multipliers() if self._critical else {},
+            passes=self._trials.passes,
+            predictors=self._predictors,
+        )
+
+    def _train(self, rate: float, ramp: Ramp) -> FixedRate:
+        with self._trials.run() as trial:
+            found = fixed_rate(trial, rate, ramp)
+            if found.stable and self._critical is None:
+                self._critical = critical_rates(self._trials, trial, rate)
+                self._predictors["critical_step"] = self._critical.whole
+        return found
+
+
+def _check(found: StabilitySearch, ramp: Ramp) -> None:
+    """Raise unless the trials tell where stability ends."""
+    if not found.low:
+        lowest = min((trial.rate for trial in found.trials), default=math.nan)
+        raise CannotTellError(
+            f"no rate down to {lowest:.2g} trained in a stable way, though a rising rate blew the loss up at "
+            f"{ramp.blow_up:.2g} only. A warm-up from far below may train this model"
+        )
+    fall = max(1 - ramp.relative(ramp.lowest), *(1 - trial.end for trial in found.trials))
+    noise = _SURE * ramp.relative_noise
+    if not fall > noise:
+        raise CannotTellError(
+            f"the loss falls by {max(fall, 0.0):.2g} of its start at best, and its noise from batch to batch is "
+            f"{ramp.relative_noise:.2g}: larger batches, or a longer run, would be needed"
+        )
+
+
+def _warm_up(start: float, later: CriticalRates | None, rate: float) -> float:
+    """Steps until the critical rate reaches `rate`, if it goes on to rise as over the first steps; 0 if it is above.
+
+    n log(rate / critical(0)) / log(critical(n) / critical(0)),   n = 20, at most 1000
+    """
+    if rate <= start:
+        return 0.0
+    risen = later.whole / start if later and start > 0 else math.nan
+    if not risen > 1:
+        return math.nan
+    return min(math.ceil(STEPS * math.log(rate / start) / math.log(risen)), _LONGEST)
