@@ -27,11 +27,11 @@ LARGEST_STABLE: Mapping[tuple[str, str], tuple[float, float, float, float]] = {
     ("cnn", "layer"): (0.5, 0.125, 0.25, 1.0),
     ("resnet", "none"): (0.25, 0.125, 0.0625, 0.125),
     ("resnet", "batch"): (1.0, 0.25, 0.25, 1.0),
-    ("gpt", "layer"): (1.0, 0.25, 0.0625, 0.25),
-    ("recurrent", "tanh"): (0.5, 0.125, 0.03125, 0.0625),
+    ("gpt", "layer"): (1.0, 1.0, 0.0625, 0.25),
+    ("recurrent", "tanh"): (1.0, 0.125, 0.03125, 0.0625),
     ("recurrent", "gru"): (2.0, 0.5, 0.0625, 0.0625),
 }
-SHARES = (0.05, 0.15, 0.35, 0.6)  # of the largest stable rate
+SHARES = (0.05, 0.15, 0.35, 0.6)  # of the largest stable rate; times batch / 64 (gpt: 32) for smaller batches
 WARM_UPS, BATCHES = (0, 10, 40, 100), (32, 128, 64, 16)
 DECAYS, LABEL_NOISE, WEIGHT_DECAY = ("constant", "cosine"), (0.0, 0.2), (0.0, 5e-4)
 
@@ -94,17 +94,18 @@ def _healthy() -> list[RunConfig]:
         largest = LARGEST_STABLE[network, variant][OPTIMIZERS.index(optimizer)]
         for rate, share in enumerate(SHARES):
             held_out = HELD_OUT * ((pair + pair // 4 + rate) % 2)
-            batch_size = BATCHES[(pair + pair // 4 + 2 * rate) % 4]
+            usual = 32 if network == "gpt" else 64
+            batch_size = max(16, BATCHES[(pair + pair // 4 + 2 * rate) % 4] * usual // 64)
             found.append(
                 training(
                     network,
                     variant,
                     optimizer,
-                    share * largest,
+                    share * largest * min(1.0, batch_size / usual),
                     seed=held_out + pair,
                     warm_up=WARM_UPS[(pair // 2 + rate) % 4],
                     decay=DECAYS[(pair + rate // 2) % 2],
-                    batch_size=min(batch_size, 32) if network == "gpt" else batch_size,
+                    batch_size=batch_size,
                     label_noise=LABEL_NOISE[(pair // 2 + pair // 4 + rate) % 2],
                     weight_decay=WEIGHT_DECAY[(pair // 4 + rate // 2) % 2],
                 )
