@@ -13,7 +13,7 @@ Kind = Literal["float", "integer", "text"]
 Drawing = Literal["line", "lower", "upper", "ridges", "none"]
 Worst = Literal["", "highest", "lowest"]
 
-NAMES = ("layer", "block")  # axes whose entries have names, which the row's text field of that name holds
+NAMES = ("layer", "block", "alert")  # axes whose entries have names, which the row's text field of that name holds
 SINGLE = (*NAMES, "size", "rank")  # axes of which each entry is a quantity of its own, and gets a series in charts
 
 
@@ -22,9 +22,9 @@ class Field:
     """What one field of a probe's rows holds.
 
     Args:
-        axes: What each axis of the array stands for; () for a single number. `layer` and `block` are named by the row's
-            text field of that name; `size` (of a walk's steps), `rank` (of eigenvalues), `unit`, `bin`, `edge`, `node`
-            and any other are positions.
+        axes: What each axis of the array stands for; () for a single number. `layer`, `block` and `alert` are named by
+            the row's text field of that name; `size` (of a walk's steps), `rank` (of eigenvalues), `unit`, `bin`,
+            `edge`, `node` and any other are positions.
         unit: Such as "loss / parameter²"; "" for a pure number. Fields of a probe that have one unit share a panel.
         meaning: One line of plain English.
         headline: Whether summaries and tables show it first.

@@ -10,11 +10,12 @@ from clinometer.objective.distributed import Ranks
 from clinometer.objective.params import Point
 from clinometer.objective.rng import RngState
 from clinometer.probes.base import Step
+from clinometer.recorder.alerts.alarms import Alarms
 from clinometer.recorder.mismatch import Mismatch
 from clinometer.recorder.notices import FOREIGN_OPTIMIZER, LATE, LEFT_OUT, NOT_RESTORED, UNKNOWN_RATE, Notices
 from clinometer.recorder.pending_step import PendingStep
 from clinometer.recorder.scheduled_probes import ScheduledProbes
-from clinometer.recorder.sinks import Sink, Sinks
+from clinometer.recorder.sinks import Sinks
 from clinometer.recorder.standstill import Standstill
 from clinometer.recorder.tolerance import Tolerance
 from clinometer.store import Row, Store
@@ -31,7 +32,7 @@ class Measurement:
         probes: Those that may be due.
         ranks: The processes that measure together; the first one writes.
         store, sinks: Where the rows go.
-        start: The index of the first step.
+        alarms: The alerts, which see the rows of each step, and what they said.
         tolerance: Decides what becomes of errors.
         notices: Warns of what is odd about a step.
     """
@@ -41,8 +42,8 @@ class Measurement:
         probes: ScheduledProbes,
         ranks: Ranks,
         store: Store,
-        sinks: Sequence[Sink],
-        start: int,
+        sinks: Sinks,
+        alarms: Alarms,
         tolerance: Tolerance,
         notices: Notices,
     ) -> None:
@@ -54,7 +55,8 @@ class Measurement:
         self._probes = probes
         self._ranks = ranks
         self._store = store
-        self._sinks = Sinks(sinks, probes.by_name, start)
+        self._sinks = sinks
+        self._alarms = alarms
         self._tolerance = tolerance
         self._notices = notices
 
@@ -97,6 +99,7 @@ class Measurement:
             found["standstill"] = self._standstill.message(pending, step)
         for topic, message in found.items():
             self._notices.once(topic, message)
+        self._alarms.act()  # last, and outside of what is tolerated: the user may have asked to end the training
 
     def next_step_begins(self, most_batches: int) -> None:
         """Measure the last step anew if its weights have moved since, and replace its rows."""
@@ -111,13 +114,15 @@ class Measurement:
 
     def state_dict(self) -> dict[str, Any]:
         """What it has learned of the run, in JSON."""
-        return {"trained": self.trained, "warned": sorted(self._notices.topics), **vars(self._mismatch)}
+        learned = {"trained": self.trained, "warned": sorted(self._notices.topics), **vars(self._mismatch)}
+        return learned | {"alerts": self._alarms.state_dict()}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Go on with what was learned before."""
         self.trained, self.last = state["trained"], None
         self._notices.topics = set(state["warned"])
         self._mismatch = Mismatch(state["largest_loss"], state["largest_gradient"])
+        self._alarms.load_state_dict(state["alerts"])
 
     def _measured(self, pending: PendingStep, most_batches: int, *, again: bool = False) -> Step | None:
         """The step, with its rows written; None if there is nothing to say of it, as it could not be measured."""
@@ -129,6 +134,10 @@ class Measurement:
             for step, name in itertools.product(found, pending.probes):
                 with self._tolerance.block(pending.objective.failures):
                     rows[name] = self._probes.row(name, step, again=again)
+            # Of a step that is measured again, once in a run, the alerts have seen what there was to see then.
+            if self._alarms.alerts and rows and not again:
+                with self._tolerance.block():
+                    rows |= self._alarms.judge(pending.index, rows)
             with self._tolerance.block():
                 pending.after.keep()  # the weights move from now on
                 self._write(pending.index, rows, again)

@@ -1,20 +1,18 @@
 """Opens the store that a recorder writes its rows to."""
 
 import weakref
-from collections.abc import Mapping
 from pathlib import Path
 
-from clinometer.probes.base import Probe
-from clinometer.probes.field import declared_by, declared_in, to_json
+from clinometer.probes.field import Declared, declared_in, to_json
 from clinometer.store import Store
 
 _open: weakref.WeakValueDictionary[Path, Store] = weakref.WeakValueDictionary()  # by folder
 
 
-def open_store(to: str | Path | None, start: int, probes: Mapping[str, Probe], *, strict: bool) -> Store:
+def open_store(to: str | Path | None, start: int, declared: Declared, *, strict: bool) -> Store:
     """The store of a run that begins at step `start`, without rows from there on; in memory without a folder.
 
-    Its facts hold what the probes declare of their fields, so that the rows can be read and drawn without the probes.
+    Its facts hold what is declared of their fields, so that the rows can be read and drawn without the probes.
     Unless `strict`, rows wait in memory while the file cannot be written.
 
     Raises:
@@ -37,6 +35,6 @@ def open_store(to: str | Path | None, start: int, probes: Mapping[str, Probe], *
     if to is not None:
         _open[Path(to).resolve()] = store
     store.drop_from(start)
-    if declared := declared_by(probes):
-        store.set_meta(fields=to_json(declared_in(store.meta) | declared))
+    if declared:
+        store.set_meta(fields=to_json(declared_in(store.meta) | {**declared}))
     return store

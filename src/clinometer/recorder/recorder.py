@@ -19,6 +19,13 @@ from clinometer.objective.objective import Batch, LossFn, Objective
 from clinometer.objective.params_module import Params, ParamsLossFn, as_module
 from clinometer.objective.precision import Precision
 from clinometer.probes.base import Probe, Step
+from clinometer.probes.field import declared_by
+from clinometer.recorder.alerts.actions import StopTraining
+from clinometer.recorder.alerts.alarm import Alarm
+from clinometer.recorder.alerts.alarm_rows import alarms_in
+from clinometer.recorder.alerts.alarms import Alarms
+from clinometer.recorder.alerts.base import Alert
+from clinometer.recorder.alerts.mistakes import check_alerts
 from clinometer.recorder.first_mistakes import check_batch_kind
 from clinometer.recorder.inert import InertRecorder
 from clinometer.recorder.measurement import Measurement
@@ -28,7 +35,7 @@ from clinometer.recorder.optimizer_reading import LearningRate, check_lr
 from clinometer.recorder.optimizer_steps import parameters_of
 from clinometer.recorder.scheduled_probes import ScheduledProbes
 from clinometer.recorder.schedules import Schedule
-from clinometer.recorder.sinks import Sink
+from clinometer.recorder.sinks import Sink, Sinks
 from clinometer.recorder.step_state import Event
 from clinometer.recorder.step_tracker import StepTracker
 from clinometer.recorder.summary import summary
@@ -67,6 +74,7 @@ class Recorder:
         start: The index of the first step; a resumed run passes its own, and rows from there on are dropped.
         precision: `float32` measures with autocast off, `training` as the loop computes.
         sinks: Where else the rows go, such as `sinks.tensorboard("logs")`.
+        alerts: What reads the rows of each measured step and may say an alarm, such as `clinometer.alert()`.
         strict: Raise what a measurement raises, also after a first one has worked.
 
     Raises:
@@ -101,21 +109,28 @@ class Recorder:
         start: int = 0,
         precision: Precision = "float32",
         sinks: Sequence[Sink] = (),
+        alerts: Sequence[Alert] = (),
         strict: bool = False,
     ) -> None:
         check_arguments(model, params, loss_fn, to, sinks, precision)
         self.model, self.loss_fn = as_module(model, params, loss_fn)
         self._probes = ScheduledProbes(probes, when)
         self.optimizers = check_optimizers(optimizer)
+        checked = check_alerts(alerts, self.probes, has_optimizer=bool(self.optimizers))
         self.precision: Precision = precision
         self.ranks = check_model(self.model, self.loss_fn, self.optimizers)
         self._probes.check(self.model, bool(self.optimizers) or lr is not None)
         self._probes.declare_costs(self.ranks.broadcast)
         index = check_start(start)
-        self.store = open_store(to if self.ranks.is_first else None, index, self.probes, strict=strict)
+        alarms = Alarms(checked, self.ranks, self.optimizers)
+        declared = declared_by(self.probes) | alarms.fields
+        self.store = open_store(to if self.ranks.is_first else None, index, declared, strict=strict)
         notices = Notices(silent=not self.ranks.is_first)
         self._tolerance = Tolerance(self.ranks, notices, strict=strict)
-        self._measurement = Measurement(self._probes, self.ranks, self.store, sinks, index, self._tolerance, notices)
+        self._measurement = Measurement(
+            self._probes, self.ranks, self.store, Sinks(sinks, declared, index), alarms, self._tolerance, notices
+        )
+        self._alarms = alarms
         objective_on = partial(_objective_on, self.model, self.loss_fn, self.optimizers, precision, self.ranks)
         self._steps = StepTracker(
             index, objective_on, self.optimizers, check_lr(lr), self._measurement, self._tolerance, notices
@@ -130,6 +145,12 @@ class Recorder:
     def probes(self) -> Mapping[str, Probe]:
         """The probes by name."""
         return self._probes.by_name
+
+    @property
+    def alarms(self) -> list[Alarm]:
+        """What the alerts have said so far, in the order of steps. Rank 0 alone has them."""
+        self._close()
+        return alarms_in(self.store)
 
     def step(self, batch: Batch, *, weight: float | None = None) -> contextlib.AbstractContextManager[None]:
         """Begin a training step on `batch`, or go on with one; the block around it, or a line before it.
@@ -152,7 +173,12 @@ class Recorder:
     def summary(self) -> str:
         """What was measured so far, in one line; what each budget skipped, and what failed, in more."""
         self._close()
-        lines = [summary(self.store), *map(str, self._probes.budgets), *self._tolerance.lines()]
+        lines = [
+            summary(self.store),
+            *map(str, self._probes.budgets),
+            *self._tolerance.lines(),
+            *self._alarms.lines(self.store),
+        ]
         return transliterated("\n".join(lines), getattr(sys.stdout, "encoding", None))  # where it will be printed
 
     def state_dict(self) -> dict[str, Any]:
@@ -192,7 +218,8 @@ class Recorder:
         if not self.ranks.is_first:
             raise ValueError(f"rank {self.ranks.index} keeps no rows: rank 0 keeps them for all. Read them there.")
         if self.ranks.size == 1:  # several processes would have to measure together, and rank 0 may read alone
-            self._steps.on(Event.CLOSE)
+            with contextlib.suppress(StopTraining):  # the caller reads, and trains no further step here
+                self._steps.on(Event.CLOSE)
 
 
 # Not a method: only the garbage collector would free a recorder, and its model, that its own parts refer to.

@@ -14,9 +14,9 @@ from pathlib import Path
 from typing import Any
 
 from clinometer.extras import need
-from clinometer.probes.base import Probe
-from clinometer.probes.field import Declared, declared_by
+from clinometer.probes.field import Declared
 from clinometer.probes.labels import Rows, scalars
+from clinometer.recorder.alerts.alarm_rows import ROWS
 from clinometer.recorder.event_files import SUFFIX, drop_events
 from clinometer.recorder.notices import warn
 from clinometer.store import Row
@@ -37,13 +37,13 @@ class Sinks:
 
     Args:
         sinks: Functions of a step's index and its rows.
-        probes: The probes, whose declarations of fields are passed along with the rows.
+        declared: The declarations of the rows' fields, which are passed along with them.
         start: The index of the first step.
     """
 
-    def __init__(self, sinks: Sequence[Sink], probes: Mapping[str, Probe], start: int) -> None:
+    def __init__(self, sinks: Sequence[Sink], declared: Declared, start: int) -> None:
         self.used = list(sinks)
-        self._declared: Declared = declared_by(probes)
+        self._declared = declared
         for sink in self.used:
             begin = getattr(sink, "begin", None)
             if begin:
@@ -88,6 +88,8 @@ def tensorboard(folder: str | Path) -> Sink:
     def sink(step: int, rows: Mapping[str, Row]) -> None:
         for name, value in scalars(rows).items():
             writer.add_scalar(name, value, step)
+        for message in rows.get(ROWS, {}).get("message", ()):
+            writer.add_text(ROWS, str(message), step)
         writer.flush()
 
     weakref.finalize(sink, writer.close)

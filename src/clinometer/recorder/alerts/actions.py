@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from clinometer.recorder.alerts.alarm import Alarm
-from clinometer.recorder.alerts.base import Alert
+from clinometer.recorder.alerts.base import Alert, Then
 
 _RATES = ("lr", "initial_lr", "max_lr", "min_lr")  # what torch's schedulers keep among an optimizer's settings
 
@@ -51,20 +51,20 @@ class lower_lr:  # noqa: N801, used as a function
         if not 0 < factor < 1:
             raise ValueError(f"lower_lr takes a factor between 0 and 1; found {factor}. 0.5 halves the rates.")
         self.factor, self.scheduler = factor, scheduler
-        self.optimizers: Sequence[Any] = ()  # those of the recorder, which sets them
 
     def __call__(self, alarm: Alarm) -> None:
-        if not self.optimizers:
-            raise ValueError(
-                f"lower_lr has no optimizer whose rate it could lower at step {alarm.step}: pass optimizer=."
-            )
-        for optimizer in self.optimizers:
-            for group in optimizer.param_groups:
-                for key in _RATES:
-                    if key in group:
-                        group[key] = _scaled(group[key], self.factor)
-        if self.scheduler is not None:
-            self.scheduler.base_lrs = [base * self.factor for base in self.scheduler.base_lrs]
+        raise ValueError(f"lower_lr has no optimizer at step {alarm.step}: pass optimizer= to the Recorder.")
+
+    def on(self, optimizers: Sequence[Any]) -> Then:
+        """The same for these optimizers."""
+
+        def lower(_alarm: Alarm) -> None:
+            for group in (group for optimizer in optimizers for group in optimizer.param_groups):
+                group.update({key: _scaled(group[key], self.factor) for key in _RATES if key in group})
+            if self.scheduler is not None:
+                self.scheduler.base_lrs = [base * self.factor for base in self.scheduler.base_lrs]
+
+        return lower
 
 
 def stopping_by(alerts: Sequence[Alert], stop_trainer: Callable[[], object]) -> list[Alert]:

@@ -52,7 +52,7 @@ class Alert(ABC):
 
     @abstractmethod
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Go on from where `state_dict` was called."""
+        """Go on from where `state_dict` was called; anew where that alert had other settings."""
 
     def fresh(self) -> Self:
         """An alert with the same settings that has read nothing."""

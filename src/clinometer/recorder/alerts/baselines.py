@@ -41,7 +41,8 @@ class ZScore(Rule):
         mean, deviation = before.mean(axis=0), before.std(axis=0, ddof=1)
         with np.errstate(divide="ignore", invalid="ignore"):
             z = (newest - mean) / deviation
-        return Scores(np.where(np.isnan(z), -np.inf, z), mean)
+        score = np.where(np.isnan(z), -np.inf, z)
+        return Scores(score, score, mean)
 
 
 @dataclass(frozen=True)
@@ -83,7 +84,8 @@ class Cusum(Rule):
         with np.errstate(divide="ignore", invalid="ignore"):
             z = (newest - mean) / deviation - self.drift
             sums = np.cumsum(z[::-1], axis=0).max(axis=0)
-        return Scores(np.where(np.isnan(sums), -np.inf, sums), mean)
+        score = np.where(np.isnan(sums), -np.inf, sums)
+        return Scores(score, score, mean)
 
 
 def _on(quantity: str, rule: Rule, name: str) -> Callable[[float], Alert]:

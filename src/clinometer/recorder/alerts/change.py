@@ -7,6 +7,7 @@ import numpy as np
 from clinometer.recorder.alerts.reading import Numbers
 from clinometer.recorder.alerts.rule import Direction, Rule, Scores
 
+_FAR = 1e9  # standard deviations: infinitely many, with a mean
 _QUARTILES = 1.349  # the distance between the quartiles of a Gaussian, in standard deviations
 
 
@@ -72,8 +73,8 @@ class Change(Rule):
         median, spread = _usual(past[: self.window])
         with np.errstate(invalid="ignore"):
             z = (past[-self.sustained :] - median) / np.fmax(spread, self.floor)
-        z = np.where(np.isnan(z), -np.inf, z if self.is_rise else -z)
-        return Scores(z.min(axis=0), np.exp(median))
+        z = np.nan_to_num(z if self.is_rise else -z, nan=-_FAR, posinf=_FAR, neginf=-_FAR)
+        return Scores(z.min(axis=0), z.mean(axis=0), np.exp(median))
 
 
 def _usual(past: Numbers) -> tuple[Numbers, Numbers]:

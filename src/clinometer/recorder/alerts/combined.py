@@ -63,6 +63,8 @@ class CombinedAlert(Alert):
         return {"members": [member.state_dict() for member in self.members], "said": self._said}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        if len(state["members"]) != len(self.members):
+            return
         for member, its in zip(self.members, state["members"], strict=True):
             member.load_state_dict(its)
         self._said = state["said"]

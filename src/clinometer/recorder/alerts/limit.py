@@ -47,4 +47,4 @@ class Limit(Rule):
         beyond = np.where(np.isnan(beyond), -np.inf, beyond if self.is_rise else -beyond)
         earlier = past[: -self.sustained]
         usual = np.median(earlier, axis=0) if len(earlier) else np.full(past.shape[1], np.nan)
-        return Scores(beyond.min(axis=0), usual)
+        return Scores(beyond.min(axis=0), beyond.mean(axis=0), usual)

@@ -11,7 +11,7 @@ from clinometer.recorder.alerts.alarm import Alarm, Kind
 from clinometer.recorder.alerts.base import Alert, Then
 from clinometer.recorder.alerts.limit import Limit
 from clinometer.recorder.alerts.reading import Numbers, Reading, Truths, read
-from clinometer.recorder.alerts.rule import Rule
+from clinometer.recorder.alerts.rule import Rule, Scores
 from clinometer.store import Row
 
 REFRACTORY = 50  # steps for which all must be well before the same alert speaks again
@@ -52,7 +52,7 @@ class QuantityAlert(Alert):
         self._names: tuple[str, ...] = ()
         self._past: list[Numbers] = []  # the last readings, as the rule keeps them
         self._steps: list[int] = []  # of the readings
-        self._excess: Numbers = np.empty(0)
+        self._last: Scores | None = None  # of the last reading that was judged
         self._held: int | None = None  # the last step at which it would have been an alarm
 
     @property
@@ -71,30 +71,40 @@ class QuantityAlert(Alert):
         if reading is None:
             return None
         self._keep(step, reading)
-        usual = np.full(len(reading.values), np.nan)
-        if not self.waits_for:
-            scores = self.rule.scores(np.array(self._past))
-            self._excess, self.score, usual = scores.excess, float(scores.excess.max()), scores.usual
+        scores = None if self.waits_for else self.rule.scores(np.array(self._past))
         lost = bool(self._lost(reading).any())
-        if not lost and not self.score > self.threshold:
+        if lost:
+            self.score = math.inf  # the blocks keep their last scores, which tell them apart
+        elif scores:
+            self._last, self.score = scores, float(scores.excess.max())
+        if not self.score > self.threshold and not lost:
             return None
+        usual = scores.usual if scores else np.full(len(reading.values), np.nan)
         within, self._held = self._held is not None and step - self._held <= REFRACTORY, step
         return self._alarm(step, reading, "not finite" if lost else self._kind, usual) if lost or not within else None
 
     def state_dict(self) -> dict[str, Any]:
         return {
+            "reads": self._reads,
             "names": list(self._names),
             "past": [values.tolist() for values in self._past],
             "steps": list(self._steps),
-            "excess": self._excess.tolist(),
+            "last": [each.tolist() for each in vars(self._last).values()] if self._last else None,
             "score": self.score,
             "held": self._held,
         }
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        if state["reads"] != self._reads:  # another rule kept another past
+            return
         self._names, self._steps = tuple(state["names"]), list(state["steps"])
         self._past = [np.array(values) for values in state["past"]]
-        self._excess, self.score, self._held = np.array(state["excess"]), state["score"], state["held"]
+        self._last = Scores(*map(np.array, state["last"])) if state["last"] else None
+        self.score, self._held = state["score"], state["held"]
+
+    @property
+    def _reads(self) -> str:
+        return f"{self.quantity} by {self.rule}"
 
     @property
     def _kind(self) -> Kind:
@@ -123,10 +133,11 @@ class QuantityAlert(Alert):
         return bad & np.isfinite(past).any(axis=0) & ~self._bad(past).any(axis=0)
 
     def _order(self) -> Sequence[int]:
-        """The blocks' places, the most suspicious first: what is not finite now, then by score."""
+        """The blocks' places, the most suspicious first: what is not finite, then what exceeds, then by mean scores."""
         now = self._past[-1] if self._past else np.empty(0)
-        excess = self._excess if len(self._excess) == len(now) else np.zeros(len(now))
-        return np.lexsort((-excess, ~self._bad(now))).tolist()
+        if self._last is None:
+            return np.argsort(~self._bad(now), kind="stable").tolist()
+        return np.lexsort((-self._last.mean, self._last.excess <= self.threshold, ~self._bad(now))).tolist()
 
     def _alarm(self, step: int, reading: Reading, kind: Kind, usual: Numbers) -> Alarm:
         worst = self._order()[0]

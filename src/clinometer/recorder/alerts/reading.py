@@ -50,5 +50,5 @@ def read(quantity: str, rows: Mapping[str, Row]) -> Reading | None:
 def _names(row: Row, length: int) -> tuple[str, ...]:
     for axis in NAMES:
         if axis in row and len(row[axis]) == length:
-            return tuple(map(str, row[axis]))
+            return tuple(str(name) or "model" for name in row[axis])  # torch calls a model that is one layer ""
     return tuple(map(str, range(length)))

@@ -13,7 +13,8 @@ Direction = Literal["rises", "falls"]
 class Scores:
     """How suspicious each block is, in units of the rule; −∞ where it is not at all, or cannot be judged."""
 
-    excess: Numbers  # (n,)
+    excess: Numbers  # (n,) what an alarm's threshold is compared with: all of the newest readings reach it
+    mean: Numbers  # (n,) of the newest readings: tells blocks apart that have not exceeded, or not for long enough
     usual: Numbers  # (n,) what is usual for each, in the units of the quantity
 
 
