@@ -17,7 +17,8 @@ pytest.importorskip("lightning.pytorch")
 from lit import BATCH, QUIET, Losses, Watched, fit
 from tiny import NETWORKS, network
 
-from clinometer import Probe, Step, every, headroom, landscape
+from clinometer import Probe, Step, alert, every, headroom, landscape
+from clinometer.recorder.alerts.actions import stop
 from clinometer.recorder.integrations.lightning import LandscapeCallback
 
 pytestmark = QUIET
@@ -141,3 +142,21 @@ def test_a_copied_callback_measures_anew_and_a_pickled_one_nothing(tmp_path: Pat
         run("resnet", tmp_path / "c", pickled)
     with pytest.raises(ValueError, match="was unpickled"):
         pickled.read("landscape")
+
+
+def test_an_alert_that_stops_ends_the_fit_in_lightnings_own_way(tmp_path: Path) -> None:
+    """By construction its third reading is an alarm: three steps are taken of twelve, and no error leaves `fit`."""
+    net, data = network("gpt2", 6 * BATCH)
+    watched = alert("landscape/loss", above=-1.0, sustained=3, then=stop)
+    callback = LandscapeCallback([landscape()], every(1), alerts=[watched])
+    with pytest.warns(UserWarning, match=r"clinometer: step 2: landscape/loss is .*, above -1 since step 0"):
+        trainer = fit(Watched(net), data, callback, to=tmp_path)
+    assert trainer.global_step == 3
+    assert callback.recorder is not None
+    assert [alarm.step for alarm in callback.recorder.alarms] == [2]
+
+
+def test_an_alert_on_what_is_not_recorded_is_refused_before_data_are_prepared() -> None:
+    """When the callback is made, not when training starts."""
+    with pytest.raises(ValueError, match="'headroom/loss', which none of the probes records"):
+        LandscapeCallback([landscape()], alerts=[alert("headroom/loss", below=1)])

@@ -18,7 +18,8 @@ pytest.importorskip("accelerate")
 
 from tiny import NETWORKS, network  # noqa: E402
 
-from clinometer import Probe, Step, every, headroom, landscape  # noqa: E402
+from clinometer import Probe, Step, alert, every, headroom, landscape  # noqa: E402
+from clinometer.recorder.alerts.actions import stop  # noqa: E402
 from clinometer.recorder.integrations.transformers import attach  # noqa: E402
 
 BATCH = 4
@@ -247,3 +248,15 @@ def test_a_copied_callback_measures_nothing(tmp_path: Path) -> None:
             each.on_train_begin(None, None)
         with pytest.raises(ValueError, match="is a copy"):
             each.read("landscape")
+
+
+def test_an_alert_that_stops_ends_the_training_in_the_trainers_own_way(tmp_path: Path) -> None:
+    """By construction its third reading is an alarm: three steps are taken of twelve, and no error leaves `train`."""
+    trainer = trainer_of("gpt2", tmp_path)
+    watched = alert("landscape/loss", above=-1.0, sustained=3, then=stop)
+    callback = attach(trainer, [landscape()], every(1), alerts=[watched])
+    with pytest.warns(UserWarning, match=r"clinometer: step 2: landscape/loss is .*, above -1 since step 0"):
+        trainer.train()
+    assert trainer.state.global_step == 3
+    assert callback.recorder is not None
+    assert [alarm.step for alarm in callback.recorder.alarms] == [2]

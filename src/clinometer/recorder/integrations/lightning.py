@@ -20,6 +20,9 @@ from torch.nn.parallel import DistributedDataParallel
 from clinometer.extras import need
 from clinometer.objective.precision import Precision
 from clinometer.probes.base import Probe
+from clinometer.recorder.alerts.actions import stopping_by
+from clinometer.recorder.alerts.base import Alert
+from clinometer.recorder.alerts.mistakes import check_alerts
 from clinometer.recorder.notices import warn
 from clinometer.recorder.patching import PatchedMethod
 from clinometer.recorder.recorder import Recorder, Sink
@@ -47,7 +50,8 @@ class LandscapeCallback(_Callback):
     is the mean over processes, and rank 0 keeps the rows.
 
     Args:
-        probes, when, to, precision, sinks: As for `Recorder`.
+        probes, when, to, precision, sinks, alerts: As for `Recorder`. An alert that is to `stop` sets
+            `trainer.should_stop`, and `fit` ends in its own way.
 
     Raises:
         ValueError: when training starts, with manual optimization, several optimizers, several processes but by DDP,
@@ -66,11 +70,13 @@ class LandscapeCallback(_Callback):
         to: str | Path | None = None,
         precision: Precision = "float32",
         sinks: Sequence[Sink] = (),
+        alerts: Sequence[Alert] = (),
     ) -> None:
         super().__init__()
-        ScheduledProbes(probes, when)  # raises for wrong arguments before data are prepared
+        check_alerts(alerts, ScheduledProbes(probes, when).by_name)  # wrong arguments raise before data are prepared
         check_options(to, sinks, precision)
         self._options: Any = {"probes": probes, "when": when, "to": to, "precision": precision, "sinks": sinks}
+        self._alerts = alerts
         self.recorder: Recorder | None = None
         self._begins = False  # a batch is about to be trained on for the first time
         self._skipped: int | None = None  # the step in which a batch had no loss
@@ -78,7 +84,7 @@ class LandscapeCallback(_Callback):
 
     def __deepcopy__(self, _memo: Any) -> "LandscapeCallback":
         """One that is as this was before training."""
-        return type(self)(**self._options)
+        return type(self)(**self._options, alerts=self._alerts)
 
     def __reduce__(self) -> tuple[type["InertCallback"], tuple[()]]:
         """What is unpickled measures nothing: probes are closures, which cannot be pickled."""
@@ -96,7 +102,8 @@ class LandscapeCallback(_Callback):
     def on_train_start(self, trainer: Any, pl_module: Any) -> None:
         _check(trainer, pl_module)
         optimizer, start = trainer.optimizers[0], trainer.global_step
-        self.recorder = Recorder(pl_module, _loss, **self._options, optimizer=optimizer, start=start)
+        alerts = stopping_by(self._alerts, partial(setattr, trainer, "should_stop", True))
+        self.recorder = Recorder(pl_module, _loss, **self._options, alerts=alerts, optimizer=optimizer, start=start)
         self._patch = PatchedMethod(trainer.strategy, "training_step", partial(self._step, trainer))
         self._skipped = None
 

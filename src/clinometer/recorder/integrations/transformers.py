@@ -16,6 +16,9 @@ from torch.nn.parallel import DistributedDataParallel
 from clinometer.extras import need
 from clinometer.objective.precision import Precision
 from clinometer.probes.base import Probe
+from clinometer.recorder.alerts.actions import stopping_by
+from clinometer.recorder.alerts.base import Alert
+from clinometer.recorder.alerts.mistakes import check_alerts
 from clinometer.recorder.notices import warn
 from clinometer.recorder.patching import PatchedMethod, temporary_attributes
 from clinometer.recorder.recorder import Recorder, Sink
@@ -33,8 +36,10 @@ _DATA = ("train_dataset", "eval_dataset")
 class LandscapeCallback(_TrainerCallback):
     """The callback that `attach` adds to a trainer. It measures from `on_train_begin` to `on_train_end`."""
 
-    def __init__(self, trainer: Any, make: Any) -> None:
+    def __init__(self, trainer: Any, make: Any, alerts: Sequence[Alert]) -> None:
         self.recorder: Recorder | None = None
+        self._alerts = stopping_by(alerts, self._stop)
+        self._stopped = False
         self._trainer, self._make = trainer, make
         self._patch: PatchedMethod | None = None
 
@@ -53,7 +58,9 @@ class LandscapeCallback(_TrainerCallback):
         trainer = self._trainer
         _check(trainer)
         loss_fn = partial(_loss, trainer)
-        self.recorder = self._make(trainer.model, loss_fn, optimizer=trainer.optimizer, start=state.global_step)
+        options: Any = {"optimizer": trainer.optimizer, "alerts": self._alerts, "start": state.global_step}
+        self._stopped = False
+        self.recorder = self._make(trainer.model, loss_fn, **options)
         self._patch = PatchedMethod(trainer, "training_step", self._step)
 
     def _step(self, training_step: Any, model: nn.Module, *arguments: Any, **named_arguments: Any) -> Tensor:
@@ -61,9 +68,13 @@ class LandscapeCallback(_TrainerCallback):
             self.recorder.step((arguments, named_arguments))
         return training_step(model, *arguments, **named_arguments)
 
-    def on_step_end(self, *_call: Any, **_kwargs: Any) -> None:
+    def on_step_end(self, _args: Any, _state: Any, control: Any, **_kwargs: Any) -> None:
         if self.recorder:
             self.recorder.drop()  # the trainer counted a step that a gradient scaler skipped
+        control.should_training_stop = control.should_training_stop or self._stopped
+
+    def _stop(self) -> None:
+        self._stopped = True
 
     def on_train_end(self, *_call: Any, **_kwargs: Any) -> None:
         if self.recorder and self._patch:
@@ -89,6 +100,7 @@ def attach(
     to: str | Path | None = None,
     precision: Precision = "float32",
     sinks: Sequence[Sink] = (),
+    alerts: Sequence[Alert] = (),
 ) -> LandscapeCallback:
     """Measure the runs of a transformers `Trainer` while they train, and leave them bit-identical; see `Recorder`.
 
@@ -104,6 +116,7 @@ def attach(
         to: A folder for `rows.sqlite`; memory by default.
         precision: `float32`, or `training`.
         sinks: Where else the rows go.
+        alerts: As for `Recorder`. One that is to `stop` sets `control.should_training_stop`.
 
     Returns:
         A callback, added to the trainer's, whose `read(probe)` gives the rows.
@@ -115,10 +128,10 @@ def attach(
         >>> from clinometer import every, landscape
         >>> rows = attach(trainer, [landscape()], every(100), to="runs/mine")  # doctest: +SKIP
     """
-    ScheduledProbes(probes, when)  # raises for wrong arguments before a model is loaded
+    check_alerts(alerts, ScheduledProbes(probes, when).by_name)  # wrong arguments raise before a model is loaded
     check_options(to, sinks, precision)
     options: Any = {"probes": probes, "when": when, "to": to, "precision": precision, "sinks": sinks}
-    callback = LandscapeCallback(trainer, partial(Recorder, **options))
+    callback = LandscapeCallback(trainer, partial(Recorder, **options), alerts)
     trainer.add_callback(callback)
     return callback
 
