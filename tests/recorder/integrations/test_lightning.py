@@ -149,8 +149,7 @@ def test_an_alert_that_stops_ends_the_fit_in_lightnings_own_way(tmp_path: Path) 
     net, data = network("gpt2", 6 * BATCH)
     watched = alert("landscape/loss", above=-1.0, sustained=3, then=stop)
     callback = LandscapeCallback([landscape()], every(1), alerts=[watched])
-    with pytest.warns(UserWarning, match=r"clinometer: step 2: landscape/loss is .*, above -1 since step 0"):
-        trainer = fit(Watched(net), data, callback, to=tmp_path)
+    trainer = fit(Watched(net), data, callback, to=tmp_path)
     assert trainer.global_step == 3
     assert callback.recorder is not None
     assert [alarm.step for alarm in callback.recorder.alarms] == [2]

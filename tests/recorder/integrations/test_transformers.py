@@ -255,8 +255,7 @@ def test_an_alert_that_stops_ends_the_training_in_the_trainers_own_way(tmp_path:
     trainer = trainer_of("gpt2", tmp_path)
     watched = alert("landscape/loss", above=-1.0, sustained=3, then=stop)
     callback = attach(trainer, [landscape()], every(1), alerts=[watched])
-    with pytest.warns(UserWarning, match=r"clinometer: step 2: landscape/loss is .*, above -1 since step 0"):
-        trainer.train()
+    trainer.train()
     assert trainer.state.global_step == 3
     assert callback.recorder is not None
     assert [alarm.step for alarm in callback.recorder.alarms] == [2]

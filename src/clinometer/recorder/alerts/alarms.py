@@ -1,6 +1,7 @@
 """A recorder's alerts: they see each measured step, and what they say is kept, said, and acted on."""
 
 import json
+import logging
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -14,6 +15,7 @@ from clinometer.recorder.alerts.base import Alert
 from clinometer.recorder.notices import warn
 from clinometer.store import Row, Store
 
+_LOG = logging.getLogger("clinometer")
 _BYTES = 6  # of text in one number that ranks exchange, which is exact up to 2^53
 
 
@@ -58,7 +60,7 @@ class Alarms:
         stop: StopTraining | None = None
         for alarm in said:
             if self._ranks.is_first:
-                warn(str(alarm))
+                _LOG.warning("%s", alarm)  # not by `warnings`: turned into an error, one would end the run
         for alarm in said:
             try:
                 if then := self._thens.get(alarm.alert):
