@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from clinometer.studies.study import Study
 
 GROUP = "clinometer.papers"
-_BUILT_IN = ("santurkar2018", "learning_rates")
+_BUILT_IN = ("santurkar2018", "learning_rates", "instability")
 
 
 class Paper(Protocol):

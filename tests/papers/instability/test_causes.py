@@ -36,8 +36,8 @@ CASES: list[tuple[str, float, str, str, dict[str, Any], str | None]] = [
     ("scaled_input", 30.0, "mlp", "sgd", {}, "layer1.linear"),
     ("attention_logits", 9.0, "gpt", "adamw", {}, "blocks.0.attention.query"),
     ("late_unfreezing", 5.0, "mlp", "sgd", {}, "layer2.linear"),
-    ("scale_invariant_decay", 90.0, "resnet", "sgd", {"norm": "batch", "weight_decay": 0.01}, "block1.conv1"),
-    ("scale_invariant_decay", 0.0, "cnn", "sgd", {"norm": "batch", "weight_decay": 0.01}, "layer2.conv"),
+    ("scale_invariant_decay", 90.0, "resnet", "sgd", {"norm": "batch", "weight_decay": 0.01}, "stem.conv"),
+    ("scale_invariant_decay", 0.0, "cnn", "sgd", {"norm": "batch", "weight_decay": 0.01}, "layer1.conv"),
 ]
 each_cause = pytest.mark.parametrize(
     ("cause", "strength", "network", "optimizer", "settings", "block"), CASES, ids=lambda value: str(value)
@@ -92,7 +92,7 @@ def test_it_tampers_from_its_step_on_and_not_before(
     never = weights(config(cause, strength, network, optimizer, settings, over=0, from_step=STEPS), STEPS)
     for step in range(FROM + 1):
         assert not changed(ours[step], never[step]), step
-    assert changed(ours[-1], never[-1])  # of corrupted batches, every second one
+    assert changed(ours[-1], never[-1])
     if cause != "late_unfreezing":
         healthy = weights(config(NONE, 1.0, network, optimizer, settings), FROM)
         assert not changed(ours[FROM], healthy[FROM])
@@ -228,7 +228,7 @@ def test_a_run_that_overflows_says_when_it_broke(tmp_path: Path) -> None:
         ("adam_constants", "mlp", "sgd", "needs an optimizer with betas"),
         ("attention_logits", "mlp", "sgd", "no block is called"),
         ("scale_invariant_decay", "cnn", "sgd", "needs SGD with a weight decay"),
-        ("scale_invariant_decay", "mlp", "sgd", "no second layer has a norm"),
+        ("scale_invariant_decay", "mlp", "sgd", "no layer has a norm"),
         ("scaled_input", "gpt", "adamw", "needs images"),
         ("unheard_of", "mlp", "sgd", "no cause 'unheard_of'"),
     ],

@@ -30,12 +30,12 @@ def block_called(training: Training, ending: str) -> str:
 
 
 def normalized_block(training: Training) -> str:
-    """The second block that has a norm's affine parameters beside its weight and bias; ValueError if there is none."""
+    """The first block that has a norm's affine parameters beside its weight and bias; ValueError if there is none."""
     owners = {name: {m.rpartition(".")[0] for m in members} for name, members in _blocks(training).items()}
-    normalized = [name for name, modules in owners.items() if len(modules) > 1]
-    if len(normalized) < 2:
-        raise ValueError(f"no second layer has a norm after it; there are {', '.join(_names(training))}.")
-    return normalized[1]
+    for name, modules in owners.items():
+        if len(modules) > 1:
+            return name
+    raise ValueError(f"no layer has a norm after it; there are {', '.join(owners)}.")
 
 
 def parameters_of(training: Training, block: str) -> list[nn.Parameter]:

@@ -12,15 +12,15 @@ _PRIME = 1_000_003  # more than a run has steps: each step of each seed draws by
 
 
 def corrupted_batches(_training: Training, strength: float, seed: int) -> Tampering:
-    """Some batches are garbage, as from a broken shard: noise, `strength` deviations wide; of tokens, random ones.
+    """Batches are garbage, as from a broken shard: noise, `strength` deviations wide; of tokens, random ones.
 
-    Every second batch is, or, where the mistake grows, a share that grows to a half. Their labels stay.
+    Where the mistake grows, a share of the batches is, which grows to all of them. Their labels stay.
     """
 
     def batch(moment: Moment, given: Batch) -> Batch:
         generator = _generator(seed, moment)
         inputs, targets = given
-        if float(torch.rand((), generator=generator)) >= 0.5 * moment.share:
+        if float(torch.rand((), generator=generator)) >= moment.share:
             return given
         if not inputs.is_floating_point():
             return _random_tokens(inputs, generator), targets

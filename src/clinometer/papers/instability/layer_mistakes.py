@@ -26,16 +26,17 @@ def scaled_head(training: Training, strength: float, _seed: int) -> Tampering:
 
 
 def attention_logits(training: Training, strength: float, _seed: int) -> Tampering:
-    """Attention logits grow: the decay of the first block's queries has the wrong sign.
+    """Attention logits grow: the decay of the first block's queries has the wrong sign, in half precision.
 
-    Their weights grow geometrically by a factor `strength` in all, beside what training does to them.
+    Their weights grow geometrically by a factor `strength` in all, beside what training does to them, and are kept in
+    float16, which ends at 65,504. Growth alone breaks no network of the corpus: attention picks one token then.
     """
     block = block_called(training, "attention.query")
 
     def update(moment: Moment) -> None:
         with torch.no_grad():
             for p in parameters_of(training, block):
-                p.mul_(strength ** (moment.share - moment.last))
+                p.mul_(strength ** (moment.share - moment.last)).copy_(p.to(torch.float16))
 
     return Tampering(block, update=update)
 
@@ -65,7 +66,7 @@ def scale_invariant_decay(training: Training, strength: float, _seed: int) -> Ta
 
     With 0 it is off: the weights grow and the steps become relatively shorter, which breaks nothing by itself (Arora,
     Li, Lyu, 2018, arXiv:1812.03981). Far above 1, as where decay is not multiplied by the learning rate, the weights
-    shrink until each step turns them round. To blame is that block, the second that has a norm.
+    shrink until each step turns them round. To blame is that block, the first that has a norm.
 
     Raises:
         ValueError: if the optimizer is not SGD with a weight decay: others do not put it into the gradient.

@@ -15,8 +15,13 @@ def learning_rate(_training: Training, strength: float, _seed: int) -> Tampering
 
 
 def short_warm_up(_training: Training, strength: float, _seed: int) -> Tampering:
-    """The warm-up is too short: the full rate, times `strength`, comes where the schedule still warms up."""
-    return Tampering(rate=lambda _moment, scheduled, full: max(scheduled, strength * full))
+    """The warm-up is too short: the full rate, times `strength`, comes where the schedule still warms up.
+
+    Where the mistake takes some steps, the rate grows to it geometrically in these.
+    """
+    return Tampering(
+        rate=lambda moment, scheduled, full: scheduled ** (1 - moment.share) * (strength * full) ** moment.share
+    )
 
 
 def adam_constants(training: Training, strength: float, _seed: int) -> Tampering:
