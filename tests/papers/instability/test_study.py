@@ -1,0 +1,63 @@
+"""The corpus as a study: which runs it has, how they are divided, and that a part of it breaks where it should."""
+
+import subprocess
+import sys
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from clinometer.papers import load_study
+from clinometer.papers.instability.causes import CAUSES, NONE
+from clinometer.results.finished_run import find_runs
+from clinometer.studies.plan import plan
+from clinometer.training.config import RunConfig
+
+STUDY = load_study("instability")
+
+
+def runs(half: str, scale: str = "laptop") -> list[RunConfig]:
+    return plan(STUDY, scale, [half]).configs
+
+
+def test_the_corpus_has_what_the_benchmark_asks_for() -> None:
+    """Counted: 200 runs or more, healthy ones in the majority, in each half and of every network and optimizer."""
+    whole = plan(STUDY, "laptop").configs
+    assert len(whole) == len({run.key for run in whole}) >= 200
+    for each in (whole, runs("tuning"), runs("held_out"), plan(STUDY, "smoke").configs):
+        assert 2 * sum(run["cause"] == NONE for run in each) > len(each)
+    kinds = Counter((run.model.rpartition(":")[2], run.optimizer.rpartition(":")[2]) for run in whole)
+    assert len({network for network, _ in kinds}) == 5
+    assert len({optimizer for _, optimizer in kinds}) == 3
+    assert {run["cause"] for run in whole} == set(CAUSES)
+
+
+def test_what_is_held_out_is_nowhere_in_the_tuning_half() -> None:
+    """The promise on which every score rests: other seeds, and causes that no rule has seen."""
+    tuned, held = runs("tuning"), runs("held_out")
+    assert not {run.key for run in tuned} & {run.key for run in held}
+    assert max(run.seed for run in tuned) < 100 <= min(run.seed for run in held)
+    assert {CAUSES[run["cause"]].set for run in tuned} == {"", "A"}
+    assert {CAUSES[run["cause"]].set for run in held} == {"", "A", "B"}
+
+
+def test_each_mistake_can_befall_the_run_that_it_is_planned_for() -> None:
+    """A mistake begins within the run and grows to its strength there; half precision may overflow before."""
+    for scale in ("smoke", "laptop"):
+        for run in plan(STUDY, scale).configs:
+            assert 0 <= run["from_step"] <= run["from_step"] + run["over"] < run.steps
+
+
+@pytest.mark.long
+def test_the_smoke_part_is_made_by_one_command(tmp_path: Path) -> None:
+    """As CI runs it. The truth about each run is how it was made: healthy ones do not break, tampered ones do."""
+    command = [sys.executable, "-m", "clinometer.cli", "reproduce", "instability", "--to", str(tmp_path / "corpus")]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=600, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    found = find_runs(tmp_path / "corpus").intact()
+    assert len(found) == len(plan(STUDY, "smoke").configs)
+    for run in found:
+        broke, cause = run.facts["broke_at"], run.facts["cause"]
+        assert cause == run.config["settings"]["cause"]
+        assert (broke is None) == (cause == NONE), (cause, run.config)
+        assert broke is None or broke >= run.facts["from_step"]
