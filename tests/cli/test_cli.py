@@ -96,7 +96,7 @@ def test_reproduce_from_nothing_and_again(reproduced: Path, tmp_path: Path) -> N
     [
         (
             ["reproduce", "santurkar2019"],
-            "no paper 'santurkar2019'; there are santurkar2018, learning_rates. Did you mean",
+            "no paper 'santurkar2019'; there are santurkar2018, learning_rates, instability. Did you mean",
         ),
         (["reproduce", "santurkar2018", "--scale", "smok"], "Did you mean 'smoke'"),
         (["reproduce", "santurkar2018", "--scale", "[/red]"], "no scale '[/red]'"),
@@ -105,7 +105,10 @@ def test_reproduce_from_nothing_and_again(reproduced: Path, tmp_path: Path) -> N
             "no figure, claim or theorem 'figure_4'; there are figure_01",
         ),
         (["reproduce", "santurkar2018", "--only", "theorem_41"], "lemma_4_5. Did you mean 'theorem_4_1'?"),
-        (["check", "santurkar2019"], "no paper 'santurkar2019'; there are santurkar2018, learning_rates. Did you mean"),
+        (
+            ["check", "santurkar2019"],
+            "no paper 'santurkar2019'; there are santurkar2018, learning_rates, instability. Did you mean",
+        ),
         (["check", "santurkar2018", "--only", "lemma_45"], "there are fact_c_1, theorem_4_1, theorem_4_2_part_1"),
         (["check", "santurkar2018", "--only", "figure_01"], "no theorem 'figure_01'"),
         (["check", "santurkar2018", "--cases", "0"], "--cases must be at least 1; found 0"),
