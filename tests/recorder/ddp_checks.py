@@ -1,6 +1,7 @@
 """Run by test_ranks.py on two processes: what a recorder sees of a model in DistributedDataParallel."""
 
 import contextlib
+import logging
 import sys
 import warnings
 from pathlib import Path
@@ -15,6 +16,7 @@ from torch.nn.parallel import DistributedDataParallel
 from clinometer import (
     Objective,
     Recorder,
+    alert,
     density,
     every,
     headroom,
@@ -30,6 +32,7 @@ from clinometer import (
 from clinometer.measures.directions import random_directions
 from clinometer.objective.params import flattened
 from clinometer.recorder import budget
+from clinometer.recorder.alerts.actions import StopTraining, lower_lr, stop
 
 PROBES = [
     landscape(),
@@ -358,6 +361,29 @@ def noise_of_each_half() -> Any:
     return found
 
 
+def alarms_of_rank_0() -> Any:
+    """Rank 0 alone reads what is alarming, from the second step on; both lower the rate there, and end at the third."""
+    model = DistributedDataParallel(network())
+    optimizer = sgd(model)
+    own = {"own": lambda step: {"x": float(step.index) if RANK == 0 else 0.0}}
+    lower, end = (alert("own/x", above=limit, sustained=1, name=name) for limit, name in ((0.5, "lower"), (1.5, "end")))
+    lower.then, end.then = lower_lr(0.5), stop
+    recorder = Recorder(model, cross_entropy, own, every(1), optimizer=optimizer, alerts=[lower, end])
+    logging.getLogger("clinometer").addHandler(logging.NullHandler())
+    rates: list[float] = []
+    said = ""
+    try:
+        for batch in batches():
+            rates.append(optimizer.param_groups[0]["lr"])
+            with recorder.step(half(batch)):
+                cross_entropy(model, half(batch)).backward()
+                optimizer.step()
+                optimizer.zero_grad()
+    except StopTraining as stopped:
+        said = str(stopped)
+    return {"rates": rates, "said": said, "kept": len(recorder.alarms) if RANK == 0 else None}
+
+
 class FullyShardedDataParallel(nn.Sequential):
     """Known by its name alone: the real one needs a GPU."""
 
@@ -392,6 +418,7 @@ if __name__ == "__main__":
             a_plane,
             hessian_with_batchnorm,
             noise_of_each_half,
+            alarms_of_rank_0,
             refusals,
         ],
         DistributedDataParallel,

@@ -209,6 +209,15 @@ def test_the_budget_is_rank_0s(ddp: Found) -> None:
     assert first == second == [math.ceil(2 * k / (1.15 * 0.2)) for k in range(1, 7)]
 
 
+def test_alarms_are_rank_0s_and_both_act(ddp: Found) -> None:
+    """By construction: the rate is halved after the second step and training ends after the third, on both."""
+    first, second = of(ddp, "alarms_of_rank_0")
+    assert first["rates"] == second["rates"] == [0.3, 0.3, 0.15]
+    assert first["said"] == second["said"]
+    assert first["said"].startswith("step 2: own/x is 2, above 1.5 since step 2; its usual was 0.5.")
+    assert (first["kept"], second["kept"]) == (2, None)
+
+
 def test_a_gradient_on_one_rank_alone_is_waited_for(ddp: Found) -> None:
     """Four batches are two steps, though rank 1 holds no gradient after the first of each."""
     assert of(ddp, "gradients_of_one_rank_alone") == [2, 0]
