@@ -1,7 +1,7 @@
 """The configurations that rates are predicted for: 36 to tune on, and 72 held out with other networks.
 
 Each network is trained by each of four optimizers, and each pair has one of several batch sizes, in turn. No network of
-one set has the width and depth of one of the other.
+one set has the kind and width of one of the other.
 """
 
 from collections.abc import Sequence
@@ -56,9 +56,14 @@ HELD_OUT: tuple[Network, ...] = (
 
 
 def networks(of: Sequence[Network], bases: Bases) -> Sequence[Network]:
-    """Those of a set that a study trains: all of them, or where its runs are shorter, its smoke scale's, the first."""
+    """Those of a set that a study trains: all of them, or where its runs are shorter, as at the smoke scale, one.
+
+    The smoke scale's two are both from the tuning set: nothing is learnt from it about the held-out one.
+    """
     (base,) = bases.values()
-    return of if base.steps >= STEPS else of[:1]
+    if base.steps >= STEPS:
+        return of
+    return TUNING[:1] if of is TUNING else TUNING[1:2]
 
 
 def configurations(of: Sequence[Network], bases: Bases) -> list[RunConfig]:

@@ -7,8 +7,9 @@ import numpy as np
 
 from clinometer.papers.learning_rates.grid import rate
 from clinometer.papers.learning_rates.outcome import Trial
+from clinometer.papers.learning_rates.prediction import Prediction
 
-SWEEP = "sweep"
+SWEEP, PREDICTION = "sweep", "prediction"
 
 Values = np.ndarray[Any, Any]
 
@@ -29,3 +30,13 @@ def trials_of(row: Mapping[str, Values]) -> dict[int, Trial]:
     """The trials that a row of a sweep was written from."""
     parts = zip(*(row[name] for name in ("half_octaves", "initial", "final", "accuracy")), strict=True)
     return {int(k): Trial(*(tuple(map(float, each)) for each in (i, f, a))) for k, i, f, a in parts}
+
+
+def predictions_of(row: Mapping[str, Values]) -> dict[str, Prediction]:
+    """The predictions that a row was written from, by predictor."""
+    found: dict[str, Prediction] = {}
+    for index, name in enumerate(row["predictor"].tolist()):
+        largest, low, high, chosen = (float(row[field][index]) for field in ("largest", "low", "high", "chosen"))
+        parts = [tuple(map(float, row[field][index])) for field in ("initial", "final", "accuracy")]
+        found[name] = Prediction(largest, low, high, chosen, None if np.isnan(parts[0]).any() else Trial(*parts))
+    return found
