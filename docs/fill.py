@@ -7,6 +7,7 @@ A table stands between `<!-- KEY -->` and `<!-- end -->`, where KEY is one of
 - `outcome`: which claims hold, fail, depend on the scale or are open, in a sentence each;
 - `forest PATH`: the confirmatory effects as a picture in PATH; `seeds`: the seeds behind each scale's verdicts;
 - `probes PATH`: every probe, what it tells and its cost, with links to the pages in PATH;
+- `learning_rates`: the scores of `suggest_lr` and other predictors on the held-out set;
 - `fields NAME`: the fields of a probe's rows; `pages` and `reference`: the probes' pages and their entries.
 
 `python docs/fill.py` rewrites the pages and draws the picture, and a test compares both with what it would write.
@@ -32,11 +33,12 @@ from clinometer.studies.figure import Figure
 
 ROOT = Path(__file__).parents[1]
 RESULTS = ROOT / "results" / "santurkar2018"
+LEARNING_RATES = ROOT / "results" / "learning_rates" / "scores.md"
 FOREST = ROOT / "docs" / "images" / "claims.png"
 COPIED = {ROOT / "docs" / "images" / "figure_04.png": RESULTS / "laptop" / "figures" / "figure_04.png"}
 PAGES = (ROOT / "README.md", ROOT / "mkdocs.yml", *sorted((ROOT / "docs").glob("*.md")))
 SCALES = ("smoke", "laptop", "paper")
-KEYS = r"verdicts|outcome|seeds|forest \S+|[CFD]\d+|probes \S+|fields \w+|pages|reference"
+KEYS = r"verdicts|outcome|seeds|learning_rates|forest \S+|[CFD]\d+|probes \S+|fields \w+|pages|reference"
 TABLE = re.compile(rf"<!-- ({KEYS}) -->\n.*?( *#? ?)<!-- end -->", re.DOTALL)
 NOTHING = "No confirmatory study is kept yet."
 COST = re.compile(r"Cost: (.+?)\.(?=\s|$)", re.DOTALL)
@@ -79,6 +81,8 @@ def _table(key: str, found: dict[str, dict[str, Any]]) -> str:
         return _probes_table(rest)
     if kind == "fields":
         return _fields_table(PROBES[rest])
+    if kind == "learning_rates":
+        return _held_out_scores()
     if kind == "pages":
         return "\n".join(f"      - {name}.md" for name in PROBES)
     if kind == "reference":
@@ -88,6 +92,13 @@ def _table(key: str, found: dict[str, dict[str, Any]]) -> str:
         return f"![What holds, how large it is, and at which scale]({rest}/{FOREST.name})" if there else NOTHING
     named = {"verdicts": _verdicts, "outcome": _outcome, "seeds": _seeds}
     return named[kind](found) if kind in named else _parts_table(kind, found)
+
+
+def _held_out_scores() -> str:
+    """The table and the remarks of the held-out set, as they are kept."""
+    parts = LEARNING_RATES.read_text().split("\n## ")
+    (held_out,) = [part for part in parts if part.startswith("The held-out set")]
+    return held_out.partition("\n")[2].strip()
 
 
 def _probes_table(pages: str) -> str:
