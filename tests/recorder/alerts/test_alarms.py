@@ -264,3 +264,30 @@ def test_two_alarms_at_one_step_are_two_entries(tmp_path: Path) -> None:
     recorder.store.append(4, {"alarms": as_row(said[:1])})
     data = pytest.importorskip("xarray") and load(tmp_path)
     assert np.isnan(data["alarms_value"].sel(step=4, alert="b").item())
+
+
+def test_each_step_is_seen_once_where_weights_move_after_the_optimizer() -> None:
+    """The loop clips its weights: from the second step on rows are measured late, and one step is measured twice.
+
+    Counted by what the alert remembers. An alarm is then said, and acted on, as the next step begins.
+    """
+    model = everything()
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    watched = alert("landscape/loss", above=-1.0, sustained=5, then=stop)
+    recorder = Recorder(model, cross_entropy, [landscape()], every(1), optimizer=optimizer, alerts=[watched])
+    begun: list[int] = []
+
+    def clipped_steps() -> None:
+        for index in range(8):
+            begun.append(index)
+            with recorder.step(batch(index)):
+                cross_entropy(model, batch(index)).backward()
+                optimizer.step()
+                optimizer.zero_grad()
+            for p in model.head.parameters():
+                p.data.clamp_(-0.1, 0.1)
+
+    with pytest.raises(StopTraining, match="step 4: landscape/loss"):
+        clipped_steps()
+    assert begun == [0, 1, 2, 3, 4, 5]
+    assert recorder.state_dict()["measurement"]["alerts"]["loss above"]["steps"] == [0, 1, 2, 3, 4]
