@@ -82,6 +82,8 @@ def test_a_copy_measures_nothing_and_the_original_goes_on(copied: Any, amid: boo
     assert model.recorder.store.digest(10) == before
     with pytest.raises(ValueError, match="this recorder is a copy"):
         copy_.recorder.read("landscape")
+    with pytest.raises(ValueError, match="there are no alarms: this recorder is a copy"):
+        _ = copy_.recorder.alarms
     assert "measures nothing" in copy_.recorder.summary()
 
 

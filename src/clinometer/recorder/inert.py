@@ -46,6 +46,11 @@ class InertRecorder:
         """ValueError: it has no rows."""
         raise ValueError(f"there are no rows of {probe!r}: {_COPY}")
 
+    @property
+    def alarms(self) -> NoReturn:
+        """ValueError: nothing was watched."""
+        raise ValueError(f"there are no alarms: {_COPY}")
+
     def state_dict(self) -> dict[str, Any]:
         """Nothing."""
         return {}
