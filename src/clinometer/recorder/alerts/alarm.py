@@ -40,7 +40,8 @@ class Alarm:
     def __str__(self) -> str:
         of = f"{self.called} of {self.block}" if self.block is not None else self.called
         sure = "" if self.kind == "not finite" else f" {self._sure()}"
-        return f"step {self.step}: {of} {self._found()}.{sure} Next: {self.advice} (docs/alerts.md)."
+        look = f" Look first at {' and '.join(self.ranking[:2])}." if self.block is None and self.ranking else ""
+        return f"step {self.step}: {of} {self._found()}.{look}{sure} Next: {self.advice} (docs/alerts.md)."
 
     def as_dict(self) -> dict[str, Any]:
         """Its fields, as JSON can hold them."""

@@ -29,6 +29,7 @@ class Change(Rule):
         lag: How many readings lie between the end of the window and the newest reading, itself included.
         relative: Judge each block's share of the median over all blocks, so that what moves all alike is no change.
         floor: The least standard deviation of x. A change by less than exp(threshold · floor) is none.
+        least: With how many readings of the window it begins to judge; with all of them by default.
     """
 
     direction: Direction = "rises"
@@ -37,6 +38,7 @@ class Change(Rule):
     lag: int = 10
     relative: bool = False
     floor: float = 0.1
+    least: int | None = None
 
     def __post_init__(self) -> None:
         if not 1 <= self.sustained <= self.lag:
@@ -46,6 +48,8 @@ class Change(Rule):
             )
         if self.window < 8:
             raise ValueError(f"a window needs 8 readings or more to say what is usual; found {self.window}.")
+        if self.least is not None and not 8 <= self.least <= self.window:
+            raise ValueError(f"least must lie between 8 and the window of {self.window} readings; found {self.least}.")
         if not self.floor > 0:
             raise ValueError(f"floor must be above 0; found {self.floor}.")
 
@@ -55,7 +59,7 @@ class Change(Rule):
 
     @property
     def needs(self) -> int:
-        return self.window + self.lag
+        return (self.least or self.window) + self.lag
 
     @property
     def keeps(self) -> int:
@@ -70,7 +74,7 @@ class Change(Rule):
         return logs
 
     def scores(self, past: Numbers) -> Scores:
-        median, spread = _usual(past[: self.window])
+        median, spread = _usual(past[: len(past) - self.lag])
         with np.errstate(invalid="ignore"):
             z = (past[-self.sustained :] - median) / np.fmax(spread, self.floor)
         z = np.nan_to_num(z if self.is_rise else -z, nan=-_FAR, posinf=_FAR, neginf=-_FAR)

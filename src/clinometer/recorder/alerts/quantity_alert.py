@@ -83,6 +83,25 @@ class QuantityAlert(Alert):
         within, self._held = self._held is not None and step - self._held <= REFRACTORY, step
         return self._alarm(step, reading, "not finite" if lost else self._kind, usual) if lost or not within else None
 
+    def is_read(self, rows: Mapping[str, Row]) -> bool:
+        """Whether the rows of a step hold what it reads."""
+        return read(self.quantity, rows) is not None
+
+    def block_scores(self) -> dict[str, float]:
+        """The score of each block at the last reading that was judged; {} before it, or where there are no blocks."""
+        return dict(zip(self._names, self._last.excess.tolist(), strict=True)) if self._names and self._last else {}
+
+    def alarm(self, step: int, rows: Mapping[str, Row]) -> Alarm:
+        """What it would say of the last reading, whether or not that exceeds the threshold.
+
+        Raises:
+            ValueError: if the rows do not hold what it reads, or it cannot judge yet.
+        """
+        reading = read(self.quantity, rows)
+        if reading is None or self._last is None:
+            raise ValueError(f"{self.name} has nothing to say at step {step}: it has judged no reading of it.")
+        return self._alarm(step, reading, self._kind, self._last.usual)
+
     def state_dict(self) -> dict[str, Any]:
         return {
             "reads": self._reads,
@@ -133,11 +152,11 @@ class QuantityAlert(Alert):
         return bad & np.isfinite(past).any(axis=0) & ~self._bad(past).any(axis=0)
 
     def _order(self) -> Sequence[int]:
-        """The blocks' places, the most suspicious first: what is not finite, then what exceeds, then by mean scores."""
+        """The blocks' places, the most suspicious first: what is not finite, then by mean scores."""
         now = self._past[-1] if self._past else np.empty(0)
         if self._last is None:
             return np.argsort(~self._bad(now), kind="stable").tolist()
-        return np.lexsort((-self._last.mean, self._last.excess <= self.threshold, ~self._bad(now))).tolist()
+        return np.lexsort((-self._last.mean, ~self._bad(now))).tolist()
 
     def _alarm(self, step: int, reading: Reading, kind: Kind, usual: Numbers) -> Alarm:
         worst = self._order()[0]

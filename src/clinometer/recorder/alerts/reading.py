@@ -22,7 +22,7 @@ class Reading:
 
 
 def read(quantity: str, rows: Mapping[str, Row]) -> Reading | None:
-    """The quantity "probe/field" in the rows of a step; None if that probe was not due.
+    """The quantity "probe/field" in the rows of a step; None if that probe was not due, or found nothing to measure.
 
     Raises:
         ValueError: if its row has no such field, or the field is text or a table.
@@ -44,6 +44,8 @@ def read(quantity: str, rows: Mapping[str, Row]) -> Reading | None:
         found = "text" if array.dtype.kind == "U" else f"of shape {array.shape}"
         raise ValueError(f"an alert reads a number, or one for each block; found {quantity}, which is {found}.")
     values = np.atleast_1d(array.astype(np.float64))
+    if not len(values):  # such as the attention of a network without any
+        return None
     return Reading(values, _names(row, len(values)) if array.ndim else ())
 
 
