@@ -82,9 +82,9 @@ class Cusum(Rule):
         before, newest = past[: self.window], past[-self.span :]
         mean, deviation = before.mean(axis=0), before.std(axis=0, ddof=1)
         with np.errstate(divide="ignore", invalid="ignore"):
-            z = (newest - mean) / deviation - self.drift
-            sums = np.cumsum(z[::-1], axis=0).max(axis=0)
-        score = np.where(np.isnan(sums), -np.inf, sums)
+            z = (newest - mean) / deviation
+        z = np.where(np.isnan(z), 0.0, z)  # what is not known, or has never moved, is no evidence
+        score = np.cumsum(z[::-1] - self.drift, axis=0).max(axis=0)
         return Scores(score, score, mean)
 
 
