@@ -73,10 +73,10 @@ class LandscapeCallback(_Callback):
         alerts: Sequence[Alert] = (),
     ) -> None:
         super().__init__()
-        check_alerts(alerts, ScheduledProbes(probes, when).by_name)  # wrong arguments raise before data are prepared
+        by_name = ScheduledProbes(probes, when).by_name  # wrong arguments raise before data are prepared
+        self._alerts = check_alerts(alerts, by_name)
         check_options(to, sinks, precision)
         self._options: Any = {"probes": probes, "when": when, "to": to, "precision": precision, "sinks": sinks}
-        self._alerts = alerts
         self.recorder: Recorder | None = None
         self._begins = False  # a batch is about to be trained on for the first time
         self._skipped: int | None = None  # the step in which a batch had no loss

@@ -128,10 +128,10 @@ def attach(
         >>> from clinometer import every, landscape
         >>> rows = attach(trainer, [landscape()], every(100), to="runs/mine")  # doctest: +SKIP
     """
-    check_alerts(alerts, ScheduledProbes(probes, when).by_name)  # wrong arguments raise before a model is loaded
+    checked = check_alerts(alerts, ScheduledProbes(probes, when).by_name)  # before a model is loaded
     check_options(to, sinks, precision)
     options: Any = {"probes": probes, "when": when, "to": to, "precision": precision, "sinks": sinks}
-    callback = LandscapeCallback(trainer, partial(Recorder, **options), alerts)
+    callback = LandscapeCallback(trainer, partial(Recorder, **options), checked)
     trainer.add_callback(callback)
     return callback
 
