@@ -24,7 +24,9 @@ if TYPE_CHECKING:
     from clinometer.objective.objective import Batch, LossFn, Objective
     from clinometer.objective.params import Point
     from clinometer.objective.rng import RngState
+    from clinometer.probes.activation_moments import activation_moments
     from clinometer.probes.activations import activations
+    from clinometer.probes.attention_logits import attention_logits
     from clinometer.probes.base import Probe, Step
     from clinometer.probes.batch_sharpness import batch_sharpness
     from clinometer.probes.batchnorm_terms import batchnorm_terms
@@ -65,9 +67,11 @@ __all__ = [
     "Shift",
     "Step",
     "Store",
+    "activation_moments",
     "activations",
     "alert",
     "at",
+    "attention_logits",
     "batch_sharpness",
     "batchnorm_terms",
     "covariate_shift",
@@ -119,9 +123,11 @@ _MODULES = {  # where each name is defined; a test compares it with the imports 
     "Shift": "measures.covariate_shift",
     "Step": "probes.base",
     "Store": "store",
+    "activation_moments": "probes.activation_moments",
     "activations": "probes.activations",
     "alert": "recorder.alerts.alert",
     "at": "recorder.schedules",
+    "attention_logits": "probes.attention_logits",
     "batch_sharpness": "probes.batch_sharpness",
     "batchnorm_terms": "probes.batchnorm_terms",
     "covariate_shift": "measures.covariate_shift",

@@ -31,9 +31,10 @@ def trained(
     model = everything()
     optimizer = make(model.parameters())
     recorder = Recorder(model, never, [step_norms()], every(1), optimizer=optimizer)
+    moved = {name: p for name, p in model.named_parameters() if p.requires_grad}
     seen: list[dict[str, Any]] = []
     for index in range(steps):
-        before = {name: p.detach().numpy().copy() for name, p in model.named_parameters()}
+        before = {name: p.detach().numpy().copy() for name, p in moved.items()}
         loss = 0.0
         for part in range(accumulate):
             recorder.step(data := batch(index * accumulate + part))
@@ -41,15 +42,16 @@ def trained(
             of_part.backward()
             loss += of_part.item()
         nn.utils.clip_grad_norm_(model.parameters(), 0.3)
-        gradient = {name: p.grad.numpy().copy() for name, p in model.named_parameters() if p.grad is not None}
+        none = torch.zeros(1)
+        gradient = {name: (none if p.grad is None else p.grad).numpy().copy() for name, p in moved.items()}
         optimizer.step()
         optimizer.zero_grad()
-        after = {name: p.detach().numpy().copy() for name, p in model.named_parameters()}
+        after = {name: p.detach().numpy().copy() for name, p in moved.items()}
         seen.append({"loss": loss, "gradient": gradient, "before": before, "after": after})
     return recorder, seen
 
 
-@pytest.mark.parametrize("accumulate", [1])
+@pytest.mark.parametrize("accumulate", [1, 3])
 @pytest.mark.parametrize(
     "make", [lambda p: torch.optim.SGD(p, lr=0.1, momentum=0.9), lambda p: torch.optim.AdamW(p, lr=0.01)]
 )

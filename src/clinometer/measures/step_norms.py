@@ -7,7 +7,6 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from clinometer.objective.computed import difference
 from clinometer.objective.params import Point, lengths
 
 Lengths = Mapping[str, float]  # the Euclidean norm of each parameter's tensor
@@ -51,7 +50,7 @@ def step_norms(before: Point, after: Point, gradient: Lengths, blocks: Mapping[s
         (tensor([2.], dtype=torch.float64), tensor([0.1000], dtype=torch.float64), 5.0)
     """
     known = dict.fromkeys(before, math.nan) | {name: gradient[name] for name in before if name in gradient}
-    kinds = (known, lengths(dict(difference(after, before))), lengths(before))
+    kinds = (known, lengths(after, minus=before), lengths(before))
     gradients, updates, weights = (_of_blocks(each, blocks) for each in kinds)
     return StepNorms(gradients, updates, weights, *(math.hypot(*each.values()) for each in kinds))
 

@@ -24,6 +24,7 @@ from clinometer.objective.hessian_product import HessianProduct
 from clinometer.objective.hooks import Signal
 from clinometer.objective.isolation import Isolation
 from clinometer.objective.module_state import modules_of
+from clinometer.objective.not_kept import snapshot_of
 from clinometer.objective.params import Point, check_direction
 from clinometer.objective.params_module import Params, ParamsLossFn, as_module, present_tensors
 from clinometer.objective.precision import Precision
@@ -119,7 +120,7 @@ class Objective:
             _roots=roots,
             _fsdp=fsdp,
             _isolation=isolation,
-            _snapshots=(BatchSnapshot(roots, loss_fn, first, live, fsdp, isolation, RngState.of(seed)),),
+            _snapshots=(snapshot_of(first)(roots, loss_fn, first, live, fsdp, isolation, RngState.of(seed)),),
         )
         if several:
             vars(self).update(vars(self.on(several)))
@@ -151,7 +152,8 @@ class Objective:
 
     def with_batch(self, batch: Batch) -> "Objective":
         """The mean loss over one more batch of the step, with buffers and random streams as they are now."""
-        more = BatchSnapshot(self._roots, self.loss_fn, batch, self.live, self._fsdp, self._isolation, RngState.now())
+        kind = type(self._snapshots[0])
+        more = kind(self._roots, self.loss_fn, batch, self.live, self._fsdp, self._isolation, RngState.now())
         return self._replace(_snapshots=(*self._snapshots, more))
 
     def each_batch(self) -> list[Batch]:
@@ -231,10 +233,7 @@ class Objective:
         return contextlib.closing(product)
 
     def outputs(self, at: Point, modules: Sequence[str]) -> dict[str, Tensor]:
-        """What the named submodules return at `at`, detached. Cost: one forward pass.
-
-        A module that returns several values gives its first; one that is called twice gives its last call.
-        """
+        """What submodules return at `at`: of several values the first, of the last call. Cost: one forward pass."""
         return self._evaluation.outputs(self._snapshots[0], at, modules)
 
     def signals(self, at: Point, modules: Sequence[str]) -> dict[str, Signal]:

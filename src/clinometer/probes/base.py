@@ -15,7 +15,7 @@ from clinometer.objective.batches import Batches
 from clinometer.objective.computed import difference
 from clinometer.objective.objective import LossFn, Objective
 from clinometer.objective.other_loss import other_loss
-from clinometer.objective.params import Point, dot, lengths, norm
+from clinometer.objective.params import Point, dot, norm
 from clinometer.probes.field import Field, Fields
 from clinometer.store import Row
 
@@ -36,14 +36,15 @@ class UsedGradient:
     """The gradient that the optimizers used. It is let go once it has been compared with the measured one.
 
     Args:
-        gradient: By the parameters that they move.
+        gradient: By the parameters that they move; None where it was not kept, as nothing is evaluated at the step.
+        parts: The norm of each parameter's gradient.
     """
 
-    def __init__(self, gradient: Point) -> None:
-        self._gradient: Point | None = gradient
+    def __init__(self, gradient: Point | None, parts: Mapping[str, float]) -> None:
+        self._gradient = gradient
         self._agreement: Agreement | None = None
         self.length = math.nan  # its norm, once it has been compared
-        self.lengths = lengths(gradient)  # the norms of its parameters' tensors
+        self.lengths = parts
 
     def compare(self, measured: Point) -> Agreement | None:
         """How it lies to the measured gradient; None unless both have a finite length above 0."""
@@ -153,8 +154,9 @@ def agreement(used: Point, measured: Point) -> Agreement | None:
 
 
 # A probe may carry `fields`, which declares the fields of its rows by name; `cost`, in forward-backward passes beside
-# the one at the start that the step's probes share; `needs_lr`, where it measures nothing without a learning rate; and
-# `check(model)`, which is called before the first step and raises if the probe cannot work.
+# the one at the start that the step's probes share; `needs_lr`, where it measures nothing without a learning rate;
+# `evaluates = False`, where it asks for no loss, gradient or batch, which are then not kept for it; and `check(model)`,
+# which is called before the first step and raises if the probe cannot work.
 Probe = Callable[[Step], Row]
 Check = Callable[[nn.Module], None]
 
@@ -173,6 +175,7 @@ def make_probe(
     check: Check | None = None,
     *,
     needs_lr: bool = False,
+    evaluates: bool = True,
     batches: Batches | None = None,
 ) -> Probe:
     """The function `measure` as a probe: with its name, its declared fields, its cost and its check.
@@ -183,7 +186,8 @@ def make_probe(
     if batches is not None:
         name, fields, check = f"{name}_batches", _fields_on_batches(fields), _check_on_batches(batches, check)
         cost = (cost + 1) * len(batches)  # with the start on these
-    vars(measure).update({"fields": fields, "cost": cost, "needs_lr": needs_lr} | ({"check": check} if check else {}))
+    declared: dict[str, Any] = {"fields": fields, "cost": cost, "needs_lr": needs_lr, "evaluates": evaluates}
+    vars(measure).update(declared | ({"check": check} if check else {}))
     measure.__name__ = name
     return measure
 
@@ -212,6 +216,11 @@ def _check_on_batches(batches: Batches, check: Check | None) -> Check:
 def cost_of(probe: Probe) -> float:
     """The probe's declared cost in forward-backward passes; one where it declares none."""
     return float(getattr(probe, "cost", 1.0))
+
+
+def evaluates(probe: Probe) -> bool:
+    """Whether the probe asks for a loss, a gradient or a batch: yes, unless it declares otherwise."""
+    return bool(getattr(probe, "evaluates", True))
 
 
 def padded(rows: list[Tensor]) -> Tensor:

@@ -2,7 +2,9 @@
 
 from collections.abc import Callable, Mapping
 
+from clinometer.probes.activation_moments import activation_moments
 from clinometer.probes.activations import activations
+from clinometer.probes.attention_logits import attention_logits
 from clinometer.probes.base import Probe
 from clinometer.probes.batch_sharpness import batch_sharpness
 from clinometer.probes.batchnorm_terms import batchnorm_terms
@@ -35,4 +37,6 @@ PROBES: Mapping[str, Callable[..., Probe]] = {
     "scale_free": scale_free,
     "generalised_sharpness": generalised_sharpness,
     "step_norms": step_norms,
+    "activation_moments": activation_moments,
+    "attention_logits": attention_logits,
 }

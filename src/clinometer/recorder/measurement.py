@@ -68,6 +68,10 @@ class Measurement:
             self._tolerance.drop_or_raise(error)
             return []
 
+    def evaluates(self, names: Sequence[str]) -> bool:
+        """Whether any of these probes asks for a loss, a gradient or a batch."""
+        return self._probes.evaluate(names)
+
     def timed(self, names: Sequence[str]) -> contextlib.AbstractContextManager[None]:
         """Count the time inside the block as spent by the budgets of these probes."""
         return self._probes.timed(names)

@@ -7,7 +7,7 @@ from typing import Any, cast
 import torch
 from torch import Tensor
 
-from clinometer.objective.params import Point
+from clinometer.objective.params import Point, lengths
 
 LearningRate = float | Callable[[], float]
 
@@ -23,14 +23,17 @@ class OptimizerReading:
     Args:
         live: The parameters, by name.
         lr: The learning rate where the optimizers' settings do not have it: a number, or a function that returns it.
+        keeps_gradients: Whether to keep gradients, and not their norms alone.
     """
 
-    def __init__(self, live: Mapping[str, Tensor], lr: LearningRate | None) -> None:
+    def __init__(self, live: Mapping[str, Tensor], lr: LearningRate | None, *, keeps_gradients: bool) -> None:
         self.optimizers: list[Any] = []  # that have stepped
         self._live = live
         self._names = {id(p): name for name, p in live.items()}
         self._lr = lr
         self._gradient: dict[str, Tensor] = {}
+        self._lengths: dict[str, float] = {}
+        self._keeps_gradients = keeps_gradients
         self._at_start: dict[str, float] = {}
         self._before: dict[str, float] = {}
         self._after: dict[str, float] = {}
@@ -65,11 +68,15 @@ class OptimizerReading:
         """The gradient that the optimizers used, by the parameters that they move; None if none has reported a step."""
         if not self._gradient:
             return None
-        held = self._before | self._after
         return {
             name: self._gradient[name] if name in self._gradient else torch.zeros_like(self._live[name])
-            for name in held
+            for name in self._held()
         }
+
+    def lengths(self) -> dict[str, float]:
+        """The norm of each parameter's gradient; none if none has reported a step. All processes must ask."""
+        found = self._lengths | lengths(self._gradient)
+        return dict.fromkeys(self._held(), 0.0) | found if found else {}
 
     def release(self) -> None:
         """Let go of the gradients, once they have been asked for."""
@@ -87,6 +94,9 @@ class OptimizerReading:
             moved = update()
             rates |= {name: self._used(name, moved[name]) for name in differing}
         return rates
+
+    def _held(self) -> dict[str, float]:
+        return self._before | self._after
 
     def _used(self, name: str, update: Tensor) -> float:
         """Which of two rates gradient descent would have used for this update; NaN if it is neither's."""
@@ -116,11 +126,16 @@ class OptimizerReading:
 
     def _read_gradients(self, optimizer: Any, names: list[str]) -> None:
         scale = getattr(optimizer, "grad_scale", None)  # a fused optimizer divides by it itself
+        found: dict[str, Tensor] = {}
         for name in names:
             gradient = self._live[name].grad
             if gradient is not None:
-                dense = gradient.detach().to_dense() if gradient.is_sparse else gradient.detach().clone()
-                self._gradient[name] = dense if scale is None else dense / scale
+                dense = gradient.detach().to_dense() if gradient.is_sparse else gradient.detach()
+                found[name] = dense if scale is None else dense / scale
+        if self._keeps_gradients:
+            self._gradient |= {name: each.clone() for name, each in found.items()}
+        else:
+            self._lengths |= lengths(found)
 
 
 def check_lr(lr: Any) -> LearningRate | None:

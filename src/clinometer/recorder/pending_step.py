@@ -15,7 +15,7 @@ from clinometer.objective.params import Point
 from clinometer.probes.base import Step, UsedGradient
 from clinometer.recorder.loss_capture import LossCapture
 from clinometer.recorder.optimizer_reading import LearningRate, OptimizerReading
-from clinometer.recorder.trained_loss import Evidence, trained_loss
+from clinometer.recorder.trained_loss import Candidate, Evidence, trained_loss
 
 _EXACT, _CAST = 1e-3, 3e-2  # by how much training's loss may differ from loss_fn's, and with casts to half precision
 _SEVERAL = 4  # batches that a loop may skip one after the other
@@ -31,6 +31,7 @@ class PendingStep:
         weight: The batch's weight in the sum of losses, where the loop gave one.
         optimizers: Those that will take the step.
         lr: The learning rate, where their settings do not have it.
+        evaluates: Whether any of the probes asks for a loss, a gradient or a batch; else gradients are not kept either.
     """
 
     def __init__(
@@ -41,6 +42,8 @@ class PendingStep:
         weight: float | None,
         optimizers: Sequence[Any],
         lr: LearningRate | None,
+        *,
+        evaluates: bool,
     ) -> None:
         self.index = index
         self.probes = probes
@@ -55,7 +58,10 @@ class PendingStep:
         self._origin: Point = self.before  # the parameters at the first backward pass on the last batch
         self._before_backward = True  # that pass has not come yet
         self._passes_before_step = 0
-        self.reading = OptimizerReading(self.objective.live, lr)
+        self._evaluates = evaluates
+        live = self.objective.live
+        # Norms over shards need all processes, which meet when the step is measured.
+        self.reading = OptimizerReading(live, lr, keeps_gradients=evaluates or any(map(is_dtensor, live.values())))
         self.reading.start(optimizers)
         self.capture = LossCapture(self.objective.graph_leaves, self._is_elsewhere, self._holds_any_gradient)
         self.capture.start()
@@ -116,7 +122,8 @@ class PendingStep:
         self.check_model()
         live = self.objective.live
         self.after = Present(live)
-        if any(map(is_dtensor, live.values())):  # evaluations move the shards themselves
+        # Evaluations move shards themselves; where there are none, nothing else needs the room of a copy meanwhile.
+        if not self._evaluates or any(map(is_dtensor, live.values())):
             self.after.keep()
         if self._step:
             return replace(self._step, after=self.after)
@@ -126,10 +133,15 @@ class PendingStep:
 
     def _found(self, most_batches: int) -> Step:
         """What the step was, as far as it does not depend on what moves the weights after the optimizer."""
-        used = self._used_gradient()
+        known = not self.capture.looked_around  # else an optimizer looked for the gradient at other parameters
+        used = self.reading.gradient() if known else None
+        parts = self.reading.lengths() if known else {}
         evidence = Evidence(self.before, self.capture.passes, used, most_batches, self.rounding, self.ranks)
         self.training_loss = None if math.isnan(evidence.captured) else evidence.captured
-        found = trained_loss(self.objective, evidence, self._weights)
+        if self._evaluates:
+            found = trained_loss(self.objective, evidence, self._weights)
+        else:
+            found = Candidate(self.objective, evidence, range(self.objective.batches))
         rates = self.reading.rates(lambda: difference(self.after, self.before))
         self.reading.release()
         step = Step(
@@ -140,7 +152,7 @@ class PendingStep:
             _the_rate(rates) if self._has_lr else None,
             rates,
             tuple(self.reading.optimizers),
-            None if used is None else UsedGradient(used),
+            UsedGradient(used, parts) if parts else None,
             self.rounding,
             evidence.captured,
         )
@@ -154,10 +166,6 @@ class PendingStep:
     def rounding(self) -> float:
         """By which share training's numbers may differ from ours."""
         return _CAST if self.capture.cast else _EXACT
-
-    def _used_gradient(self) -> Point | None:
-        """The gradient that the optimizers used; None where one of them looked for it at other parameters."""
-        return None if self.capture.looked_around else self.reading.gradient()
 
     def _holds_gradients(self) -> bool:
         """Whether there are finite gradients for a step to come."""

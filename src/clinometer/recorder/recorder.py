@@ -7,15 +7,13 @@ measures the loss that the step saw. `step_state` has the states of a step and w
 import contextlib
 import sys
 from collections.abc import Mapping, Sequence
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 from torch import nn
 from torch.optim import Optimizer
 
-from clinometer.objective.distributed import Ranks
-from clinometer.objective.objective import Batch, LossFn, Objective
+from clinometer.objective.objective import Batch, LossFn
 from clinometer.objective.params_module import Params, ParamsLossFn, as_module
 from clinometer.objective.precision import Precision
 from clinometer.probes.base import Probe, Step
@@ -26,13 +24,12 @@ from clinometer.recorder.alerts.alarm_rows import alarms_in
 from clinometer.recorder.alerts.alarms import Alarms
 from clinometer.recorder.alerts.base import Alert
 from clinometer.recorder.alerts.mistakes import check_alerts
-from clinometer.recorder.first_mistakes import check_batch_kind
 from clinometer.recorder.inert import InertRecorder
 from clinometer.recorder.measurement import Measurement
 from clinometer.recorder.notices import Notices
+from clinometer.recorder.objectives import Objectives
 from clinometer.recorder.open_store import open_store
 from clinometer.recorder.optimizer_reading import LearningRate, check_lr
-from clinometer.recorder.optimizer_steps import parameters_of
 from clinometer.recorder.scheduled_probes import ScheduledProbes
 from clinometer.recorder.schedules import Schedule
 from clinometer.recorder.sinks import Sink, Sinks
@@ -131,9 +128,9 @@ class Recorder:
             self._probes, self.ranks, self.store, Sinks(sinks, declared, index), alarms, self._tolerance, notices
         )
         self._alarms = alarms
-        objective_on = partial(_objective_on, self.model, self.loss_fn, self.optimizers, precision, self.ranks)
+        objectives = Objectives(self.model, self.loss_fn, self.optimizers, precision, self.ranks)
         self._steps = StepTracker(
-            index, objective_on, self.optimizers, check_lr(lr), self._measurement, self._tolerance, notices
+            index, objectives, self.optimizers, check_lr(lr), self._measurement, self._tolerance, notices
         )
 
     @property
@@ -220,11 +217,3 @@ class Recorder:
         if self.ranks.size == 1:  # several processes would have to measure together, and rank 0 may read alone
             with contextlib.suppress(StopTraining):  # the caller reads, and trains no further step here
                 self._steps.on(Event.CLOSE)
-
-
-# Not a method: only the garbage collector would free a recorder, and its model, that its own parts refer to.
-def _objective_on(
-    model: nn.Module, loss_fn: LossFn, optimizers: Sequence[Any], precision: Precision, ranks: Ranks, batch: Batch
-) -> Objective:
-    check_batch_kind(batch)
-    return Objective(model, loss_fn, batch, parameters=parameters_of(optimizers), precision=precision, ranks=ranks)

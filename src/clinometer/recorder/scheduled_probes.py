@@ -6,7 +6,7 @@ from typing import Any
 
 from torch import nn
 
-from clinometer.probes.base import Probe, Step, cost_of
+from clinometer.probes.base import Probe, Step, cost_of, evaluates
 from clinometer.recorder.budget import Budget, timed, within_budget
 from clinometer.recorder.first_mistakes import check_probe
 from clinometer.recorder.schedules import Schedule, at, every, log_spaced
@@ -53,11 +53,16 @@ class ScheduledProbes:
         """Whether any of these probes measures nothing without a learning rate."""
         return any(getattr(self.by_name[name], "needs_lr", False) for name in names)
 
+    def evaluate(self, names: Iterable[str]) -> bool:
+        """Whether any of these probes asks for a loss, a gradient or a batch."""
+        return any(evaluates(self.by_name[name]) for name in names)
+
     def declare_costs(self, broadcast: Callable[[int], int]) -> None:
         """Give each budget the declared cost of its probes, and the function by which processes agree on a step."""
         for schedule, names in self._schedules:
             if isinstance(schedule, Budget):
-                schedule.declare(1 + sum(cost_of(self.by_name[name]) for name in names), broadcast)
+                shared = 1.0 if self.evaluate(names) else 0.0  # the pass where the step starts
+                schedule.declare(shared + sum(cost_of(self.by_name[name]) for name in names), broadcast)
 
     def state_dict(self) -> dict[str, Any]:
         """What the budgets have learned, and what the probes remember: JSON, but for tensors."""

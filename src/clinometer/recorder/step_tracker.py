@@ -4,12 +4,13 @@
 """
 
 import contextlib
-from collections.abc import Callable, Generator, Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from typing import Any, ClassVar
 
-from clinometer.objective.objective import Batch, Objective
+from clinometer.objective.objective import Batch
 from clinometer.recorder.measurement import Measurement
 from clinometer.recorder.notices import ELSEWHERE, UNREPORTED, UNTRAINED, Notices
+from clinometer.recorder.objectives import Objectives
 from clinometer.recorder.optimizer_reading import LearningRate
 from clinometer.recorder.optimizer_steps import OptimizerSteps
 from clinometer.recorder.pending_step import PendingStep
@@ -26,7 +27,7 @@ class StepTracker:
 
     Args:
         index: Of the first step.
-        objective_on: Makes the objective of a batch, as the model stands.
+        objectives: Makes the objective of a batch, as the model stands.
         optimizers: Those that take the steps.
         lr: The learning rate where their settings do not hold it.
         measurement: Measures the steps that are due.
@@ -37,7 +38,7 @@ class StepTracker:
     def __init__(
         self,
         index: int,
-        objective_on: Callable[[Batch], Objective],
+        objectives: Objectives,
         optimizers: Sequence[Any],
         lr: LearningRate | None,
         measurement: Measurement,
@@ -47,7 +48,7 @@ class StepTracker:
         self.index = index  # of the next step
         self.pending: PendingStep | None = None
         self.state = State.IDLE
-        self._objective_on = objective_on
+        self._objectives = objectives
         self._optimizers = optimizers
         self._lr = lr
         self._measurement = measurement
@@ -137,7 +138,11 @@ class StepTracker:
         due = self._measurement.due(index)
         if due:
             with self._measurement.timed(due), self._tolerance.block():
-                self.pending = PendingStep(index, due, self._objective_on(batch), weight, self._optimizers, self._lr)
+                evaluates = self._measurement.evaluates(due)
+                objective = self._objectives.on(batch) if evaluates else self._objectives.without(batch)
+                self.pending = PendingStep(
+                    index, due, objective, weight, self._optimizers, self._lr, evaluates=evaluates
+                )
                 self._optimizer_steps.watch(self._before_optimizer)
                 self.on(Event.SNAPSHOT)
         if not self._optimizer_steps.enabled:
