@@ -1,6 +1,7 @@
 """`clinometer.alert`: what it makes, and what it refuses before a run is spent."""
 
 import math
+from functools import partial
 from typing import Any
 
 import pytest
@@ -10,8 +11,9 @@ from clinometer.recorder.alerts import thresholds
 from clinometer.recorder.alerts.actions import lower_lr
 from clinometer.recorder.alerts.alert import CALIBRATED
 from clinometer.recorder.alerts.change import Change
+from clinometer.recorder.alerts.combined import CombinedAlert
 from clinometer.recorder.alerts.quantity_alert import QuantityAlert
-from clinometer.recorder.alerts.thresholds import Calibration
+from clinometer.recorder.alerts.thresholds import Table
 
 
 @pytest.mark.parametrize(
@@ -50,7 +52,7 @@ def test_wrong_types_are_refused() -> None:
 
 def test_a_rate_is_stated_where_it_was_calibrated(monkeypatch: pytest.MonkeyPatch) -> None:
     """The table is made up: at its points the threshold is its own, between them it lies between."""
-    calibrated = {**CALIBRATED, ("p/x", "rises"): Calibration(Change(window=30), {0.5: 9.0, 5.0: 5.0})}
+    calibrated = {**CALIBRATED, ("p/x", "rises"): (Change(window=30), Table({0.5: [9.0], 5.0: [5.0]}))}
     monkeypatch.setattr("clinometer.recorder.alerts.alert.CALIBRATED", calibrated)
 
     def made(**options: Any) -> QuantityAlert:
@@ -74,7 +76,21 @@ def test_without_a_rate_the_message_says_so() -> None:
     assert "How many such alarms healthy runs give is not calibrated." in str(watched.see(0, {"p": {"x": 2.0}}))
 
 
-def test_the_default_alert_reads_what_was_chosen() -> None:
-    """By the constants, which the scores set."""
-    assert set(alert().quantities) == {quantity for quantity, _ in thresholds.DEFAULT}
-    assert alert().name == "default"
+def test_the_default_alert_has_the_thresholds_of_its_table(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The table is made up: its members get their columns, and the rate that is stated is that of all of them."""
+    made = "clinometer.recorder.alerts.alert"
+    monkeypatch.setattr(f"{made}.DEFAULT", [partial(QuantityAlert, q, Change()) for q in ("p/x", "p/y")])
+    monkeypatch.setattr(f"{made}.DEFAULT_TABLE", Table({0.5: [9.0, 8.0], 5.0: [5.0, 4.0]}))
+    found = alert(false_alarms=5)
+    assert isinstance(found, CombinedAlert)
+    assert (found.name, found.false_alarms, found.quantities) == ("default", 5, ("p/x", "p/y"))
+    assert [each.threshold for each in found.members] == [5.0, 4.0]  # type: ignore[attr-defined]
+    with pytest.raises(ValueError, match="found 50"):
+        alert(false_alarms=50)
+
+
+def test_the_default_alert_can_be_made() -> None:
+    """By the constants, whatever they are: it states the rate if it has a table."""
+    found = alert()
+    assert isinstance(found, CombinedAlert)
+    assert math.isnan(found.false_alarms) == (thresholds.DEFAULT_TABLE is None)

@@ -10,7 +10,7 @@ from clinometer.recorder.alerts.combined import CombinedAlert
 from clinometer.recorder.alerts.limit import Limit
 from clinometer.recorder.alerts.quantity_alert import QuantityAlert
 from clinometer.recorder.alerts.rule import Direction
-from clinometer.recorder.alerts.thresholds import CALIBRATED, DEFAULT, UNCALIBRATED
+from clinometer.recorder.alerts.thresholds import CALIBRATED, DEFAULT, DEFAULT_TABLE, UNCALIBRATED
 
 
 def alert(
@@ -100,11 +100,10 @@ def _change(
     name: str | None,
     then: Then | None,
 ) -> QuantityAlert:
-    found = CALIBRATED.get((quantity, direction))
-    rule = replace(found.rule if found else Change(direction), **settings)
-    rate = math.nan
-    if threshold is None and found and rule == found.rule:
-        threshold, rate = found.threshold(false_alarms), false_alarms
+    known, table = CALIBRATED.get((quantity, direction), (Change(direction), None))
+    rule, rate = replace(known, **settings), math.nan
+    if threshold is None and table and rule == known:
+        (threshold,), rate = table.thresholds(false_alarms), false_alarms
     if threshold is None:
         threshold = UNCALIBRATED
     if not threshold > 0:
@@ -113,10 +112,10 @@ def _change(
 
 
 def _default(false_alarms: float, name: str | None, then: Then | None) -> Alert:
-    """The members share the rate: all of them together give no more false alarms than stated."""
-    share = false_alarms / len(DEFAULT)
-    members = [_change(quantity, direction, share, None, {}, None, None) for quantity, direction in DEFAULT]
-    return CombinedAlert(members, name=name or "default", then=then)
+    thresholds = DEFAULT_TABLE.thresholds(false_alarms) if DEFAULT_TABLE else [UNCALIBRATED] * len(DEFAULT)
+    members = [make(threshold) for make, threshold in zip(DEFAULT, thresholds, strict=True)]
+    rate = false_alarms if DEFAULT_TABLE else math.nan
+    return CombinedAlert(members, name=name or "default", false_alarms=rate, then=then)
 
 
 def _check_quantity(quantity: Any) -> None:

@@ -14,23 +14,26 @@ from clinometer.store import Row
 class CombinedAlert(Alert):
     """Says the first alarm of several alerts, and none of the others' for 50 steps, but that a value became NaN.
 
-    Its false alarms are at most the sum of theirs. Blocks are ranked by the sum of their places in the rankings of all.
+    Blocks are ranked by the sum of their places in the rankings of all.
+
+    Args:
+        members: The alerts. What they are called, and what is done at their alarms, plays no part.
+        name: What alarms are said in the name of.
+        false_alarms: Those of all of them together, in 10,000 healthy steps; NaN where that is not known.
+        then: What is done at an alarm.
     """
 
-    def __init__(self, members: Sequence[Alert], *, name: str, then: Then | None = None) -> None:
+    def __init__(
+        self, members: Sequence[Alert], *, name: str, false_alarms: float = math.nan, then: Then | None = None
+    ) -> None:
         if not members:
             raise ValueError("a combined alert needs one alert or more; found none.")
-        self.members, self.name, self.then = list(members), name, then
+        self.members, self.name, self.false_alarms, self.then = list(members), name, false_alarms, then
         self._said: int | None = None
 
     @property
     def quantities(self) -> tuple[str, ...]:
         return tuple(dict.fromkeys(quantity for member in self.members for quantity in member.quantities))
-
-    @property
-    def false_alarms(self) -> float:
-        """Stated, in 10,000 healthy steps; NaN if any member's is not known."""
-        return math.fsum(getattr(member, "false_alarms", math.nan) for member in self.members)
 
     @property
     def waits_for(self) -> int:
