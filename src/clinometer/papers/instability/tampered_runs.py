@@ -1,7 +1,7 @@
 """The runs of the corpus that a mistake befalls: each cause on several networks, at strengths chosen on seeds 0 to 9.
 
-Chosen so that most of them break within the run, as far as it is natural tens of steps after the mistake began; some
-mistakes come at once, as they do in practice, and break a run within a few steps: no alarm announces these.
+Chosen so that most of them break within the run and, as far as it is natural, tens of steps after the mistake began.
+Some mistakes come at once, as they do in practice, and break a run within a few steps: no alarm announces these.
 """
 
 from dataclasses import dataclass, field
