@@ -56,6 +56,15 @@ def test_the_literal_reading_divides_the_p_norm_by_the_number_of_values(name: st
 
 
 @pytest.mark.parametrize("shape", SHAPES)
+def test_layer_is_torchs_layernorm_over_a_samples_units_and_space(shape: tuple[int, ...]) -> None:
+    """torch's own LayerNorm is the truth, at the start, where it scales by 1; ours then scales a unit, not a pixel."""
+    y = sample(shape) + 0.7
+    norm = NORMS["layer"](3, y.ndim - 2).double()
+    torch.testing.assert_close(norm(y), nn.LayerNorm(shape[1:]).double()(y))
+    assert [p.shape for p in norm.parameters()] == [(3,), (3,)]
+
+
+@pytest.mark.parametrize("shape", SHAPES)
 @pytest.mark.parametrize("name", P)
 def test_the_sample_reading_divides_each_sample_by_its_own_norm(name: str, shape: tuple[int, ...]) -> None:
     """Written out with torch's own vector norms: the average p-norm over a sample's units and space."""
