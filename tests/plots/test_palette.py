@@ -35,5 +35,5 @@ def test_the_eighth_line_differs_from_the_first_by_its_dashes() -> None:
 
 def test_an_unknown_colour_is_refused_by_its_name() -> None:
     """A figure whose palette was forgotten must not be drawn in colours that mean something else."""
-    with pytest.raises(ValueError, match="no colour 'batch'; this figure has reference, plain, and numbers"):
+    with pytest.raises(ValueError, match="no colour 'batch'; this figure has reference, plain, alarm, and numbers"):
         resolve("batch", {})

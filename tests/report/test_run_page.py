@@ -9,8 +9,11 @@ from clinometer import Store, headroom, landscape
 from clinometer.cli import main
 from clinometer.plots.matplotlib import draw
 from clinometer.probes.field import declared_by, to_json
+from clinometer.recorder.alerts.alarm import Alarm
+from clinometer.recorder.alerts.alarm_rows import FIELDS, ROWS, as_row
 from clinometer.report.blocks import rank_texts, ranked
-from clinometer.report.run_page import report_run
+from clinometer.report.run_figures import figures_of
+from clinometer.report.run_page import report_run, tables_of
 from clinometer.studies.figure import Figure, Panel, Series
 
 STEPS = np.arange(0, 50, 10)
@@ -81,6 +84,44 @@ def test_a_recorders_folder_gives_a_page(tmp_path: Path, capsys: pytest.CaptureF
     assert page.count("data:image/png;base64") == 2
     assert "early" in capsys.readouterr().out
     assert [rank.block for rank in report_run(tmp_path)["landscape_blocks"].ranks] == ["<b>early", "late", "calm"]
+
+
+def test_alarms_lead_the_page_and_are_marked_in_what_is_drawn_over_steps(tmp_path: Path) -> None:
+    """Two alarms of one step and one of another, stored as a recorder does: read from the page and from the axes."""
+    said = [
+        Alarm(20, "mine", "headroom/loss", "headroom", "below", value=0.5, limit=1.0, advice="lower the <rate>"),
+        Alarm(20, "other", "landscape/beta", "β", "rises", value=9.0, usual=3.0),
+        Alarm(40, "mine", "headroom/loss", "headroom", "not finite"),
+    ]
+    store = Store(tmp_path / "rows.sqlite")
+    store.set_meta(fields=to_json(DECLARED | {ROWS: FIELDS}))
+    for step in map(int, STEPS):
+        now = [alarm for alarm in said if alarm.step == step]
+        store.append(step, {"headroom": {"loss": 3.0}} | ({ROWS: as_row(now)} if now else {}))
+    store.close()
+    report_run(tmp_path)
+    page = (tmp_path / "report.html").read_text()
+    for alarm in said:
+        assert str(alarm).replace("<", "&lt;").replace(">", "&gt;") in page
+    assert page.index("step 40") < page.index("Figures"), "before everything that was measured"
+    assert "Probes: headroom." in page
+    figure = figures_of(*tables_of(tmp_path))["numbers"]
+    lines = [line for line in draw(figure).axes[0].lines if line.get_label() == "alarm"]
+    assert [list(line.get_xdata()) for line in lines] == [[20, 20], [40, 40]]
+
+
+def test_of_many_alarms_the_first_are_shown(tmp_path: Path) -> None:
+    """By count: a page that is to be read does not hold thousands of them, and says how many it leaves out."""
+    store = Store(tmp_path / "rows.sqlite")
+    for step in range(30):
+        store.append(step, {"p": {"x": 1.0}, ROWS: as_row([Alarm(step, "mine", "p/x", "x", "above")])})
+    store.close()
+    report_run(tmp_path)
+    page = (tmp_path / "report.html").read_text()
+    assert page.count('<li class="alarm">') == 21
+    assert "step 19: " in page
+    assert "step 20: " not in page
+    assert "and 10 more, which `clinometer.load` has" in page
 
 
 def test_a_negative_loss_is_drawn_whole() -> None:

@@ -15,7 +15,9 @@ import pytest
 from rich.console import Console, RenderableType
 
 from clinometer import Store, headroom, internal_shift, landscape
-from clinometer.probes.field import declared_by
+from clinometer.probes.field import declared_by, to_json
+from clinometer.recorder.alerts.alarm import Alarm
+from clinometer.recorder.alerts.alarm_rows import FIELDS, ROWS, as_row
 from clinometer.report.watch import details, views, watch
 
 
@@ -65,6 +67,27 @@ def test_layers_are_shown_at_their_worst_and_blocks_by_rank() -> None:
     assert [row[0] for row in ranking[1:13]] == [str(place) for place in range(1, 13)]
     assert ranking[13:] == [["and 2 more"]]
     assert "[b0]" not in text(details(store.rows(), declared)), "NaN is last"
+
+
+def test_alarms_stand_under_the_heading_the_newest_first(tmp_path: Path) -> None:
+    """By hand: of five alarms the last three in words and two counted; a run without any has no line for them."""
+    store = Store(tmp_path / "rows.sqlite")
+    store.set_meta(fields=to_json({ROWS: FIELDS}))
+    look = views(tmp_path, every=0.001)
+    for step in range(6):
+        said = [Alarm(step, "mine", "p/x", "[x]", "above", value=float(step), limit=0.5)]
+        store.append(step, {"p": {"x": float(step)}} | ({ROWS: as_row(said)} if step else {}))
+        shown, new = next(look)
+        assert new
+        if not step:
+            assert lines(shown)[1] == ["now", "first", "lowest", "highest", "course"]
+    alarms = [" ".join(line) for line in lines(shown)[1:]]
+    told = " ".join(alarms)
+    places = [told.index(f"step {step}: [x] is {step}, above 0.5") for step in (5, 4, 3)]
+    assert places == sorted(places)
+    assert "and 2 alarms before" in alarms
+    assert lines(shown)[-1][0] == "p/x", "what alarms hold is no quantity of its own"
+    store.close()
 
 
 def test_rows_are_followed_through_a_resumption_and_a_new_run(tmp_path: Path) -> None:

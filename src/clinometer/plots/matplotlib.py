@@ -135,6 +135,9 @@ def _draw_panel(axes: Any, panel: Panel, palette: Palette) -> None:
     axes.set_yscale(panel.yscale if _fits_logarithm(panel) else "linear")
     for series in panel.series:
         _draw_series(axes, series, palette)
+    for line in panel.verticals:
+        tint = resolve(line.colour, palette)
+        axes.axvline(line.x, linestyle=(0, (4, 2)), color=tint, linewidth=1.0, zorder=1.5, label=label(line.label))
     _set_xticks(axes, panel)
     if panel.ylim:
         axes.set_ylim(*panel.ylim)

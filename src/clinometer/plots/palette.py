@@ -6,7 +6,7 @@ from clinometer.studies.figure import Colour
 
 # Okabe and Ito's colours, with a dark red for the seventh.
 NEUTRAL = ("#0072B2", "#D55E00", "#009E73", "#E69F00", "#56B4E9", "#882255", "#CC79A7")
-GREYS = {"reference": "#555555", "plain": "#BBBBBB"}
+NAMED = {"reference": "#555555", "plain": "#BBBBBB", "alarm": "#C00000"}
 
 
 def resolve(colour: Colour, palette: Mapping[str, str]) -> str:
@@ -14,7 +14,7 @@ def resolve(colour: Colour, palette: Mapping[str, str]) -> str:
 
     Args:
         colour: A number counts through `NEUTRAL`, and begins again after its last; a text is a key of `palette`, or
-            "reference" or "plain".
+            "reference", "plain" or "alarm".
         palette: The figure's own colours.
 
     Raises:
@@ -26,7 +26,7 @@ def resolve(colour: Colour, palette: Mapping[str, str]) -> str:
     """
     if isinstance(colour, int):
         return NEUTRAL[colour % len(NEUTRAL)]
-    known = GREYS | dict(palette)
+    known = NAMED | dict(palette)
     if colour not in known:
         raise ValueError(f"no colour {colour!r}; this figure has {', '.join(known)}, and numbers for neutral colours.")
     return known[colour]

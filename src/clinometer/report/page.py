@@ -52,6 +52,7 @@ class Page:
         default_factory=dict[str, dict[str, str]]
     )  # arm to quantity to value
     missing: Sequence[str] = ()  # what could not be made, and why
+    alarms: Sequence[str] = ()  # what alerts said of a run, in words
     ranks: Mapping[str, Sequence[Rank]] = field(default_factory=dict)  # what a share means -> blocks, the worst first
 
 

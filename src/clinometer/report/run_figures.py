@@ -1,14 +1,16 @@
 """The figures of one run's page, as the probes declare their fields: numbers, layers and blocks, distributions."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from clinometer.probes.field import NAMES, Declared, Field, Fields
 from clinometer.probes.labels import described, shown
+from clinometer.recorder.alerts.alarm import Alarm
 from clinometer.report.blocks import Ranking, Tables, Values, ranked
-from clinometer.studies.figure import Figure, Panel, Ridges, Series
+from clinometer.studies.figure import Figure, Panel, Ridges, Series, Vertical
 
 _SHOWN = 6  # layers or blocks in a panel
 _WIDE = 20.0  # from this ratio of the largest to the smallest value on, a logarithmic axis shows more
@@ -25,12 +27,13 @@ _TITLES = {
 }
 
 
-def figures_of(tables: Tables, declared: Declared) -> dict[str, Figure]:
+def figures_of(tables: Tables, declared: Declared, alarms: Sequence[Alarm] = ()) -> dict[str, Figure]:
     """The figures by name; those without a panel are left out.
 
     Args:
         tables: Probe name to its rows, as `Store.read` gives them.
         declared: What the probes declare of their fields.
+        alarms: Those that were said: their steps are marked in what is drawn over steps.
     """
     rankings = ranked(tables, declared)
     labels: dict[str, int] = {}  # what has one label has one colour in all panels of a figure
@@ -41,6 +44,9 @@ def figures_of(tables: Tables, declared: Declared) -> dict[str, Figure]:
         panels["numbers"] += _number_panels(probe, table, fields, labels)
         panels["entries"] += _entry_panels(probe, table, fields, rankings.get(probe), entries)
         panels["distributions"] += _ridge_panels(probe, table, fields)
+    verticals = tuple(Vertical("alarm", step) for step in sorted({alarm.step for alarm in alarms}))
+    for kind in ("numbers", "entries"):
+        panels[kind] = [replace(panel, verticals=verticals) for panel in panels[kind]]
     return {kind: _figure(kind, found) for kind, found in panels.items() if found}
 
 

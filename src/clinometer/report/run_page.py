@@ -1,9 +1,12 @@
-"""The page of one training run that a recorder was attached to: what was measured, and which block broke first."""
+"""The page of one training run that a recorder was attached to: its alarms, what was measured, and what broke first."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from clinometer.plots.matplotlib import save
 from clinometer.probes.field import Declared, declared_in
+from clinometer.recorder.alerts.alarm import Alarm
+from clinometer.recorder.alerts.alarm_rows import ROWS, alarms_in
 from clinometer.report import page
 from clinometer.report.blocks import Ranking, Tables, ranked
 from clinometer.report.run_figures import figures_of
@@ -11,13 +14,20 @@ from clinometer.results.finished_run import check_run
 from clinometer.store import Store
 from clinometer.training.environment import environment
 
+_ALARMS = 20  # the first ones; a run that is broken says more than anybody reads
 
-def tables_of(folder: Path) -> tuple[Tables, Declared]:
-    """All rows of `folder/rows.sqlite` by probe, and the declarations of their fields; ValueError without a file."""
+
+def tables_of(folder: Path) -> tuple[Tables, Declared, list[Alarm]]:
+    """What `folder/rows.sqlite` holds: the rows by probe, the declarations of their fields, and the alarms.
+
+    Raises:
+        ValueError: if there is no such file.
+    """
     check_run(folder)
     store = Store(folder / "rows.sqlite", read_only=True)
     try:
-        return {probe: store.read(probe) for probe in store.probes()}, declared_in(store.meta)
+        tables = {probe: store.read(probe) for probe in store.probes() if probe != ROWS}
+        return tables, declared_in(store.meta), alarms_in(store)
     finally:
         store.close()
 
@@ -31,9 +41,9 @@ def report_run(folder: Path) -> dict[str, Ranking]:
     Raises:
         ValueError: if it holds no rows.
     """
-    tables, declared = tables_of(folder)
+    tables, declared, alarms = tables_of(folder)
     rankings = ranked(tables, declared)
-    figures = figures_of(tables, declared)
+    figures = figures_of(tables, declared, alarms[:_ALARMS])
     for name, figure in figures.items():
         save(figure, folder / "figures" / name)
     steps = sorted({int(step) for table in tables.values() for step in table["step"]})
@@ -43,6 +53,7 @@ def report_run(folder: Path) -> dict[str, Ranking]:
             source=f"{len(steps)} steps measured, {steps[0]} to {steps[-1]}" if steps else "No step was measured yet.",
             about=f"Probes: {', '.join(tables)}.",
             command=f"clinometer report {folder}",
+            alarms=_told(alarms),
             claims=[],
             arms=[],
             figures=figures,
@@ -53,3 +64,9 @@ def report_run(folder: Path) -> dict[str, Ranking]:
         folder,
     )
     return rankings
+
+
+def _told(alarms: Sequence[Alarm]) -> list[str]:
+    left = len(alarms) - _ALARMS
+    more = [f"and {left} more, which `clinometer.load` has"] if left > 0 else []
+    return [*map(str, alarms[:_ALARMS]), *more]

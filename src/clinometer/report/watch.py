@@ -17,6 +17,7 @@ from rich.text import Text
 from clinometer import store
 from clinometer.probes.field import NOTHING, SINGLE, Declared, Fields, declared_in
 from clinometer.probes.labels import axes, described, series, shown
+from clinometer.recorder.alerts.alarm_rows import ROWS
 from clinometer.recorder.summary import headlines, number
 from clinometer.results.run_frame import store_file
 
@@ -25,6 +26,7 @@ Rows = dict[str, dict[int, store.Table]]  # probe to step to row
 _BARS = "▁▂▃▄▅▆▇█"
 _WIDTH = 32  # characters of a sparkline
 _BLOCKS = 12  # as many as fit under the headlines
+_ALARMS = 3
 _REDUCED = tuple(axis for axis in SINGLE if axis != "block")  # of their entries the most dangerous is shown
 
 
@@ -70,7 +72,8 @@ def views(path: Path, every: float) -> Generator[tuple[RenderableType, bool]]:
             rows, declared = store_rows(file, rows if before and before[0] == which else {})
             now = (which, _last(rows))
             body = body if now == before else details(rows, declared)  # drawn once: the processor belongs to the run
-            seen, refused = Group(heading(rows, str(file), time.time() - written(file)), Text(), body), 0
+            head = heading(rows, str(file), time.time() - written(file))
+            seen, refused = Group(head, *alarms(rows), Text(), body), 0
         except FileNotFoundError:
             now, seen = (None,), Text(f"waiting for {file}: no store there yet")
         except OSError as error:  # locked, or a disk that is away for a moment
@@ -110,6 +113,14 @@ def heading(rows: Mapping[str, Mapping[int, store.Table]], name: str, age: float
     if not steps:
         return Text(f"{name}: no step measured yet")
     return Text(f"{name}: step {steps[-1]}, {len(steps)} measured from {steps[0]}, the last {ago(age)}", style="bold")
+
+
+def alarms(rows: Mapping[str, Mapping[int, store.Table]]) -> list[Text]:
+    """What alerts said, the newest first; of many, the earlier ones are counted."""
+    said = [str(message) for row in rows.get(ROWS, {}).values() for message in row["message"]]
+    newest = [Text(message, style="bold red") for message in reversed(said[-_ALARMS:])]
+    more = [Text(f"and {len(said) - _ALARMS} alarms before", style="red")] if len(said) > _ALARMS else []
+    return newest + more
 
 
 def details(rows: Mapping[str, Mapping[int, store.Table]], declared: Declared = NOTHING) -> RenderableType:

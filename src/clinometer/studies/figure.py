@@ -12,7 +12,7 @@ import numpy as np
 Values = np.ndarray[Any, Any]
 Colour = (
     int | str
-)  # the n-th colour of the neutral palette, or a key of the figure's own; "reference" is grey and dotted
+)  # the n-th colour of the neutral palette, a key of the figure's own, "alarm", or "reference": grey and dotted
 
 
 @dataclass(frozen=True)
@@ -69,6 +69,15 @@ class Mark:
 
 
 @dataclass(frozen=True)
+class Vertical:
+    """A vertical line at one x, over the whole height of a panel: a step at which something happened."""
+
+    label: str
+    x: float
+    colour: Colour = "alarm"
+
+
+@dataclass(frozen=True)
 class Heights:
     """A function of two coordinates, as coloured levels or as a surface; the panel's series are lines upon it."""
 
@@ -108,6 +117,7 @@ class Panel:
     diagram: Diagram | None = None
     heights: Heights | None = None
     estimates: tuple[Estimate, ...] = ()  # from top to bottom, along x
+    verticals: tuple[Vertical, ...] = ()  # beside series
     xscale: Literal["linear", "log", "asinh"] = "linear"
     yscale: Literal["linear", "log"] = "linear"
     ylim: tuple[float, float] | None = None
