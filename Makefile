@@ -11,11 +11,14 @@ find = $(firstword $(foreach name,python$(1) $(wildcard $(HOME)/.pyenv/versions/
 PYTHON_LOWEST ?= $(or $(call find,3.11),$(PYTHON))
 PYTHON_NEWEST ?= $(or $(call find,3.13),$(PYTHON))
 
-.PHONY: reproduce test test-long test-versions check docs bare bench results clean
+.PHONY: reproduce corpus test test-long test-versions check docs bare bench results clean
 TESTS := -m pytest -n auto
 
 reproduce: $(VENV)/reproduces ## the paper's claims and figures, on bundled data
 	$(BIN)/clinometer reproduce santurkar2018 --scale $(SCALE) --to runs/santurkar2018-$(SCALE) $(addprefix --against ,$(wildcard results/santurkar2018/$(SCALE)/claims.json))
+
+corpus: $(VENV)/reproduces ## the training runs, healthy ones and others, on which alarms are scored; the smoke part is a long test as well
+	$(BIN)/clinometer reproduce instability --scale $(SCALE) --to runs/instability-$(SCALE)
 
 test: $(VENV)/develops ## tests, doctests, the layers, and the snippets of README and docs
 	$(BIN)/python $(TESTS) -m "not long"

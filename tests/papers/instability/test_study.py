@@ -5,11 +5,13 @@ import sys
 from collections import Counter
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from clinometer.papers import load_study
 from clinometer.papers.instability.causes import CAUSES, NONE
 from clinometer.results.finished_run import find_runs
+from clinometer.results.run_table import RunTable
 from clinometer.studies.plan import plan
 from clinometer.training.config import RunConfig
 
@@ -46,6 +48,21 @@ def test_each_mistake_can_befall_the_run_that_it_is_planned_for() -> None:
     for scale in ("smoke", "laptop"):
         for run in plan(STUDY, scale).configs:
             assert 0 <= run["from_step"] <= run["from_step"] + run["over"] < run.steps
+
+
+def test_the_figure_of_a_half_says_how_soon_its_runs_broke() -> None:
+    """Two runs of one cause, made by hand: one breaks seven steps after its mistake began, and one does not."""
+    breaks, stays = [run for run in runs("tuning") if run["cause"] == "learning_rate"][:2]
+    falling = np.linspace(2.4, 0.4, breaks.steps)
+    broken = falling.copy()
+    broken[breaks["from_step"] + 7 :] = 9.0
+    losses = {breaks: broken, stays: falling}
+    table = RunTable.of_arrays({run: {"train": {"loss": of}} for run, of in losses.items()})
+    (panel,) = STUDY.figures["tuning"].draw(table, STUDY.scales["laptop"].bases).panels
+    (line,) = panel.series
+    assert line.label == "learning_rate (2 runs)"
+    assert line.y is not None
+    assert (line.y[6], line.y[7], line.y[-1]) == (0.0, 0.5, 0.5)
 
 
 @pytest.mark.long

@@ -2,7 +2,7 @@
 
 import dataclasses
 
-from clinometer.papers.instability.healthy import HELD_OUT, STEPS
+from clinometer.papers.instability.healthy import HELD_OUT
 from clinometer.training.config import ProbeSpec, RunConfig
 from clinometer.training.settings import Settings
 
@@ -66,6 +66,3 @@ def shortened(run: RunConfig, steps: int) -> RunConfig:
 def is_held_out(run: RunConfig) -> bool:
     """Whether a run belongs to the held-out half, by its seed: no rule is tuned on it."""
     return run.seed >= HELD_OUT
-
-
-__all__ = ["HELD_OUT", "STEPS", "is_held_out", "recorded", "shortened"]
