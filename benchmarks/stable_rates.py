@@ -42,8 +42,9 @@ def losses(config: RunConfig) -> list[float]:
 def is_stable(network: str, variant: str, optimizer: str, lr: float) -> bool:
     """Whether no seed breaks, and all learn."""
     batch_size, kept = (32, 0.75) if network == "gpt" else (64, 0.25)
+    decay = 0.01 if optimizer == "adamw" else 0.0  # torch's defaults
     for seed in SEEDS:
-        found = losses(training(network, variant, optimizer, lr, seed=seed, batch_size=batch_size))
+        found = losses(training(network, variant, optimizer, lr, seed=seed, batch_size=batch_size, weight_decay=decay))
         if broke_at(found) is not None or statistics.mean(found[-20:]) >= kept * found[0]:
             return False
     return True
