@@ -14,7 +14,7 @@ _PATIENT, _HURRIED = 24, 2.0  # after so many steps the rate grows by this facto
 _MOST = 36  # steps
 _BLOWN_UP = 2.0  # times the loss at the start: there it ends
 _SMOOTH = 3  # steps that the loss is averaged over
-_STILL = 4  # first steps, which hardly move: they tell the loss at the start, and its noise
+_START = 6  # batches whose loss is taken at the start
 
 
 @dataclass(frozen=True)
@@ -35,8 +35,8 @@ class Ramp:
 
     @property
     def relative_noise(self) -> float:
-        """The standard error of a difference of two mean losses, over that at the start."""
-        return self.noise * math.sqrt(2 / _STILL) / (self.loss - min(0.0, self.lowest))
+        """The noise over the loss at the start."""
+        return self.noise / (self.loss - min(0.0, self.lowest))
 
 
 def rising_rate(trials: Trials, critical_rate: float) -> Ramp:
@@ -45,39 +45,29 @@ def rising_rate(trials: Trials, critical_rate: float) -> Ramp:
     Raises:
         CannotTellError: if the loss does not rise at any rate up to 10,000.
     """
+    at_start = trials.first_losses(range(_START))
+    start = fmean(at_start)
     rate = max(critical_rate / _FIRST, LOWEST)
     rates: list[float] = []
     with trials.run() as trial:
-        while len(rates) < _MOST and rate <= HIGHEST and not _has_blown_up(trial.losses):
+        while len(rates) < _MOST and rate <= HIGHEST and not _has_blown_up(trial.losses, start):
             trial.step(rate)
             rates.append(rate)
             rate *= GROWTH if len(rates) < _PATIENT else _HURRIED
         losses = trial.losses
-    if not _has_blown_up(losses):
+    if not _has_blown_up(losses, start):
         raise CannotTellError(f"the loss does not blow up at any rate that was tried, up to {rates[-1]:.2g}")
-    return _read(rates, losses)
-
-
-def _has_blown_up(losses: list[float]) -> bool:
-    if len(losses) <= _STILL and all(map(math.isfinite, losses)):
-        return False
-    start, smooth = fmean(losses[:_STILL]), _smoothed(losses)
-    return not smooth[-1] <= start + (_BLOWN_UP - 1) * max(abs(start), start - min(smooth))
-
-
-def _read(rates: list[float], losses: list[float]) -> Ramp:
-    smooth, start = _smoothed(losses), fmean(losses[:_STILL])
+    smooth = _smoothed(losses)
     lowest = min(range(len(smooth)), key=lambda step: smooth[step] if math.isfinite(smooth[step]) else math.inf)
     back = next(step for step in range(lowest, len(smooth)) if not smooth[step] < start)
-    still = [loss for loss in losses[:_STILL] if math.isfinite(loss)]
-    return Ramp(
-        tuple(rates),
-        tuple(losses),
-        rates[max(back - 1, 0)],
-        start,
-        stdev(still) if len(still) > 1 else math.nan,
-        smooth[lowest],
-    )
+    return Ramp(tuple(rates), tuple(losses), rates[max(back - 1, 0)], start, stdev(at_start), smooth[lowest])
+
+
+def _has_blown_up(losses: list[float], start: float) -> bool:
+    if not losses:
+        return False
+    smooth = _smoothed(losses)
+    return not smooth[-1] <= start + (_BLOWN_UP - 1) * max(abs(start), start - min(smooth))
 
 
 def _smoothed(losses: list[float]) -> list[float]:

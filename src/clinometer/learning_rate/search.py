@@ -14,9 +14,10 @@ from clinometer.learning_rate.trials import Trials
 
 PASSES = 100.0
 _LONGEST = 1000  # steps of warm-up
-_AT_THE_END = 12.0  # passes that are kept for critical rates
+_AT_THE_END = 10.0  # passes that are kept for critical rates
 _ABOVE = 1.5  # times where a rising rate blew the loss up: there a fixed rate is taken to be unstable
-_SURE = 2.0  # standard deviations
+_CLEAR = 2.0  # times the noise: a mean of six differs by so much from one of four by chance in 1 of 500 trials
+_NOISE = 0.3  # of the loss, from batch to batch: a mean of six then differs by half of what a trial must fall by
 
 
 class Search:
@@ -42,6 +43,7 @@ class Search:
         first = first_step(self._trials)
         self._predictors |= first.predictors(self._trials)
         ramp = rising_rate(self._trials, first.critical_rate)
+        _check_noise(ramp)
         self._predictors["range_test"] = ramp.blow_up
         family = FAMILIES[family_of(first.optimizer)]
         left = PASSES - self._trials.passes - _AT_THE_END
@@ -71,6 +73,15 @@ class Search:
         return found
 
 
+def _check_noise(ramp: Ramp) -> None:
+    """Raise if chance alone could let a trial pass for a stable or an unstable one."""
+    if not ramp.relative_noise < _NOISE:
+        raise CannotTellError(
+            f"the loss differs from batch to batch by {ramp.relative_noise:.0%} of its mean, which hides what "
+            f"{STEPS} steps do to it. Take larger batches"
+        )
+
+
 def _check(found: StabilitySearch, ramp: Ramp) -> None:
     """Raise unless the trials tell where stability ends."""
     if not found.low:
@@ -79,19 +90,18 @@ def _check(found: StabilitySearch, ramp: Ramp) -> None:
             f"no rate down to {lowest:.2g} trained in a stable way, though a rising rate blew the loss up at "
             f"{ramp.blow_up:.2g} only. A warm-up from far below may train this model"
         )
-    fall = max(1 - ramp.relative(ramp.lowest), *(1 - trial.end for trial in found.trials))
-    noise = _SURE * ramp.relative_noise
-    if not fall > noise:
+    fall = 1 - min(trial.end for trial in found.trials if trial.stable)
+    if not fall > _CLEAR * ramp.relative_noise:
         raise CannotTellError(
-            f"the loss falls by {max(fall, 0.0):.2g} of its start at best, and its noise from batch to batch is "
-            f"{ramp.relative_noise:.2g}: larger batches, or a longer run, would be needed"
+            f"{STEPS} steps lower the loss by {max(fall, 0.0):.1%} at best, at any rate that was tried, and it differs "
+            f"by {ramp.relative_noise:.1%} from batch to batch. Take larger batches, or search once the loss falls"
         )
 
 
 def _warm_up(start: float, later: CriticalRates | None, rate: float) -> float:
     """Steps until the critical rate reaches `rate`, if it goes on to rise as over the first steps; 0 if it is above.
 
-    n log(rate / critical(0)) / log(critical(n) / critical(0)),   n = 20, at most 1000
+    n log(rate / critical(0)) / log(critical(n) / critical(0)),   n = 16, at most 1000
     """
     if rate <= start:
         return 0.0

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from clinometer.learning_rate.fixed_rate import STEPS, FixedRate
 
 _NARROW = math.sqrt(2.0)  # the ratio of two bounds at which the search ends
-_DOWN = 2.0**1.5  # how far to go down where no rate was stable yet
+_DOWN = 4.0  # how far to go down where no rate was stable yet
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,7 @@ def stability_search(
 
     Example:
         >>> def train(rate):
-        ...     return FixedRate(rate, end=0.5 if rate < 0.3 else 1.0, peak=2.0)
+        ...     return FixedRate(rate, end=0.5, stable=rate < 0.3)
         >>> found = stability_search(train, first=0.1, highest=1.0, passes=100)
         >>> round(found.low, 2), round(found.high, 2)
         (0.24, 0.32)

@@ -6,7 +6,7 @@ model's own tensors, gradients and modes, the optimizer and the random streams a
 
 import contextlib
 import math
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Generator, Iterable, Mapping, Sequence
 from typing import Any
 
 import torch
@@ -81,12 +81,16 @@ class Trials:
         """The loss of a batch where the model is, in the block of a trial that of the trial."""
         return scalar(self.loss_fn(self.model, self.batches[number].fresh()))
 
-    def first_loss(self, number: int) -> float:
-        """The loss of a batch at the start."""
+    def first_losses(self, numbers: Iterable[int]) -> list[float]:
+        """The losses of some batches at the start, with draws that go on from one to the next. Cost: forward passes."""
         start = {name: p.detach() for name, p in self._live.items()}
+        losses: list[float] = []
         with self._snapshot.at(start), torch.no_grad():
-            self.passes += FORWARD
-            return float(self.loss(number))
+            for number in numbers:
+                losses.append(float(self.loss(number)))
+                self.passes += FORWARD
+                self._evaluated.add(number)
+        return losses
 
     def loss_or_nan(self, number: int) -> Tensor | None:
         """The loss of a batch; None where it diverges so far that `loss_fn` raises, which it does not at the start."""
@@ -96,7 +100,7 @@ class Trials:
             if not is_divergence(error):
                 raise
             if number not in self._evaluated:
-                self.first_loss(number)  # raises if it is the batch, and not the place
+                self.first_losses([number])  # raises if it is the batch, and not the place
             return None
         self._evaluated.add(number)
         return loss
