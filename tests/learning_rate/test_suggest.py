@@ -168,10 +168,10 @@ def test_bad_input_is_refused_in_words(arguments: Any, error: type[Exception], w
 
 
 def test_a_generator_is_read_on_by_what_is_said() -> None:
-    """60 batches at most, counted by the generator."""
+    """40 batches at most, counted by the generator."""
     endless = (learnable(seed) for seed in itertools.count())
     suggest_lr(model(), cross_entropy, endless, sgd)
-    assert torch.equal(next(endless)[0], learnable(60)[0])
+    assert torch.equal(next(endless)[0], learnable(40)[0])
 
 
 def test_batches_may_be_kept() -> None:

@@ -43,10 +43,14 @@ COMMANDS = {
     "export": "Write a study's runs and rows as tables: runs.parquet, and PROBE.parquet for each probe.",
     "compare": "Compare the runs that two studies have in common: what is identical, and by how much the rest differs.",
     "merge": "Put the finished runs of one study, made in several places, into one folder.",
+    "lr": (
+        "Find the largest stable learning rate of a training, and the one to take, in a hundred steps that leave "
+        "nothing behind. The function is imported and run."
+    ),
     "list": "List the papers, with their scales, figures, claims and theorems.",
 }
 
-PRINTED = ("check", "compare", "list", "plan", "status", "watch")  # whose work is what they print
+PRINTED = ("check", "compare", "list", "lr", "plan", "status", "watch")  # whose work is what they print
 
 app = App(
     name="clinometer",

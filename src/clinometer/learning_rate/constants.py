@@ -15,6 +15,7 @@ from clinometer.probes.optimizer_kinds import KINDS
 class Family:
     """What is known of the optimizers of one family: how its estimates compare with runs of 150 steps."""
 
+    fallen: float  # of the loss at the start: a short training that ends below is stable
     ramp: float  # the largest stable rate over the rate at which a rising rate blows the loss up, in the median
     largest: float  # the largest stable rate over the search's estimate, in the median
     low: float  # and 5% of the tuning runs lie below this times the estimate,
@@ -23,10 +24,10 @@ class Family:
 
 
 FAMILIES = {
-    "descent": Family(ramp=0.6, largest=1.0, low=0.4, high=2.5, suggested=0.5),
-    "momentum": Family(ramp=0.2, largest=1.0, low=0.3, high=3.0, suggested=0.35),
-    "adaptive": Family(ramp=0.6, largest=1.0, low=0.3, high=4.0, suggested=0.1),
-    "other": Family(ramp=0.4, largest=1.0, low=0.25, high=4.0, suggested=0.1),
+    "descent": Family(fallen=0.95, ramp=1.0, largest=1.0, low=0.3, high=3.0, suggested=0.4),
+    "momentum": Family(fallen=0.6, ramp=0.45, largest=1.0, low=0.25, high=3.0, suggested=0.25),
+    "adaptive": Family(fallen=0.95, ramp=0.7, largest=1.4, low=0.25, high=4.0, suggested=0.1),
+    "other": Family(fallen=0.75, ramp=0.6, largest=1.0, low=0.2, high=3.0, suggested=0.04),
 }
 
 

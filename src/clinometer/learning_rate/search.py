@@ -15,7 +15,6 @@ from clinometer.learning_rate.trials import Trials
 PASSES = 100.0
 _LONGEST = 1000  # steps of warm-up
 _AT_THE_END = 10.0  # passes that are kept for critical rates
-_ABOVE = 1.5  # times where a rising rate blew the loss up: there a fixed rate is taken to be unstable
 _CLEAR = 2.0  # times the noise: a mean of six differs by so much from one of four by chance in 1 of 500 trials
 _NOISE = 0.3  # of the loss, from batch to batch: a mean of six then differs by half of what a trial must fall by
 
@@ -47,9 +46,7 @@ class Search:
         self._predictors["range_test"] = ramp.blow_up
         family = FAMILIES[family_of(first.optimizer)]
         left = PASSES - self._trials.passes - _AT_THE_END
-        found = stability_search(
-            lambda rate: self._train(rate, ramp), ramp.blow_up * family.ramp, ramp.blow_up * _ABOVE, left
-        )
+        found = stability_search(lambda rate: self._train(rate, ramp, family.fallen), ramp.blow_up * family.ramp, left)
         _check(found, ramp)
         largest = found.middle * family.largest
         suggested = largest * family.suggested
@@ -64,9 +61,9 @@ class Search:
             predictors=self._predictors,
         )
 
-    def _train(self, rate: float, ramp: Ramp) -> FixedRate:
+    def _train(self, rate: float, ramp: Ramp, fallen: float) -> FixedRate:
         with self._trials.run() as trial:
-            found = fixed_rate(trial, rate, ramp)
+            found = fixed_rate(trial, rate, ramp, fallen)
             if found.stable and self._critical is None:
                 self._critical = critical_rates(self._trials, trial, rate)
                 self._predictors["critical_step"] = self._critical.whole
@@ -84,6 +81,11 @@ def _check_noise(ramp: Ramp) -> None:
 
 def _check(found: StabilitySearch, ramp: Ramp) -> None:
     """Raise unless the trials tell where stability ends."""
+    if found.high == math.inf:
+        raise CannotTellError(
+            f"every rate up to {found.low:.2g} trained in a stable way, though a rising rate blew the loss up at "
+            f"{ramp.blow_up:.2g}"
+        )
     if not found.low:
         lowest = min((trial.rate for trial in found.trials), default=math.nan)
         raise CannotTellError(

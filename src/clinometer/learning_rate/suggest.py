@@ -12,7 +12,7 @@ from clinometer.objective.batches import Batches
 from clinometer.objective.objective import Batch, LossFn
 from clinometer.recorder.first_mistakes import check_loss_fn, check_model_kind
 
-FEWEST, MOST = 20, 60  # batches
+FEWEST, MOST = 20, 40  # batches
 
 
 def suggest_lr(
@@ -29,7 +29,7 @@ def suggest_lr(
     Args:
         model: The model, in the mode in which it is trained.
         loss_fn: `loss_fn(model, batch)`, the scalar that training minimises.
-        batches: Training batches in the order of training: a list, a loader, or any iterable, of which at most 60 are
+        batches: Training batches in the order of training: a list, a loader, or any iterable, of which at most 40 are
             read and at least 20 are needed; a generator is read on. A loader that shuffles does so by a seed of its
             own. For training that sees the same batch at each step: `itertools.repeat(batch)`.
         optimizer: The optimizer, which goes on from its state in trials; or a function that makes one of a list of
@@ -47,7 +47,11 @@ def suggest_lr(
     check_model_kind(model)
     check_loss_fn(loss_fn)
     read = batches if isinstance(batches, Batches) else Batches(batches, limit=MOST)
-    trials = Trials(model, loss_fn, read.read(), optimizer)
+    return suggest(Trials(model, loss_fn, read.read(), optimizer))
+
+
+def suggest(trials: Trials) -> LearningRates:
+    """The learning rates of a training that begins where the trials do, if there are batches enough for them."""
     if len(trials.batches) < FEWEST:
         return LearningRates(reason=f"{len(trials.batches)} batches are too few; at least {FEWEST} are needed")
     return Search(trials).run()

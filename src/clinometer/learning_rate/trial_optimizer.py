@@ -3,7 +3,9 @@
 import copy
 import inspect
 import math
+from collections import OrderedDict
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
 from torch import Tensor, nn
@@ -14,7 +16,7 @@ from clinometer.recorder.validation import check_optimizers
 Factory = Callable[[list[Tensor]], Any]
 
 _OWN_RATE = ("d",)  # settings by which an optimizer chooses its rate itself: D-adaptation, Prodigy
-_NOT_COPIED = ("step", "_optimizer_step_pre_hooks", "_optimizer_step_post_hooks")  # what a scheduler or user attached
+_HOOKS = ("_optimizer_step_pre_hooks", "_optimizer_step_post_hooks")  # they may act on the program, as a patched step
 
 
 class TrialOptimizer:
@@ -41,27 +43,42 @@ class TrialOptimizer:
     """
 
     def __init__(self, given: Any, modules: Sequence[nn.Module]) -> None:
-        self.instance = None if _is_factory(given) else _one(given)
-        self._factory: Factory = given
         self._modules = {id(module): module for module in modules}
+        self._factory: Factory = given
+        self._kept: Any = None if _is_factory(given) else self._copied(_one(given))  # as it is now
         self._shares: list[float] = []  # of each group's rate in the trial's
 
     @property
     def parameters(self) -> list[Tensor] | None:
         """The parameters that the optimizer holds; None, which stands for all, where it is still to be made."""
-        if self.instance is None:
-            return None
-        return [p for group in self.instance.param_groups for p in group["params"]]
+        return None if self._kept is None else _parameters(self._kept)
 
     def make(self, live: Mapping[str, Tensor], leaves: Mapping[str, Tensor]) -> Any:
         """An optimizer of the leaves, in the state that the user's has for the live parameters."""
-        if self.instance is None:
+        if self._kept is None:
             made = self._factory(list(leaves.values()))
             if not hasattr(made, "param_groups"):
                 raise TypeError(f"optimizer must make an optimizer of a list of parameters; it made {made!r}.")
         else:
-            made = _copied(self.instance, {id(live[name]): leaf for name, leaf in leaves.items()} | self._modules)
+            made = self._copied(self._kept, {id(live[name]): leaf for name, leaf in leaves.items()})
         self._shares = _shares(made)
+        return made
+
+    def _copied(self, optimizer: Any, others: Mapping[int, Tensor] = MappingProxyType({})) -> Any:
+        """A copy of an optimizer, of the same parameters but those that have others, by their ids."""
+        # Not by `copy.deepcopy` as a whole: torch leaves the attributes of subclasses out of that.
+        kept = {name: value for name, value in vars(optimizer).items() if name not in (*_HOOKS, "step")}
+        made = object.__new__(type(optimizer))
+        same = {id(p): p for p in _parameters(optimizer)}
+        memo: dict[int, Any] = {**same, **others, **self._modules, id(optimizer): made}
+        vars(made).update({name: OrderedDict() for name in _HOOKS if hasattr(optimizer, name)})
+        try:
+            vars(made).update({name: copy.deepcopy(value, memo) for name, value in kept.items()})
+        except (TypeError, RuntimeError, AttributeError) as error:
+            raise TypeError(
+                f"the state of {type(optimizer).__name__} cannot be copied ({error}), and trial steps must not move "
+                "the optimizer itself. Pass a function that makes one: optimizer=lambda parameters: ..."
+            ) from error
         return made
 
     def set_rate(self, made: Any, rate: float) -> None:
@@ -106,20 +123,8 @@ def _one(given: Any) -> Any:
     return found[0]
 
 
-def _copied(optimizer: Any, same: dict[int, Any]) -> Any:
-    """A copy that moves other parameters. Not by `copy.deepcopy`: torch leaves attributes of subclasses out of that."""
-    kept = {name: value for name, value in vars(optimizer).items() if name not in _NOT_COPIED}
-    made = object.__new__(type(optimizer))
-    memo: dict[int, Any] = {**same, id(optimizer): made}
-    vars(made).update({name: type(getattr(optimizer, name))() for name in _NOT_COPIED[1:] if hasattr(optimizer, name)})
-    try:
-        vars(made).update({name: copy.deepcopy(value, memo) for name, value in kept.items()})
-    except (TypeError, RuntimeError, AttributeError) as error:
-        raise TypeError(
-            f"the state of {type(optimizer).__name__} cannot be copied ({error}), and trial steps must not move the "
-            "optimizer itself. Pass a function that makes one: optimizer=lambda parameters: ..."
-        ) from error
-    return made
+def _parameters(optimizer: Any) -> list[Tensor]:
+    return [p for group in optimizer.param_groups for p in group["params"]]
 
 
 def _shares(made: Any) -> list[float]:

@@ -31,7 +31,9 @@ FORWARD = 0.45  # of a forward-backward pass
 
 
 class Trials:
-    """Trainings from where a model is now, all with the same batches in the same order and the same random draws.
+    """Trainings from where a model and its optimizer are now, with the same batches and random draws in each.
+
+    Memory: two copies of the model and its optimizer's state, and a third in a trial.
 
     Args:
         model, loss_fn: As for `Objective`.
@@ -68,13 +70,13 @@ class Trials:
             )
         self._roots, self._fsdp, self._isolation = roots, fsdp, Isolation("training")
         self._snapshot = BatchSnapshot(roots, loss_fn, batches[0], self._live, fsdp, self._isolation, RngState.now())
+        self._start = {name: p.detach().clone() for name, p in self._live.items()}
         self._evaluated: set[int] = set()  # batches that have had a loss
 
     @contextlib.contextmanager
     def run(self) -> Generator["Trial"]:
         """A block in which the model is that of a trial, which begins where the model was."""
-        start = {name: p.detach() for name, p in self._live.items()}
-        with self._snapshot.at(start) as leaves:
+        with self._snapshot.at(self._start) as leaves:
             yield Trial(self, leaves, self.optimizer.make(self._live, leaves))
 
     def loss(self, number: int) -> Tensor:
@@ -83,9 +85,8 @@ class Trials:
 
     def first_losses(self, numbers: Iterable[int]) -> list[float]:
         """The losses of some batches at the start, with draws that go on from one to the next. Cost: forward passes."""
-        start = {name: p.detach() for name, p in self._live.items()}
         losses: list[float] = []
-        with self._snapshot.at(start), torch.no_grad():
+        with self._snapshot.at(self._start), torch.no_grad():
             for number in numbers:
                 losses.append(float(self.loss(number)))
                 self.passes += FORWARD
