@@ -3,7 +3,7 @@
 import math
 
 from clinometer.learning_rate.cannot_tell import CannotTellError
-from clinometer.learning_rate.constants import FAMILIES, family_of
+from clinometer.learning_rate.constants import FAMILIES, HIGH, LOW, family_of
 from clinometer.learning_rate.critical_rates import CriticalRates, critical_rates
 from clinometer.learning_rate.first_step import first_step
 from clinometer.learning_rate.fixed_rate import STEPS, FixedRate, fixed_rate
@@ -52,8 +52,8 @@ class Search:
         suggested = largest * family.suggested
         return LearningRates(
             largest=largest,
-            low=found.middle * family.low,
-            high=found.middle * family.high,
+            low=largest * LOW,
+            high=largest * HIGH,
             suggested=suggested,
             warm_up=_warm_up(first.critical_rate, self._critical, suggested),
             multipliers=self._critical.multipliers() if self._critical else {},
