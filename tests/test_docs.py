@@ -150,6 +150,7 @@ SHORTER = {
     "budget.py": ["--steps", "25"],
     "curvature.py": ["--only", "product"],
     "overhead.py": ["--only", "headroom"],
+    "signals.py": ["--steps", "8"],
     "throughput.py": ["--runs", "2", "--without-ray"],
 }
 

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from clinometer import Recorder, every, layers_of, step_norms
 from clinometer.measures.step_norms import step_norms as norms_of
-from clinometer.objective.params import lengths
+from clinometer.objective.lengths import lengths
 
 Batch = tuple[Tensor, Tensor]
 

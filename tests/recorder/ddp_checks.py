@@ -26,6 +26,7 @@ from clinometer import (
     noise_scale,
     plane,
     scale_free,
+    step_norms,
     trace,
     within_budget,
 )
@@ -44,6 +45,7 @@ PROBES = [
     trace(products=8),
     density(steps=4),
     scale_free(),
+    step_norms(),
 ]
 OPTIONS: dict[str, dict[str, Any]] = {
     "default": {"find_unused_parameters": True},
@@ -64,6 +66,13 @@ def walk_on_both_halves() -> Any:
     alone = network()
     torch.manual_seed(seed)
     return {"two": rows(ours), "one": rows(recorded(alone, batches(), PROBES))}
+
+
+def norms_alone() -> Any:
+    """At steps at which nothing else is due, so that no batch is kept."""
+    model = DistributedDataParallel(network())
+    two = recorded(model, [half(batch) for batch in batches()], [step_norms()])
+    return {"two": rows(two), "one": rows(recorded(network(), batches(), [step_norms()]))}
 
 
 def batchnorm() -> Any:
@@ -405,6 +414,7 @@ if __name__ == "__main__":
     run(
         [
             walk_on_both_halves,
+            norms_alone,
             batchnorm,
             no_trace,
             wherever_the_wrapper_is,

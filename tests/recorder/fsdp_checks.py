@@ -27,6 +27,7 @@ from clinometer import (
     noise_scale,
     plane,
     scale_free,
+    step_norms,
     trace,
 )
 from clinometer.measures import directions
@@ -46,6 +47,7 @@ PROBES = [
     noise_floor(),
     scale_free(),
     scale_free(direction="update", by="layer"),
+    step_norms(),
 ]
 
 
@@ -66,6 +68,12 @@ def walk_on_both_halves() -> Any:
         "kept": rows(recorded(sharded(network(), reshard_after_forward=False), data, PROBES)),
         "repeated": rows(recorded(sharded(network(), mesh=twice), data, PROBES)),
     }
+
+
+def norms_alone() -> Any:
+    """At steps at which nothing else is due, so that no batch is kept; norms are over the pieces of both processes."""
+    two = recorded(sharded(network()), [half(batch) for batch in batches()], [step_norms()])
+    return {"two": rows(two), "one": rows(recorded(network(), batches(), [step_norms()]))}
 
 
 def noise_of_each_batch() -> Any:
@@ -340,6 +348,7 @@ if __name__ == "__main__":
     run(
         [
             walk_on_both_halves,
+            norms_alone,
             noise_of_each_batch,
             random_directions,
             a_plane,

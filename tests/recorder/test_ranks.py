@@ -52,7 +52,14 @@ def assert_same_rows(ours: dict[str, Any], theirs: dict[str, Any], prefix: str =
         )
 
 
-LINES = ("landscape.", "headroom.", "headroom_gradient_other_loss_blocks.", "internal_shift.", "scale_free.")
+LINES = (
+    "landscape.",
+    "headroom.",
+    "headroom_gradient_other_loss_blocks.",
+    "internal_shift.",
+    "scale_free.",
+    "step_norms.",
+)
 
 
 @pytest.mark.parametrize("line", [*LINES, "landscape_random.", "noise_floor.distance", "trace.", "density."])
@@ -68,6 +75,13 @@ def test_pieces_measure_the_joined_batch(fsdp: Found, way: str, line: str) -> No
     """As above; pieces of 9 over 2, of 1 over 2, and each of them on both processes, where none must count twice."""
     (found, _) = of(fsdp, "walk_on_both_halves")
     assert_same_rows(found[way], found["one"], line)
+
+
+@pytest.mark.parametrize("kind", ["ddp", "fsdp"])
+def test_norms_alone_are_of_the_joined_batch(kind: str, request: pytest.FixtureRequest) -> None:
+    """As above, at steps at which nothing is evaluated: loss, gradient, update and weights of one process."""
+    (found, _) = of(request.getfixturevalue(kind), "norms_alone")
+    assert_same_rows(found["two"], found["one"], "step_norms.")
 
 
 @pytest.mark.parametrize("kind", ["ddp", "fsdp"])

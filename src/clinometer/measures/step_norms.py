@@ -7,7 +7,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from clinometer.objective.params import Point, lengths
+from clinometer.objective.lengths import lengths
+from clinometer.objective.params import Point
 
 Lengths = Mapping[str, float]  # the Euclidean norm of each parameter's tensor
 

@@ -50,7 +50,7 @@ class Isolation:
                 return
             try:
                 self._entered = True
-                with RngState.now().replayed(), eager(self._precision), torch.autograd.set_detect_anomaly(False):
+                with RngState.put_back(), eager(self._precision), torch.autograd.set_detect_anomaly(False):
                     yield
             finally:
                 self._entered = False

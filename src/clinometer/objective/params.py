@@ -7,7 +7,6 @@ are sharded, each process holds its shards of a point; a sum is over all shards,
 
 import functools
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Any
 
 import torch
 from torch import Tensor
@@ -16,7 +15,6 @@ from clinometer.objective.dtensor import Groups, all_gather, from_local, shard_g
 
 Point = Mapping[str, Tensor]
 
-_foreach: Any = torch  # its operations on lists, which torch's optimizers use, have no public names
 _SMALL = 2**18  # parameters are joined up to so many elements: a MB more at a time
 
 
@@ -84,30 +82,6 @@ def norm(point: Point) -> Tensor:
         tensor(5.)
     """
     return torch.linalg.vector_norm(_gather((on, torch.linalg.vector_norm(x)) for on, (x,) in _blocks(point)))
-
-
-def lengths(point: Point, minus: Point | None = None) -> dict[str, float]:
-    """The Euclidean norm of each parameter's tensor, or of its difference from another's, in float32 or wider.
-
-    A few operations for all of them; with `minus`, a copy of the point for as long as they take.
-
-    Example:
-        >>> lengths({"w": torch.tensor([3.0, 4.0]), "b": torch.tensor([1.0])})
-        {'w': 5.0, 'b': 1.0}
-        >>> lengths({"w": torch.tensor([3.0, 4.0])}, minus={"w": torch.tensor([3.0, 3.0])})
-        {'w': 1.0}
-    """
-    kinds: dict[tuple[torch.device, torch.dtype, Groups], list[str]] = {}
-    for name, value in point.items():
-        kinds.setdefault((value.device, value.dtype, shard_groups(value)), []).append(name)
-    found = dict.fromkeys(point, 0.0)
-    for (_, _, on), names in kinds.items():
-        values = _wide(point, names)
-        if minus is not None:
-            values = _foreach._foreach_sub(values, _wide(minus, names))
-        of_shards = all_gather(torch.stack(_foreach._foreach_norm(values)).unsqueeze(0), on)
-        found |= zip(names, torch.linalg.vector_norm(of_shards, dim=0).tolist(), strict=True)
-    return found
 
 
 def distance(a: Point, b: Point) -> Tensor:
@@ -205,12 +179,6 @@ def _blocks(*points: Point) -> Iterator[tuple[Groups, tuple[Tensor, ...]]]:
         parts = ([to_local(point[name]).reshape(-1) for name in names] for point in points)
         flat = (torch.cat(values) if len(values) > 1 else values[0] for values in parts)
         yield shard_groups(points[0][names[0]]), tuple(x.to(torch.promote_types(x.dtype, torch.float32)) for x in flat)
-
-
-def _wide(point: Point, names: Iterable[str]) -> list[Tensor]:
-    """What this process holds of some parameters, in float32 or wider."""
-    values = [to_local(point[name]).detach() for name in names]
-    return [x.to(torch.promote_types(x.dtype, torch.float32)) for x in values]
 
 
 def _products(x: Tensor, y: Tensor) -> Tensor:

@@ -72,15 +72,22 @@ class RngState:
         random.setstate(self.python)
         np.random.set_state(self.numpy)
 
+    @classmethod
     @contextlib.contextmanager
-    def replayed(self) -> Generator[None]:
-        """Inside the block these are the program's streams; afterwards it has its own back, unchanged."""
-        present = RngState.now()
-        self.restore()
+    def put_back(cls) -> Generator[None]:
+        """Inside the block the streams may be drawn from; afterwards they stand where they stood before."""
+        present = cls.now()
         try:
             yield
         finally:
             present.restore()
+
+    @contextlib.contextmanager
+    def replayed(self) -> Generator[None]:
+        """Inside the block these are the program's streams; afterwards it has its own back, unchanged."""
+        with RngState.put_back():
+            self.restore()
+            yield
 
 
 def _device_states() -> tuple[Tensor, ...]:

@@ -1,6 +1,7 @@
 """What `landscape` and `headroom` share: the same measurement for each block of a network alone."""
 
-from collections.abc import Callable, Iterable, Sequence
+import weakref
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -28,6 +29,26 @@ def row_per_block(step: Step, blocks: Blocks, measure: Callable[[Sequence[str]],
     fields = {field: _stacked([row[field] for row in rows]) for field in rows[0] if field != "sizes"}
     shared = {"sizes": rows[0]["sizes"]} if "sizes" in rows[0] else {}
     return {"block": shown(chosen), "update_ratio": torch.tensor(ratios)} | shared | fields
+
+
+class KnownBlocks:
+    """`blocks_of` for every step: it walks through the model again only where other parameters are trained than before.
+
+    Args:
+        blocks: As for `blocks_of`.
+    """
+
+    def __init__(self, blocks: Blocks) -> None:
+        self._blocks: Blocks = blocks
+        self._known: weakref.WeakKeyDictionary[nn.Module, tuple[Sequence[str], Mapping[str, Sequence[str]]]]
+        self._known = weakref.WeakKeyDictionary()
+
+    def of(self, step: Step) -> Mapping[str, Sequence[str]]:
+        """Block name to parameter names, of those that a step moves."""
+        model, names = step.objective.model, tuple(step.before)
+        if model not in self._known or self._known[model][0] != names:
+            self._known[model] = names, blocks_of(model, self._blocks, names)
+        return self._known[model][1]
 
 
 def shown(blocks: Iterable[str]) -> list[str]:

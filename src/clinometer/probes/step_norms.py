@@ -2,11 +2,11 @@
 
 from torch import nn
 
-from clinometer.measures.layers import Blocks, blocks_of
+from clinometer.measures.layers import Blocks
 from clinometer.measures.step_norms import step_norms as measure_step_norms
 from clinometer.probes.base import Probe, Step, make_probe
 from clinometer.probes.field import Field
-from clinometer.probes.per_block import BLOCK_FIELDS, check_blocks, shown
+from clinometer.probes.per_block import BLOCK_FIELDS, KnownBlocks, check_blocks, shown
 from clinometer.store import Row
 
 _GRADIENT = "the norm of the gradient that the optimizer used, clipped and accumulated as it was; NaN where unknown"
@@ -39,12 +39,13 @@ def step_norms(blocks: Blocks = "layers") -> Probe:
     Raises:
         ValueError: when the recorder is made, if a pattern matches no trainable parameter.
     """
+    known = KnownBlocks(blocks)
 
     def check(model: nn.Module) -> None:
         check_blocks(blocks, model)
 
     def probe(step: Step) -> Row:
-        chosen = blocks_of(step.objective.model, blocks, step.before)
+        chosen = known.of(step)
         used = {} if step.used is None else step.used.lengths
         found = measure_step_norms(step.before, step.after, used, chosen)
         return {

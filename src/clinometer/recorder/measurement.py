@@ -105,16 +105,19 @@ class Measurement:
             self._notices.once(topic, message)
         self._alarms.act()  # last, and outside of what is tolerated: the user may have asked to end the training
 
-    def next_step_begins(self, most_batches: int) -> None:
-        """Measure the last step anew if its weights have moved since, and replace its rows."""
+    def next_step_begins(self, most_batches: int) -> Point | None:
+        """Measure the last step anew if its weights have moved since, and replace its rows; a copy of them if not."""
         if self.last is None:
-            return
+            return None
         (pending, after), self.last = self.last, None
         with self._tolerance.block():
             if pending.has_moved(since=after):
                 self.late = True
                 self._measured(pending, most_batches, again=True)
                 self._notices.once("late", LATE.format(pending.index) if self._sinks.used else None)
+            else:
+                return after
+        return None
 
     def state_dict(self) -> dict[str, Any]:
         """What it has learned of the run, in JSON."""
@@ -132,7 +135,7 @@ class Measurement:
         """The step, with its rows written; None if there is nothing to say of it, as it could not be measured."""
         found: list[Step] = []  # none where an error in the block is tolerated
         rows: dict[str, Row] = {}
-        with self._probes.timed(pending.probes), RngState.now().replayed():  # a probe may draw: a random direction, say
+        with self._probes.timed(pending.probes), RngState.put_back():  # a probe may draw: a random direction, say
             with self._tolerance.block(pending.objective.failures):
                 found.append(pending.step(most_batches))
             for step, name in itertools.product(found, pending.probes):

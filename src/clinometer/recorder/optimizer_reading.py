@@ -7,7 +7,8 @@ from typing import Any, cast
 import torch
 from torch import Tensor
 
-from clinometer.objective.params import Point, lengths
+from clinometer.objective.lengths import lengths
+from clinometer.objective.params import Point
 
 LearningRate = float | Callable[[], float]
 

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from clinometer.objective.computed import Present, difference
 from clinometer.objective.dtensor import is_dtensor, to_local
+from clinometer.objective.lengths import are_equal
 from clinometer.objective.objective import Batch, Objective
 from clinometer.objective.params import Point
 from clinometer.probes.base import Step, UsedGradient
@@ -32,6 +33,7 @@ class PendingStep:
         optimizers: Those that will take the step.
         lr: The learning rate, where their settings do not have it.
         evaluates: Whether any of the probes asks for a loss, a gradient or a batch; else gradients are not kept either.
+        before: A copy of the parameters of now, if there is one.
     """
 
     def __init__(
@@ -44,12 +46,13 @@ class PendingStep:
         lr: LearningRate | None,
         *,
         evaluates: bool,
+        before: Point | None = None,
     ) -> None:
         self.index = index
         self.probes = probes
         self.ranks = objective.ranks
         self.objective = objective
-        self.before = self.objective.here()
+        self.before = self.objective.here() if before is None else before
         self.after = Present(objective.live)  # the parameters when it was measured last
         self._step: Step | None = None  # once it has been measured
         self.training_loss: float | None = None  # the loss that training minimised, once the step has been taken
@@ -192,16 +195,12 @@ class PendingStep:
         return False
 
     def _differs(self, point: Point) -> bool:
-        live = self.objective.live.items()
-        return not all(_same(to_local(p.detach()), to_local(point[name])) for name, p in live)
+        live = self.objective.live
+        present = [to_local(p.detach()) for p in live.values()]
+        return not are_equal(present, [to_local(point[name]) for name in live])
 
 
 def _the_rate(rates: dict[str, float]) -> float:
     """The learning rate, if all parameters have the same; else NaN."""
     sizes = {abs(rate) for rate in rates.values()}
     return sizes.pop() if len(sizes) == 1 else math.nan
-
-
-def _same(first: Tensor, second: Tensor) -> bool:
-    """Whether two tensors hold the same values, where NaN equals NaN: a run that has diverged stands still."""
-    return torch.equal(first, second) or torch.allclose(first, second, rtol=0.0, atol=0.0, equal_nan=True)

@@ -8,6 +8,7 @@ from collections.abc import Generator, Mapping, Sequence
 from typing import Any, ClassVar
 
 from clinometer.objective.objective import Batch
+from clinometer.objective.params import Point
 from clinometer.recorder.measurement import Measurement
 from clinometer.recorder.notices import ELSEWHERE, UNREPORTED, UNTRAINED, Notices
 from clinometer.recorder.objectives import Objectives
@@ -54,6 +55,7 @@ class StepTracker:
         self._measurement = measurement
         self._tolerance = tolerance
         self._notices = notices
+        self._unmoved: Point | None = None  # a copy of the parameters, at the batch that begins the next step
         self._in_block = False
         self._optimizer_steps = OptimizerSteps(optimizers, self._after_optimizer)
         tolerance.on_drop(self._drop_row)
@@ -68,7 +70,7 @@ class StepTracker:
         if self.state is not _IDLE:
             self._before_next_batch()
         if self._measurement.last and self.state is _IDLE:
-            self._measurement.next_step_begins(self._optimizer_steps.most_batches)
+            self._unmoved = self._measurement.next_step_begins(self._optimizer_steps.most_batches)
         self.on(_BATCH, batch, weight)
         return self._block() if self.pending else _NOTHING
 
@@ -136,12 +138,15 @@ class StepTracker:
         index, self.index = self.index, self.index + 1
         self._optimizer_steps.begin()
         due = self._measurement.due(index)
+        unmoved, self._unmoved = self._unmoved, None
         if due:
             with self._measurement.timed(due), self._tolerance.block():
                 evaluates = self._measurement.evaluates(due)
                 objective = self._objectives.on(batch) if evaluates else self._objectives.without(batch)
+                # At an evaluation the bits matter, and 0 would be taken for −0.
+                before = unmoved if unmoved and not evaluates and unmoved.keys() == objective.live.keys() else None
                 self.pending = PendingStep(
-                    index, due, objective, weight, self._optimizers, self._lr, evaluates=evaluates
+                    index, due, objective, weight, self._optimizers, self._lr, evaluates=evaluates, before=before
                 )
                 self._optimizer_steps.watch(self._before_optimizer)
                 self.on(Event.SNAPSHOT)

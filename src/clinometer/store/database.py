@@ -63,6 +63,7 @@ class Database:
     def __init__(self, path: Path | None, read_only: bool) -> None:
         self.where = "the store in memory" if path is None else str(path)
         self.size = 0  # bytes, as of the last moment
+        self.ids: dict[tuple[str, ...], int] = {}  # of names and kinds that are known to be written
         self.patience = _PATIENCE  # seconds to wait for another process that writes
         self._path, self._read_only = path, read_only
         self._log: WriteAheadLog | None = None  # of a file that is open for writing

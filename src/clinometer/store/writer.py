@@ -159,16 +159,23 @@ class Writer:
 
 def insert(database: Database, entry: Entry) -> None:
     """Write arrays in one transaction; ValueError if the step has one of them already."""
-    step = entry.step
+    step, ids = entry.step, dict(database.ids)
+
+    def id_of(table: str, *told: str) -> int:
+        key = (table, *told)
+        if key not in ids:
+            ids[key] = checked.name_id(db, *key)
+        return ids[key]
+
     with database.moment(writes=True) as db:
         try:
             for probe in entry.replaced:
                 _delete(db, step, probe)
             for (probe, name), array in entry.arrays.items():
                 kind, data = (array.dtype.str, json.dumps(array.shape)), array.tobytes()
-                ids = checked.name_id(db, "fields", probe, name), checked.name_id(db, "kinds", *kind)
+                field, of_kind = id_of("fields", probe, name), id_of("kinds", *kind)
                 told = checksum(step, probe, name, *kind, data=data)
-                db.execute("INSERT INTO rows VALUES (?, ?, ?, ?, ?)", (step, *ids, told, data))
+                db.execute("INSERT INTO rows VALUES (?, ?, ?, ?, ?)", (step, field, of_kind, told, data))
             if entry.arrays:
                 query = "INSERT INTO steps VALUES (?, ?) ON CONFLICT DO UPDATE SET fields = fields + excluded.fields"
                 db.execute(query, (step, len(entry.arrays)))
@@ -177,6 +184,7 @@ def insert(database: Database, entry: Entry) -> None:
                 f"step {step} is in {database.where} already; steps are written once. "
                 "Number them apart, or call drop_from(step) to write it anew."
             ) from error
+    database.ids = ids  # now that they are written
 
 
 def merged(found: Rows, waiting: list[Entry], probe: str | None, field: str | None, start: int) -> Rows:

@@ -208,7 +208,7 @@ def _probe(key: str, spec: ProbeSpec) -> Any:
 
 
 def _tested(model: nn.Module, criterion: Callable[..., Tensor], samples: Samples, device: str) -> Row:
-    with RngState.now().replayed():  # or a network that draws in evaluation would train differently when tested
+    with RngState.put_back():  # or a network that draws in evaluation would train differently when tested
         return tested_on(model, criterion, samples, device)
 
 
