@@ -28,7 +28,7 @@ def drawn(seed: int, *, steps: int = 120, shift: float = 0.0, begin: int = 80) -
 
 
 def pooled(threshold: float = math.inf) -> PooledAlert:
-    return PooledAlert([LOSS, NORM], threshold, blamed=["norms/each"])
+    return PooledAlert({LOSS: 2.0, NORM: 1.0}, threshold, blamed=["norms/each"])
 
 
 def scores(alert: PooledAlert, rows: Rows) -> list[float]:
@@ -49,8 +49,8 @@ def test_the_score_is_the_formula() -> None:
         past = logs[max(0, step - 59) : step - 19]
         low, middle, high = np.quantile(past, [0.25, 0.5, 0.75], axis=0, method="nearest")
         z = (logs[step] - middle) / np.maximum((high - low) / 1.349, 0.1)
-        evidence.append(float(np.clip(z, -4, 4).mean()) - 0.5)
-        sums = [sum(evidence[-k:]) for k in range(1, min(20, len(evidence)) + 1)]
+        evidence.append(float(np.clip(z, -6, 6) @ [2 / 3, 1 / 3]) - 0.5)
+        sums = [sum(evidence[-k:]) for k in range(1, min(6, len(evidence)) + 1)]
         assert found[step] == pytest.approx(max(sums), abs=1e-9)
     assert all(math.isnan(score) for score in found[:29])
 
@@ -59,9 +59,12 @@ def test_evidence_of_two_adds_up_where_that_of_one_is_not_enough() -> None:
     """A shift of both by less than a deviation: power against the largest score of 8 runs without one."""
 
     def power(of: list[str]) -> int:
-        null = max(max(scores(PooledAlert(of, math.inf), drawn(seed, steps=100))[29:]) for seed in range(8))
-        shifted = (scores(PooledAlert(of, math.inf), drawn(seed, steps=100, shift=0.25)) for seed in range(100, 112))
-        return sum(max(found[80:100]) > null for found in shifted)
+        def largest(seed: int, shift: float) -> float:
+            alert = PooledAlert(dict.fromkeys(of, 1.0), math.inf)
+            return max(scores(alert, drawn(seed, steps=100, shift=shift))[80:])
+
+        null = max(largest(seed, 0.0) for seed in range(8))
+        return sum(largest(seed, 0.3) > null for seed in range(100, 112))
 
     assert power([LOSS, NORM]) > power([LOSS])
 
@@ -71,13 +74,13 @@ def test_one_wild_reading_counts_no_more_than_the_clip() -> None:
     rows = drawn(0)
     rows[90]["train"]["loss"], rows[90]["norms"]["total"] = 1e9, 1e9
     found = scores(pooled(), rows)
-    assert found[90] <= max(found[89], 0.0) + 4 - 0.5 + 1e-9
+    assert found[90] <= max(found[89], 0.0) + 6 - 0.5 + 1e-9
 
 
 def test_blocks_are_ranked_by_their_own_past_and_the_message_names_them() -> None:
     """Only the second block moves, so that it is to be looked at first; the alarm itself is of a single number."""
     said = None
-    alert = pooled(20.0)
+    alert = pooled(15.0)
     for step, at in drawn(0, shift=2.0).items():
         said = said or alert.see(step, at)
     assert said is not None
@@ -100,7 +103,7 @@ def test_a_quantity_that_is_not_known_is_left_out() -> None:
     """Loops that call no backward() have no loss to record: NaN says nothing, for or against."""
     rows = drawn(0, shift=1.0)
     blind = {step: {**at, "train": {"loss": math.nan}} for step, at in rows.items()}
-    alone = scores(PooledAlert([NORM], math.inf), rows)
+    alone = scores(PooledAlert({NORM: 1.0}, math.inf), rows)
     assert scores(pooled(), blind)[30:] == pytest.approx(alone[30:])
 
 
@@ -110,5 +113,5 @@ def test_a_loss_that_becomes_nan_is_an_alarm_at_once() -> None:
     rows[70]["train"]["loss"] = math.nan
     said = [alarm for step, at in rows.items() if (alarm := alert.see(step, at))]
     assert [(alarm.step, alarm.kind) for alarm in said] == [(70, "not finite")]
-    with pytest.raises(ValueError, match="one quantity or more"):
-        PooledAlert([], 1.0, rule=Change())
+    with pytest.raises(ValueError, match="one quantity or more, with weights"):
+        PooledAlert({}, 1.0, rule=Change())

@@ -19,7 +19,7 @@ KNOWN = -1e8  # a score below is that of a value which is not known
 class PooledAlert(Alert):
     """Says an alarm where several quantities together have left their past for long, though none of them may by itself.
 
-        e_t = mean over quantities of min(max(z_t, −clip), clip) − drift
+        e_t = Σ w min(max(z_t, −clip), clip) / Σ w − drift    over quantities, with weights w
         score = max over k ≤ span of Σ_{i > t−k} e_i
 
     z is a quantity's deviation from its own past in robust standard deviations, as `Change` has it: from 10 to 40
@@ -33,7 +33,7 @@ class PooledAlert(Alert):
     Source: Page (1954), Biometrika 41, 100, for the sum; Huber (1964) for the clipping.
 
     Args:
-        quantities: Of one number each, as "step_norms/loss".
+        quantities: Of one number each, as "step_norms/loss", to their weights.
         threshold: The score from which on it is an alarm.
         blamed: Quantities with a number for each block, which tell the blocks apart.
         rule: Says what is usual; its newest reading alone is judged.
@@ -47,21 +47,22 @@ class PooledAlert(Alert):
 
     def __init__(
         self,
-        quantities: Sequence[str],
+        quantities: Mapping[str, float],
         threshold: float,
         *,
         blamed: Sequence[str] = (),
         rule: Change | None = None,
-        span: int = 20,
+        span: int = 6,
         drift: float = 0.5,
-        clip: float = 4.0,
+        clip: float = 6.0,
         name: str = "pooled",
         false_alarms: float = math.nan,
         then: Then | None = None,
     ) -> None:
-        if not quantities:
-            raise ValueError("a pooled alert needs one quantity or more; found none.")
+        if not quantities or not all(weight > 0 for weight in quantities.values()):
+            raise ValueError(f"a pooled alert needs one quantity or more, with weights above 0; found {quantities}.")
         self.rule = rule or Change(sustained=1, lag=20, least=10)
+        self.weights = dict(quantities)
         self.members = [QuantityAlert(each, self.rule, math.inf) for each in quantities]
         self.blamed = [QuantityAlert(each, self.rule, math.inf) for each in blamed]
         self.threshold, self.span, self.drift, self.clip = threshold, span, drift, clip
@@ -129,15 +130,17 @@ class PooledAlert(Alert):
 
     @property
     def _reads(self) -> str:
-        return f"{', '.join(self.quantities)} by {self.rule}, {self.span}, {self.drift}, {self.clip}"
+        return f"{self.weights}, {', '.join(self.quantities)} by {self.rule}, {self.span}, {self.drift}, {self.clip}"
 
     def _add(self, step: int, rows: Mapping[str, Row]) -> None:
         """Add the evidence of a step, if any of the quantities was measured there and can be judged."""
-        scores = [each.score for each in self.members if each.is_read(rows) and not each.waits_for]
-        known = [z for z in scores if z > KNOWN]
+        judged = [each for each in self.members if each.is_read(rows) and not each.waits_for]
+        known = {each.quantity: each.score for each in judged if each.score > KNOWN}
         if not known:
             return
-        pooled = float(np.mean(np.clip(known, -self.clip, self.clip))) - self.drift
+        weights = [self.weights[quantity] for quantity in known]
+        clipped = np.clip(list(known.values()), -self.clip, self.clip)
+        pooled = float(np.average(clipped, weights=weights)) - self.drift
         self._evidence = [*self._evidence[-self.span + 1 :], pooled]
         self._steps = [*self._steps[-self.span + 1 :], step]
         self.score = float(np.cumsum(self._evidence[::-1]).max())
