@@ -10,6 +10,7 @@ from clinometer.papers.instability.breaks import broke_at
 from clinometer.papers.instability.causes import NONE
 from clinometer.papers.instability.configs import is_held_out, recorded, shortened
 from clinometer.papers.instability.healthy import HEALTHY, STEPS, training
+from clinometer.papers.instability.scores import figure_lead, figure_trade_off, goals
 from clinometer.papers.instability.tampered_runs import HELD_OUT_RUNS, TUNING
 from clinometer.results.run_table import RunTable
 from clinometer.studies.figure import Figure, Panel, Series
@@ -86,7 +87,9 @@ STUDY = Study(
     figures={
         "tuning": _figure("When runs of the tuning half broke", tuning),
         "held_out": _figure("When runs of the held-out half broke", held_out),
+        "lead": FigureSpec(figure_lead.TITLE, held_out, figure_lead.draw),
+        "trade_off": FigureSpec(figure_trade_off.TITLE, held_out, figure_trade_off.draw),
     },
-    claims=(),
+    claims=goals.CLAIMS,
     label_fields=("cause", "strength", "lr"),
 )

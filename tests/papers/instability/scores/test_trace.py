@@ -11,7 +11,13 @@ from clinometer.papers.instability.scores.tracing import trace
 from clinometer.recorder.alerts.combined import CombinedAlert
 
 BLOCKS = ["stem", "body", "head"]
-NAMES = ("pooled or update norm", "update ratio, relative", "ratio, gradient or loss", "loss z-score", "loss CUSUM")
+NAMES = (
+    "loss and update norm, pooled",
+    "update ratio, relative",
+    "ratio, gradient or loss",
+    "loss z-score",
+    "loss CUSUM",
+)
 CHOSEN = [each for each in CANDIDATES if each.name in NAMES]
 
 

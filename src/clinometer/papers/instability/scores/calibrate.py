@@ -52,9 +52,9 @@ class Curve:
         return math.sinh(min(700.0, start + scale * math.log(self._in_tail / expected)))
 
     def rates(self, thresholds: Floats) -> Floats:
-        """The rate that each threshold gives: the inverse, (n,)."""
+        """The rate that each threshold gives: the inverse, (n,); infinite without a peak, which no score beats."""
         if not len(self.peaks):
-            return np.zeros(len(thresholds))
+            return np.full(len(thresholds), np.inf)
         start, scale = self._tail
         beyond = self._in_tail * np.exp(-np.minimum(700.0, (np.arcsinh(thresholds) - start) / scale))
         counted = np.searchsorted(-self.peaks, -thresholds, side="left")
@@ -98,6 +98,6 @@ def overlap(runs: Iterable[Sequence[Floats]], curves: Sequence[Curve], steps: in
     """
     rates = [np.min([its.rates(peaks) for its, peaks in zip(curves, run, strict=True)], axis=0) for run in runs]
     spans = np.sort(np.concatenate(rates)) if rates else np.empty(0)  # the least rate at which a member would speak
-    if len(spans) <= TAIL:
+    if len(spans) <= TAIL or not 0 < spans[TAIL] < np.inf:
         return float(len(curves))
     return min(float(len(curves)), max(1.0, TAIL * PER / steps / float(spans[TAIL])))

@@ -9,6 +9,7 @@ from clinometer.recorder.alerts.base import Alert
 from clinometer.recorder.alerts.baselines import Cusum, ZScore
 from clinometer.recorder.alerts.change import Change
 from clinometer.recorder.alerts.combined import CombinedAlert
+from clinometer.recorder.alerts.limit import Limit
 from clinometer.recorder.alerts.pooled import PooledAlert
 from clinometer.recorder.alerts.quantity_alert import QuantityAlert
 from clinometer.recorder.alerts.rule import Rule
@@ -37,17 +38,17 @@ class Single:
 class Pooled:
     """Quantities that are judged together."""
 
-    judged: tuple[str, ...]
+    judged: tuple[tuple[str, float], ...]  # with their weights
     blamed: tuple[str, ...]
 
     def alert(self, threshold: float = math.inf) -> PooledAlert:
         """The alert at a threshold; by default one that scores and says nothing."""
-        return PooledAlert(self.judged, threshold, blamed=self.blamed)
+        return PooledAlert(dict(self.judged), threshold, blamed=self.blamed)
 
     @property
     def quantities(self) -> tuple[str, ...]:
         """What it reads."""
-        return (*self.judged, *self.blamed)
+        return (*(quantity for quantity, _ in self.judged), *self.blamed)
 
 
 Member = Single | Pooled
@@ -98,15 +99,15 @@ BLOCKS = Single("headroom_blocks/loss", _falls(EVERY_FIFTH))
 LOGITS = Single("attention_logits/largest", EVERY_FIFTH)
 VARIANCE = Single("activation_moments/var", EVERY_FIFTH)
 
-LOSS_AND_NORMS = ("step_norms/loss", "step_norms/total_update_norm", "step_norms/total_gradient_norm")
-
-BLAMED = ("step_norms/gradient_norm",)  # what tells the blocks apart
-POOL = Pooled(LOSS_AND_NORMS, BLAMED)
-UPDATE_NORM = Single("step_norms/total_update_norm", EACH_STEP)
+_LOSS, _UPDATE, _GRADIENT = ("step_norms/loss", "step_norms/total_update_norm", "step_norms/total_gradient_norm")
+BLAMED = ("step_norms/update_ratio",)  # what tells the blocks apart
+POOL = Pooled(((_LOSS, 2.0), (_UPDATE, 1.0)), BLAMED)
+POOL_WITH_GRADIENT = Pooled(((_LOSS, 2.0), (_UPDATE, 1.0), (_GRADIENT, 1.0)), BLAMED)
+UPDATE_NORM = Single(_UPDATE, EACH_STEP)
 
 OURS = {
-    "loss and norms, pooled": (POOL,),
-    "pooled or update norm": (POOL, UPDATE_NORM),
+    "loss and update norm, pooled": (POOL,),
+    "loss, update and gradient norm, pooled": (POOL_WITH_GRADIENT,),
     "update ratio, by block": (RATIO,),
     "update ratio, relative": (Single("step_norms/update_ratio", _relative(EACH_STEP)),),
     "gradient norm, by block": (GRADIENTS,),
@@ -114,11 +115,11 @@ OURS = {
     "loss rises": (LOSS,),
     "headroom": (HEADROOM,),  # 1/headroom is λ_c·lr/2
     "headroom, by block": (BLOCKS,),
+    "headroom below a limit": (Single("headroom/loss", Limit(0.0, is_rise=False, sustained=2)),),
+    "headroom of a block below a limit": (Single("headroom_blocks/loss", Limit(0.0, is_rise=False, sustained=2)),),
     "attention logits": (LOGITS,),
     "activation variance": (VARIANCE,),
     "ratio or loss": (RATIO, LOSS),
-    "ratio or gradient": (RATIO, GRADIENTS),
-    "ratio, gradient or loss": (RATIO, GRADIENTS, LOSS),
     "all that is measured": (RATIO, GRADIENTS, LOSS, BLOCKS, LOGITS, VARIANCE),
 }
 USUAL = {

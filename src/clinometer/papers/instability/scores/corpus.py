@@ -42,11 +42,11 @@ def read_corpus(study: Path, probes: Iterable[str], wanted: Callable[[Half], boo
 
 
 def corpus_run(run: FinishedRun, probes: Iterable[str]) -> CorpusRun:
-    """A finished run with the rows of some probes."""
+    """A finished run with the rows of some probes up to its break: what an alarm says after it, no score counts."""
     steps = len(run.column("train", "loss"))
     name, half = run.folder.name, half_of_config(run.config)
     outcome = outcome_of(name, run.facts, half=half, steps=steps, network=network_of(run.config))
-    return CorpusRun(outcome, steps_of(run, probes))
+    return CorpusRun(outcome, steps_of(run, probes, outcome.broke_at))
 
 
 def network_of(config: Mapping[str, Any]) -> str:

@@ -52,15 +52,17 @@ def replay(alert: Replayable, steps: Steps) -> list[Alarmed]:
     return [alarm for alarm in alarms if alarm is not None]
 
 
-def steps_of(run: FinishedRun, probes: Iterable[str]) -> dict[int, dict[str, Row]]:
+def steps_of(run: FinishedRun, probes: Iterable[str], end: int | None = None) -> dict[int, dict[str, Row]]:
     """The rows of some probes by step, as a recorder hands them to an alert; probes without rows are left out.
 
     Args:
         run: A finished run.
         probes: The names of the probes' rows.
+        end: The first step that is left out; None for all of them.
     """
     found: dict[int, dict[str, Row]] = {}
     for probe in probes:
         for step, row in run.rows(probe).get(probe, {}).items():
-            found.setdefault(step, {})[probe] = row
+            if end is None or step < end:
+                found.setdefault(step, {})[probe] = row
     return dict(sorted(found.items()))

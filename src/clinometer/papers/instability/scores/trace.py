@@ -12,7 +12,7 @@ from clinometer.recorder.alerts.quantity_alert import REFRACTORY
 from clinometer.results.run_table import Floats
 
 NOT_FINITE = math.inf  # the score of a value that was finite and no longer is, which is an alarm at any threshold
-LEAST = -50.0  # what takes the place of lower scores: no suspicion at all
+LEAST, MOST = -50.0, 1e9  # what takes the place of lower and of higher scores where peaks are compared
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,8 @@ class Trace:
         """The largest score in each span of REFRACTORY steps before a step, (spans,)."""
         spans = np.full(-(-healthy // REFRACTORY), LEAST)
         end = bisect.bisect_left(self.steps, healthy)
-        np.maximum.at(spans, np.array(self.steps[:end], dtype=int) // REFRACTORY, self.scores[:end])
+        scores = np.minimum(self.scores[:end], MOST)
+        np.maximum.at(spans, np.array(self.steps[:end], dtype=int) // REFRACTORY, scores)
         return spans
 
 

@@ -50,7 +50,9 @@ def _pooled_at_once(alert: PooledAlert, rows: Steps) -> Trace | None:
     z = np.stack([each.excess[:, 0] for each in known])
     if (z <= KNOWN).any():
         return None
-    evidence = np.clip(z, -alert.clip, alert.clip).mean(axis=0) - alert.drift
+    evidence = (
+        np.average(np.clip(z, -alert.clip, alert.clip), axis=0, weights=list(alert.weights.values())) - alert.drift
+    )
     recent = [evidence[max(0, end - alert.span) : end] for end in range(1, len(evidence) + 1)]
     scores = np.array([np.cumsum(each[::-1]).max() for each in recent])
     means = [np.clip(each.excess, -alert.clip, alert.clip) for each in blocks]
