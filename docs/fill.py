@@ -8,7 +8,8 @@ A table stands between `<!-- KEY -->` and `<!-- end -->`, where KEY is one of
 - `forest PATH`: the confirmatory effects as a picture in PATH; `seeds`: the seeds behind each scale's verdicts;
 - `probes PATH`: every probe, what it tells and its cost, with links to the pages in PATH;
 - `learning_rates`: the scores of `suggest_lr` and other predictors on the held-out set;
-- `fields NAME`: the fields of a probe's rows; `pages` and `reference`: the probes' pages and their entries.
+- `fields NAME`: the fields of a probe's rows; `pages` and `reference`: the probes' pages and their entries;
+- `alarms`, `rates`, `advice NAME`: how often alarms, suggested learning rates and the advice on a symptom are right.
 
 `python docs/fill.py` rewrites the pages and draws the picture, and a test compares both with what it would write.
 """
@@ -36,11 +37,24 @@ RESULTS = ROOT / "results" / "santurkar2018"
 LEARNING_RATES = ROOT / "results" / "learning_rates" / "scores.md"
 FOREST = ROOT / "docs" / "images" / "claims.png"
 COPIED = {ROOT / "docs" / "images" / "figure_04.png": RESULTS / "laptop" / "figures" / "figure_04.png"}
-PAGES = (ROOT / "README.md", ROOT / "mkdocs.yml", *sorted((ROOT / "docs").glob("*.md")))
+PAGES = (ROOT / "README.md", ROOT / "mkdocs.yml", *sorted((ROOT / "docs").rglob("*.md")))
 SCALES = ("smoke", "laptop", "paper")
 KEYS = r"verdicts|outcome|seeds|learning_rates|forest \S+|[CFD]\d+|probes \S+|fields \w+|pages|reference"
+KEYS += r"|alarms|rates|advice \w+"
 TABLE = re.compile(rf"<!-- ({KEYS}) -->\n.*?( *#? ?)<!-- end -->", re.DOTALL)
 NOTHING = "No confirmatory study is kept yet."
+NOT_COUNTED = "Not counted yet: `{}` does."
+ADVICE = {
+    "rate": {
+        "rate_told": "headroom above 30 in runs at a hundredth of the best rate",
+        "rate_not_told_when_healthy": "headroom below 30 in runs at the best rate",
+        "rate_cured": "the raised rate brings the loss down to where the best one does, in twice the steps",
+    },
+    "batch": {
+        "batch_smaller": "a quarter of the batch takes at most two thirds of the samples, where that is the advice",
+        "batch_larger": "four times the batch takes at most two thirds of the steps, where that is the advice",
+    },
+}
 COST = re.compile(r"Cost: (.+?)\.(?=\s|$)", re.DOTALL)
 
 
@@ -90,6 +104,8 @@ def _table(key: str, found: dict[str, dict[str, Any]]) -> str:
     if kind == "forest":
         there = forest(found).panels
         return f"![What holds, how large it is, and at which scale]({rest}/{FOREST.name})" if there else NOTHING
+    if kind in ("alarms", "rates", "advice"):
+        return {"alarms": _alarms, "rates": _rates, "advice": _advice}[kind](rest)
     named = {"verdicts": _verdicts, "outcome": _outcome, "seeds": _seeds}
     return named[kind](found) if kind in named else _parts_table(kind, found)
 
@@ -243,6 +259,70 @@ def _seeds(found: dict[str, dict[str, Any]]) -> str:
 def _range(values: list[int]) -> str:
     low, high = min(values), max(values)
     return str(low) if low == high else f"{low} to {high}"
+
+
+def _alarms(_: str) -> str:
+    """What the default alert is worth on held-out runs, and the alarm that most people have."""
+    found = _counts("instability/scores.json")
+    if not found:
+        return NOT_COUNTED.format("clinometer reproduce instability --scale laptop")
+    held = [line for line in found["lines"] if line["part"] == "all held out"]
+    default = next(line for line in held if line["is_default"])
+    usual = next(line for line in held if line["alert"] == "gradient norm")
+    told = (
+        f"Of {default['score']['announced']['n']} held-out runs that broke, {_alarms_of(default, 'the default alert')}"
+    )
+    beside = "" if usual["is_default"] else f" A threshold on the gradient norm: {_alarms_of(usual, 'it')}"
+    return f"{told}{beside} All alerts, and runs by cause: `results/instability/scores.md`."
+
+
+def _alarms_of(line: Mapping[str, Any], name: str) -> str:
+    score, median = line["score"], line["score"]["leads"][1]
+    ahead = "" if median is None else f", {median:.0f} steps ahead in the median"
+    false = score["false_alarms"]
+    alarms = f"{false['value']:.1f} ({false['low']:.1f} to {false['high']:.1f})"
+    return (
+        f"{name} announced {_percent(score['announced'])} at least 20 steps before{ahead}; it gave {alarms} false "
+        "alarms in 10,000 healthy steps, and had the block to blame among its first two in "
+        f"{_percent(score['guilty'])}."
+    )
+
+
+def _rates(_: str) -> str:
+    """How often `suggest_lr` is right."""
+    found = _counts("learning_rates/scores.json")
+    if not found:
+        return NOT_COUNTED.format("clinometer reproduce learning_rates --scale laptop")
+    score = next(each for each in found["scores"] if each["predictor"] == "suggest_lr")
+    return (
+        f"On {score['right']['n']} held-out configurations the largest stable rate was within a factor 1.5 of the "
+        f"predicted one in {_percent(score['right'])}; the interval held it in {_percent(score['covered'])}. The rate "
+        f"ended within 5% of the loss of a sweep's best in {_percent(score['close'])}, and within 10% in "
+        f"{_percent(score['near'])}; in {_percent(score['failed'])} it did not train. Beside simpler predictors: "
+        "`results/learning_rates/scores.md`."
+    )
+
+
+def _advice(name: str) -> str:
+    """How often the advice on a symptom was right."""
+    found = _counts("advice.json")
+    if not found:
+        return NOT_COUNTED.format("python benchmarks/advice.py --to results/advice.json")
+    rows = [f"| {text} | {found[key]['right']} of {found[key]['of']} |" for key, text in ADVICE[name].items()]
+    return "\n".join([f"By `python benchmarks/advice.py`, {found['about']}:", "", "| | |", "|---|---|", *rows])
+
+
+def _percent(share: Mapping[str, Any]) -> str:
+    """A share with its interval."""
+    if not share["n"]:
+        return "no run (there was none to count)"
+    return f"{100 * share['value']:.0f}% ({100 * share['low']:.0f} to {100 * share['high']:.0f})"
+
+
+def _counts(path: str) -> Any:
+    """What a benchmark has kept in `results/`; None before it was run."""
+    file = RESULTS.parent / path
+    return json.loads(file.read_text()) if file.is_file() else None
 
 
 def drawn_numbers(figure: Figure) -> str:
