@@ -21,7 +21,7 @@ class QuantityAlert(Alert):
     """Says an alarm where a rule's score of a quantity exceeds a threshold, or a value that was finite no longer is.
 
     One alarm is said for an episode, which lasts until the score has not exceeded for 50 steps; a value that becomes
-    NaN in the meantime is said as well. Cost: 20 to 100 microseconds a reading.
+    NaN in the meantime is said as well. Cost: about 100 microseconds a reading.
 
     Args:
         quantity: As "step_norms/update_ratio": a probe's name and one of its fields, a number or one for each block.
