@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from clinometer.papers.learning_rates import claims
+from clinometer.papers.learning_rates import claims, predict
 from clinometer.papers.learning_rates.case import Case, log_error, prediction_of, read_cases
 from clinometer.papers.learning_rates.configurations import TUNING, configuration
 from clinometer.papers.learning_rates.constants import Calibration
@@ -45,7 +45,7 @@ def case(
         configuration(TUNING[network], "sgd"),
         trials,
         dict.fromkeys(PREDICTORS, largest),
-        dict.fromkeys(PREDICTORS, found),
+        {name: found if name == SUGGESTED else replace(found, trial=None) for name in PREDICTORS},
         (1.0, 1.1, 1.2),
         105.0,
         "" if largest > 0 else "no reason",
@@ -88,7 +88,6 @@ def test_a_score_by_hand() -> None:
     assert (found.error, found.bias) == pytest.approx((2.0, 1.0))
     assert found.covered.value == pytest.approx(2 / 3)
     assert found.failed.value == pytest.approx(1 / 3)
-    assert found.too_high.value == pytest.approx(1 / 3)  # chosen is √2, the first unstable rate
     assert (found.close.value, found.near.value) == (0.25, 0.25)
     assert found.excess == pytest.approx(1.2)
     assert found.width == pytest.approx(100.0)
@@ -99,6 +98,16 @@ def test_a_score_by_hand() -> None:
 def test_right_is_a_factor_of_one_and_a_half(predicted: float, right: float) -> None:
     """At the bound, and just beyond it."""
     assert score([case(predicted)], SUGGESTED).right.value == right
+
+
+def test_a_rate_that_was_not_trained_lies_between_two_that_were() -> None:
+    """Losses of 1.03 at 2^-1/2 and 1.04 at 1 meet in their geometric mean; from the first unstable rate on it fails."""
+    between = case(2 * 2**-0.25)
+    assert between.excess("curvature") == pytest.approx((1.03 * 1.04) ** 0.5)
+    assert not between.failed("curvature")
+    assert case(2 * 2**0.5).failed("curvature")
+    assert math.isinf(case(math.nan).excess("curvature"))
+    assert not case(math.nan).failed("curvature")
 
 
 def test_what_a_second_draw_of_the_best_comes_to() -> None:
@@ -150,12 +159,7 @@ def test_cases_are_read_as_runs_wrote_them() -> None:
     sweep, answer = wanted.config, wanted.predictions[SUGGESTED]
     assert answer.trial
     row = {
-        "predictor": np.array(list(PREDICTORS)),
-        "raw": np.array(list(wanted.raw.values())),
-        **{name: np.full(len(PREDICTORS), getattr(answer, name)) for name in ("largest", "low", "high", "chosen")},
-        **{
-            name: np.array([getattr(answer.trial, name)] * len(PREDICTORS)) for name in ("initial", "final", "accuracy")
-        },
+        **predict.columns(wanted.raw, wanted.predictions, answer.trial),
         "passes": np.array(wanted.passes),
         "reason": np.array(""),
     }

@@ -44,7 +44,7 @@ def test_cases_have_sweeps_and_predictions(folder: Path) -> None:
         assert len(case.trials) >= 7
         assert all(len(trial.final) == 3 for trial in case.trials.values())
         assert case.passes <= 100
-        assert case.predictions["constant"].trial
+        assert case.predictions["constant"].answered
         assert case.predictions["suggest_lr"].answered or case.reason
 
 

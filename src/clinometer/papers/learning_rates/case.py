@@ -8,13 +8,15 @@ from pathlib import Path
 import numpy as np
 
 from clinometer.papers.learning_rates.configurations import PREDICT, Network, configurations, networks
-from clinometer.papers.learning_rates.grid import POINTS, family_of, grid_of
+from clinometer.papers.learning_rates.grid import POINTS, family_of, grid_of, rate
 from clinometer.papers.learning_rates.outcome import Outcome, Trial, Trials, best_of, is_stable, outcome
 from clinometer.papers.learning_rates.prediction import Prediction
 from clinometer.papers.learning_rates.rows import PREDICTION, SWEEP, predictions_of, trials_of
 from clinometer.results.run_table import RunTable
 from clinometer.studies.study import Scale
 from clinometer.training.config import RunConfig
+
+_WORST = 1e6  # what a loss that is not finite counts as between two rates
 
 
 @dataclass(frozen=True)
@@ -71,14 +73,32 @@ class Case:
         return answer.low <= found.unstable and answer.high >= found.largest
 
     def excess(self, predictor: str) -> float:
-        """The final loss at the chosen rate over that of the sweep's best; infinite where there is none."""
-        trial = self.predictions[predictor].trial
-        return trial.loss / self.sweep_best.loss if trial else math.inf
+        """The final loss at the chosen rate over that of the sweep's best; infinite without a rate.
+
+        Where the rate was not trained, it lies between two that the sweep has tried: by log-log interpolation, and
+        beyond the last one as there.
+        """
+        answer = self.predictions[predictor]
+        if not answer.answered:
+            return math.inf
+        loss = answer.trial.loss if answer.trial else self.loss_at(answer.chosen)
+        return loss / self.sweep_best.loss
+
+    def loss_at(self, lr: float) -> float:
+        """The final loss at a rate, by log-log interpolation between the rates that were tried."""
+        rates = np.log([rate(each) for each in self.trials])
+        losses = np.log([min(trial.loss, _WORST) for trial in self.trials.values()])
+        return float(np.exp(np.interp(math.log(lr), rates, losses)))
 
     def failed(self, predictor: str) -> bool:
-        """Whether the predictor chose a rate at which training is not stable."""
-        trial = self.predictions[predictor].trial
-        return trial is not None and not is_stable(trial, self.best)
+        """Whether the predictor chose a rate at which training is not stable.
+
+        Where the rate was not trained, whether it is at least the first that was found not to be stable.
+        """
+        answer = self.predictions[predictor]
+        if not answer.trial:
+            return answer.chosen >= self.outcome.unstable
+        return not is_stable(answer.trial, self.best)
 
 
 def log_error(predicted: float, found: Outcome) -> float:

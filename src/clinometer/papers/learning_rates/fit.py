@@ -14,7 +14,7 @@ from clinometer.papers.learning_rates.case import Case, cases_in
 from clinometer.papers.learning_rates.configurations import TUNING
 from clinometer.papers.learning_rates.constants import Calibration
 from clinometer.papers.learning_rates.definition import STUDY
-from clinometer.papers.learning_rates.grid import GRIDS, rate
+from clinometer.papers.learning_rates.grid import GRIDS
 from clinometer.papers.learning_rates.prediction import PREDICTORS
 
 FRACTIONS = 2.0 ** (-np.arange(33) / 4)  # of the largest stable rate: from all of it down to 1/256
@@ -55,10 +55,8 @@ def _measured(case: Case) -> float:
 
 
 def _excess(case: Case, lr: float) -> float:
-    """Log of the final loss at a rate over the sweep's best, by interpolation between the rates that were tried."""
-    rates = np.log([rate(each) for each in case.trials])
-    losses = np.log([min(trial.loss, 1e6) for trial in case.trials.values()])
-    return min(float(np.interp(math.log(lr), rates, losses)) - math.log(case.sweep_best.loss), _WORST)
+    """Log of the final loss at a rate over the sweep's best, but not more than `_WORST`."""
+    return min(math.log(case.loss_at(lr) / case.sweep_best.loss), _WORST)
 
 
 def printed(found: Mapping[str, Mapping[str, Calibration]]) -> str:

@@ -1,4 +1,4 @@
-"""The trainer of a prediction: what `suggest_lr` and the usual predictors say, then trainings at their choices."""
+"""The trainer of a prediction: what `suggest_lr` and the usual predictors say, then a training at the rate it took."""
 
 import math
 from collections.abc import Mapping
@@ -9,9 +9,20 @@ import numpy as np
 from clinometer.learning_rate.learning_rates import LearningRates
 from clinometer.learning_rate.suggest import suggest_lr
 from clinometer.papers.learning_rates.grid import family_of
+from clinometer.papers.learning_rates.outcome import Trial
 from clinometer.papers.learning_rates.prediction import PREDICTORS, SUGGESTED, Prediction, fitted
 from clinometer.papers.learning_rates.rows import PREDICTION, Values
-from clinometer.papers.learning_rates.training import Curve, batches, build, curve, loss_fn, samples, seeds_of, trial
+from clinometer.papers.learning_rates.training import (
+    SEEDS,
+    Curve,
+    batches,
+    build,
+    curve,
+    loss_fn,
+    samples,
+    seeds_of,
+    trial,
+)
 from clinometer.store import Row, Store
 from clinometer.training.config import RunConfig
 from clinometer.training.from_config import build_optimizer
@@ -20,12 +31,12 @@ from clinometer.training.parts import Samples
 
 
 def train(runs: Mapping[RunConfig, Keeper], device: str = "cpu") -> None:
-    """Predict the learning rate of each config before it is trained, and train at each predictor's choice.
+    """Predict the learning rate of each config before it is trained, and train at the rate that `suggest_lr` took.
 
-    Rows: `train`, loss and accuracy of the first seed at the rate that `suggest_lr` took, or where it cannot tell at
-    that of the optimizer alone; and one of `prediction`: `predictor` (p,) names, their `raw` rates, `largest`, `low`,
-    `high` and `chosen` (p,), and `initial`, `final` and `accuracy` (p, seeds) of trainings at `chosen`, NaN where none
-    was; and of `suggest_lr` its `passes`, `warm_up` and `reason`.
+    Rows: `train`, loss and accuracy of the first seed at that rate, or where it cannot tell at that of the optimizer
+    alone; and one of `prediction`: `predictor` (p,) names, their `raw` rates, `largest`, `low`, `high` and `chosen`
+    (p,); and of `suggest_lr` its `passes`, `warm_up` and `reason`, and `initial`, `final` and `accuracy` (seeds,) of
+    the trainings, NaN where it cannot tell.
     """
     for config, keeper in runs.items():
         _predict(config, keeper, samples(config, device, keeper.data), device)
@@ -37,9 +48,11 @@ def _predict(config: RunConfig, keeper: Keeper, data: Samples, device: str) -> N
     raw |= {SUGGESTED: found.largest, "constant": 1.0}
     answers = {name: fitted(name, family_of(config), raw[name]) for name in PREDICTORS}
     answers[SUGGESTED] = Prediction(found.largest, found.low, found.high, found.suggested)
-    curves = {name: _curves(config, each, data, device) for name, each in answers.items()}
-    row = {**_columns(raw, answers, curves), "passes": found.passes, "warm_up": found.warm_up, "reason": found.reason}
-    _write(keeper, (curves[SUGGESTED] or curves["constant"])[0], row)
+    answer = answers[SUGGESTED] if answers[SUGGESTED].answered else answers["constant"]
+    curves = [curve(config, answer.chosen, seed, data, device) for seed in seeds_of(config)]
+    trained = trial(curves) if answers[SUGGESTED].answered else None
+    row = {**columns(raw, answers, trained), "passes": found.passes, "warm_up": found.warm_up, "reason": found.reason}
+    _write(keeper, curves[0], row)
 
 
 def suggested(config: RunConfig, data: Samples, device: str = "cpu") -> LearningRates:
@@ -51,17 +64,9 @@ def suggested(config: RunConfig, data: Samples, device: str = "cpu") -> Learning
     )
 
 
-def _curves(config: RunConfig, answer: Prediction, data: Samples, device: str) -> list[Curve]:
-    if not answer.answered:
-        return []
-    return [curve(config, answer.chosen, seed, data, device) for seed in seeds_of(config)]
-
-
-def _columns(
-    raw: Mapping[str, float], answers: Mapping[str, Prediction], curves: Mapping[str, list[Curve]]
-) -> dict[str, Values]:
-    trials = [trial(each) if each else None for each in curves.values()]
-    nothing = [math.nan] * max(map(len, curves.values()))
+def columns(raw: Mapping[str, float], answers: Mapping[str, Prediction], trained: Trial | None) -> dict[str, Values]:
+    """The row of predictions, less what only `suggest_lr` says."""
+    nothing = [math.nan] * SEEDS
     return {
         "predictor": np.array(list(answers)),
         "raw": np.array([raw[name] for name in answers]),
@@ -69,10 +74,7 @@ def _columns(
             name: np.array([getattr(each, name) for each in answers.values()])
             for name in ("largest", "low", "high", "chosen")
         },
-        **{
-            name: np.array([getattr(each, name) if each else nothing for each in trials])
-            for name in ("initial", "final", "accuracy")
-        },
+        **{name: np.array(getattr(trained, name) if trained else nothing) for name in ("initial", "final", "accuracy")},
     }
 
 

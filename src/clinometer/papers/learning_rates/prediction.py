@@ -1,4 +1,4 @@
-"""What was predicted of a configuration by each predictor, and what became of the rate that it would take."""
+"""What was predicted of a configuration by each predictor, and what became of the rate that `suggest_lr` took."""
 
 import math
 from dataclasses import dataclass
@@ -25,7 +25,7 @@ class Prediction:
     low: float  # the interval around it
     high: float
     chosen: float  # the rate to train at
-    trial: Trial | None = None  # what became of that rate; None where none was chosen
+    trial: Trial | None = None  # what became of that rate; None where it was not trained
 
     @property
     def answered(self) -> bool:

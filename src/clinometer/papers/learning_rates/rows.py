@@ -7,7 +7,7 @@ import numpy as np
 
 from clinometer.papers.learning_rates.grid import rate
 from clinometer.papers.learning_rates.outcome import Trial
-from clinometer.papers.learning_rates.prediction import Prediction
+from clinometer.papers.learning_rates.prediction import SUGGESTED, Prediction
 
 SWEEP, PREDICTION = "sweep", "prediction"
 
@@ -34,9 +34,10 @@ def trials_of(row: Mapping[str, Values]) -> dict[int, Trial]:
 
 def predictions_of(row: Mapping[str, Values]) -> dict[str, Prediction]:
     """The predictions that a row was written from, by predictor."""
-    found: dict[str, Prediction] = {}
-    for index, name in enumerate(row["predictor"].tolist()):
-        largest, low, high, chosen = (float(row[field][index]) for field in ("largest", "low", "high", "chosen"))
-        parts = [tuple(map(float, row[field][index])) for field in ("initial", "final", "accuracy")]
-        found[name] = Prediction(largest, low, high, chosen, None if np.isnan(parts[0]).any() else Trial(*parts))
-    return found
+    initial, final, accuracy = (tuple(map(float, row[field])) for field in ("initial", "final", "accuracy"))
+    trained = None if np.isnan(initial).any() else Trial(initial, final, accuracy)
+    fields = zip(*(row[name].tolist() for name in ("predictor", "largest", "low", "high", "chosen")), strict=True)
+    return {
+        name: Prediction(largest, low, high, chosen, trained if name == SUGGESTED else None)
+        for name, largest, low, high, chosen in fields
+    }

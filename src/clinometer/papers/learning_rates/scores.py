@@ -26,7 +26,6 @@ class Score:
     bias: float  # the median of predicted over measured, of those answered
     covered: Interval  # share, of those answered, whose interval holds the measured rate
     width: float  # the median of the interval's upper end over its lower one
-    too_high: Interval  # share, of those answered, whose chosen rate lies above the largest stable one
     failed: Interval  # share, of those answered, that are not stable at the chosen rate
     close: Interval  # share whose final loss is within 5% of the sweep's best; no answer is not
     near: Interval  # the same within 10%
@@ -46,7 +45,6 @@ def score(cases: Sequence[Case], predictor: str) -> Score:
         bias=math.exp(_median(errors)),
         covered=_share(told, [case.covered(predictor) for case in told]),
         width=_median(np.array([each.high / each.low for each in intervals])),
-        too_high=_share(told, [is_too_high(case, predictor) for case in told]),
         failed=_share(told, [case.failed(predictor) for case in told]),
         close=_share(cases, [case.excess(predictor) <= CLOSE for case in cases]),
         near=_share(cases, [case.excess(predictor) <= NEAR for case in cases]),
@@ -62,11 +60,6 @@ def scores(cases: Sequence[Case]) -> list[Score]:
 def is_right(case: Case, predictor: str) -> bool:
     """Whether the predicted largest stable rate is within a factor 1.5 of the measured one."""
     return abs(case.error(predictor)) <= math.log(FACTOR) * (1 + 1e-9)
-
-
-def is_too_high(case: Case, predictor: str) -> bool:
-    """Whether the rate to train at lies where the sweep found training not to be stable."""
-    return case.predictions[predictor].chosen >= case.outcome.unstable
 
 
 def second_draw(cases: Sequence[Case], factor: float = CLOSE) -> Interval:

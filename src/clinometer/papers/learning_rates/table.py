@@ -78,6 +78,8 @@ def remarks(cases: Sequence[Case]) -> list[str]:
     spent = np.array([case.passes for case in cases])
     reasons = [case.reason for case in cases if case.reason]
     return [
+        "Every predictor but `suggest_lr` has one constant, one interval and one fraction for each optimizer, from the "
+        "tuning set; the rates that they choose were not trained, and have the loss between those of two of the sweep.",
         f"{sum(each.censored for each in outcomes)} of {len(cases)} configurations are stable up to the grid's end: "
         "there no prediction counts as too high.",
         f"{sum(each.holes > 0 for each in outcomes)} have a rate below the best one at which the loss ends above its "
@@ -128,8 +130,8 @@ def _case(case: Case) -> dict[str, Any]:
                     "low": each.low,
                     "high": each.high,
                     "chosen": each.chosen,
-                    "loss": each.trial.loss if each.trial else math.nan,
-                    "stable": not case.failed(predictor) if each.trial else None,
+                    "excess": case.excess(predictor),
+                    "stable": not case.failed(predictor) if each.answered else None,
                 }
                 for predictor, each in case.predictions.items()
             },
