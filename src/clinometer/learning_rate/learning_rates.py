@@ -19,6 +19,11 @@ class LearningRates:
 
     A rate is that of the optimizer's first group; others keep their ratio to it. Where `reason` says why the search
     cannot tell, the rates and the warm-up are NaN.
+
+    Example:
+        >>> print(LearningRates(reason="7 batches are too few; at least 20 are needed"))
+        cannot tell: 7 batches are too few; at least 20 are needed
+        cost                 0 forward-backward passes
     """
 
     largest: float = math.nan  # the largest rate at which a run of some hundred steps is stable

@@ -43,6 +43,15 @@ def suggest_lr(
         TypeError: if an argument is not what it should be.
         ValueError: if the model has nothing to train, the loss is no scalar that depends on it, there is no batch, or
             several processes train the model. What `loss_fn` raises at the start is raised.
+    Source: the benchmark `clinometer.papers.learning_rates`, which scores it; the rising rate is Smith's (2017) range
+        test, arXiv:1506.01186.
+
+    Example:
+        >>> import torch; from itertools import repeat               # L(w) = 2w², with curvature 4
+        >>> model, loss_fn = nn.Linear(1, 1, bias=False), lambda model, _: 2 * model.weight.square().sum()
+        >>> found = suggest_lr(model, loss_fn, repeat(None), lambda parameters: torch.optim.SGD(parameters, lr=0.1))
+        >>> found.low < 2 / 4 < found.high, round(found.predictors["curvature"], 3)
+        (True, 0.5)
     """
     check_model_kind(model)
     check_loss_fn(loss_fn)
