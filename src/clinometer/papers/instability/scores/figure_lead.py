@@ -41,5 +41,5 @@ def _line(cause: str, leads: list[int]) -> Estimate:
     low, median, high = np.percentile(leads, [25, 50, 75]).tolist()
     verdict = "holds" if low >= AHEAD else "fails" if high < AHEAD else "undecided"
     ahead = sum(lead >= AHEAD for lead in leads)
-    text = f"{median:.0f} steps; {ahead} of {len(leads)} in time"
+    text = f"median {median:.0f}; {ahead} of {len(leads)} in time"
     return Estimate(cause.replace("_", " "), median, low, high, (AHEAD, float("inf")), verdict, text)

@@ -11,7 +11,7 @@ from clinometer.results.run_table import RunTable
 from clinometer.studies.figure import Figure, Panel, Series
 from clinometer.training.config import Bases
 
-TITLE = "False alarms against breaks that were announced"
+TITLE = "Announced breaks and false alarms"
 
 
 def draw(runs: RunTable, _bases: Bases) -> Figure:
@@ -19,8 +19,10 @@ def draw(runs: RunTable, _bases: Bases) -> Figure:
     found, frozen = held_out(runs), tuned()
     shown = [each for each in frozen.candidates if each.kind == "usual" or each.name == frozen.default]
     series = tuple(_series(place, each, frozen, found) for place, each in enumerate(shown))
-    title = f"breaks announced ≥ {AHEAD} steps ahead"
-    panel = Panel(title, f"false alarms in {PER:,} healthy steps", "share", series, xscale="asinh", ylim=(0, 1))
+    title = f"announced ≥ {AHEAD} steps ahead"
+    panel = Panel(
+        title, f"false alarms in {PER:,} healthy steps", "share of breaks", series, xscale="asinh", ylim=(0, 1)
+    )
     rates = ", ".join(f"{rate:g}" for rate in sorted(frozen.rates))
     caption = (
         f"Held-out runs. Each point is one alert at the thresholds that the tuning half gave for {rates} false alarms "
