@@ -16,7 +16,7 @@ from clinometer.results.quantity import Quantity
 from clinometer.results.run_table import RunTable
 from clinometer.training.config import RunConfig
 
-CONFIG = RunConfig("nets:mlp", steps=3)
+CONFIG = RunConfig("nets:mlp", steps=3, measure_every=1)
 FIELDS = {"step_norms": "update_ratio", "activation_moments": "kurtosis", "attention_logits": "largest"}
 
 
