@@ -1,6 +1,6 @@
 """What the cheap signals of a run cost beside its bare steps, with everything that the recorder does for them.
 
-    python benchmarks/signals.py [--repeats 41] [--steps 400] [--only WORDS]
+    python benchmarks/signals.py [--repeats 41] [--steps 400] [--only WORDS] [--networks vgg gpt]
 
 Networks: VGG-11 at quarter width with BatchNorm (bundled digits, enlarged) and a GPT of 2 layers, batch 128, a single
 thread. In each round a bare step and a step with a recorder, whose probes are due, take their turns, each on its own
@@ -10,8 +10,9 @@ copy of the network; times are the process's CPU time, which other programs on t
     every       how often the signal is meant to be measured
     overhead    added / every, in % of the run
 
-The last rows are whole runs, all signals together: step_norms at every step, and the others `within_budget(0.05)`, in
-parts by one budget. A run and a bare run take turns, step by step.
+The last row is a whole run: step_norms at every step, and the others, but for headroom per layer, by one
+`within_budget(0.05)`. The run and a bare one take turns, step by step. The row's share is of CPU time, the budget's own
+of the time that passes.
 """
 
 import argparse
@@ -41,11 +42,13 @@ from clinometer.training.environment import environment
 
 Step = Callable[[Batch], None]
 
+NETWORKS: Mapping[str, Callable[[str | None], Case]] = {"vgg": vgg, "gpt": gpt}
+PER_LAYER = 'headroom(blocks="layers")'
 WARM = 3  # steps before the first that counts: allocation, and the first search of headroom
 SIGNALS: Mapping[str, tuple[Callable[[], Probe], int]] = {  # and every how many steps
     "step_norms()": (step_norms, 1),
     "headroom()": (headroom, 20),
-    'headroom(blocks="layers")': (functools.partial(headroom, blocks="layers"), 20),
+    PER_LAYER: (functools.partial(headroom, blocks="layers"), 20),
     "activation_moments()": (activation_moments, 20),
     "attention_logits()": (attention_logits, 20),
     "noise_scale()": (noise_scale, 20),
@@ -57,14 +60,14 @@ def main() -> None:
     torch.set_num_threads(1)
     facts = environment()
     print(f"torch {facts['packages']['torch']}, {facts['processor']}, one thread, n = {args.repeats} rounds")
-    for make in (vgg, gpt):
-        case = make(None)
+    for name in args.networks:
+        case = NETWORKS[name](None)
         case.train(5)
         print(f"\n{case.name}\n{'signal':32} {'added':>22} {'every':>6} {'overhead':>9}")
         for name, (probe, often) in SIGNALS.items():
             if args.only in name:
                 added(case, name, probe(), often, args.repeats)
-        if args.only in "all":
+        if args.only in "all within a budget":
             together(case, args.steps)
 
 
@@ -72,7 +75,8 @@ def parsed() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--repeats", type=int, default=41, help="rounds")
     parser.add_argument("--steps", type=int, default=400, help="of the run with all signals")
-    parser.add_argument("--only", default="", help="signals with these words in their names; all for the last row")
+    parser.add_argument("--only", default="", help="rows with these words in their names")
+    parser.add_argument("--networks", nargs="+", choices=NETWORKS, default=list(NETWORKS))
     return parser.parse_args()
 
 
@@ -87,13 +91,13 @@ def added(case: Case, name: str, probe: Probe, often: int, rounds: int) -> None:
 
 def together(case: Case, number: int) -> None:
     """Print what all signals add to a run."""
-    probes = {name: probe() for name, (probe, _) in SIGNALS.items()}
+    probes = {name: probe() for name, (probe, _) in SIGNALS.items() if name != PER_LAYER}
     budget = within_budget(0.05)
-    schedules = {name: every(1) if often == 1 else budget for name, (_, often) in SIGNALS.items()}
+    schedules = {name: every(1) if SIGNALS[name][1] == 1 else budget for name in probes}
     bare, measured = steps(case, None, None), steps(case, probes, schedules)
     times = [pair(case, bare, measured) for _ in range(number)]
     ours, theirs = (sum(each) for each in zip(*times, strict=True))
-    print(f"all, within_budget(0.05): {theirs / ours - 1:.2%} of {number} steps; {budget}", flush=True)
+    print(f"all within a budget: {theirs / ours - 1:.2%} of {number} steps; {budget}", flush=True)
 
 
 def pair(case: Case, bare: Step, measured: Step) -> tuple[float, float]:
