@@ -3,7 +3,8 @@
     python examples/alarm_stops_run.py
 
 A network reads digits and guesses how much ink they have; the second head takes pixels that nobody scaled. The learning
-rate warms up, and before the loss shows anything that head's own steps overshoot: its headroom stays below 1.
+rate warms up, and before the loss shows anything that head's own steps overshoot: its headroom stays below 1. How often
+such alarms come in time, and how often for nothing, is counted in docs/symptoms/loss_spikes.md.
 """
 
 import torch

@@ -1,5 +1,6 @@
 """The README and the docs are tests: their Python runs, and prints what they say it prints."""
 
+import dataclasses
 import json
 import re
 import runpy
@@ -10,7 +11,11 @@ import pytest
 import warm
 from PIL import Image
 
+from clinometer.papers.instability.scores.score import Score as AlarmScore
+from clinometer.papers.instability.scores.table import Line
+from clinometer.papers.learning_rates.scores import Score as RateScore
 from clinometer.results.run_table import RunTable
+from clinometer.results.statistics import Interval
 from clinometer.studies.claims import Claim, Evidence
 from clinometer.studies.claims_json import claim_rows, with_holm
 from clinometer.studies.comparison import FACTOR, above
@@ -132,6 +137,38 @@ def test_an_open_claim_says_how_many_seeds_it_would_take(tmp_path: Path) -> None
     assert seeds
     assert 10 <= int(seeds[1]) <= 15
     assert "| undecided (hopeless as posed: more than 400 seeds) |" in told(-1.0, 0.01, 1.0)
+
+
+def test_scores_are_told_as_their_writers_keep_them(tmp_path: Path) -> None:
+    """By hand, of rows that the writers' own classes make: were a key renamed there, the pages could not be filled."""
+    found = Interval(0.9, 0.8, 0.95, 40)
+    score = AlarmScore(found, found, (20.0, 31.0, 50.0), Interval(1.5, 0.5, 3.0, 20_000), found, 0, 0)
+    alerts = ("mine", "ours"), ("gradient norm", "usual")
+    lines = [Line("all held out", name, kind, kind == "ours", score).as_json() for name, kind in alerts]
+    rates = RateScore("suggest_lr", found, found, 1.2, 1.0, found, 4.0, found, found, found, 1.0)
+    counted = {key: {"right": 3, "of": 4} for key in ("rate_told", "rate_not_told_when_healthy", "rate_cured")}
+    fill = runpy.run_path(str(ROOT / "docs" / "fill.py"))
+    fill["filled"].__globals__["RESULTS"] = tmp_path / "santurkar2018"
+
+    def told(key: str) -> str:
+        return fill["filled"](f"<!-- {key} -->\n<!-- end -->").partition("\n")[2].removesuffix("\n<!-- end -->")
+
+    assert "Not counted yet" in told("alarms") + told("rates") + told("advice rate")
+    for path, kept in (
+        ("instability/scores.json", {"lines": lines}),
+        ("learning_rates/scores.json", {"scores": [dataclasses.asdict(rates)]}),
+        ("advice.json", {"about": "by hand", **counted}),
+    ):
+        (tmp_path / path).parent.mkdir(exist_ok=True)
+        (tmp_path / path).write_text(json.dumps(kept))
+    assert told("alarms").startswith(
+        "Of 40 held-out runs that broke, the default alert announced 90% (80 to 95) at least 20 steps before, and 90% "
+        "(80 to 95) of those that took so long to break. It gave 1.5 (0.5 to 3.0) false alarms in 10,000 healthy steps"
+    )
+    assert "usual alarms, gradient norm, announced 90% (80 to 95) for 1.5 (0.5 to 3.0) false ones" in told("alarms")
+    assert told("alert mine").startswith("An alert on mine announced 90% (80 to 95)")
+    assert told("rates").startswith("On 40 held-out configurations the largest stable rate was within a factor 1.5")
+    assert told("advice rate").count("| 3 of 4 |") == 3
 
 
 def test_a_picture_keeps_the_numbers_that_it_shows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
