@@ -69,7 +69,7 @@ def test_the_figure_of_a_half_says_how_soon_its_runs_broke() -> None:
 def test_the_smoke_part_is_made_by_one_command(tmp_path: Path) -> None:
     """As CI runs it. The truth about each run is how it was made: healthy ones do not break, tampered ones do."""
     command = [sys.executable, "-m", "clinometer.cli", "reproduce", "instability", "--to", str(tmp_path / "corpus")]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=600, check=False)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=1800, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     found = find_runs(tmp_path / "corpus").intact()
     assert len(found) == len(plan(STUDY, "smoke").configs)
