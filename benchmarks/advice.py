@@ -1,6 +1,6 @@
 """Count how often two pieces of advice of docs/symptoms are right, on 24 configurations of small networks.
 
-    python benchmarks/advice.py [--repeats 3] [--to results/advice.json]
+    python benchmarks/advice.py [--repeats 1] [--to results/advice.json]
 
 **Does my batch pay**: a network is trained by batches of 8 to 512, each at the best of four rates, until its loss is
 0.2. Where the noise scale of a run lies below a third of its batch, the advice is a smaller batch, and it is right if a
@@ -155,11 +155,12 @@ def counted(answers: list[bool]) -> dict[str, int]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--repeats", type=int, default=3, help="seeds of each configuration")
+    parser.add_argument("--repeats", type=int, default=1, help="seeds of each configuration")
+    parser.add_argument("--configurations", type=int, default=len(CONFIGURATIONS), help="how many of them")
     parser.add_argument("--to", type=Path, help="where to keep the counts as JSON")
     options = parser.parse_args()
     torch.set_num_threads(1)
-    chosen = CONFIGURATIONS if options.repeats > 1 else CONFIGURATIONS[:3]
+    chosen = CONFIGURATIONS[: options.configurations]
     batches: list[tuple[str, bool]] = []
     rates: list[dict[str, bool]] = []
     for number, configuration in enumerate(chosen, 1):

@@ -184,6 +184,7 @@ def test_a_picture_keeps_the_numbers_that_it_shows(tmp_path: Path, monkeypatch: 
 
 BENCHMARKS = [path for path in sorted((ROOT / "benchmarks").glob("*.py")) if "def main" in path.read_text()]
 SHORTER = {
+    "advice.py": ["--configurations", "2"],
     "budget.py": ["--steps", "25"],
     "curvature.py": ["--only", "product"],
     "overhead.py": ["--only", "headroom"],
