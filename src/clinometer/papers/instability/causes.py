@@ -6,39 +6,46 @@ rate or the optimizer, in the data, and in a single layer.
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Literal
+from importlib import import_module
+from typing import TYPE_CHECKING, Literal
 
-from clinometer.papers.instability import data_mistakes, layer_mistakes, rate_mistakes
-from clinometer.papers.instability.tampering import Tampering
-from clinometer.training.parts import Training
+if TYPE_CHECKING:
+    from clinometer.papers.instability.tampering import Tampering
+    from clinometer.training.parts import Training
 
-
-def healthy(_training: Training, _strength: float, _seed: int) -> Tampering:
-    """No mistake."""
-    return Tampering()
+_HERE = "clinometer.papers.instability"
+NONE = "none"
 
 
 @dataclass(frozen=True)
 class Cause:
     """A mistake, and the set that it belongs to."""
 
-    tampering: Callable[[Training, float, int], Tampering]  # (training, strength, seed) -> what it changes
+    name: str
+    module: str  # with a function of that name; it is imported when a run is made: listing the corpus needs no torch
     set: Literal["A", "B", ""]  # A: may be tuned on; B: held out
 
+    @property
+    def tampering(self) -> "Callable[[Training, float, int], Tampering]":
+        """The function of (training, strength, seed) that says what the mistake changes."""
+        return getattr(import_module(f"{_HERE}.{self.module}"), self.name)
 
-NONE = "none"
+
 CAUSES: Mapping[str, Cause] = {
-    NONE: Cause(healthy, ""),
-    "learning_rate": Cause(rate_mistakes.learning_rate, "A"),
-    "adam_constants": Cause(rate_mistakes.adam_constants, "A"),
-    "half_precision": Cause(rate_mistakes.half_precision, "A"),
-    "corrupted_batches": Cause(data_mistakes.corrupted_batches, "A"),
-    "scaled_head": Cause(layer_mistakes.scaled_head, "A"),
-    "attention_logits": Cause(layer_mistakes.attention_logits, "A"),
-    "short_warm_up": Cause(rate_mistakes.short_warm_up, "B"),
-    "undivided_accumulation": Cause(rate_mistakes.undivided_accumulation, "B"),
-    "flipped_labels": Cause(data_mistakes.flipped_labels, "B"),
-    "scaled_input": Cause(data_mistakes.scaled_input, "B"),
-    "late_unfreezing": Cause(layer_mistakes.late_unfreezing, "B"),
-    "scale_invariant_decay": Cause(layer_mistakes.scale_invariant_decay, "B"),
+    cause.name: cause
+    for cause in (
+        Cause(NONE, "tampering", ""),
+        Cause("learning_rate", "rate_mistakes", "A"),
+        Cause("adam_constants", "rate_mistakes", "A"),
+        Cause("half_precision", "rate_mistakes", "A"),
+        Cause("corrupted_batches", "data_mistakes", "A"),
+        Cause("scaled_head", "layer_mistakes", "A"),
+        Cause("attention_logits", "layer_mistakes", "A"),
+        Cause("short_warm_up", "rate_mistakes", "B"),
+        Cause("undivided_accumulation", "rate_mistakes", "B"),
+        Cause("flipped_labels", "data_mistakes", "B"),
+        Cause("scaled_input", "data_mistakes", "B"),
+        Cause("late_unfreezing", "layer_mistakes", "B"),
+        Cause("scale_invariant_decay", "layer_mistakes", "B"),
+    )
 }

@@ -39,6 +39,11 @@ class Tampering:
     before: Callable[[], None] = lambda: None  # called there at each step before the mistake
 
 
+def none(_training: Training, _strength: float, _seed: int) -> Tampering:
+    """No mistake, of a healthy run."""
+    return Tampering()
+
+
 def tampered(training: Training, mistake: Tampering, from_step: int, over: int) -> Training:
     """The training with a mistake in it.
 
