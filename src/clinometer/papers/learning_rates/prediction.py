@@ -10,7 +10,7 @@ SUGGESTED = "suggest_lr"
 PREDICTORS = {
     SUGGESTED: "`suggest_lr`",
     "range_test": "range test: where a rising rate blows the loss up",
-    "critical_step": "critical step (2/λ_c) after 20 steps",
+    "critical_step": "critical step (2/λ_c) after a short training",
     "curvature": "2/λ_max at the start, or its like for the optimizer",
     "smoothness": "2/β at the start",
     "constant": "one rate per optimizer, nothing measured",

@@ -79,7 +79,8 @@ def remarks(cases: Sequence[Case]) -> list[str]:
     reasons = [case.reason for case in cases if case.reason]
     return [
         "Every predictor but `suggest_lr` has one constant, one interval and one fraction for each optimizer, from the "
-        "tuning set; the rates that they choose were not trained, and have the loss between those of two of the sweep.",
+        "tuning set; the rates that they choose were not trained, and have the loss between those of two of the sweep. "
+        "The constant rate is one of the sweep's own, and so often its best by the same draw of seeds.",
         f"{sum(each.censored for each in outcomes)} of {len(cases)} configurations are stable up to the grid's end: "
         "there no prediction counts as too high.",
         f"{sum(each.holes > 0 for each in outcomes)} have a rate below the best one at which the loss ends above its "
@@ -89,7 +90,7 @@ def remarks(cases: Sequence[Case]) -> list[str]:
         f"The sweep's best rate, trained again with three other seeds, is within 5% of itself in "
         f"{_share(second_draw(cases))} and within 10% in {_percent(second_draw(cases, NEAR).value)}; its three seeds "
         f"differ by more than 5% among themselves in {_percent(seeds_apart(cases).value)}.",
-        *(f"`suggest_lr` cannot tell in {len(reasons)}: {'; '.join(sorted(set(reasons)))}." for _ in reasons[:1]),
+        *(f"`suggest_lr` cannot tell in {len(reasons)}, such as: {min(reasons)}." for _ in reasons[:1]),
     ]
 
 
@@ -171,9 +172,12 @@ def written(folder: Path, scale: str, to: Path) -> None:
         *remarks(held),
         "## `suggest_lr` by optimizer",
         by_optimizer(held),
-        f"## The tuning set: {len(tuned)} configurations, on which all constants were fitted",
-        table(tuned),
     ]
+    if tuned:
+        parts += [
+            f"## The tuning set: {len(tuned)} configurations, on which all constants were fitted",
+            table(tuned),
+        ]
     to.mkdir(parents=True, exist_ok=True)
     write_whole(to / "scores.md", "\n\n".join(parts) + "\n")
     write_json(to / "scores.json", {"command": command, "environment": facts, **as_json(held)})
