@@ -1,9 +1,9 @@
 """The numbers of the search that were fitted, to the tuning half of the benchmark `learning_rates`, and frozen.
 
 `clinometer reproduce learning_rates` trains the sweeps; `python -m clinometer.papers.learning_rates.fit FOLDER`
-prints by how much these are off there. `ramp` and NORMALIZED are a least squares fit in logs over all configurations,
-and `suggested` has about the least mean log of the final loss over the best of a sweep. No run of the held-out half was
-looked at for them.
+prints by how much these are off there; it does not find them. `ramp` and NORMALIZED are least squares fits in logs over
+all configurations, rounded; `suggested` was set by hand to about the least mean log of the final loss over the best of
+a sweep, and LONGER by hand as well. No run of the held-out half was looked at for them.
 """
 
 from dataclasses import dataclass

@@ -7,8 +7,8 @@ from clinometer.papers.learning_rates.case import Case, read_cases
 from clinometer.papers.learning_rates.configurations import HELD_OUT, configurations, networks
 from clinometer.papers.learning_rates.prediction import PREDICTORS, SUGGESTED
 from clinometer.papers.learning_rates.scores import CLOSE, clusters, is_right
+from clinometer.results.clustered import design_effect, share
 from clinometer.results.run_table import MissingRunsError, RunTable
-from clinometer.results.shares import design_effect, share
 from clinometer.results.statistics import Interval
 from clinometer.studies.claims import Claim, Finding, Part, Variants, judge_part
 from clinometer.studies.comparison import PERCENT, below

@@ -8,7 +8,7 @@ import numpy as np
 
 from clinometer.papers.learning_rates.case import Case
 from clinometer.papers.learning_rates.prediction import PREDICTORS
-from clinometer.results.shares import share
+from clinometer.results.clustered import share
 from clinometer.results.statistics import Interval
 
 FACTOR = 1.5  # of the measured rate, within which a prediction is right

@@ -40,13 +40,7 @@ class CombinedAlert(Alert):
         return min(member.waits_for for member in self.members)
 
     def ranking(self) -> tuple[str, ...]:
-        rankings = [found for member in self.members if (found := member.ranking())]
-        names = dict.fromkeys(name for ranking in rankings for name in ranking)
-
-        def places(name: str) -> int:
-            return sum(ranking.index(name) if name in ranking else len(ranking) for ranking in rankings)
-
-        return tuple(sorted(names, key=places))
+        return by_places([member.ranking() for member in self.members])
 
     def see(self, step: int, rows: Mapping[str, Row]) -> Alarm | None:
         said = [alarm for member in self.members if (alarm := member.see(step, rows))]
@@ -71,3 +65,19 @@ class CombinedAlert(Alert):
         for member, its in zip(self.members, state["members"], strict=True):
             member.load_state_dict(its)
         self._said = state["said"]
+
+
+def by_places(rankings: Sequence[tuple[str, ...]]) -> tuple[str, ...]:
+    """Blocks by the sum of their places in several rankings; one that a ranking lacks comes after its last.
+
+    Example:
+        >>> by_places([("head", "stem"), ("stem", "head", "body"), ("stem",), ()])
+        ('stem', 'head', 'body')
+    """
+    known = [ranking for ranking in rankings if ranking]
+    names = dict.fromkeys(name for ranking in known for name in ranking)
+
+    def places(name: str) -> int:
+        return sum(ranking.index(name) if name in ranking else len(ranking) for ranking in known)
+
+    return tuple(sorted(names, key=places))

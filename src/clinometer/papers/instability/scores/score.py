@@ -6,8 +6,8 @@ from functools import cached_property
 
 import numpy as np
 
-from clinometer.papers.instability.scores.intervals import NOTHING, rate, share
 from clinometer.papers.instability.scores.outcome import Outcome
+from clinometer.results.clustered import NOTHING, rate, share
 from clinometer.results.statistics import Interval
 
 AHEAD = 20  # steps before the break by which an alarm counts as having announced it

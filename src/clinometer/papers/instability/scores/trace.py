@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from clinometer.papers.instability.scores.score import Call
+from clinometer.recorder.alerts.combined import by_places
 from clinometer.recorder.alerts.quantity_alert import REFRACTORY
 from clinometer.results.run_table import Floats
 
@@ -56,7 +57,7 @@ def calls(traces: Sequence[Trace], thresholds: Sequence[float]) -> list[Call]:
     found: list[Call] = []
     for step, lost in sorted(spoken.items()):
         if lost or not found or len(traces) == 1 or step - found[-1].step > REFRACTORY:
-            found.append(Call(step, _by_places([each.ranking(step) for each in traces])))
+            found.append(Call(step, by_places([each.ranking(step) for each in traces])))
     return found
 
 
@@ -70,14 +71,3 @@ def _begins(each: Trace, threshold: float) -> list[int]:
             found.append(index)
         held = step
     return found
-
-
-def _by_places(rankings: Sequence[tuple[str, ...]]) -> tuple[str, ...]:
-    """Blocks by the sum of their places in several rankings."""
-    known = [ranking for ranking in rankings if ranking]
-    names = dict.fromkeys(name for ranking in known for name in ranking)
-
-    def places(name: str) -> int:
-        return sum(ranking.index(name) if name in ranking else len(ranking) for ranking in known)
-
-    return tuple(sorted(names, key=places))

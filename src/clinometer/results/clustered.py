@@ -1,6 +1,7 @@
 """Intervals of a share and of a rate whose observations come in clusters that are alike inside."""
 
 from collections.abc import Hashable, Sequence
+from typing import Any
 
 import numpy as np
 
@@ -38,8 +39,8 @@ def share(hits: Sequence[bool], clusters: Sequence[Hashable], level: float = 0.9
     if not len(values):
         return NOTHING
     n, p = len(values), float(values.mean())
-    trials = n / _design_effect(values, clusters)
-    tail, successes = (1 - level) / 2, p * trials
+    trials, tail = n / design_effect(hits, clusters), (1 - level) / 2
+    successes = p * trials
     low = 0.0 if p == 0 else float(stats.beta.ppf(tail, successes, trials - successes + 1))
     high = 1.0 if p == 1 else float(stats.beta.ppf(1 - tail, successes + 1, trials - successes))
     return Interval(p, low, high, n)
@@ -83,13 +84,19 @@ def rate(counts: Sequence[int], exposures: Sequence[float], per: float, level: f
     return Interval(total / exposure * per, low, high, round(exposure))
 
 
-def _design_effect(values: np.ndarray, clusters: Sequence[Hashable]) -> float:
-    """By how much the variance of the mean exceeds that of as many independent trials; at least 1."""
-    p, n = values.mean(), len(values)
+def design_effect(hits: Sequence[bool], clusters: Sequence[Hashable]) -> float:
+    """By how much the variance of a share exceeds that of as many independent trials; at least 1.
+
+    Example:
+        >>> design_effect([True, True, False, False], "aabb") > 1, design_effect([True, False, True, False], "aabb")
+        (True, 1.0)
+    """
+    values: np.ndarray[Any, np.dtype[np.float64]] = np.asarray(hits, dtype=float)
+    p, n = float(values.mean()), len(values)
     sums: dict[Hashable, float] = {}
     for value, cluster in zip(values - p, clusters, strict=True):
         sums[cluster] = sums.get(cluster, 0.0) + float(value)
     if p in (0, 1) or len(sums) < 2:
         return 1.0
     between = len(sums) / (len(sums) - 1) * sum(each**2 for each in sums.values()) / n**2
-    return max(1.0, float(between / (p * (1 - p) / (n - 1))))
+    return max(1.0, between / (p * (1 - p) / (n - 1)))

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from clinometer.papers.instability.scores.intervals import rate, share
+from clinometer.results.clustered import rate, share
 
 
 @given(st.lists(st.booleans(), min_size=1, max_size=60))
