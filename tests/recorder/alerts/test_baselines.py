@@ -7,7 +7,6 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from scipy import stats
 
 from clinometer.recorder.alerts.baselines import BASELINES, Cusum, ZScore
 
@@ -15,6 +14,7 @@ from clinometer.recorder.alerts.baselines import BASELINES, Cusum, ZScore
 @given(st.integers(0, 10_000), st.floats(0.1, 100), st.floats(-100, 100))
 def test_the_z_score_is_that_of_the_readings_before(seed: int, scale: float, shift: float) -> None:
     """By scipy's own z-scores relative to a sample; invariant under a change of unit."""
+    stats = pytest.importorskip("scipy.stats")
     past = shift + scale * np.random.default_rng(seed).normal(size=(51, 3))
     (expected,) = stats.zmap(past[-1:], past[:-1], axis=0, ddof=1)
     np.testing.assert_allclose(ZScore().scores(past).excess, expected, rtol=1e-8, atol=1e-8)

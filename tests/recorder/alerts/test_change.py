@@ -7,7 +7,6 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from scipy import stats
 
 from clinometer.recorder.alerts.change import Change
 from clinometer.recorder.alerts.quantity_alert import QuantityAlert
@@ -31,6 +30,7 @@ def test_false_alarms_are_those_of_gaussian_series(correlation: float) -> None:
     The window of 1,500 readings (260 independent ones at a correlation of 0.7) tells location and scale to 8%, which
     changes that probability by up to a tenth; 4,000 series count it to within 5% (three deviations: 15%).
     """
+    stats = pytest.importorskip("scipy.stats")
     past = series(0, 1502, 4000, correlation)
     found = (Change(sustained=2, window=1500, lag=2).scores(past).excess > 1).mean()
     covariance = [[1, correlation], [correlation, 1]]
