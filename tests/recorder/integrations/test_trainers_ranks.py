@@ -79,4 +79,4 @@ def test_other_ways_of_transformers_are_refused(kind: str) -> None:
         model_wrapped=nn.Linear(1, 1),
     )
     with pytest.raises(ValueError, match=rf"found {kind} and 1 GPUs .* without DeepSpeed and FSDP"):
-        LandscapeCallback(trainer, None).on_train_begin(None, SimpleNamespace(global_step=0))
+        LandscapeCallback(trainer, None, ()).on_train_begin(None, SimpleNamespace(global_step=0))
