@@ -189,6 +189,7 @@ SHORTER = {
     "curvature.py": ["--only", "product"],
     "overhead.py": ["--only", "headroom"],
     "signals.py": ["--steps", "8"],
+    "stable_rates.py": ["--only", "mlp"],
     "throughput.py": ["--runs", "2", "--without-ray"],
 }
 
