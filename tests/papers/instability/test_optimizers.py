@@ -11,9 +11,10 @@ from hypothesis import strategies as st
 from torch import Tensor, nn
 
 from clinometer import Recorder
+from clinometer.nn.newton_schulz import orthogonalised
 from clinometer.papers.instability.networks.cnn import cnn
 from clinometer.papers.instability.networks.mlp import mlp
-from clinometer.papers.instability.optimizers import Muon, adamw, muon, orthogonal, sgd
+from clinometer.papers.instability.optimizers import Muon, adamw, muon, sgd
 
 ROWS = torch.randn(16, 1, 8, 8, generator=torch.Generator().manual_seed(0))
 CLASSES = torch.arange(16) % 10
@@ -35,7 +36,7 @@ def test_the_orthogonal_step_keeps_directions_and_evens_out_their_sizes(
     u, _, vt = np.linalg.svd(drawn, full_matrices=False)
     values = np.geomspace(1, 1e-2, len(vt))
     matrix = torch.from_numpy(size * (u * values) @ vt)
-    inside = u.T @ orthogonal(matrix).numpy() @ vt.T
+    inside = u.T @ orthogonalised(matrix).numpy() @ vt.T
     assert ((np.diag(inside) > 0.5) & (np.diag(inside) < 1.5)).all()
     np.testing.assert_allclose(inside - np.diag(np.diag(inside)), 0, atol=1e-9)
 

@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-_QUINTIC = (3.4445, -4.7750, 2.0315)  # Jordan's coefficients: steep at 0, near 1 from there to 1
+from clinometer.nn.newton_schulz import orthogonalised
 
 
 def sgd(parameters: Iterable[Tensor], lr: float, momentum: float = 0.0, weight_decay: float = 0.0) -> torch.optim.SGD:
@@ -30,7 +30,7 @@ def adamw(
 class Muon(torch.optim.Optimizer):
     """Momentum whose step is made orthogonal, for matrices and kernels of convolutions; AdamW for all else.
 
-        B ← μ B + (1 − μ) g;  O = orthogonal((1 − μ) g + μ B);  W ← (1 − ηλ) W − η √max(1, rows / columns) O
+        B ← μ B + (1 − μ) g;  O = orthogonalised((1 − μ) g + μ B);  W ← (1 − ηλ) W − η √max(1, rows / columns) O
 
     where a kernel is a matrix with a row per output channel. A group with `orthogonal` False is stepped by AdamW.
 
@@ -64,7 +64,7 @@ class Muon(torch.optim.Optimizer):
         average = state["momentum_buffer"].lerp_(gradient, 1 - group["momentum"])
         matrix = gradient.lerp(average, group["momentum"]).flatten(1)
         wide = math.sqrt(max(1.0, matrix.shape[0] / matrix.shape[1]))
-        p.add_(orthogonal(matrix).view_as(p), alpha=-group["lr"] * wide)
+        p.add_(orthogonalised(matrix).view_as(p), alpha=-group["lr"] * wide)
 
     def _adam(self, p: Tensor, gradient: Tensor, group: dict[str, Any]) -> None:
         state = self.state[p]
@@ -76,26 +76,6 @@ class Muon(torch.optim.Optimizer):
         squares = state["exp_avg_sq"].mul_(second).addcmul_(gradient, gradient, value=1 - second)
         rate = group["lr"] / (1 - first ** state["step"])
         p.addcdiv_(average, (squares / (1 - second ** state["step"])).sqrt_().add_(group["eps"]), value=-rate)
-
-
-def orthogonal(matrix: Tensor, steps: int = 5) -> Tensor:
-    """About U Vᵀ of a matrix U S Vᵀ, by Newton-Schulz iterations: singular values come between 0.5 and 1.5.
-
-    Those below a thousandth of the largest stay smaller.
-
-    Example:
-        >>> values = torch.linalg.svdvals(orthogonal(torch.diag(torch.tensor([1.0, 0.5, 0.1]))))
-        >>> bool(((values > 0.5) & (values < 1.5)).all())
-        True
-    """
-    tall = matrix.shape[0] > matrix.shape[1]
-    x = matrix.T if tall else matrix
-    x = x / x.norm().clamp(min=1e-7)
-    a, b, c = _QUINTIC
-    for _ in range(steps):
-        gram = x @ x.T
-        x = torch.addmm(x, torch.addmm(gram, gram, gram, beta=b, alpha=c), x, beta=a)
-    return x.T if tall else x
 
 
 def muon(

@@ -6,6 +6,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from clinometer.nn.newton_schulz import orthogonalised
+
 
 def sgd(parameters: Iterable[Tensor], lr: float = 0.1) -> torch.optim.Optimizer:
     """Plain SGD."""
@@ -64,14 +66,3 @@ class Muon(torch.optim.Optimizer):
         matrix = update.flatten(1)
         scale = max(1.0, matrix.shape[0] / matrix.shape[1]) ** 0.5
         parameter.add_(orthogonalised(matrix).view_as(parameter), alpha=-lr * scale)
-
-
-def orthogonalised(matrix: Tensor, iterations: int = 5) -> Tensor:
-    """The nearest matrix with singular values of about 1 (0.7 to 1.2), by Muon's quintic Newton–Schulz iteration."""
-    a, b, c = 3.4445, -4.7750, 2.0315
-    wide = matrix if matrix.shape[0] <= matrix.shape[1] else matrix.T
-    x = wide / (wide.norm() + 1e-7)
-    for _ in range(iterations):
-        gram = x @ x.T
-        x = a * x + (b * gram + c * gram @ gram) @ x
-    return x if wide is matrix else x.T

@@ -2,7 +2,6 @@
 
 import math
 from collections.abc import Mapping
-from contextlib import closing
 
 import numpy as np
 
@@ -14,7 +13,6 @@ from clinometer.papers.learning_rates.prediction import PREDICTORS, SUGGESTED, P
 from clinometer.papers.learning_rates.rows import PREDICTION, Values
 from clinometer.papers.learning_rates.training import (
     SEEDS,
-    Curve,
     batches,
     build,
     curve,
@@ -22,8 +20,8 @@ from clinometer.papers.learning_rates.training import (
     samples,
     seeds_of,
     trial,
+    write,
 )
-from clinometer.store import Row, Store
 from clinometer.training.config import RunConfig
 from clinometer.training.from_config import build_optimizer
 from clinometer.training.keeper import Keeper
@@ -52,7 +50,7 @@ def _predict(config: RunConfig, keeper: Keeper, data: Samples, device: str) -> N
     curves = [curve(config, answer.chosen, seed, data, device) for seed in seeds_of(config)]
     trained = trial(curves) if answers[SUGGESTED].answered else None
     row = {**columns(raw, answers, trained), "passes": found.passes, "warm_up": found.warm_up, "reason": found.reason}
-    _write(keeper, curves[0], row)
+    write(keeper, curves[0], {PREDICTION: row})
 
 
 def suggested(config: RunConfig, data: Samples, device: str = "cpu") -> LearningRates:
@@ -76,12 +74,3 @@ def columns(raw: Mapping[str, float], answers: Mapping[str, Prediction], trained
         },
         **{name: np.array(getattr(trained, name) if trained else nothing) for name in ("initial", "final", "accuracy")},
     }
-
-
-def _write(keeper: Keeper, shown: Curve, row: Row) -> None:
-    with closing(Store(keeper.run / "rows.sqlite")) as store:
-        for step, (loss, accuracy) in enumerate(zip(shown.losses, shown.accuracies, strict=True)):
-            rows: dict[str, Row] = {"train": {"loss": loss, "accuracy": accuracy}}
-            store.append(step, rows | ({PREDICTION: row} if step == 0 else {}))
-        store.set_meta(ended=True)
-        store.seal()

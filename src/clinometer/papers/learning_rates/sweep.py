@@ -1,15 +1,13 @@
 """The trainer of a sweep: one network at the rates of a grid, three seeds each, in one process."""
 
 from collections.abc import Mapping
-from contextlib import closing
 
 import numpy as np
 
 from clinometer.papers.learning_rates.grid import grid_of, rate
 from clinometer.papers.learning_rates.outcome import Trial, best_of, explore
 from clinometer.papers.learning_rates.rows import SWEEP, columns
-from clinometer.papers.learning_rates.training import Curve, curve, samples, seeds_of, trial
-from clinometer.store import Row, Store
+from clinometer.papers.learning_rates.training import Curve, curve, samples, seeds_of, trial, write
 from clinometer.training.config import RunConfig
 from clinometer.training.keeper import Keeper
 from clinometer.training.parts import Samples
@@ -40,13 +38,4 @@ def _sweep(config: RunConfig, keeper: Keeper, data: Samples, device: str) -> Non
     trials = explore(at, grid)
     best = rate(best_of({each: trials[each] for each in grid.sweep}))
     again = trial([curve(config, best, _OTHER + seed, data, device) for seed in seeds_of(config)])
-    _write(keeper, curves[best_of(trials)][0], {**columns(trials), "again": np.array(again.final)})
-
-
-def _write(keeper: Keeper, best: Curve, row: Row) -> None:
-    with closing(Store(keeper.run / "rows.sqlite")) as store:
-        for step, (loss, accuracy) in enumerate(zip(best.losses, best.accuracies, strict=True)):
-            rows: dict[str, Row] = {"train": {"loss": loss, "accuracy": accuracy}}
-            store.append(step, rows | ({SWEEP: row} if step == 0 else {}))
-        store.set_meta(ended=True)
-        store.seal()
+    write(keeper, curves[best_of(trials)][0], {SWEEP: {**columns(trials), "again": np.array(again.final)}})

@@ -1,7 +1,8 @@
 """Trains one of the networks at one rate by a bare loop: what the sweep's rates and the suggested ones have alike."""
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 
 import torch
@@ -9,8 +10,10 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from clinometer.papers.learning_rates.outcome import Trial
+from clinometer.store import Row, Store
 from clinometer.training.config import RunConfig
 from clinometer.training.from_config import Data, build_model, build_optimizer, data_of
+from clinometer.training.keeper import Keeper
 from clinometer.training.parts import Batch, Samples, samples_of, seed_all
 
 SEEDS = 3  # of each rate: weights and the order of the batches
@@ -86,6 +89,15 @@ def trial(curves: Sequence[Curve]) -> Trial:
         tuple(math.inf if each.diverged else _mean(each.losses) for each in curves),
         tuple(0.0 if each.diverged else _mean(each.accuracies) for each in curves),
     )
+
+
+def write(keeper: Keeper, shown: Curve, first: Mapping[str, Row]) -> None:
+    """Write a run: `train` at each step of a curve, and other rows at the first."""
+    with closing(Store(keeper.run / "rows.sqlite")) as store:
+        for step, (loss, accuracy) in enumerate(zip(shown.losses, shown.accuracies, strict=True)):
+            store.append(step, {"train": {"loss": loss, "accuracy": accuracy}, **({} if step else first)})
+        store.set_meta(ended=True)
+        store.seal()
 
 
 def _mean(values: Sequence[float]) -> float:
