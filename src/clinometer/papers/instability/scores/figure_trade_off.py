@@ -21,7 +21,13 @@ def draw(runs: RunTable, _bases: Bases) -> Figure:
     series = tuple(_series(place, each, frozen, found) for place, each in enumerate(shown))
     title = f"announced ≥ {AHEAD} steps ahead"
     panel = Panel(
-        title, f"false alarms in {PER:,} healthy steps", "share of breaks", series, xscale="asinh", ylim=(0, 1)
+        title,
+        f"false alarms in {PER:,} healthy steps",
+        "share of breaks",
+        series,
+        xscale="asinh",
+        ylim=(0, 1),
+        xticks=(0, 1, 3, 10, 30),
     )
     rates = ", ".join(f"{rate:g}" for rate in sorted(frozen.rates))
     caption = (
