@@ -110,14 +110,17 @@ def test_what_is_unknown_is_nan() -> None:
 
 @given(st.lists(st.lists(st.floats(-1e3, 1e3, width=32), min_size=1, max_size=5), min_size=1, max_size=6))
 def test_totals_are_the_hypotenuse_of_blocks(values: list[list[float]]) -> None:
-    """Pythagoras: blocks that share no parameter, and hold all, have the total norm together; NumPy has each."""
+    """Pythagoras: blocks that share no parameter, and hold all, have the total norm together; NumPy has each.
+
+    To 1e-18: squares of what is smaller fall below the least float32, as they do in `torch.linalg.vector_norm`.
+    """
     point = {str(number): torch.tensor(each) for number, each in enumerate(values)}
     blocks = {name: (name,) for name in point}
     found = norms_of(point, {name: -value for name, value in point.items()}, lengths(point), blocks)
     expected = [np.linalg.norm(np.array(each, dtype=float)) for each in values]
-    np.testing.assert_allclose(found.weight, expected, rtol=1e-5, atol=1e-30)
+    np.testing.assert_allclose(found.weight, expected, rtol=1e-5, atol=1e-18)
     np.testing.assert_allclose(found.update, 2 * found.weight, rtol=1e-6)
-    np.testing.assert_allclose(found.total_weight, np.linalg.norm(expected), rtol=1e-5, atol=1e-30)
+    np.testing.assert_allclose(found.total_weight, np.linalg.norm(expected), rtol=1e-5, atol=1e-18)
 
 
 def test_a_wrong_pattern_is_refused_before_the_first_step() -> None:

@@ -15,7 +15,8 @@ _foreach: Any = torch  # its operations on lists, which torch's optimizers use, 
 def lengths(point: Point, minus: Point | None = None) -> dict[str, float]:
     """The Euclidean norm of each parameter's tensor, or of its difference from another's, in float32 or wider.
 
-    On a GPU a few operations for all of them; with `minus`, and a copy of the point for as long as they take.
+    On a GPU a few operations for all of them; with `minus`, and a copy of the point for as long as they take. Squares
+    are summed, so float32 values below about 1e-19 count as zero.
 
     Example:
         >>> lengths({"w": torch.tensor([3.0, 4.0]), "b": torch.tensor([1.0])})
