@@ -240,11 +240,16 @@ def test_an_interruption_keeps_what_is_done(tmp_path: Path) -> None:
 
 
 def test_list_and_help(tmp_path: Path) -> None:
-    """What there is, by name."""
-    listed = clinometer("list", cwd=tmp_path)
-    assert listed.returncode == 0
-    for name in ("santurkar2018", "figure_04", "--scale laptop", "C9", "theorem_4_2_part_1", "lemma_4_5"):
-        assert name in listed.stdout
+    """What there is, by name: few lines a paper, all parts of one, and a name that is misspelt is bad input."""
+    every, one, none = (clinometer("list", *names, cwd=tmp_path) for names in ([], ["santurkar2018"], ["santurkar"]))
+    assert (every.returncode, one.returncode, none.returncode) == (0, 0, 2)
+    blocks = every.stdout.split("\n\n")
+    assert "santurkar2018: How Does Batch Normalization Help Optimization?" in blocks[0]
+    assert "learning_rates" in blocks[1]
+    assert "figure_04" not in every.stdout
+    for name in ("--scale laptop", "read of it: the full text", "figure_04", "C9", "theorem_4_2_part_1", "lemma_4_5"):
+        assert name in one.stdout
+    assert "no paper 'santurkar'; there are santurkar2018" in none.stderr
     assert "reproduce" in clinometer("--help", cwd=tmp_path).stdout
 
 

@@ -21,7 +21,7 @@ finally:
 """
 
 
-@pytest.mark.parametrize("line", ["--help", "list", "status study", "watch mine --once"])
+@pytest.mark.parametrize("line", ["--help", "list", "list santurkar2018", "status study", "watch mine --once"])
 def test_a_command_that_trains_nothing_imports_nothing_heavy(line: str, tmp_path: Path) -> None:
     """Read from `sys.modules` of a fresh process after the command has done its work, so no clock is involved."""
     store = Store(tmp_path / "mine" / "rows.sqlite")

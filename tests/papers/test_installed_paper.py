@@ -16,6 +16,7 @@ from importlib import import_module
 
 TITLE = "Wider networks learn faster"
 SOURCE = "N. Obody, 2024"
+READ = "its <abstract>"
 
 def study():
     return import_module("tiny_paper.definition").STUDY
@@ -88,8 +89,11 @@ def clinometer(site: Path, folder: Path, *words: str) -> str:
 def test_an_installed_paper_is_listed_reproduced_and_reported(site: Path, tmp_path: Path) -> None:
     """By the command line alone, from its entry point to its page; the claim's answer is known: 2 units are too few."""
     listed = clinometer(site, tmp_path, "list")
-    assert "tiny2024: Wider networks learn faster (N. Obody, 2024)" in listed
-    assert "santurkar2018" in listed
+    papers, _, own = listed.partition("Studies of clinometer's own")
+    assert "tiny2024: Wider networks learn faster\n  N. Obody, 2024\n  read of it: its <abstract>\n" in papers
+    assert "santurkar2018" in papers
+    assert "learning_rates" in own
+    assert "T1: wider is faster (Figure 1)" in clinometer(site, tmp_path, "list", "tiny2024")
     said = clinometer(site, tmp_path, "reproduce", "tiny2024", "--to", "out", "--jobs", "1")
     assert "6 of 6 runs done" in said
     (claim,) = json.loads((tmp_path / "out" / "claims.json").read_text())
@@ -100,6 +104,7 @@ def test_an_installed_paper_is_listed_reproduced_and_reported(site: Path, tmp_pa
     clinometer(site, tmp_path, "report", "out")
     page = (tmp_path / "out" / "report.html").read_text()
     assert "width 64" in page
+    assert "<p>Read of it: its &lt;abstract&gt;.</p>" in page
     assert '<figure id="figure_1"' in page
 
 

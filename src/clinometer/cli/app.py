@@ -47,7 +47,7 @@ COMMANDS = {
         "Find the largest stable learning rate of a training, and the one to take, in a hundred steps that leave "
         "nothing behind. The function is imported and run."
     ),
-    "list": "List the papers, with their scales, figures, claims and theorems.",
+    "list": "List the papers with their scales, or what can be reproduced of one: its figures, claims and theorems.",
 }
 
 PRINTED = ("check", "compare", "list", "lr", "plan", "status", "watch")  # whose work is what they print

@@ -1,9 +1,11 @@
 """Landscape papers as code that anybody can run: a folder each here, or an installed package each.
 
-A paper is a module with `TITLE`, `SOURCE` and a function `study()`. An installed package announces it by an entry point
-of the group `clinometer.papers`, whose name is the paper's and whose value is the module; see `docs/own_paper.md`.
+A paper is a module with `TITLE`, `SOURCE`, `READ` and a function `study()`. An installed package announces it by an
+entry point of the group `clinometer.papers`, whose name is the paper's and whose value is the module; see
+`docs/own_paper.md`. Studies of clinometer's own are modules of the same kind, but for `READ`.
 """
 
+import dataclasses
 from importlib import import_module
 from importlib.metadata import entry_points
 from typing import TYPE_CHECKING, Protocol, cast
@@ -14,11 +16,16 @@ if TYPE_CHECKING:
     from clinometer.studies.study import Study
 
 GROUP = "clinometer.papers"
-_BUILT_IN = ("santurkar2018", "learning_rates", "instability")
+OWN_STUDIES = ("learning_rates", "instability")  # questions of clinometer's own
+_BUILT_IN = ("santurkar2018", *OWN_STUDIES)
 
 
 class Paper(Protocol):
-    """The module of a paper. To import it is cheap; its study imports the rest."""
+    """The module of a paper. To import it is cheap; its study imports the rest.
+
+    `READ` says what was read of the paper: its full text, its abstract, its authors' code. Every paper here has it. An
+    installed one may leave it out: `what_was_read` is empty then.
+    """
 
     TITLE: str
     SOURCE: str
@@ -67,5 +74,16 @@ def load_paper(name: str) -> Paper:
 
 
 def load_study(name: str) -> "Study":
-    """The study of a paper; ValueError as for `load_paper`."""
-    return load_paper(name).study()
+    """The study of a paper, which tells what was read of it; ValueError as for `load_paper`."""
+    paper = load_paper(name)
+    return dataclasses.replace(paper.study(), read=what_was_read(paper))
+
+
+def what_was_read(paper: Paper) -> str:
+    """What was read of a paper, in words; empty where its module does not say.
+
+    Example:
+        >>> what_was_read(load_paper("santurkar2018"))
+        "the full text with its appendices (arXiv v3 of 27 October 2018); none of the authors' code"
+    """
+    return str(getattr(paper, "READ", ""))

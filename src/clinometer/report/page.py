@@ -45,6 +45,7 @@ class Page:
     figures: Mapping[str, Figure]
     settings: Mapping[str, Any]
     environment: Mapping[str, Any]
+    read: str = ""  # what was read of a paper
     forest: Figure | None = None  # of the claims, in `figures/claims.png`
     theorems: Sequence[Mapping[str, Any]] = ()
     agreement: Agreement | None = None  # with claims that were decided elsewhere

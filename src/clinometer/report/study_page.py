@@ -77,6 +77,7 @@ def report(
         page.Page(
             title=plan.study.title,
             source=plan.study.source,
+            read=plan.study.read,
             about=f"{plan.about}.",
             command=command,
             claims=claims,

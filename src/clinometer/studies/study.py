@@ -56,4 +56,5 @@ class Study:
     variants: Bases | None = None  # by name; figures and claims are given them in place of the scale's bases
     recorded: tuple[str, ...] = ()  # probes whose last numbers make a table
     classes: int | None = None  # of its data, where all arms are classifiers of so many: chance is known then
+    read: str = ""  # what was read of the paper: full text, abstract, code; its module's `READ`
     declared: Mapping[str, Any] | None = None  # what a study of one's own is made of, as JSON

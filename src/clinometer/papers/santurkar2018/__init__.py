@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
 TITLE = "How Does Batch Normalization Help Optimization?"
 SOURCE = "S. Santurkar, D. Tsipras, A. Ilyas, A. Madry, NeurIPS 2018, arXiv:1805.11604"
+READ = "the full text with its appendices (arXiv v3 of 27 October 2018); none of the authors' code"
 
 
 def study() -> "Study":
