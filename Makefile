@@ -5,6 +5,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 SCALE ?= smoke
+PAPER ?= santurkar2018
 
 # The lowest and the newest that README claims; say which: make test-versions PYTHON_NEWEST=/path/to/python3.13
 find = $(firstword $(foreach name,python$(1) $(wildcard $(HOME)/.pyenv/versions/$(1).*/bin/python$(1)),$(shell $(name) -c 'import sys; print(sys.executable)' 2>/dev/null)))
@@ -51,10 +52,12 @@ test-versions: $(VENV)-lowest/ready $(VENV)-newest/ready ## most tests, with the
 	  $(VENV)-$$each/bin/python $(TESTS) -m "not long" -p no:cacheprovider $(addprefix --ignore ,$(ELSEWHERE)) $(COVERED) || exit 1; \
 	done
 
-results: ## keep what a finished study found, without its runs
-	mkdir -p results/santurkar2018/$(SCALE)/figures
-	cp $(foreach file,claims.json theorems.json report.html $(notdir $(wildcard runs/santurkar2018-$(SCALE)/rules.json runs/santurkar2018-$(SCALE)/looks.json)),runs/santurkar2018-$(SCALE)/$(file)) results/santurkar2018/$(SCALE)
-	cp runs/santurkar2018-$(SCALE)/figures/*.png results/santurkar2018/$(SCALE)/figures
+results: MADE = runs/$(PAPER)-$(SCALE)
+results: KEPT = results/$(PAPER)/$(SCALE)
+results: ## keep what a finished study found, without its runs: make results PAPER=santurkar2018 SCALE=smoke
+	mkdir -p $(KEPT)/figures
+	cp $(wildcard $(addprefix $(MADE)/,claims.json theorems.json report.html rules.json looks.json)) $(KEPT)
+	cp $(MADE)/figures/*.png $(KEPT)/figures
 	$(BIN)/python docs/fill.py
 
 clean:

@@ -7,6 +7,8 @@ A table stands between `<!-- KEY -->` and `<!-- end -->`, where KEY is one of
 - `outcome`: which claims hold, fail, depend on the scale or are open, in a sentence each;
 - `forest PATH`: the confirmatory effects as a picture in PATH; `seeds`: the seeds behind each scale's verdicts;
 - `probes PATH`: every probe, what it tells and its cost, with links to the pages in PATH;
+- `papers PATH`: which claims of each paper hold, fail or are open, with links to the pages in PATH;
+- `claims NAME`: the claims of a paper, with a column for each scale that has results;
 - `learning_rates`: the scores of `suggest_lr` and other predictors on the held-out set;
 - `fields NAME`: the fields of a probe's rows; `pages` and `reference`: the probes' pages and their entries;
 - `alarms`, `alert NAME`, `rates`, `advice NAME`: how often alarms, suggested learning rates and advice are right.
@@ -25,6 +27,7 @@ from typing import Any
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
+from clinometer.papers import find_papers, load_paper
 from clinometer.plots.forest import forest_figure
 from clinometer.plots.matplotlib import save
 from clinometer.probes.registry import PROBES
@@ -39,8 +42,9 @@ FOREST = ROOT / "docs" / "images" / "claims.png"
 COPIED = {ROOT / "docs" / "images" / "figure_04.png": RESULTS / "laptop" / "figures" / "figure_04.png"}
 PAGES = (ROOT / "README.md", ROOT / "mkdocs.yml", *sorted((ROOT / "docs").rglob("*.md")))
 SCALES = ("smoke", "laptop", "paper")
+PAGE_OF = {"santurkar2018": "paper", "learning_rates": "learning_rate"}  # a paper's page, if it is not called like it
 KEYS = r"verdicts|outcome|seeds|learning_rates|forest \S+|[CFD]\d+|probes \S+|fields \w+|pages|reference"
-KEYS += r"|alarms|alert [\w ]+|rates|advice \w+"
+KEYS += r"|alarms|alert [\w ]+|rates|advice \w+|papers \S+|claims \w+"
 TABLE = re.compile(rf"<!-- ({KEYS}) -->\n.*?( *#? ?)<!-- end -->", re.DOTALL)
 NOTHING = "No confirmatory study is kept yet."
 NOT_COUNTED = "Not counted yet: `{}` does."
@@ -104,8 +108,8 @@ def _table(key: str, found: dict[str, dict[str, Any]]) -> str:
     if kind == "forest":
         there = forest(found).panels
         return f"![What holds, how large it is, and at which scale]({rest}/{FOREST.name})" if there else NOTHING
-    if kind in ("alarms", "alert", "rates", "advice"):
-        return {"alarms": _alarms, "alert": _alert, "rates": _rates, "advice": _advice}[kind](rest)
+    if kind in OF_A_FILE:
+        return OF_A_FILE[kind](rest)
     named = {"verdicts": _verdicts, "outcome": _outcome, "seeds": _seeds}
     return named[kind](found) if kind in named else _parts_table(kind, found)
 
@@ -160,21 +164,93 @@ def _verdicts(found: dict[str, dict[str, Any]]) -> str:
 
 def _outcome(found: dict[str, dict[str, Any]]) -> str:
     """What became of the claims at the scales at which they are decided by confirmatory seeds."""
-    verdicts: dict[str, dict[str, str]] = {}
-    for scale, rows in confirmed(found).items():
-        for claim, row in rows.items():
-            verdicts.setdefault(claim, {})[scale] = row["verdict"]
     told: dict[str, list[str]] = {"Holds": [], "Fails": [], "Depends on the scale": [], "Open": []}
-    for claim in sorted((name for name in verdicts if name[0] in "CF"), key=lambda name: (name[0], int(name[1:]))):
-        decided = {scale: verdict for scale, verdict in verdicts[claim].items() if verdict != "undecided"}
-        if len(set(decided.values())) > 1:
-            by_scale = ", ".join(f"{scale} {verdict}" for scale, verdict in decided.items())
-            told["Depends on the scale"].append(f"{claim} ({by_scale})")
-        elif decided:
-            told["Holds" if "holds" in decided.values() else "Fails"].append(f"{claim} ({', '.join(decided)})")
-        else:
-            told["Open"].append(f"{claim} ({', '.join(verdicts[claim])})")
+    for claim, verdicts in _by_claim(confirmed(found)).items():
+        if claim[0] in "CF":
+            fate, where = _fate(verdicts)
+            told[fate].append(f"{claim} ({where})")
     return "\n".join(f"- **{name}**: {', '.join(claims)}" for name, claims in told.items() if claims) or NOTHING
+
+
+def _by_claim(rows: Mapping[str, Mapping[str, Any]]) -> dict[str, dict[str, str]]:
+    """The verdict at each scale that has one, by the claim's id, in the order of the ids."""
+    verdicts: dict[str, dict[str, str]] = {}
+    for scale, of_scale in rows.items():
+        for claim, row in of_scale.items():
+            verdicts.setdefault(claim, {})[scale] = row["verdict"]
+    return {claim: verdicts[claim] for claim in sorted(verdicts, key=lambda name: (name[0], int(name[1:])))}
+
+
+def _fate(verdicts: Mapping[str, str]) -> tuple[str, str]:
+    """What became of a claim, and at which scales."""
+    decided = {scale: verdict for scale, verdict in verdicts.items() if verdict != "undecided"}
+    if len(set(decided.values())) > 1:
+        return "Depends on the scale", ", ".join(f"{scale} {verdict}" for scale, verdict in decided.items())
+    if decided:
+        return "Holds" if "holds" in decided.values() else "Fails", ", ".join(decided)
+    return "Open", ", ".join(verdicts)
+
+
+def _papers(pages: str) -> str:
+    """A line for each paper: what holds, what fails, and what is open or depends on the scale."""
+    lines = [_line("paper", "holds", "fails", "open"), _line(*["---"] * 4)]
+    return "\n".join([*lines, *(_paper(name, Path(pages)) for name in built_in())])
+
+
+def built_in() -> list[str]:
+    """The papers and studies of this package, in their order."""
+    return [name for name, module in find_papers().items() if module.startswith("clinometer.")]
+
+
+def _paper(name: str, pages: Path) -> str:
+    page = f"{PAGE_OF.get(name, name)}.md"
+    title = load_paper(name).TITLE
+    linked = f"[{title}]({pages / page})" if (ROOT / "docs" / page).is_file() else title
+    return _line(f"{linked} (`{name}`)", *_fates(read_results(RESULTS.parent / name)))
+
+
+def _fates(found: Mapping[str, Mapping[str, Any]]) -> tuple[str, str, str]:
+    """The claims that hold, that fail, and the others: by confirmatory seeds, or else by those that were explored.
+
+    Decisions of ours (D1, D2 ...), where a text is silent, are told on the paper's page alone.
+    """
+    if not found:
+        return ("not run yet",) * 3
+    sure = _by_claim(confirmed(found))
+    told: dict[str, list[str]] = {"Holds": [], "Fails": [], "Open": []}
+    statements = {claim: row["statement"] for rows in found.values() for claim, row in rows.items()}
+    for claim, verdicts in _by_claim(_measured_rows(found)).items():
+        if claim.startswith("D"):
+            continue
+        fate, where = _fate(sure.get(claim, verdicts))
+        where += "" if claim in sure else "; exploratory"
+        told[fate if fate in told else "Open"].append(f"**{claim}** {statements[claim]} ({where})")
+    holds, fails, others = ("<br>".join(claims).replace("|", "\\|") or "–" for claims in told.values())
+    return holds, fails, others
+
+
+def _measured_rows(found: Mapping[str, Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
+    return {scale: {claim: row for claim, row in rows.items() if _measured(row)} for scale, rows in found.items()}
+
+
+def _claims_of(name: str) -> str:
+    """A row for each claim of a paper, and in a column for each scale its verdict and what was measured."""
+    found = read_results(RESULTS.parent / name)
+    if not found:
+        return NOT_COUNTED.format(f"clinometer reproduce {name}")
+    statements = {claim: row["statement"] for rows in found.values() for claim, row in rows.items()}
+    lines = [_line("", "claim", *found), _line(*["---"] * (len(found) + 2))]
+    for claim, statement in statements.items():
+        cells = [_verdict_and_effects(rows.get(claim)) for rows in found.values()]
+        lines.append(_line(claim, statement, *cells))
+    return "\n".join(lines)
+
+
+def _verdict_and_effects(row: dict[str, Any] | None) -> str:
+    if row is None or not _measured(row):
+        return "not run"
+    parts = [f"{name}: {_cell(part)}" if name else _cell(part) for name, part in _parts(row).items()]
+    return "<br>".join([f"**{row['verdict']}** {status_text(row)}".strip(), *parts])
 
 
 def _line(*cells: str) -> str:
@@ -319,6 +395,16 @@ def _advice(name: str) -> str:
         return NOT_COUNTED.format("python benchmarks/advice.py --to results/advice.json")
     rows = [f"| {text} | {found[key]['right']} of {found[key]['of']} |" for key, text in ADVICE[name].items()]
     return "\n".join([f"By `python benchmarks/advice.py`, {found['about']}:", "", "| | |", "|---|---|", *rows])
+
+
+OF_A_FILE: Mapping[str, Callable[[str], str]] = {
+    "alarms": _alarms,
+    "alert": _alert,
+    "rates": _rates,
+    "advice": _advice,
+    "papers": _papers,
+    "claims": _claims_of,
+}
 
 
 def _percent(share: Mapping[str, Any]) -> str:

@@ -119,6 +119,36 @@ def test_a_table_of_verdicts_has_confirmatory_ones_alone(tmp_path: Path) -> None
     assert [estimate.name for estimate in panel.estimates] == ["C1 gap"]
 
 
+def test_a_line_for_each_paper_tells_its_claims_by_what_became_of_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Rows written by hand: scales that agree, that differ, one that is open, and one that was explored only."""
+    rows = {
+        "smoke": [row("G1", "holds"), row("G2", "fails"), row("G3", "undecided")],
+        "laptop": [row("G1", "holds"), row("G2", "holds"), row("G10", "fails", status="exploratory")],
+    }
+    for scale, of_scale in rows.items():
+        (tmp_path / "instability" / scale).mkdir(parents=True)
+        (tmp_path / "instability" / scale / "claims.json").write_text(json.dumps(of_scale))
+    fill = runpy.run_path(str(ROOT / "docs" / "fill.py"))
+    monkeypatch.setitem(fill["filled"].__globals__, "RESULTS", tmp_path / "santurkar2018")
+    lines = fill["filled"]("<!-- papers docs -->\n<!-- end -->").splitlines()[3:-1]
+    assert [re.findall(r"\(`(\w+)`\)", line) for line in lines] == [[name] for name in fill["built_in"]()]
+    (told,) = [line for line in lines if "`instability`" in line]
+    assert told.split(" | ")[1:] == [
+        "**G1** it is so (smoke, laptop)",
+        "**G10** it is so (laptop; exploratory)",
+        "**G2** it is so (smoke fails, laptop holds)<br>**G3** it is so (smoke) |",
+    ]
+    claims = fill["filled"]("<!-- claims instability -->\n<!-- end -->").splitlines()
+    assert claims[1] == "|  | claim | smoke | laptop |"
+    assert claims[3] == f"| G1 | it is so |{2 * ' **holds**<br>gap: holds: a factor 4 [2, 8], n = 3, 2nd look |'}"
+    assert (
+        claims[5] == "| G3 | it is so | **undecided**<br>gap: undecided: a factor 4 [2, 8], n = 3, 2nd look | not run |"
+    )
+    assert "Not counted yet: `clinometer reproduce lost` does." in fill["filled"]("<!-- claims lost -->\n<!-- end -->")
+
+
 def test_an_open_claim_says_how_many_seeds_it_would_take(tmp_path: Path) -> None:
     """An effect of one deviation takes 10 seeds at a fixed limit, by any table of t, and few more where looks are paid
     for; one of a hundredth takes more than anybody makes."""
