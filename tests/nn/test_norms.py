@@ -7,7 +7,9 @@ from hypothesis import strategies as st
 from torch import nn
 
 from clinometer import NORMS
-from clinometer.nn.norms import LpNorm, Noise
+from clinometer.nn.norms import apply_norm
+from clinometer.nn.norms.lp import LpNorm
+from clinometer.nn.norms.noise import Noise
 
 SHAPES = [(7, 3), (5, 3, 4), (4, 3, 2, 5)]
 P = {"l1": 1.0, "l2": 2.0, "linf": math.inf}
@@ -143,12 +145,20 @@ def test_noise_is_one_draw_per_channel_and_step_and_off_in_evaluation() -> None:
     assert torch.equal(noise.eval()(torch.ones(3, 4)), torch.ones(3, 4))
 
 
+LAYERS = [nn.Linear, nn.Conv1d, nn.Conv2d, nn.Conv3d]
+
+
 @pytest.mark.parametrize("name", NORMS)
-@pytest.mark.parametrize("dims", [0, 1, 2])
-def test_every_norm_takes_every_shape(name: str, dims: int) -> None:
-    """The contract of the dict: a layer for (N, C), (N, C, L) and (N, C, H, W) that keeps the shape."""
-    y = sample((6, 3, 4, 5)[: 2 + dims], dtype=torch.float32)
-    assert NORMS[name](3, dims)(y).shape == y.shape
+@pytest.mark.parametrize("dims", [0, 1, 2, 3])
+def test_every_norm_follows_every_layer(name: str, dims: int) -> None:
+    """The contract of the dict: what a layer returns keeps its shape, for (N, C) to (N, C, D, H, W)."""
+    layer = LAYERS[dims](*(4, 3) if dims == 0 else (4, 3, 1))
+    if (name, dims) == ("instance", 0):
+        with pytest.raises(ValueError, match="instance norm is over space"):
+            apply_norm(layer, name)
+        return
+    y = sample((6, 4, 4, 5, 2)[: 2 + dims], dtype=torch.float32)
+    assert apply_norm(layer, name)(y).shape == (6, 3, 4, 5, 2)[: 2 + dims]
 
 
 def test_bad_arguments_are_refused() -> None:

@@ -48,7 +48,11 @@ def stale(change: Change, module: str, before: str, after: str, runs: list[RunCo
 @pytest.mark.parametrize(
     ("module", "before", "after"),
     [
-        ("clinometer.nn.norms", '    "none": _identity,', '    "none": _identity,\n    "new": lambda n, d: nn.Tanh(),'),
+        (
+            "clinometer.nn.norms.rows",
+            '    "batch": batch_norm,',
+            '    "batch": batch_norm,\n    "new": lambda n, d: nn.Tanh(),',
+        ),
         ("clinometer.probes.registry", "PROBES:", "OTHERS = {'new': landscape}\nPROBES:"),
         ("clinometer.recorder.summary", "def summary", "def earlier(): ...\n\n\ndef summary"),
         ("clinometer.measures.line", "`sizes` must be", "The sizes must all be"),
@@ -64,10 +68,10 @@ def test_what_decides_no_number_makes_no_run_stale(change: Change, module: str, 
 @pytest.mark.parametrize(
     ("module", "before", "after", "expected"),
     [
-        ("clinometer.nn.norms", "return kinds[spatial_dims](num_features)", "return kinds[0](num_features)",
+        ("clinometer.nn.norms.torch_layers", "return kinds[spatial_dims](num_features", "return kinds[0](num_features",
          [True, True, True]),
-        ("clinometer.nn.norms", "self.momentum = 0.1", "self.momentum = 0.2", [False, False, True]),
-        ("clinometer.nn.norms", "n_mu: float = 0.5", "n_mu: float = 0.6", [False, False, False]),
+        ("clinometer.nn.norms.lp", "self.momentum = 0.1", "self.momentum = 0.2", [False, False, True]),
+        ("clinometer.nn.norms.noise", "n_mu: float = 0.5", "n_mu: float = 0.6", [False, False, False]),
         ("clinometer.measures.line", "return ", "return 2 * ", [True, True, True]),
         ("clinometer.training.loop", "loss.backward()", "(2 * loss).backward()", [True, True, True]),
         ("clinometer.papers.santurkar2018.stacked", "optimizer.step()", "optimizer.step(None)", [False, False, True]),

@@ -11,7 +11,8 @@ from collections.abc import Callable, Mapping
 import torch
 from torch import Tensor, nn
 
-from clinometer.nn.norms import NORMS
+from clinometer.nn.norms import norm_after
+from clinometer.nn.norms.on_weights import fill_weight_
 from clinometer.nn.vgg_plans import Plan
 
 # Of a layer's weights. Glorot's two have the same variance; Kaiming's has twice that where fan-in equals fan-out.
@@ -46,8 +47,6 @@ class VGG(nn.Module):
         self, plan: Plan, norm: str = "batch", width: float = 1.0, in_channels: int = 3, num_classes: int = 10
     ) -> None:
         super().__init__()
-        if norm not in NORMS:
-            raise ValueError(f"no norm {norm!r}; there are {', '.join(NORMS)}.")
         stages: OrderedDict[str, nn.Module] = OrderedDict()
         channels, layer = in_channels, 0
         for entry in plan:
@@ -66,13 +65,8 @@ class VGG(nn.Module):
 
 
 def _convolution(in_channels: int, out_channels: int, norm: str) -> nn.Sequential:
-    return nn.Sequential(
-        OrderedDict(
-            conv=nn.Conv2d(in_channels, out_channels, 3, padding=1),
-            norm=NORMS[norm](out_channels, 2),
-            relu=nn.ReLU(inplace=True),
-        )
-    )
+    conv = nn.Conv2d(in_channels, out_channels, 3, padding=1)
+    return nn.Sequential(OrderedDict(conv=conv, norm=norm_after(conv, norm), relu=nn.ReLU(inplace=True)))
 
 
 def glorot_(model: nn.Module, seed: int) -> nn.Module:
@@ -108,7 +102,7 @@ def initialise_(model: nn.Module, seed: int, init: str) -> nn.Module:
     generator = torch.Generator().manual_seed(seed)
     for module in model.modules():
         if isinstance(module, nn.Linear | nn.Conv1d | nn.Conv2d | nn.Conv3d):
-            INITS[init](module.weight, generator=generator)
+            fill_weight_(module, functools.partial(INITS[init], generator=generator))
             if module.bias is not None:
                 nn.init.zeros_(module.bias)
     return model

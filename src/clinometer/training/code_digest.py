@@ -4,7 +4,8 @@ Code is followed from some modules through whatever they import, module by modul
 method that is called through an object cannot be found by its name, and a file here is one noun. Three rules keep out
 what decides no number. Docstrings, comments and, in this package, texts with a space in them (the words of warnings and
 errors) are left out. Modules that only report are not followed. Of a registry only the rows in use are read: the
-registry of probes is not followed at all, and of the norms each row has a digest of its own.
+registry of probes is not followed at all, and of the norms each row in use has a digest of its own, beside those of the
+modules that its row names.
 """
 
 import ast
@@ -20,7 +21,8 @@ from clinometer.training.libraries import is_installed, is_library
 from clinometer.training.syntax import digest_tree, hash_trees
 
 _OURS = "clinometer"
-_NORMS = "clinometer.nn.norms"
+_NORMS = "clinometer.nn.norms.rows"
+_NORMS_FROM = frozenset({_NORMS, "clinometer.nn.norms"})  # where NORMS is imported from
 _NOT_FOLLOWED = frozenset(
     {
         "clinometer.extras",
@@ -61,7 +63,17 @@ def digest_code(roots: tuple[str, ...], words: tuple[str, ...] = ()) -> dict[str
     packages = {root.partition(".")[0] for root in roots} - {"torch"}
     found: dict[str, str] = {}
     norms: set[str] = set(words)
-    waiting = list(roots)
+    _follow(roots, packages, found, norms)
+    if _NORMS in found:
+        rows, modules = _digest_norms(norms)
+        found = {name: digest for name, digest in (found | rows).items() if name != _NORMS}
+        _follow(modules, packages, found, norms)
+    return dict(sorted(found.items()))
+
+
+def _follow(names: Iterable[str], packages: set[str], found: dict[str, str], norms: set[str]) -> None:
+    """Digest some modules and what they import into `found`, and note the texts of those that may name norms."""
+    waiting = list(names)
     while waiting:
         name = waiting.pop()
         if name in found or name in _NOT_FOLLOWED or not (file := _source(name, packages)):
@@ -69,13 +81,9 @@ def digest_code(roots: tuple[str, ...], words: tuple[str, ...] = ()) -> dict[str
         package = name if file.name == "__init__.py" else name.rpartition(".")[0]
         module = _read(read_source(name, file), package, name.partition(".")[0] == _OURS)
         found[name] = module.digest
-        if _NORMS in module.imported:  # it may name norms itself
+        if not _NORMS_FROM.isdisjoint(module.imported):  # it may name norms itself
             norms |= module.texts
-        waiting += module.imported
-    if _NORMS in found:
-        found |= _digest_norms(norms) or {_NORMS: found[_NORMS]}
-        found.pop(_NORMS if any(name.startswith(f"{_NORMS}[") for name in found) else "", None)
-    return dict(sorted(found.items()))
+        waiting += module.imported if name != _NORMS else ()
 
 
 def digest_modules(names: Iterable[str]) -> dict[str, str]:
@@ -184,8 +192,11 @@ def _run_statements(tree: ast.AST) -> Iterator[ast.AST]:
         yield from _run_statements(node)
 
 
-def _digest_norms(names: set[str]) -> dict[str, str]:
-    """A digest of each row of `NORMS` in use: of its expression, and of the definitions that it needs."""
+def _digest_norms(names: set[str]) -> tuple[dict[str, str], set[str]]:
+    """A digest of each row of `NORMS` in use and of what it needs beside it, and the modules that it takes names from.
+
+    All rows are taken for used if none is known to be.
+    """
     file = _source(_NORMS, set())
     assert file, "this package has its sources"
     tree = ast.parse(read_source(_NORMS, file))
@@ -193,19 +204,31 @@ def _digest_norms(names: set[str]) -> dict[str, str]:
     table = defined["NORMS"].value if isinstance(defined["NORMS"], ast.AnnAssign | ast.Assign) else None
     assert isinstance(table, ast.Dict), "NORMS is a dict"
     rows = {str(getattr(key, "value", "")): row for key, row in zip(table.keys, table.values, strict=True)}
-    return {f"{_NORMS}[{name}]": _digest_definition(row, defined) for name, row in rows.items() if name in names}
+    used = {name: row for name, row in rows.items() if name in names} or rows
+    needed = {name: _needed(row, defined) for name, row in used.items()}
+    digests = {
+        f"{_NORMS}[{name}]": hash_trees([row, digest_tree(ast.Module(list(needed[name]), []), is_ours=True)])
+        for name, row in used.items()
+    }
+    imports = [node for node in tree.body if isinstance(node, ast.ImportFrom)]
+    modules = {alias.name: node.module or "" for node in imports for alias in node.names}
+    named = _names([*used.values(), *(each for parts in needed.values() for each in parts)])
+    return digests, {modules[name] for name in named & modules.keys()}
 
 
-def _digest_definition(row: ast.AST, defined: dict[str, ast.stmt]) -> str:
-    needed: dict[str, ast.AST] = {}
-    waiting = [row]
+def _needed(row: ast.expr, defined: dict[str, ast.stmt]) -> list[ast.stmt]:
+    """The definitions of a module that an expression in it needs, directly or not; NORMS itself aside."""
+    needed: dict[str, ast.stmt] = {}
+    waiting: list[ast.AST] = [row]
     while waiting:
-        for node in ast.walk(waiting.pop()):
-            if isinstance(node, ast.Name) and node.id in defined and node.id not in (*needed, "NORMS"):
-                needed[node.id] = defined[node.id]
-                waiting.append(defined[node.id])
-    module = ast.Module([each for each in needed.values() if isinstance(each, ast.stmt)], [])
-    return hash_trees([row, digest_tree(module, is_ours=True)])
+        for name in sorted(_names([waiting.pop()]) & defined.keys() - {*needed, "NORMS"}):
+            needed[name] = defined[name]
+            waiting.append(defined[name])
+    return list(needed.values())
+
+
+def _names(trees: Iterable[ast.AST]) -> set[str]:
+    return {node.id for tree in trees for node in ast.walk(tree) if isinstance(node, ast.Name)}
 
 
 def _defines(node: ast.stmt) -> Sequence[str]:

@@ -6,7 +6,7 @@ Each takes images of shape (n, 1, 8, 8) and returns logits of shape (n, 10).
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from clinometer.nn.norms import NORMS
+from clinometer.nn.norms import apply_norm
 
 _CLASSES = 10
 
@@ -15,7 +15,7 @@ def mlp(width: int = 64, depth: int = 2, norm: str = "none") -> nn.Module:
     """`depth` hidden layers of `width` units, with ReLU after the norm."""
     layers: list[nn.Module] = [nn.Flatten()]
     for inputs in [64] + [width] * (depth - 1):
-        layers += [nn.Linear(inputs, width), NORMS[norm](width, 0), nn.ReLU()]
+        layers += [*apply_norm(nn.Linear(inputs, width), norm), nn.ReLU()]
     return nn.Sequential(*layers, nn.Linear(width, _CLASSES))
 
 
@@ -23,14 +23,14 @@ def cnn(width: int = 16, depth: int = 2, norm: str = "none") -> nn.Module:
     """`depth` convolutions of `width` channels, the first followed by a pooling of 2×2, then the mean over places."""
     layers: list[nn.Module] = []
     for index in range(depth):
-        layers += [nn.Conv2d(width if index else 1, width, 3, padding=1), NORMS[norm](width, 2), nn.ReLU()]
+        layers += [*apply_norm(nn.Conv2d(width if index else 1, width, 3, padding=1), norm), nn.ReLU()]
         layers += [nn.MaxPool2d(2)] if index == 0 else []
     return nn.Sequential(*layers, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(width, _CLASSES))
 
 
 def resnet(width: int = 16, depth: int = 2, norm: str = "none") -> nn.Module:
     """A convolution with stride 2, then `depth` residual blocks of two convolutions each."""
-    stem = [nn.Conv2d(1, width, 3, stride=2, padding=1), NORMS[norm](width, 2), nn.ReLU()]
+    stem = [*apply_norm(nn.Conv2d(1, width, 3, stride=2, padding=1), norm), nn.ReLU()]
     blocks = [ResidualBlock(width, norm) for _ in range(depth)]
     return nn.Sequential(*stem, *blocks, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(width, _CLASSES))
 
@@ -41,7 +41,7 @@ class ResidualBlock(nn.Module):
     def __init__(self, width: int, norm: str) -> None:
         super().__init__()
         first, second = (nn.Conv2d(width, width, 3, padding=1) for _ in range(2))
-        self.inner = nn.Sequential(first, NORMS[norm](width, 2), nn.ReLU(), second, NORMS[norm](width, 2))
+        self.inner = nn.Sequential(*apply_norm(first, norm), nn.ReLU(), *apply_norm(second, norm))
 
     def forward(self, x: Tensor) -> Tensor:
         return F.relu(x + self.inner(x))

@@ -4,7 +4,8 @@ from collections import OrderedDict
 
 from torch import nn
 
-from clinometer.papers.instability.networks.parts import Head, he_, norm_layer
+from clinometer.nn.norms import norm_after
+from clinometer.papers.instability.networks.parts import Head, he_
 
 
 def cnn(norm: str = "none", width: int = 8, depth: int = 4, head_scale: float = 1.0) -> nn.Module:
@@ -40,4 +41,4 @@ def cnn(norm: str = "none", width: int = 8, depth: int = 4, head_scale: float = 
 
 def _layer(inputs: int, outputs: int, norm: str) -> nn.Sequential:
     conv = nn.Conv2d(inputs, outputs, 3, padding=1)
-    return nn.Sequential(OrderedDict(conv=conv, norm=norm_layer(norm, outputs, 2), relu=nn.ReLU()))
+    return nn.Sequential(OrderedDict(conv=conv, norm=norm_after(conv, norm), relu=nn.ReLU()))

@@ -4,7 +4,8 @@ from collections import OrderedDict
 
 from torch import nn
 
-from clinometer.papers.instability.networks.parts import Head, he_, norm_layer
+from clinometer.nn.norms import norm_after
+from clinometer.papers.instability.networks.parts import Head, he_
 
 
 def mlp(
@@ -31,4 +32,5 @@ def mlp(
 
 def _layer(inputs: int, width: int, norm: str, activation: str) -> nn.Sequential:
     chosen = {"relu": nn.ReLU, "tanh": nn.Tanh}[activation]
-    return nn.Sequential(OrderedDict(linear=nn.Linear(inputs, width), norm=norm_layer(norm, width, 0), act=chosen()))
+    linear = nn.Linear(inputs, width)
+    return nn.Sequential(OrderedDict(linear=linear, norm=norm_after(linear, norm), act=chosen()))

@@ -1,9 +1,11 @@
-"""What the networks of the corpus share: the last layer, a norm by its name, and the first weights."""
+"""What the networks of the corpus share: the last layer and the first weights."""
+
+from functools import partial
 
 import torch
 from torch import Tensor, nn
 
-from clinometer.nn.norms import NORMS
+from clinometer.nn.norms.on_weights import fill_weight_
 
 
 class Head(nn.Linear):
@@ -28,13 +30,6 @@ class Head(nn.Linear):
         return self.scale * super().forward(x)
 
 
-def norm_layer(norm: str, features: int, spatial_dims: int) -> nn.Module:
-    """A row of `NORMS`, built; ValueError if there is no such row."""
-    if norm not in NORMS:
-        raise ValueError(f"no norm {norm!r}; there are {', '.join(NORMS)}.")
-    return NORMS[norm](features, spatial_dims)
-
-
 def he_(model: nn.Module) -> nn.Module:
     """He-normal weights and zero biases for every convolution and linear layer but the head, in place.
 
@@ -44,7 +39,7 @@ def he_(model: nn.Module) -> nn.Module:
     """
     for module in model.modules():
         if isinstance(module, nn.Linear | nn.Conv2d) and not isinstance(module, Head):
-            nn.init.kaiming_normal_(module.weight, nonlinearity="relu")
+            fill_weight_(module, partial(nn.init.kaiming_normal_, nonlinearity="relu"))
             if module.bias is not None:
                 nn.init.zeros_(module.bias)
     return model

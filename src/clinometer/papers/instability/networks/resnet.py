@@ -5,7 +5,8 @@ from collections import OrderedDict
 import torch
 from torch import Tensor, nn
 
-from clinometer.papers.instability.networks.parts import Head, he_, norm_layer
+from clinometer.nn.norms import norm_after
+from clinometer.papers.instability.networks.parts import Head, he_
 
 
 class ResidualBlock(nn.Module):
@@ -17,9 +18,9 @@ class ResidualBlock(nn.Module):
     def __init__(self, channels: int, norm: str) -> None:
         super().__init__()
         self.conv1 = nn.Conv2d(channels, channels, 3, padding=1)
-        self.norm1 = norm_layer(norm, channels, 2)
+        self.norm1 = norm_after(self.conv1, norm)
         self.conv2 = nn.Conv2d(channels, channels, 3, padding=1)
-        self.norm2 = norm_layer(norm, channels, 2)
+        self.norm2 = norm_after(self.conv2, norm)
 
     def forward(self, x: Tensor) -> Tensor:
         inner = torch.relu(self.norm1(self.conv1(x)))
@@ -40,9 +41,8 @@ def resnet(norm: str = "batch", width: int = 12, depth: int = 2, head_scale: flo
         >>> resnet()(torch.zeros(2, 1, 8, 8)).shape
         torch.Size([2, 10])
     """
-    stem = nn.Sequential(
-        OrderedDict(conv=nn.Conv2d(1, width, 3, padding=1), norm=norm_layer(norm, width, 2), relu=nn.ReLU())
-    )
+    conv = nn.Conv2d(1, width, 3, padding=1)
+    stem = nn.Sequential(OrderedDict(conv=conv, norm=norm_after(conv, norm), relu=nn.ReLU()))
     layers: OrderedDict[str, nn.Module] = OrderedDict(stem=stem, pool=nn.MaxPool2d(2))
     for number in range(1, depth + 1):
         layers[f"block{number}"] = ResidualBlock(width, norm)

@@ -8,7 +8,7 @@ from collections import OrderedDict
 
 from torch import Tensor, nn
 
-from clinometer.nn.norms import NORMS
+from clinometer.nn.norms import norm_after
 from clinometer.nn.vgg import glorot_
 from clinometer.papers.santurkar2018.networks.readings import READINGS
 
@@ -34,8 +34,6 @@ class DeepLinear(nn.Module):
 
     def __init__(self, norm: str = "batch", depth: int = 25, width: int = 10, last_norm: bool = True) -> None:
         super().__init__()
-        if norm not in NORMS:
-            raise ValueError(f"no norm {norm!r}; there are {', '.join(NORMS)}.")
         if depth < 1 or width < 1:
             raise ValueError(f"depth and width must be at least 1; found {depth} and {width}.")
         norms = [norm] * (depth - 1) + [norm if last_norm else "none"]
@@ -82,4 +80,5 @@ def squared_error(outputs: Tensor, targets: Tensor, scale: float = 1.0) -> Tenso
 
 
 def _layer(width: int, norm: str) -> nn.Sequential:
-    return nn.Sequential(OrderedDict(linear=nn.Linear(width, width, bias=False), norm=NORMS[norm](width, 0)))
+    linear = nn.Linear(width, width, bias=False)
+    return nn.Sequential(OrderedDict(linear=linear, norm=norm_after(linear, norm)))

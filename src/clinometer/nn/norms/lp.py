@@ -1,16 +1,9 @@
-"""Normalizations and noise: one dict from name to factory.
-
-`NORMS[name](num_features, spatial_dims)` builds a layer for (N, C) when `spatial_dims` is 0, (N, C, L) when 1,
-(N, C, H, W) when 2. Adding a norm is adding a row.
-"""
+"""The paper's Lp norms: BatchNorm with another norm of the batch than the deviation, and other readings of its text."""
 
 import math
-from collections.abc import Callable, Mapping
 
 import torch
 from torch import Tensor, nn
-
-NormFactory = Callable[[int, int], nn.Module]
 
 
 class LpNorm(nn.Module):
@@ -114,74 +107,3 @@ def average_norm(y: Tensor, p: float, over: list[int]) -> Tensor:
         # vector_norm has gradient 0 at 0, where a square root's is infinite: dead units stay dead, not NaN
         return torch.linalg.vector_norm(y, 2, over) * (1 / count) ** 0.5
     return y.abs().amax(over)
-
-
-class Noise(nn.Module):
-    """Algorithm 1: random shift and scale of every unit, drawn anew at each step; off at evaluation.
-
-        per unit: μ ~ U(−n_μ, n_μ), σ ~ U(1, n_σ);  per element: m ~ U(μ − r_μ, μ + r_μ), s ~ N(σ, r_σ)
-        a ← s · a + m,   n_μ = 0.5, n_σ = 1.25, r_μ = r_σ = 0.1 (a standard deviation)
-
-    Source: Santurkar et al. (2018), Algorithm 1 (§2.1 and Appendix A).
-
-    Example:
-        >>> noise = Noise()
-        >>> bool((noise(torch.ones(4, 2)) == 1).all()), bool((noise.eval()(torch.ones(4, 2)) == 1).all())
-        (False, True)
-    """
-
-    def __init__(self, n_mu: float = 0.5, n_sigma: float = 1.25, r_mu: float = 0.1, r_sigma: float = 0.1) -> None:
-        super().__init__()
-        self.n_mu, self.n_sigma, self.r_mu, self.r_sigma = n_mu, n_sigma, r_mu, r_sigma
-
-    def forward(self, a: Tensor) -> Tensor:
-        if not self.training:
-            return a
-        per_unit = a.new_empty((1, a.shape[1]) + (1,) * (a.ndim - 2))
-        mu = per_unit.uniform_(-self.n_mu, self.n_mu)
-        sigma = torch.empty_like(per_unit).uniform_(1.0, self.n_sigma)
-        shift = mu + _flat_like(a, lambda flat: flat.uniform_(-self.r_mu, self.r_mu))
-        factor = sigma + _flat_like(a, lambda flat: flat.normal_(0.0, self.r_sigma))
-        return factor * a + shift
-
-
-def _flat_like(a: Tensor, fill: Callable[[Tensor], Tensor]) -> Tensor:
-    """A tensor laid out like `a`, filled as a flat one: five times as fast where `a` is channels-last on a CPU."""
-    return fill(a.new_empty(a.numel())).as_strided(a.shape, torch.empty_like(a).stride())
-
-
-def _identity(_num_features: int, _spatial_dims: int) -> nn.Module:
-    return nn.Identity()
-
-
-def _batch(num_features: int, spatial_dims: int) -> nn.Module:
-    kinds = {0: nn.BatchNorm1d, 1: nn.BatchNorm1d, 2: nn.BatchNorm2d, 3: nn.BatchNorm3d}
-    if spatial_dims not in kinds:
-        raise ValueError(f"spatial_dims must be 0, 1, 2 or 3; found {spatial_dims}.")
-    return kinds[spatial_dims](num_features)
-
-
-def _lp(p: float, *, literal: bool = False) -> NormFactory:
-    return lambda num_features, _spatial_dims: LpNorm(num_features, p, literal=literal)
-
-
-def _sample_lp(p: float) -> NormFactory:
-    return lambda num_features, _spatial_dims: SampleLpNorm(num_features, p)
-
-
-NORMS: Mapping[str, NormFactory] = {
-    "none": _identity,
-    "batch": _batch,
-    "layer": lambda num_features, _dims: nn.GroupNorm(1, num_features),  # over a sample's units and space
-    "noisy_batch": lambda num_features, dims: nn.Sequential(_batch(num_features, dims), Noise()),
-    "noise": lambda _num_features, _spatial_dims: Noise(),
-    "l1": _lp(1),
-    "l2": _lp(2),
-    "linf": _lp(float("inf")),
-    # Other readings of the paper's section 3.3; for p = 1 the literal one is the average.
-    "l2_literal": _lp(2, literal=True),
-    "linf_literal": _lp(float("inf"), literal=True),
-    "l1_sample": _sample_lp(1),
-    "l2_sample": _sample_lp(2),
-    "linf_sample": _sample_lp(float("inf")),
-}
