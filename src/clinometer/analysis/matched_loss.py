@@ -17,12 +17,14 @@ from clinometer.training.config import RunConfig
 LEVELS = 12  # training losses compared, evenly spaced in the logarithm
 
 
-def at_common_losses(runs: RunTable, arms: Sequence[RunConfig], measure: Measure) -> tuple[Floats, list[Floats]]:
+def at_common_losses(
+    runs: RunTable, arms: Sequence[RunConfig], measure: Measure, seeds: Sequence[int] | None = None
+) -> tuple[Floats, list[Floats]]:
     """Losses that all variants pass through, (seeds, LEVELS), and what each variant measured there, (seeds, LEVELS).
 
-    NaN where the losses of a seed's networks do not overlap.
+    NaN where the losses of a seed's networks do not overlap. Without `seeds`, those that all variants have.
     """
-    seeds = runs.common(*arms)
+    seeds = runs.common(*arms) if seeds is None else list(seeds)
     descents = [_descents(runs, arm, measure, seeds) for arm in arms]
     levels = np.full((len(seeds), LEVELS), np.nan)
     values = [levels.copy() for _ in arms]
@@ -37,9 +39,11 @@ def at_common_losses(runs: RunTable, arms: Sequence[RunConfig], measure: Measure
     return np.exp(levels), values
 
 
-def matched_difference(runs: RunTable, ours: RunConfig, other: RunConfig, measure: Measure) -> Floats:
+def matched_difference(
+    runs: RunTable, ours: RunConfig, other: RunConfig, measure: Measure, seeds: Sequence[int] | None = None
+) -> Floats:
     """The mean of ours − other over the losses that both pass through, shape (seeds,)."""
-    _, (one, two) = at_common_losses(runs, [ours, other], measure)
+    _, (one, two) = at_common_losses(runs, [ours, other], measure, seeds)
     return (one - two).mean(1)
 
 

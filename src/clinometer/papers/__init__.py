@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from clinometer.studies.study import Study
 
 GROUP = "clinometer.papers"
-OWN_STUDIES = ("learning_rates", "instability")  # questions of clinometer's own
+OWN_STUDIES = ("norms", "learning_rates", "instability")  # questions of clinometer's own
 _BUILT_IN = ("santurkar2018", *OWN_STUDIES)
 
 

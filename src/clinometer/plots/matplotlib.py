@@ -15,6 +15,7 @@ from clinometer.plots.heights import draw_heights
 from clinometer.plots.labels import label
 from clinometer.plots.library import import_matplotlib
 from clinometer.plots.palette import is_repeated, resolve
+from clinometer.plots.points import SIZE, draw_points
 from clinometer.studies.figure import Diagram, Figure, Panel, Ridges, Series
 from clinometer.training.files import write_bytes
 
@@ -106,6 +107,8 @@ def _size(figure: Figure) -> tuple[float, float]:
         return size_of([panel.estimates for panel in figure.panels])
     if all(panel.diagram for panel in figure.panels):
         return 7.5, 1.3
+    if any(panel.points for panel in figure.panels):
+        return SIZE
     return (4.4, 3.6) if any(panel.heights for panel in figure.panels) else (3.1, 2.5)
 
 
@@ -132,6 +135,10 @@ def _draw_panel(axes: Any, panel: Panel, palette: Palette) -> None:
         draw_estimates(axes, panel.estimates, "log" if panel.xscale == "log" else "linear")
         return
     axes.set_xscale(panel.xscale, **({"linear_width": panel.linear_within} if panel.xscale == "asinh" else {}))
+    if panel.points:
+        axes.set_yscale(panel.yscale)
+        draw_points(axes, panel.points, palette)
+        return
     axes.set_yscale(panel.yscale if _fits_logarithm(panel) else "linear")
     for series in panel.series:
         _draw_series(axes, series, palette)

@@ -106,8 +106,20 @@ class Estimate:
 
 
 @dataclass(frozen=True)
+class Point:
+    """A named point, with an interval of each coordinate."""
+
+    name: str
+    x: float  # not drawn where a coordinate is not finite
+    y: float
+    x_ends: tuple[float, float]  # not drawn where an end is not finite
+    y_ends: tuple[float, float]
+    colour: Colour = 0
+
+
+@dataclass(frozen=True)
 class Panel:
-    """One pair of axes with series, ridges, heights or estimates, or a diagram without axes."""
+    """One pair of axes with series, ridges, heights, estimates or points, or a diagram without axes."""
 
     title: str
     xlabel: str
@@ -117,6 +129,7 @@ class Panel:
     diagram: Diagram | None = None
     heights: Heights | None = None
     estimates: tuple[Estimate, ...] = ()  # from top to bottom, along x
+    points: tuple[Point, ...] = ()
     verticals: tuple[Vertical, ...] = ()  # beside series
     xscale: Literal["linear", "log", "asinh"] = "linear"
     yscale: Literal["linear", "log"] = "linear"

@@ -8,16 +8,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from clinometer.analysis.stable_rate import Outcome, Trial, columns, outcome, rate
 from clinometer.papers.learning_rates import claims, predict
 from clinometer.papers.learning_rates.case import Case, log_error, prediction_of, read_cases
 from clinometer.papers.learning_rates.configurations import TUNING, configuration
 from clinometer.papers.learning_rates.constants import Calibration
 from clinometer.papers.learning_rates.fit import calibrate
-from clinometer.papers.learning_rates.grid import GRIDS, rate
-from clinometer.papers.learning_rates.outcome import Outcome, Trial, outcome
+from clinometer.papers.learning_rates.grid import GRIDS
 from clinometer.papers.learning_rates.prediction import PREDICTORS, SUGGESTED, Prediction, fitted
 from clinometer.papers.learning_rates.predictions_figure import drawn
-from clinometer.papers.learning_rates.rows import columns
 from clinometer.papers.learning_rates.scores import score, second_draw, seeds_apart
 from clinometer.papers.learning_rates.table import as_json, by_optimizer, remarks, table
 from clinometer.results.run_table import RunTable

@@ -6,11 +6,11 @@ import pytest
 import torch
 from torch import nn
 
+from clinometer.analysis.stable_rate import columns, trial, trials_of
 from clinometer.nn.newton_schulz import orthogonalised
 from clinometer.papers.learning_rates.configurations import HELD_OUT, TUNING, configuration, configurations
 from clinometer.papers.learning_rates.optimizers import Muon
-from clinometer.papers.learning_rates.rows import columns, trials_of
-from clinometer.papers.learning_rates.training import batches, build, curve, samples, trial
+from clinometer.training.curve import batches, build, curve, samples
 from clinometer.training.from_config import build_training
 
 BASES = {"digits": configuration(TUNING[0], "sgd")}

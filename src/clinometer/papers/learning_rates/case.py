@@ -7,11 +7,11 @@ from pathlib import Path
 
 import numpy as np
 
+from clinometer.analysis.stable_rate import Outcome, Trial, Trials, best_of, is_stable, outcome, rate, trials_of
 from clinometer.papers.learning_rates.configurations import PREDICT, Network, configurations, networks
-from clinometer.papers.learning_rates.grid import POINTS, family_of, grid_of, rate
-from clinometer.papers.learning_rates.outcome import Outcome, Trial, Trials, best_of, is_stable, outcome
+from clinometer.papers.learning_rates.grid import POINTS, family_of, grid_of
 from clinometer.papers.learning_rates.prediction import Prediction
-from clinometer.papers.learning_rates.rows import PREDICTION, SWEEP, predictions_of, trials_of
+from clinometer.papers.learning_rates.rows import PREDICTION, SWEEP, predictions_of
 from clinometer.results.run_table import RunTable
 from clinometer.studies.study import Scale
 from clinometer.training.config import RunConfig

@@ -23,16 +23,6 @@ class Grid:
         return [self.first + STRIDE * index for index in range(POINTS)]
 
 
-def rate(half_octaves: int) -> float:
-    """The learning rate 2^(k/2).
-
-    Example:
-        >>> rate(-4), round(rate(1), 3)
-        (0.25, 1.414)
-    """
-    return 2.0 ** (half_octaves / 2)
-
-
 # Sweeps that a user would make: 0.004 to 2, 0.0005 to 0.25, 0.00006 to 0.03, 0.0007 to 0.35. Where the last rate is
 # still stable the grid goes on by three to four more factors of 2.8, and where the first one is not, by two below.
 GRIDS = {

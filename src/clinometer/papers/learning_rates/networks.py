@@ -7,6 +7,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from clinometer.nn.norms import apply_norm
+from clinometer.nn.resnet import resnet as resnet  # a config names it here
 
 _CLASSES = 10
 
@@ -26,25 +27,6 @@ def cnn(width: int = 16, depth: int = 2, norm: str = "none") -> nn.Module:
         layers += [*apply_norm(nn.Conv2d(width if index else 1, width, 3, padding=1), norm), nn.ReLU()]
         layers += [nn.MaxPool2d(2)] if index == 0 else []
     return nn.Sequential(*layers, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(width, _CLASSES))
-
-
-def resnet(width: int = 16, depth: int = 2, norm: str = "none") -> nn.Module:
-    """A convolution with stride 2, then `depth` residual blocks of two convolutions each."""
-    stem = [*apply_norm(nn.Conv2d(1, width, 3, stride=2, padding=1), norm), nn.ReLU()]
-    blocks = [ResidualBlock(width, norm) for _ in range(depth)]
-    return nn.Sequential(*stem, *blocks, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(width, _CLASSES))
-
-
-class ResidualBlock(nn.Module):
-    """relu(x + norm(conv(relu(norm(conv(x))))))."""
-
-    def __init__(self, width: int, norm: str) -> None:
-        super().__init__()
-        first, second = (nn.Conv2d(width, width, 3, padding=1) for _ in range(2))
-        self.inner = nn.Sequential(*apply_norm(first, norm), nn.ReLU(), *apply_norm(second, norm))
-
-    def forward(self, x: Tensor) -> Tensor:
-        return F.relu(x + self.inner(x))
 
 
 class GPT(nn.Module):

@@ -5,24 +5,15 @@ from collections.abc import Mapping
 
 import numpy as np
 
+from clinometer.analysis.stable_rate import Trial, trial
 from clinometer.learning_rate.learning_rates import LearningRates
 from clinometer.learning_rate.suggest import suggest_lr
 from clinometer.papers.learning_rates.grid import family_of
-from clinometer.papers.learning_rates.outcome import Trial
 from clinometer.papers.learning_rates.prediction import PREDICTORS, SUGGESTED, Prediction, fitted
 from clinometer.papers.learning_rates.rows import PREDICTION, Values
-from clinometer.papers.learning_rates.training import (
-    SEEDS,
-    batches,
-    build,
-    curve,
-    loss_fn,
-    samples,
-    seeds_of,
-    trial,
-    write,
-)
+from clinometer.papers.learning_rates.training import SEEDS, loss_fn, seeds_of, write
 from clinometer.training.config import RunConfig
+from clinometer.training.curve import batches, build, curve, samples
 from clinometer.training.from_config import build_optimizer
 from clinometer.training.keeper import Keeper
 from clinometer.training.parts import Samples

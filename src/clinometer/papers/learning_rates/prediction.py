@@ -3,8 +3,8 @@
 import math
 from dataclasses import dataclass
 
+from clinometer.analysis.stable_rate import Trial
 from clinometer.papers.learning_rates.constants import calibration
-from clinometer.papers.learning_rates.outcome import Trial
 
 SUGGESTED = "suggest_lr"
 PREDICTORS = {

@@ -4,11 +4,13 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from clinometer.papers.learning_rates.grid import grid_of, rate
-from clinometer.papers.learning_rates.outcome import Trial, best_of, explore
-from clinometer.papers.learning_rates.rows import SWEEP, columns
-from clinometer.papers.learning_rates.training import Curve, curve, samples, seeds_of, trial, write
+from clinometer.analysis.stable_rate import Trial, best_of, columns, rate, trial
+from clinometer.papers.learning_rates.explore import explore
+from clinometer.papers.learning_rates.grid import grid_of
+from clinometer.papers.learning_rates.rows import SWEEP
+from clinometer.papers.learning_rates.training import seeds_of, write
 from clinometer.training.config import RunConfig
+from clinometer.training.curve import Curve, curve, samples
 from clinometer.training.keeper import Keeper
 from clinometer.training.parts import Samples
 

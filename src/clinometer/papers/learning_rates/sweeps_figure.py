@@ -4,10 +4,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from clinometer.analysis.stable_rate import outcome, rate, trials_of
 from clinometer.papers.learning_rates.configurations import HELD_OUT, TUNING, configurations, networks
-from clinometer.papers.learning_rates.grid import GRIDS, family_of, rate
-from clinometer.papers.learning_rates.outcome import outcome
-from clinometer.papers.learning_rates.rows import SWEEP, trials_of
+from clinometer.papers.learning_rates.grid import GRIDS, family_of
+from clinometer.papers.learning_rates.rows import SWEEP
 from clinometer.results.run_table import RunTable
 from clinometer.studies.figure import Figure, Panel, Series
 from clinometer.training.config import Bases, RunConfig

@@ -2,10 +2,10 @@
 
 import numpy as np
 
+from clinometer.analysis.accuracies import lower, mean_odds
 from clinometer.analysis.learning_progress import loss_fell
 from clinometer.analysis.paired import log_ratio
 from clinometer.papers.santurkar2018.ambiguities import dln_rows, lp_rows
-from clinometer.papers.santurkar2018.claims.accuracies import lower, mean_odds
 from clinometer.papers.santurkar2018.progress import trained
 from clinometer.papers.santurkar2018.variants import label
 from clinometer.results.run_table import Floats, RunTable

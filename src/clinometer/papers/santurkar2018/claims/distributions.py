@@ -2,10 +2,10 @@
 
 import numpy as np
 
+from clinometer.analysis.accuracies import higher, mean_odds
 from clinometer.analysis.drift import mean_drift, mean_variance_drift
 from clinometer.analysis.learning_progress import mean_accuracy
 from clinometer.analysis.paired import log_ratio
-from clinometer.papers.santurkar2018.claims.accuracies import higher, mean_odds
 from clinometer.papers.santurkar2018.progress import trained
 from clinometer.papers.santurkar2018.variants import LABELS, LPS, vgg
 from clinometer.results.run_table import Floats, RunTable

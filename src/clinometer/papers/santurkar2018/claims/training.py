@@ -2,12 +2,8 @@
 
 import numpy as np
 
-from clinometer.analysis.learning_progress import left_chance, loss_fell
-from clinometer.analysis.matched_accuracy import SETTLED, test_odds_at_common_accuracies
-from clinometer.analysis.paired import ENOUGH, log_ratio, of_most_seeds
-from clinometer.papers.santurkar2018.claims.accuracies import (
+from clinometer.analysis.accuracies import (
     ALIVE,
-    TEST_IMAGES,
     final_odds,
     higher,
     lower,
@@ -15,6 +11,9 @@ from clinometer.papers.santurkar2018.claims.accuracies import (
     not_alive,
     test_odds,
 )
+from clinometer.analysis.learning_progress import left_chance, loss_fell
+from clinometer.analysis.matched_accuracy import SETTLED, test_odds_at_common_accuracies
+from clinometer.analysis.paired import ENOUGH, log_ratio, of_most_seeds
 from clinometer.papers.santurkar2018.progress import trained
 from clinometer.papers.santurkar2018.variants import LABELS, LPS, dln, high_lr, vgg
 from clinometer.results.run_table import Floats, RunTable
@@ -22,6 +21,7 @@ from clinometer.studies.claims import Claim, Evidence
 from clinometer.studies.comparison import FACTOR, STEPS, Comparison, above, below
 from clinometer.training.config import Bases, RunConfig
 
+TEST_IMAGES = {"digits": 297, "cifar10": 10_000}
 TRAINED = 0.1  # "still trains": within ten points of where it ends at the lower learning rate
 AS_WELL = 0.05  # "as well": within five points of mean training accuracy
 ALIKE = 2.0  # "similar smoothness": within this factor
@@ -56,7 +56,7 @@ def generalises_better(runs: RunTable, bases: Bases) -> Evidence:
     """C2."""
     none, batch = vgg(bases, ["none", "batch"])
     seeds = runs.common(none, batch)
-    without, with_norm = (test_odds(runs, arm, seeds) for arm in (none, batch))
+    without, with_norm = (test_odds(runs, arm, seeds, TEST_IMAGES[arm.data]) for arm in (none, batch))
     matched = test_odds_at_common_accuracies(runs, batch, none, TEST_IMAGES[none.data])
     overlap = np.isfinite(matched[0])
     equal, equal_without = (of_most_seeds(odds, overlap) for odds in matched)

@@ -12,7 +12,6 @@ from clinometer.training.config import RunConfig
 
 CHANCE = 0.1  # both data sets have ten classes
 ALIVE = 0.2  # twice chance: above it a network has begun to learn
-TEST_IMAGES = {"digits": 297, "cifar10": 10_000}
 
 
 def mean_odds(runs: RunTable, arm: RunConfig, seeds: list[int]) -> Floats:
@@ -25,10 +24,10 @@ def final_odds(runs: RunTable, arm: RunConfig, seeds: list[int]) -> Floats:
     return logit(final_accuracy(runs, arm, seeds), LAST * arm.batch_size)
 
 
-def test_odds(runs: RunTable, arm: RunConfig, seeds: list[int]) -> Floats:
+def test_odds(runs: RunTable, arm: RunConfig, seeds: list[int], images: int) -> Floats:
     """Log odds of the test accuracy at the end, (seeds,); that of chance after a run diverged."""
     ends = np.nan_to_num(runs.values(arm, "test", "accuracy", seeds)[:, -1], nan=CHANCE)
-    return logit(ends, TEST_IMAGES[arm.data])
+    return logit(ends, images)
 
 
 def higher(name: str, ours: Floats, other: Floats, margin: float = 0.0) -> Comparison:

@@ -7,8 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from clinometer.papers.learning_rates.grid import GRIDS, STRIDE, Grid, rate
-from clinometer.papers.learning_rates.outcome import Trial, best_of, explore, is_stable, outcome
+from clinometer.analysis.stable_rate import Trial, best_of, is_stable, outcome, rate
+from clinometer.papers.learning_rates.explore import explore
+from clinometer.papers.learning_rates.grid import GRIDS, STRIDE, Grid
 
 GRID = Grid(first=-10, lowest=-16, highest=20)
 

@@ -7,12 +7,18 @@ stable. Rates below the best one are not asked: one that is too small to learn i
 """
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from clinometer.papers.learning_rates.grid import STRIDE, Grid, rate
+if TYPE_CHECKING:
+    from clinometer.training.curve import Curve
+
+
+Values = np.ndarray[Any, Any]
+FINAL = 20  # steps whose mean loss and accuracy are the final ones
 
 
 @dataclass(frozen=True)
@@ -48,6 +54,25 @@ class Outcome:
 Trials = Mapping[int, Trial]  # by half octaves of the rate
 
 
+def rate(half_octaves: int) -> float:
+    """The learning rate 2^(k/2).
+
+    Example:
+        >>> rate(-4), round(rate(1), 3)
+        (0.25, 1.414)
+    """
+    return 2.0 ** (half_octaves / 2)
+
+
+def trial(curves: "Sequence[Curve]") -> Trial:
+    """What became of a rate, from the curves of its seeds."""
+    return Trial(
+        tuple(each.losses[0] for each in curves),
+        tuple(math.inf if each.diverged else _last(each.losses) for each in curves),
+        tuple(0.0 if each.diverged else _last(each.accuracies) for each in curves),
+    )
+
+
 def is_stable(trial: Trial, best: Trial) -> bool:
     """Whether most of a rate's seeds are stable.
 
@@ -81,7 +106,7 @@ def outcome(trials: Trials) -> Outcome:
         (0.5, 1.0, 1.414)
     """
     best = best_of(trials)
-    last, unstable = _edge(trials, best)
+    last, unstable = edge(trials, best)
     holes = sum(
         each < best and np.mean([f > 1.1 * i for f, i in zip(t.final, t.initial, strict=True)]) > 0.5
         for each, t in trials.items()
@@ -95,33 +120,25 @@ def outcome(trials: Trials) -> Outcome:
     )
 
 
-def explore(train: Callable[[int], Trial], grid: Grid) -> dict[int, Trial]:
-    """Train at the rates of the sweep, then at those that it takes to find where stability ends to half an octave.
-
-    Beyond the sweep the rates go up by its stride until one is not stable, or down until one learns, as far as the grid
-    reaches; then those between the last stable rate and the first unstable one are tried.
-
-    Args:
-        train: Half octaves of a rate to what becomes of it.
-        grid: The grid.
-    """
-    trials = {each: train(each) for each in grid.sweep}
-    while (down := min(trials) - STRIDE) >= grid.lowest and not _learns(trials):
-        trials[down] = train(down)
-    while _edge(trials, best_of(trials))[1] is None and (up := max(trials) + STRIDE) <= grid.highest:
-        trials[up] = train(up)
-    while (gap := _gap(trials)) is not None:
-        trials[gap] = train(gap)
-    return dict(sorted(trials.items()))
+def columns(trials: Mapping[int, Trial]) -> dict[str, Values]:
+    """The row of a sweep."""
+    return {
+        "half_octaves": np.array(list(trials)),
+        "lr": np.array([rate(each) for each in trials]),
+        **{
+            name: np.array([getattr(each, name) for each in trials.values()])
+            for name in ("initial", "final", "accuracy")
+        },
+    }
 
 
-def _learns(trials: Trials) -> bool:
-    """Whether the best rate is stable."""
-    best = trials[best_of(trials)]
-    return is_stable(best, best)
+def trials_of(row: Mapping[str, Values]) -> dict[int, Trial]:
+    """The trials that a row of a sweep was written from."""
+    parts = zip(*(row[name] for name in ("half_octaves", "initial", "final", "accuracy")), strict=True)
+    return {int(k): Trial(*(tuple(map(float, each)) for each in (i, f, a))) for k, i, f, a in parts}
 
 
-def _edge(trials: Trials, best: int) -> tuple[int | None, int | None]:
+def edge(trials: Trials, best: int) -> tuple[int | None, int | None]:
     """The last stable rate above the best before the first unstable one, and that one; None where there is none."""
     last: int | None = None
     for each in sorted(each for each in trials if each >= best):
@@ -131,9 +148,5 @@ def _edge(trials: Trials, best: int) -> tuple[int | None, int | None]:
     return last, None
 
 
-def _gap(trials: Trials) -> int | None:
-    """The lowest rate between the last stable and the first unstable one that is not tried yet; None where all are."""
-    last, unstable = _edge(trials, best_of(trials))
-    if last is None or unstable is None or unstable - last <= 1:
-        return None
-    return last + 1
+def _last(values: Sequence[float]) -> float:
+    return float(np.mean(values[-FINAL:]))
