@@ -12,6 +12,7 @@ from clinometer.nn.norms.dynamic_tanh import DynamicTanh
 from clinometer.nn.norms.filter_response import FilterResponseNorm
 from clinometer.nn.norms.fixup import ScalarAffine, fixup_start
 from clinometer.nn.norms.ghost_batch import GhostBatchNorm
+from clinometer.nn.norms.graph import GraphNorm, PairNorm
 from clinometer.nn.norms.lp import LpNorm, SampleLpNorm
 from clinometer.nn.norms.noise import Noise
 from clinometer.nn.norms.on_weights import OnWeights
@@ -37,6 +38,8 @@ NORMS: Mapping[str, NormFactory] = {
     "ghost_batch": lambda n, _dims, **options: GhostBatchNorm(n, **options),
     "batch_renorm": lambda n, _dims, **options: BatchRenorm(n, **options),
     "dynamic_tanh": lambda n, _dims, **options: DynamicTanh(n, **options),
+    "graph": lambda n, _dims, **options: GraphNorm(n, **options),
+    "pair": lambda n, _dims, **options: PairNorm(n, **options),
     # These change the weight of the layer before: see `apply_norm`.
     "weight": lambda _n, _dims, **options: OnWeights(partial(weight_norm, **options)),
     "spectral": lambda _n, _dims, **options: OnWeights(partial(spectral_norm, **options)),
