@@ -14,6 +14,7 @@ from clinometer.nn.norms.fixup import ScalarAffine, fixup_start
 from clinometer.nn.norms.ghost_batch import GhostBatchNorm
 from clinometer.nn.norms.graph import GraphNorm, PairNorm
 from clinometer.nn.norms.lp import LpNorm, SampleLpNorm
+from clinometer.nn.norms.mean_spectral import mean_spectral
 from clinometer.nn.norms.noise import Noise
 from clinometer.nn.norms.on_weights import OnWeights
 from clinometer.nn.norms.rms import RMSNorm
@@ -43,6 +44,7 @@ NORMS: Mapping[str, NormFactory] = {
     # These change the weight of the layer before: see `apply_norm`.
     "weight": lambda _n, _dims, **options: OnWeights(partial(weight_norm, **options)),
     "spectral": lambda _n, _dims, **options: OnWeights(partial(spectral_norm, **options)),
+    "mean_spectral": lambda n, _dims, **options: mean_spectral(n, **options),
     "weight_standardization": lambda _n, _dims, **options: OnWeights(partial(weight_standardization, **options)),
     "fixup": lambda _n, _dims, **options: OnWeights(partial(fixup_start, **options), ScalarAffine()),
     # Of Santurkar et al. (2018).

@@ -1,0 +1,224 @@
+"""The study's figures: what each shows of which arms."""
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+
+from clinometer.analysis.learning_progress import smooth
+from clinometer.papers.subramanian2019.drift import levels
+from clinometer.papers.subramanian2019.gan.data import digits, others
+from clinometer.papers.subramanian2019.gan.distance import Real, unbiased_frechet
+from clinometer.papers.subramanian2019.gan.trainer import ROWS as SAMPLES
+from clinometer.papers.subramanian2019.probes import SITES
+from clinometer.papers.subramanian2019.sparsity import DEFINED, THRESHOLDS
+from clinometer.papers.subramanian2019.timing import ROWS as TIMES
+from clinometer.papers.subramanian2019.timing import VARIANTS
+from clinometer.papers.subramanian2019.variants import COLOURS, classifiers, colour, gans, label, timed
+from clinometer.plots.panels import accuracy_panel, reference
+from clinometer.results.run_table import Floats, RunTable
+from clinometer.studies.figure import Figure, Panel, Series
+from clinometer.studies.series import StyledVariant, band_caption, mean_and_range
+from clinometer.studies.study import FigureSpec
+from clinometer.training.config import Bases, RunConfig
+
+Measure = Callable[[RunConfig], Floats]  # of an arm, (seeds, steps)
+_WHERE = {
+    "conv": "convolutions' outputs",
+    "norm": "before the ReLU",
+    "relu": "after the ReLU",
+}
+
+
+def draw_drift(runs: RunTable, bases: Bases) -> Figure:
+    """κ at three sites over training, and the mean of the weights."""
+    arms = classifiers(bases)
+    panels = [
+        _panel(runs, arms, "means", _WHERE[site], "κ", lambda arm, s=site: levels(runs, arm, _all(runs, arm), s))
+        for site in SITES
+    ]
+    weights = _panel(
+        runs,
+        arms,
+        "weights",
+        "entries of the weights",
+        "|mean| / deviation",
+        lambda arm: np.abs(runs.values(arm, "weights", "mean")).mean(-1),
+    )
+    return _figure(
+        runs,
+        arms,
+        "drift",
+        (*panels, weights),
+        "κ: root mean square of the units' means over that of their deviations, mean over layers; the convolutions' "
+        "outputs are what SN's ReLUs take, and of what MSN and BN subtract the mean. Last: the mean of the entries of "
+        "a weight over their deviation, mean over layers.",
+    )
+
+
+def draw_accuracy(runs: RunTable, bases: Bases) -> Figure:
+    """Training and test accuracy, each arm at its own rate."""
+    arms = classifiers(bases)
+    return _figure(
+        runs,
+        arms,
+        "accuracy",
+        (
+            accuracy_panel(runs, "training accuracy", "train", _styled(arms), smooth),
+            accuracy_panel(runs, "test accuracy", "test", _styled(arms)),
+        ),
+        "Minibatch training accuracy, averaged over 9 steps, and test accuracy; each arm at its own best learning "
+        "rate.",
+    )
+
+
+def draw_sparsity(runs: RunTable, bases: Bases) -> Figure:
+    """The gradient's sparsity over training, and over thresholds."""
+    arms = classifiers(bases)
+    place = THRESHOLDS.index(DEFINED)
+    over_training = _panel(
+        runs,
+        arms,
+        "gradients",
+        f"below {DEFINED:g} of the largest",
+        "share of entries (%)",
+        lambda arm: 100 * runs.values(arm, "gradients", "sparsity")[..., place],
+    )
+    x = np.array([max(threshold, THRESHOLDS[1] / 100) for threshold in THRESHOLDS])
+    by_threshold = Panel(
+        "mean over training",
+        "threshold; the leftmost is exactly 0",
+        "share of entries (%)",
+        tuple(
+            mean_and_range(each, x, 100 * runs.values(each.config, "gradients", "sparsity").mean(1))
+            for each in _styled(arms)
+        ),
+        xscale="log",
+    )
+    return _figure(
+        runs,
+        arms,
+        "sparsity",
+        (over_training, by_threshold),
+        "The share of entries of the gradient by all weights that are small beside the largest.",
+    )
+
+
+def draw_times(runs: RunTable, bases: Bases) -> Figure:
+    """The ratios of CPU times, by variant and run."""
+    (arm,) = timed(bases)
+    x = np.arange(len(VARIANTS), dtype=float)
+    lines = tuple(
+        mean_and_range(StyledVariant(arm, name, key), x, runs.values(arm, TIMES, field)[:, 0])
+        for field, key, name in (("ratio", 0, "training step"), ("evaluation", 1, "evaluation"))
+    )
+    stated = reference("84%: about 16% faster", x, 0.84)
+    names = "; ".join(f"{place}: {name}" for place, name in enumerate(VARIANTS))
+    panel = Panel(
+        "over BN",
+        "variant",
+        "ratio of CPU times",
+        (*lines, reference("BN", x, 1.0), stated),
+        yscale="log",
+        xticks=tuple(x.tolist()),
+    )
+    count = len(runs.seeds(arm))
+    return Figure(
+        TITLES["step_time"],
+        f"Median over rounds in one process. Line: mean over {count} runs; band: their range. {names}.",
+        (panel,),
+        1,
+    )
+
+
+def draw_gan(runs: RunTable, bases: Bases) -> Figure:
+    """Distances of generated to real digits, the discriminator's smoothness, and its slope."""
+    arms = gans(bases)
+    frechet = _panel(
+        runs,
+        arms,
+        SAMPLES,
+        "Fréchet distance",
+        "to the training digits",
+        lambda arm: runs.values(arm, SAMPLES, "frechet"),
+        log=True,
+    )
+    real = Real(digits()[0])
+    floor = reference("test digits", frechet.series[0].x, unbiased_frechet(real.features(others()), real.own))
+    panels = (
+        _with(frechet, floor),
+        _panel(
+            runs,
+            arms,
+            SAMPLES,
+            "unbiased MMD²",
+            "to the training digits",
+            lambda arm: runs.values(arm, SAMPLES, "mmd"),
+            log=True,
+        ),
+        _panel(
+            runs,
+            arms,
+            "scale_free",
+            "discriminator's loss",
+            "relative change of the gradient",
+            lambda arm: runs.values(arm, "scale_free", "gap"),
+            log=True,
+        ),
+        _panel(
+            runs,
+            arms,
+            SAMPLES,
+            "discriminator",
+            "steepest slope by the image",
+            lambda arm: runs.values(arm, SAMPLES, "slope"),
+            log=True,
+        ),
+    )
+    return _figure(
+        runs,
+        arms,
+        "gan",
+        panels,
+        "Dotted: real digits of the test set, of which there are 297. Each arm is at its own best learning rate.",
+    )
+
+
+def _panel(
+    runs: RunTable, arms: Sequence[RunConfig], probe: str, title: str, ylabel: str, of: Measure, *, log: bool = False
+) -> Panel:
+    lines = tuple(mean_and_range(each, runs.steps(each.config, probe), of(each.config)) for each in _styled(arms))
+    return Panel(title, "step", ylabel, lines, yscale="log" if log else "linear")
+
+
+def _with(panel: Panel, line: Series) -> Panel:
+    return Panel(panel.title, panel.xlabel, panel.ylabel, (*panel.series, line), yscale=panel.yscale)
+
+
+def _styled(arms: Sequence[RunConfig]) -> list[StyledVariant]:
+    """A colour for each norm; the projected reading is dashed."""
+    return [StyledVariant(arm, label(arm), colour(arm), dashed=arm["projection"]) for arm in arms]
+
+
+def _all(runs: RunTable, arm: RunConfig) -> list[int]:
+    return runs.common(arm)
+
+
+def _figure(runs: RunTable, arms: Sequence[RunConfig], name: str, panels: Sequence[Panel], caption: str) -> Figure:
+    band = band_caption(runs, arms, [label(arm) for arm in arms])
+    return Figure(TITLES[name], f"{caption} {band}", tuple(panels), 2, COLOURS)
+
+
+TITLES = {
+    "drift": "Mean drift: how far units are from centred",
+    "accuracy": "Accuracy, each norm at its own best learning rate",
+    "sparsity": "Sparsity of the gradient",
+    "step_time": "What a step of mean spectral normalization takes beside one of BatchNorm",
+    "gan": "A small GAN on digits, by the discriminator's norm",
+}
+FIGURES = {
+    "drift": FigureSpec(TITLES["drift"], classifiers, draw_drift),
+    "accuracy": FigureSpec(TITLES["accuracy"], classifiers, draw_accuracy),
+    "sparsity": FigureSpec(TITLES["sparsity"], classifiers, draw_sparsity),
+    "step_time": FigureSpec(TITLES["step_time"], timed, draw_times),
+    "gan": FigureSpec(TITLES["gan"], gans, draw_gan),
+}

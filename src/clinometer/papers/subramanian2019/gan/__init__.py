@@ -1,0 +1,1 @@
+"""Adversarial training on 8×8 digits, with discriminators that differ in their norm."""

@@ -1,0 +1,88 @@
+"""The trainer that times: steps of mean spectral normalization and of BatchNorm in alternating pairs, by CPU time."""
+
+import statistics
+import time
+from collections.abc import Callable, Mapping
+from contextlib import closing
+from typing import Any
+
+from torch import no_grad
+
+from clinometer.store import Store
+from clinometer.training.config import RunConfig
+from clinometer.training.from_config import build_training
+from clinometer.training.keeper import Keeper
+from clinometer.training.parts import Batch, Training
+
+ROWS = "step_time"
+VARIANTS: Mapping[str, Mapping[str, Any]] = {  # beside BatchNorm
+    "reparametrised, 1 iteration": {"norm": "mean_spectral", "n_power_iterations": 1, "projection": False},
+    "reparametrised, 100 iterations": {"norm": "mean_spectral", "n_power_iterations": 100, "projection": False},
+    "projected, 1 iteration": {"norm": "mean_spectral", "n_power_iterations": 1, "projection": True},
+    "projected, 100 iterations": {"norm": "mean_spectral", "n_power_iterations": 100, "projection": True},
+    "spectral normalization, 1 iteration": {"norm": "spectral", "n_power_iterations": 1, "projection": False},
+    "BatchNorm itself": {"norm": "batch"},
+}
+_WARM = 3  # rounds before the first that counts: memory is allocated
+
+
+def train(runs: Mapping[RunConfig, Keeper], device: str = "cpu") -> None:
+    """Time steps of each variant beside BatchNorm's, on copies of the config's network, with the config's batches.
+
+    A round has a pair for each variant, on one batch: a step of BatchNorm and one of the variant, in the other order
+    in the next round. Times are of the process's CPU on the one thread that a run has, which other programs on the
+    machine change less than the clock. "BatchNorm itself" is a second copy of it: how far a ratio is from 1 by chance.
+
+    Rows: `train`, BatchNorm's loss at each round; and one of `step_time`: `variant` (v,) names, `ratio` (v,), the
+    median over rounds of the variant's time over BatchNorm's, `evaluation` (v,), the same of a forward pass in
+    evaluation, and `seconds`, the median of BatchNorm's step.
+    """
+    for config, keeper in runs.items():
+        reference = build_training(config.vary(norm="batch"), device, keeper.data)
+        others = {name: build_training(config.vary(**each), device, keeper.data) for name, each in VARIANTS.items()}
+        steps = rounds(reference, others, trained)
+        evaluations = rounds(reference, others, evaluated)
+        losses = [float(reference.loss_fn(reference.model, batch)) for batch in reference.batches(0)]
+        with closing(Store(keeper.run / "rows.sqlite")) as store:
+            row = {"variant": tuple(VARIANTS), **steps, "evaluation": evaluations["ratio"]}
+            for step, loss in enumerate(losses):
+                store.append(step, {"train": {"loss": loss}, **({} if step else {ROWS: row})})
+            store.set_meta(ended=True)
+            store.seal()
+
+
+def rounds(
+    reference: Training, others: Mapping[str, Training], do: Callable[[Training, Batch], None]
+) -> dict[str, Any]:
+    """Median over rounds of each variant's time over the reference's, and of the reference's own."""
+    ratios: dict[str, list[float]] = {name: [] for name in others}
+    own: list[float] = []
+    for number, batch in enumerate(reference.batches(0), -_WARM):
+        for name, other in others.items():
+            pair = (reference, other) if number % 2 else (other, reference)
+            taken = {id(each): seconds(do, each, batch) for each in pair}
+            if number >= 0:
+                ratios[name].append(taken[id(other)] / taken[id(reference)])
+                own.append(taken[id(reference)])
+    return {"ratio": [statistics.median(found) for found in ratios.values()], "seconds": statistics.median(own)}
+
+
+def seconds(do: Callable[[Training, Batch], None], training: Training, batch: Batch) -> float:
+    """CPU seconds that something takes."""
+    began = time.process_time()
+    do(training, batch)
+    return time.process_time() - began
+
+
+def trained(training: Training, batch: Batch) -> None:
+    """One step."""
+    training.model.train()
+    training.loss_fn(training.model, batch).backward()
+    training.optimizer.step()
+    training.optimizer.zero_grad()
+
+
+def evaluated(training: Training, batch: Batch) -> None:
+    """One forward pass in evaluation."""
+    with no_grad():
+        training.model.eval()(batch[0])
