@@ -9,6 +9,7 @@ A table stands between `<!-- KEY -->` and `<!-- end -->`, where KEY is one of
 - `probes PATH`: every probe, what it tells and its cost, with links to the pages in PATH;
 - `papers PATH`: which claims of each paper hold, fail or are open, with links to the pages in PATH;
 - `claims NAME`: the claims of a paper, with a column for each scale that has results;
+- `norms PART`: a part of the table of all norms, by its heading;
 - `learning_rates`: the scores of `suggest_lr` and other predictors on the held-out set;
 - `fields NAME`: the fields of a probe's rows; `pages` and `reference`: the probes' pages and their entries;
 - `alarms`, `alert NAME`, `rates`, `advice NAME`: how often alarms, suggested learning rates and advice are right.
@@ -37,14 +38,19 @@ from clinometer.studies.figure import Figure
 
 ROOT = Path(__file__).parents[1]
 RESULTS = ROOT / "results" / "santurkar2018"
+NORMS = ROOT / "results" / "norms" / "laptop" / "norms.md"
 LEARNING_RATES = ROOT / "results" / "learning_rates" / "scores.md"
 FOREST = ROOT / "docs" / "images" / "claims.png"
 COPIED = {ROOT / "docs" / "images" / "figure_04.png": RESULTS / "laptop" / "figures" / "figure_04.png"}
 PAGES = (ROOT / "README.md", ROOT / "mkdocs.yml", *sorted((ROOT / "docs").rglob("*.md")))
 SCALES = ("smoke", "laptop", "paper")
-PAGE_OF = {"santurkar2018": "paper", "learning_rates": "learning_rate"}  # a paper's page, if it is not called like it
+PAGE_OF = {
+    "santurkar2018": "paper",
+    "norms": "norm_study",
+    "learning_rates": "learning_rate",
+}  # a paper's page, if it is not called like it
 KEYS = r"verdicts|outcome|seeds|learning_rates|forest \S+|[CFD]\d+|probes \S+|fields \w+|pages|reference"
-KEYS += r"|alarms|alert [\w ]+|rates|advice \w+|papers \S+|claims \w+"
+KEYS += r"|alarms|alert [\w ]+|rates|advice \w+|papers \S+|claims \w+|norms [\w: ]+"
 TABLE = re.compile(rf"<!-- ({KEYS}) -->\n.*?( *#? ?)<!-- end -->", re.DOTALL)
 NOTHING = "No confirmatory study is kept yet."
 NOT_COUNTED = "Not counted yet: `{}` does."
@@ -99,6 +105,8 @@ def _table(key: str, found: dict[str, dict[str, Any]]) -> str:
         return _probes_table(rest)
     if kind == "fields":
         return _fields_table(PROBES[rest])
+    if kind == "norms":
+        return _part_of(NORMS, rest)
     if kind == "learning_rates":
         return _held_out_scores()
     if kind == "pages":
@@ -116,9 +124,13 @@ def _table(key: str, found: dict[str, dict[str, Any]]) -> str:
 
 def _held_out_scores() -> str:
     """The table and the remarks of the held-out set, as they are kept."""
-    parts = LEARNING_RATES.read_text().split("\n## ")
-    (held_out,) = [part for part in parts if part.startswith("The held-out set")]
-    return held_out.partition("\n")[2].strip()
+    return _part_of(LEARNING_RATES, "The held-out set")
+
+
+def _part_of(page: Path, heading: str) -> str:
+    """What stands under a heading of a page of results, given by how it begins."""
+    (found,) = [part for part in page.read_text().split("\n## ") if part.startswith(heading)]
+    return found.partition("\n")[2].strip()
 
 
 def _probes_table(pages: str) -> str:

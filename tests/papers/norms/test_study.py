@@ -54,7 +54,7 @@ def test_quantities_are_the_ones_that_were_written() -> None:
 def test_claims_hold_where_they_are_true() -> None:
     """Every norm is smoother than none by a tenth or more, and later ones train better.
 
-    Only none is behind BatchNorm, by 0.1 in log odds, which is two points of accuracy where the margin is three.
+    Only none is behind BatchNorm, by 0.1 in log odds, which is two points of accuracy where the margin is five.
     """
     runs = table()
     for claim in ("N1", "N2", "N3", "N4", "N5", "N6"):

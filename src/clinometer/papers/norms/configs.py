@@ -32,6 +32,7 @@ NORMS = (
     "weight",
     "weight_standardization",
     "spectral",
+    "mean_spectral",
     "fixup",
 )
 _LANDSCAPE: tuple[ProbeSpec, ...] = (
@@ -52,7 +53,7 @@ def base(data: str, side: int, in_channels: int, *, lr: float, steps: int, measu
         in_channels: Of its images.
         lr: The rate.
         steps: Of each training that is measured; those of a sweep are shorter.
-        measure_every: Steps between measurements; the sharpness is measured at a third of these.
+        measure_every: Steps between measurements; the sharpness is measured at every fourth of these.
     """
     return RunConfig(
         VGG,
@@ -63,8 +64,8 @@ def base(data: str, side: int, in_channels: int, *, lr: float, steps: int, measu
         batch_size=64,
         steps=steps,
         measure_every=measure_every,
-        intervals=Settings(sharpness=3 * measure_every),
-        test_every=steps,
+        intervals=Settings(sharpness=4 * measure_every),
+        test_every=measure_every,
         channels_last=True,
     )
 

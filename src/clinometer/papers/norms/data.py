@@ -7,13 +7,13 @@ from torch.nn import functional as F
 
 from clinometer.training.data.datasets import Dataset, cifar10
 
-TRAIN, TEST = 10_000, 2_000  # images, the first ones of each part
+TRAIN, TEST = 10_000, 1_000  # images, the first ones of each part
 Pairs = tuple[tuple[Tensor, Tensor], tuple[Tensor, Tensor]]  # inputs and targets, for training and test
 
 
 @functools.cache  # a process that trains several seeds reads them once
 def small_cifar10() -> Pairs:
-    """The first 10,000 training and 2,000 test images of CIFAR-10, each pixel the mean of 2×2, and their classes."""
+    """The first 10,000 training and 1,000 test images of CIFAR-10, each pixel the mean of 2×2, and their classes."""
     data = cifar10()
     return (
         (_halved(data, data.train_images[:TRAIN]), data.train_labels[:TRAIN]),

@@ -8,16 +8,16 @@ from clinometer.studies.study import FigureSpec, Scale, Study
 from clinometer.training.config import Bases
 
 _SMOKE = "8×8 digits, 50 steps; about a minute on two cores"
-_LAPTOP = "a fifth of CIFAR-10 (JPEG) at 16×16, 150 steps; twenty minutes of a core"
+_LAPTOP = "a fifth of CIFAR-10 (JPEG) at 16×16, 100 steps; twenty minutes of a core"
 
 
 def _smoke() -> Bases:
-    return {"images": base("digits", 8, 1, lr=0.1, steps=50, measure_every=10)}
+    return {"images": base("digits", 8, 1, lr=1 / 8, steps=50, measure_every=10)}
 
 
 def _laptop() -> Bases:
     data = "clinometer.papers.norms.data:small_cifar10"
-    return {"images": base(data, 16, 3, lr=0.1, steps=150, measure_every=15)}
+    return {"images": base(data, 16, 3, lr=1 / 8, steps=100, measure_every=10)}
 
 
 STUDY = Study(
@@ -26,7 +26,7 @@ STUDY = Study(
     source=SOURCE,
     scales={
         "smoke": Scale(_smoke, {"images": 2}, _SMOKE, 2 * CONFIRMATORY),
-        "laptop": Scale(_laptop, {"images": 6}, _LAPTOP, CONFIRMATORY),
+        "laptop": Scale(_laptop, {"images": 4}, _LAPTOP, CONFIRMATORY),
     },
     figures={
         "smoothness": FigureSpec(smoothness_figure.TITLE, arms, smoothness_figure.draw),
