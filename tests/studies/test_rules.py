@@ -229,6 +229,21 @@ def test_nothing_is_recorded_for_pilots_nor_shared_between_ranges(tmp_path: Path
     assert [row_of(tmp_path, plan)["status"] for plan in (first, second)] == ["confirmatory"] * 2
 
 
+@pytest.mark.parametrize(("own_seeds", "first"), [((100, 100), 100), ((130, 107), 107), ((100, 99), 99), ((0, 100), 0)])
+def test_seeds_of_the_arms_themselves_count(own_seeds: tuple[int, int], first: int, tmp_path: Path) -> None:
+    """A study whose arms have seeds of their own begins at seed 0: the lowest seed of a run decides, by hand."""
+    plan = planned(first_seed=0)
+    spec = plan.study.figures[plan.figures[0]]
+    arms = [dataclasses.replace(a, seed=s) for a, s in zip(spec.arms(plan.variants), own_seeds, strict=True)]
+    figures = {plan.figures[0]: dataclasses.replace(spec, arms=lambda _: arms)}
+    claims = tuple(dataclasses.replace(claim, arms=None) for claim in plan.study.claims)
+    plan = plan_of(dataclasses.replace(plan.study, figures=figures, claims=claims), "own")
+    record_rules(plan, tmp_path)
+    (status,) = statuses(plan, tmp_path).values()
+    assert (status.first_seed, status.status_reason) == (first, "" if first >= 100 else rules.PILOT)
+    assert (tmp_path / "rules.json").exists() == (first >= 100)
+
+
 @pytest.mark.parametrize(
     ("first_seed", "seeds", "apart"),
     [(102, 2, True), (99, 2, True), (104, 2, False), (0, 100, False), (100, 4, False)],

@@ -73,10 +73,11 @@ def record_rules(plan: Plan, folder: Path) -> None:
     recorded only then is late. A damaged file is left as it is.
 
     Args:
-        plan: What will be run. Nothing is recorded for the seeds of pilots.
+        plan: What will be run. Nothing is recorded of a claim that needs the seeds of pilots.
         folder: The study's folder.
     """
-    if plan.first_seed < CONFIRMATORY:
+    claims = [claim for claim in plan.study.claims if first_seed_of(plan, claim) >= CONFIRMATORY]
+    if not claims:
         return
     with locked(folder / LOCK):
         try:
@@ -86,7 +87,7 @@ def record_rules(plan: Plan, folder: Path) -> None:
         before = {first: dict(claims) for first, claims in rules.items()}
         held = rules.setdefault(str(plan.first_seed), {})
         begun: dict[RunConfig, bool] = {}
-        for claim in plan.study.claims:
+        for claim in claims:
             runs = plan.runs_of(claim)
             begun |= {run: _has_begun(folder, run) for run in runs if run not in begun}
             seen = claim.id in looks or any(begun[run] for run in runs)
@@ -98,20 +99,26 @@ def record_rules(plan: Plan, folder: Path) -> None:
 
 def statuses(plan: Plan, folder: Path) -> dict[str, Status]:
     """The status of each claim of a plan, by its id."""
-    first = plan.first_seed
-    if first < CONFIRMATORY:
-        return {claim.id: Status("exploratory", PILOT, first) for claim in plan.claims}
+    first = {claim.id: first_seed_of(plan, claim) for claim in plan.claims}
     try:
-        rules, looks = read_rules(folder).get(str(first), {}), read_looks(folder)
+        rules, looks = read_rules(folder).get(str(plan.first_seed), {}), read_looks(folder)
     except (DamagedError, OSError) as error:
-        return {claim.id: Status("exploratory", str(error), first) for claim in plan.claims}
+        said = {name: PILOT if seed < CONFIRMATORY else str(error) for name, seed in first.items()}
+        return {name: Status("exploratory", said[name], seed) for name, seed in first.items()}
     return {
-        claim.id: _status(claim, first, rules.get(claim.id), looked_at_apart(plan, claim, looks))
+        claim.id: _status(claim, first[claim.id], rules.get(claim.id), looked_at_apart(plan, claim, looks))
         for claim in plan.claims
     }
 
 
+def first_seed_of(plan: Plan, claim: Claim) -> int:
+    """The lowest seed of the runs that decide a claim: arms may have seeds of their own, to which a plan adds."""
+    return min((run.seed for run in plan.runs_of(claim)), default=plan.first_seed)
+
+
 def _status(claim: Claim, first: int, held: RecordedRule | None, apart: str) -> Status:
+    if first < CONFIRMATORY:
+        return Status("exploratory", PILOT, first)
     if held is None:
         return Status("exploratory", UNRECORDED, first)
     now = _recorded_now(claim, "")
