@@ -3,7 +3,10 @@
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
-PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
+# Modules are compiled when they are first imported, and kept so; most of what is installed never is.
+INSTALL := -m pip install --quiet --disable-pip-version-check --no-compile --constraint constraints.txt
+unexport PYTHONDONTWRITEBYTECODE
+PIP := $(BIN)/python $(INSTALL)
 SCALE ?= smoke
 PAPER ?= santurkar2018
 
@@ -12,7 +15,7 @@ find = $(firstword $(foreach name,python$(1) $(wildcard $(HOME)/.pyenv/versions/
 PYTHON_LOWEST ?= $(or $(call find,3.11),$(PYTHON))
 PYTHON_NEWEST ?= $(or $(call find,3.13),$(PYTHON))
 
-.PHONY: reproduce corpus test test-long test-versions check docs bare bench results clean
+.PHONY: reproduce corpus test test-long test-all test-versions check docs bare bench results clean
 TESTS := -m pytest -n auto
 
 reproduce: $(VENV)/reproduces ## the paper's claims and figures, on bundled data
@@ -27,6 +30,9 @@ test: $(VENV)/develops ## tests, doctests, the layers, and the snippets of READM
 test-long: $(VENV)/develops ## the tests that take many seconds each: trainers on two processes, benchmarks, C++ compilation, fifty kills
 	$(BIN)/python $(TESTS) -m long tests
 
+test-all: $(VENV)/develops ## both in one, without those that a file names: make test-all WITHOUT=.venv-bare/passed
+	$(BIN)/python $(TESTS) $(addprefix --without=,$(WITHOUT))
+
 bench: $(VENV)/develops ## the benchmarks, for their figures: on a machine that does nothing else
 	for file in $$(grep -l "def main" benchmarks/*.py); do echo "== $$file"; $(BIN)/python $$file || exit 1; done
 
@@ -38,9 +44,13 @@ check: $(VENV)/develops ## style and types
 docs: $(VENV)/develops ## the site, in site/
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
 
+BARE := objective measures probes recorder nn store learning_rate
+COMMANDS := tests/learning_rate/test_script.py
+COMPILED := $(addprefix tests/recorder/test_,ranks.py compiled.py the_step_taken.py batches_of_a_step.py public_loops.py)
+
 bare: $(VENV)-bare/ready ## the instrument where nothing but torch and NumPy is installed
 	@# what compiles or exchanges takes its time from torch alone, which `make test` has just as well
-	$(VENV)-bare/bin/python $(TESTS) -m "not long" -p no:cacheprovider $(addprefix --ignore tests/recorder/test_,ranks.py compiled.py the_step_taken.py batches_of_a_step.py public_loops.py) tests/objective tests/measures tests/probes tests/recorder tests/nn tests/store
+	$(VENV)-bare/bin/python $(TESTS) -m "not long" -p no:cacheprovider --keep-passed=$(VENV)-bare/passed $(addprefix --ignore=,$(COMMANDS) $(COMPILED)) $(addprefix tests/,$(BARE))
 
 # Without trainers, trackers, Ray and the readers of exported tables, whose libraries are not installed there.
 COVERED := $(addprefix tests/,objective measures probes recorder nn store training results studies analysis plots report test_versions.py) src
@@ -83,8 +93,8 @@ $(VENV)/develops: $(VENV)/reproduces
 
 $(VENV)-bare/ready: pyproject.toml constraints.txt $(shell find src -name '*.py')
 	$(PYTHON) -m venv $(VENV)-bare
-	$(VENV)-bare/bin/python -m pip install --quiet --disable-pip-version-check -c constraints.txt torch numpy pytest pytest-xdist hypothesis
-	$(VENV)-bare/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --force-reinstall .
+	$(VENV)-bare/bin/python $(INSTALL) torch numpy pytest pytest-xdist hypothesis
+	$(VENV)-bare/bin/python $(INSTALL) --no-deps --force-reinstall .
 	@touch $@
 
 # On Linux with x86 the package index has torch for CUDA alone: 6 GB on the disk for each of the two.

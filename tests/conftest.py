@@ -1,7 +1,12 @@
 import gc
 import os
 import signal
+from pathlib import Path
 from typing import Any
+
+# One single-threaded process per core beats one with two threads; pytest-xdist supplies the processes. It is read when
+# torch is imported, here and in every program that a test starts.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import pytest
 import torch
@@ -20,10 +25,19 @@ settings.register_profile("clinometer", deadline=None, derandomize=bool(os.envir
 settings.load_profile("clinometer")
 
 
-@pytest.fixture(autouse=True, scope="session")
-def _one_thread() -> None:
-    """One single-threaded process per core beats one with two threads; pytest-xdist supplies the processes."""
-    torch.set_num_threads(1)
+torch.set_num_threads(1)
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """What passes where torch and NumPy alone are installed is not run again by `.ci/run` where everything is."""
+    parser.addoption("--keep-passed", type=Path, metavar="FILE", help="write there which tests passed")
+    parser.addoption("--without", type=Path, metavar="FILE", help="leave out the tests that such a file names")
+
+
+def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
+    """Names of tests have no line breaks."""
+    if to := config.getoption("keep_passed"):
+        to.write_text("\n".join(report.nodeid for report in terminalreporter.stats.get("passed", ())))
 
 
 INTEGRATIONS = "tests/recorder/integrations"  # one worker runs all of them: their libraries take ten seconds to import
@@ -36,8 +50,12 @@ EARLY = (
 )  # a quick file ends last
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Let files whose tests take long go first, so that no worker is left alone with one of them at the end."""
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave out what has passed elsewhere. Let files whose tests take long go first, so that no worker ends late."""
+    if passed := config.getoption("without"):
+        names = set(passed.read_text().split("\n"))
+        config.hook.pytest_deselected(items=[item for item in items if item.nodeid in names])
+        items[:] = [item for item in items if item.nodeid not in names]
     items.sort(key=lambda item: not item.nodeid.startswith(EARLY))
 
 
