@@ -40,7 +40,7 @@ def test_fixup_starts_residual_branches_at_zero() -> None:
     """Zhang et al. (2019): the last layer of a branch starts at 0, so a block is the identity before its ReLU."""
     model = networks.resnet("fixup")
     blocks = [module for module in model.modules() if isinstance(module, ResidualBlock)]
-    x = torch.rand(2, 8, 4, 4)
+    x = torch.rand(2, 16, 4, 4)
     assert len(blocks) == 2
     for block in blocks:
         assert torch.equal(block(x), x)
@@ -49,5 +49,12 @@ def test_fixup_starts_residual_branches_at_zero() -> None:
 def test_group_norm_is_not_instance_norm() -> None:
     """With torch's layer itself: groups of two channels and more."""
     found = [module for module in networks.vgg("group").modules() if isinstance(module, nn.GroupNorm)]
-    assert all(norm.num_channels // norm.num_groups >= 2 for norm in found)
     assert len(found) == 5
+    assert all(norm.num_channels // norm.num_groups >= 2 for norm in found)
+
+
+def test_group_norm_follows_standardized_weights() -> None:
+    """As in the paper of weight standardization; torch's own layer after each convolution."""
+    model = networks.vgg("weight_standardization")
+    assert len([module for module in model.modules() if isinstance(module, nn.GroupNorm)]) == 5
+    assert all(parametrize.is_parametrized(layer, "weight") for layer in convolutions(model))

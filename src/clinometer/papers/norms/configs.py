@@ -73,7 +73,7 @@ def base(data: str, side: int, in_channels: int, *, lr: float, steps: int, measu
 def networks(bases: Bases) -> Mapping[str, RunConfig]:
     """The two networks of a scale by their names, without a norm."""
     (vgg,) = bases.values()
-    residual = {"norm": "none", "lr": vgg["lr"], "width": 8, "depth": 2, "in_channels": vgg["in_channels"]}
+    residual = {"norm": "none", "lr": vgg["lr"], "width": 16, "depth": 2, "in_channels": vgg["in_channels"]}
     return {"VGG": vgg, "ResNet": dataclasses.replace(vgg, model=RESNET, settings=Settings(residual))}
 
 

@@ -9,12 +9,14 @@ from typing import Any
 import torch
 from torch import nn
 
-from clinometer.nn.norms import apply_norm
+from clinometer.nn.norms import apply_norm, norm_after
 from clinometer.nn.resnet import ResidualBlock
 from clinometer.nn.resnet import resnet as plain_resnet
 from clinometer.nn.vgg import VGG, initialise_
 from clinometer.nn.vgg_plans import POOL, Plan
 
+# Standardized weights alone multiply what a layer returns by √fan-in; their paper puts group norm after them.
+FOLLOWED_BY: Mapping[str, str] = {"weight_standardization": "group"}
 Build = Callable[..., nn.Module]
 
 PLANS: Mapping[int, Plan] = {  # by the side of an image, which the pools halve to 1
@@ -38,7 +40,7 @@ def vgg(norm: str = "batch", side: int = 16, in_channels: int = 3, seed: int = 0
     return _started(VGG(PLANS[side], "none", in_channels=in_channels), norm, seed)
 
 
-def resnet(norm: str = "batch", width: int = 8, depth: int = 2, in_channels: int = 3, seed: int = 0) -> nn.Module:
+def resnet(norm: str = "batch", width: int = 16, depth: int = 2, in_channels: int = 3, seed: int = 0) -> nn.Module:
     """A convolution with stride 2, then residual blocks of two convolutions each, the mean over places, a linear layer.
 
     Args:
@@ -72,7 +74,10 @@ def normalised_(model: nn.Module, norm: str) -> nn.Module:
     for parent in list(model.modules()):
         for name, child in list(parent.named_children()):
             if isinstance(child, nn.Conv2d):
-                setattr(parent, name, apply_norm(child, norm, **options.get(child, OPTIONS.get(norm, {}))))
+                normed = apply_norm(child, norm, **options.get(child, OPTIONS.get(norm, {})))
+                if norm in FOLLOWED_BY:
+                    normed.append(norm_after(child, FOLLOWED_BY[norm], **OPTIONS[FOLLOWED_BY[norm]]))
+                setattr(parent, name, normed)
     return model
 
 
