@@ -24,7 +24,7 @@ class FilterResponseNorm(nn.Module):
     Example:
         >>> norm = FilterResponseNorm(1, 1)
         >>> norm(torch.tensor([[[1.0, -7.0]]]))                         # √((1 + 49) / 2) = 5, and τ = 0
-        tensor([[[0.2000, 0.0000]]], grad_fn=<MaximumBackward0>)
+        tensor([[[0.2000, 0.0000]]], grad_fn=<AddBackward0>)
     """
 
     def __init__(self, num_features: int, spatial_dims: int, *, threshold: bool = True) -> None:
@@ -35,10 +35,21 @@ class FilterResponseNorm(nn.Module):
         self.eps = nn.Parameter(torch.full((num_features,), 1e-4)) if spatial_dims == 0 else 1e-6
 
     def forward(self, y: Tensor) -> Tensor:
-        eps = per_unit(self.eps, y).abs() if isinstance(self.eps, Tensor) else self.eps
-        square = y.square().mean(list(range(2, y.ndim)), keepdim=True) if y.ndim > 2 else y.square()
-        out = per_unit(self.weight, y) * y * torch.rsqrt(square + eps) + per_unit(self.bias, y)
-        return out if self.threshold is None else torch.maximum(out, per_unit(self.threshold, y))
+        scaled = y * (per_unit(self.weight, y) * torch.rsqrt(_mean_square(y) + self._eps(y)))
+        if self.threshold is None:
+            return scaled + per_unit(self.bias, y)
+        return torch.relu(scaled + per_unit(self.bias - self.threshold, y)) + per_unit(self.threshold, y)
+
+    def _eps(self, y: Tensor) -> Tensor | float:
+        return per_unit(self.eps, y).abs() if isinstance(self.eps, Tensor) else self.eps
 
     def extra_repr(self) -> str:
         return f"{len(self.weight)}"
+
+
+def _mean_square(y: Tensor) -> Tensor:
+    """mean(y²) over space, (N, C, 1, ...); y² without space."""
+    if y.ndim == 2:
+        return y.square()
+    # faster than a mean of squares, which would be a tensor of y's size to keep
+    return torch.linalg.vector_norm(y, 2, list(range(2, y.ndim)), keepdim=True).square() / y[0, 0].numel()

@@ -4,7 +4,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from clinometer.nn.norms.per_unit import per_unit
+from clinometer.nn.norms.per_unit import check_features
 
 
 class GhostBatchNorm(nn.Module):
@@ -47,7 +47,7 @@ class GhostBatchNorm(nn.Module):
         self.register_buffer("running_var", torch.ones(num_features))
 
     def forward(self, y: Tensor) -> Tensor:
-        per_unit(self.weight, y)  # refuses another number of units
+        check_features(y, len(self.weight))
         if not self.training:
             return F.batch_norm(y, self.running_mean, self.running_var, self.weight, self.bias, False, 0.0, self.eps)
         count = -(-len(y) // self.ghost)

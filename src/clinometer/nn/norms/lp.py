@@ -5,6 +5,8 @@ import math
 import torch
 from torch import Tensor, nn
 
+from clinometer.nn.norms.per_unit import per_unit
+
 
 class LpNorm(nn.Module):
     """Subtract the batch mean and divide by the average p-norm, taken before the shift.
@@ -45,9 +47,8 @@ class LpNorm(nn.Module):
 
     def forward(self, y: Tensor) -> Tensor:
         mean, scale = self._batch_statistics(y) if self.training else (self.running_mean, self.running_scale)
-        wide = (1, -1) + (1,) * (y.ndim - 2)
-        normalized = (y - mean.view(wide)) / (scale.view(wide) + self.eps)
-        return self.weight.view(wide) * normalized + self.bias.view(wide)
+        factor = self.weight / (scale + self.eps)
+        return y * per_unit(factor, y) + per_unit(self.bias - mean * factor, y)  # |mean| ≤ s: nothing large cancels
 
     def _batch_statistics(self, y: Tensor) -> tuple[Tensor, Tensor]:
         over = [0, *range(2, y.ndim)]

@@ -2,7 +2,6 @@
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from clinometer.nn.norms.per_unit import per_unit
 
@@ -12,8 +11,8 @@ class RMSNorm(nn.Module):
 
         y ← γ · y / √(mean(y²) + ε)
 
-    torch's function, which wants γ in the shape of what it normalizes; here it has one value per unit, so that images
-    of any size fit. Training and evaluation are alike. Does not see c · y, c > 0, of a sample; it does see a shift.
+    torch's RMSNorm has a γ in the shape of what it normalizes; here it has one value per unit, so that images of any
+    size fit. Training and evaluation are alike. Does not see c · y, c > 0, of a sample; it does see a shift.
 
     Args:
         num_features: C.
@@ -31,7 +30,8 @@ class RMSNorm(nn.Module):
         self.weight = nn.Parameter(torch.ones(num_features))
 
     def forward(self, y: Tensor) -> Tensor:
-        return F.rms_norm(y, y.shape[1:], eps=self.eps) * per_unit(self.weight, y)
+        length = torch.linalg.vector_norm(y, 2, list(range(1, y.ndim)), keepdim=True)
+        return y * (per_unit(self.weight, y) * torch.rsqrt(length.square() / y[0].numel() + self.eps))
 
     def extra_repr(self) -> str:
         return f"{len(self.weight)}, eps={self.eps}"
