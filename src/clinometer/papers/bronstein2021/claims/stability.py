@@ -1,0 +1,95 @@
+"""G4 and G5: stability to deformations, and over-smoothing."""
+
+import numpy as np
+
+from clinometer.papers.bronstein2021.configs import WARPS, deep_graphs, trained
+from clinometer.results.run_table import Floats, RunTable
+from clinometer.studies.claims import Claim, Evidence
+from clinometer.studies.comparison import FACTOR, above, below
+from clinometer.training.config import Bases, RunConfig
+
+GROWTH = 2.0  # of C from the largest to the smallest warp
+ALIKE, APART = 0.95, 0.1  # mean cosine of the deepest convolution; by how much a norm lowers it
+_STABLE = ("padded", "circular", "p4", "set")
+
+
+def stable(runs: RunTable, bases: Bases) -> Evidence:
+    """G4."""
+    networks = trained(bases)
+
+    def growth(name: str) -> Floats:
+        constants = np.log10(runs.values(networks[name], "deformation", "constant")[:, -1])
+        return constants[:, 0] - constants[:, -1]
+
+    def told(name: str) -> str:
+        return f"{name} network after training: C at ‖∇τ‖ = {WARPS[0]:g} over C at {WARPS[-1]:g}"
+
+    return Evidence(
+        tuple(below(told(name), growth(name), np.log10(GROWTH), FACTOR) for name in _STABLE),
+        beside=tuple(
+            below(told(name), growth(name), np.log10(GROWTH), FACTOR) for name in networks if name not in _STABLE
+        ),
+    )
+
+
+def smoothed(runs: RunTable, bases: Bases) -> Evidence:
+    """G5."""
+    networks = deep_graphs(bases)
+    seeds = runs.common(*networks.values())
+
+    def cosines(arm: RunConfig, at: int) -> Floats:
+        return runs.values(arm, "over_smoothing", "cosine", seeds)[:, at]
+
+    plain = cosines(networks["none"], 0)
+    lowered = {
+        (norm, at): cosines(networks["none"], at)[:, -1] - cosines(networks[norm], at)[:, -1]
+        for norm in ("graph", "pair")
+        for at in (0, -1)
+    }
+    names = {"graph": "GraphNorm", "pair": "PairNorm"}
+    when = {0: "before training", -1: "after training"}
+    return Evidence(
+        (
+            above("mean cosine after 16 convolutions without a norm, before training", plain[:, -1], ALIKE),
+            above("its growth from the second convolution on", plain[:, -1] - plain[:, 1], 0.0),
+            *(
+                above(f"without a norm − with {names[norm]}, {when[at]}", lowered[norm, at], APART)
+                for norm, at in lowered
+                if at == 0
+            ),
+        ),
+        beside=tuple(
+            above(f"without a norm − with {names[norm]}, {when[at]}", lowered[norm, at], APART)
+            for norm, at in lowered
+            if at == -1
+        ),
+    )
+
+
+CLAIMS = (
+    Claim(
+        "G4",
+        "features move at most in proportion to the deformation: C does not grow as it gets smaller",
+        "Section 3.3",
+        "For each network after training, C, the mean of ‖f(x_τ) − f(x)‖ / (‖∇τ‖ ‖x‖) over images and random smooth "
+        f"warps, is at ‖∇τ‖ = {WARPS[0]:g} not above {GROWTH:g} times what it is at {WARPS[-1]:g}: a feature that "
+        f"jumps would have a C that grows {WARPS[-1] / WARPS[0]:g} times. Padded, circular, p4 and set network. "
+        "Beside them, and not counted: the strided one, and the graph network, whose edges jump when distances pass "
+        "each other.",
+        ("deformation",),
+        stable,
+        {"factor": GROWTH},
+    ),
+    Claim(
+        "G5",
+        "nodes of a deep graph network become alike with depth, and less so with GraphNorm or PairNorm",
+        "Section 5.3, and Zhao and Akoglu (2020)",
+        "Four parts. At initialisation the mean cosine between two nodes' features after 16 convolutions exceeds "
+        f"{ALIKE:g} without a norm, and it is larger than after two; and it is larger than with GraphNorm, and than "
+        f"with PairNorm, by more than {APART:g}, seed by seed. Features are taken before the norm. Beside it, and not "
+        "counted: after training.",
+        ("over_smoothing",),
+        smoothed,
+        {"mean cosine": ALIKE, "difference": APART},
+    ),
+)

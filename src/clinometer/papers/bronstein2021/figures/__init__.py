@@ -1,0 +1,1 @@
+"""What each figure shows, a module a figure, with its arms."""

@@ -1,0 +1,43 @@
+"""The equivariance error of each stage over depth, for each network and group."""
+
+from clinometer.papers.bronstein2021.configs import trained
+from clinometer.papers.bronstein2021.figures.style import figure, over_layers, seeds_told, styled
+from clinometer.results.run_table import RunTable
+from clinometer.studies.figure import Figure, Panel, Series
+from clinometer.studies.series import StyledVariant
+from clinometer.training.config import Bases, RunConfig
+
+TITLE = "Equivariance error over depth"
+SHOWN = {
+    "rotation": "rotations by right angles",
+    "shift": "cyclic shifts",
+    "even_shift": "even cyclic shifts",
+    "permutation": "permutations of the nodes",
+}
+
+
+def arms(bases: Bases) -> list[RunConfig]:
+    """All networks on digits in all rotations."""
+    return list(trained(bases).values())
+
+
+def draw(runs: RunTable, bases: Bases) -> Figure:
+    """A panel per group, at the last measured step; the last two places are the pooled features and the logits."""
+    networks = trained(bases)
+    return figure(
+        TITLE,
+        "Mean ‖f(ρx) − ρ′f(x)‖ over mean ‖f(x)‖ of the network up to each stage at the last measured step, in "
+        "float32; the last two places are the mean over the domain and the logits, and graph and set networks begin "
+        "with a stage that makes the graph. What is below 1e-6 is rounding; 0 is drawn at 1e-17. "
+        f"{seeds_told(runs, networks)}",
+        [
+            Panel(title, "stage", "error", _lines(runs, styled(networks), group), yscale="log")
+            for group, title in SHOWN.items()
+        ],
+        columns=2,
+    )
+
+
+def _lines(runs: RunTable, variants: list[StyledVariant], group: str) -> tuple[Series, ...]:
+    found = [(each, runs.values(each.config, "equivariance", group)[:, -1]) for each in variants]
+    return tuple(over_layers(each, values) for each, values in found if values.max() >= 0)  # NaN: it does not act

@@ -1,0 +1,1 @@
+"""The networks: sequences of stages on grids, groups and graphs."""
