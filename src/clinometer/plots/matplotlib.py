@@ -138,6 +138,7 @@ def _draw_panel(axes: Any, panel: Panel, palette: Palette) -> None:
     if panel.points:
         axes.set_yscale(panel.yscale)
         draw_points(axes, panel.points, palette)
+        _set_xticks(axes, panel)
         return
     axes.set_yscale(panel.yscale if _fits_logarithm(panel) else "linear")
     for series in panel.series:

@@ -12,7 +12,7 @@ from clinometer.studies.figure import Point
 SIZE = (4.6, 3.8)  # inches of a panel: names need room
 _LETTERS = 6.5  # points
 _WIDE, _HIGH = 0.55 * _LETTERS, 1.15 * _LETTERS  # of a letter, in points
-_PLACES = tuple((x, y) for y in (0, 6, -6, 11, -11, 17, -17) for x in (5, -5))  # of a name, in points from its point
+_PLACES = tuple((x, y) for y in (5, -5, 11, -11, 17, -17) for x in (4, -4))  # of a name, in points from its point
 
 
 def draw_points(axes: Any, points: Sequence[Point], palette: Mapping[str, str]) -> None:
@@ -20,12 +20,12 @@ def draw_points(axes: Any, points: Sequence[Point], palette: Mapping[str, str]) 
 
     The axes' scales must be set; their limits follow from the points and their intervals.
     """
-    for point in points:
+    shown = [point for point in points if np.isfinite([point.x, point.y]).all()]
+    for point in shown:
         tint = resolve(point.colour, palette)
         bars = {"elinewidth": 0.8, "ecolor": tint, "alpha": 0.45}
         axes.errorbar(point.x, point.y, _ends(point.y, point.y_ends), _ends(point.x, point.x_ends), "none", **bars)
         axes.plot(point.x, point.y, "o", color=tint, markersize=4)
-    shown = [point for point in points if np.isfinite([point.x, point.y]).all()]
     taken = _in_points(axes, shown)
     boxes: list[tuple[float, float, float, float]] = [(x - 3, y - 3, x + 3, y + 3) for x, y in taken]
     for point, (x, y) in zip(shown, taken, strict=True):

@@ -11,6 +11,7 @@ from norm_runs import BASES, SEEDS, STUDY, table
 
 from clinometer.papers.norms.configs import NORMS, arms, networks
 from clinometer.papers.norms.quantities import QUANTITIES, of_norms
+from clinometer.papers.norms.table import page
 from clinometer.plots.matplotlib import draw
 from clinometer.results.run_table import RunTable
 from clinometer.studies.claims import Finding, decide
@@ -89,6 +90,14 @@ def test_figures_show_each_norm_at_its_numbers() -> None:
     for panel in smoothness.panels:
         assert [each.name for each in panel.estimates] == list(NORMS[1:])
         np.testing.assert_allclose([each.value for each in panel.estimates], 0.9 ** np.arange(1, len(NORMS)), rtol=1e-6)
+
+
+def test_tables_have_a_line_for_each_norm() -> None:
+    """By hand: equal seeds, a best rate of 1/4 of every norm, and a headroom of 4."""
+    lines = page(table(noise=0.0), BASES, "smoke").splitlines()
+    assert sum(line.startswith("| `batch` |") for line in lines) == 4
+    trained = [line for line in lines if line.startswith("| `linf` | 4 [4, 4] | 0.25 [0.25, 0.25] |")]
+    assert len(trained) == 2
 
 
 def test_every_quantity_has_a_unit_that_can_be_told() -> None:
