@@ -55,6 +55,7 @@ def classifier(
         steps=steps,
         measure_every=measure_every,
         test_every=test_every,
+        channels_last=data == "cifar10",  # a third faster there
     )
 
 

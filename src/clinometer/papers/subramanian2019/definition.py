@@ -9,24 +9,24 @@ from clinometer.studies.study import Scale, Study
 from clinometer.training.config import Bases
 
 _SMOKE = "8×8 digits, three convolutions from 8 channels on, 100 steps; GANs of 101 steps; a minute on two cores"
-_LAPTOP = "CIFAR-10 (JPEG), VGG7 at quarter width, 300 steps; GANs on 8×8 digits, 601 steps; half an hour on a core"
+_LAPTOP = "CIFAR-10 (JPEG), VGG7 at quarter width, 200 steps; GANs on 8×8 digits, 301 steps; ten minutes on a core"
 
 
 def _smoke() -> Bases:
     base = classifier("cnn3", "digits", width=8, steps=100, measure_every=10, test_every=25)
     return {
         "classifier": base,
-        "gan": gan(width=8, steps=101, measure_every=20, compare_every=20),
+        "gan": gan(width=8, steps=101, measure_every=20, compare_every=50),
         "timing": timing(base, 12),
     }
 
 
 def _laptop() -> Bases:
-    base = classifier("vgg7", "cifar10", width=8, steps=300, measure_every=20, test_every=100)
+    base = classifier("vgg7", "cifar10", width=8, steps=200, measure_every=20, test_every=100)
     return {
         "classifier": base,
-        "gan": gan(steps=601, measure_every=50, compare_every=50),
-        "timing": timing(base, 20),
+        "gan": gan(width=16, steps=301, measure_every=50, compare_every=25),
+        "timing": timing(base, 16),
     }
 
 

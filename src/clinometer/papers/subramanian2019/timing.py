@@ -10,7 +10,7 @@ from torch import no_grad
 
 from clinometer.store import Store
 from clinometer.training.config import RunConfig
-from clinometer.training.from_config import build_training
+from clinometer.training.from_config import build_training, data_of
 from clinometer.training.keeper import Keeper
 from clinometer.training.parts import Batch, Training
 
@@ -23,7 +23,7 @@ VARIANTS: Mapping[str, Mapping[str, Any]] = {  # beside BatchNorm
     "spectral normalization, 1 iteration": {"norm": "spectral", "n_power_iterations": 1, "projection": False},
     "BatchNorm itself": {"norm": "batch"},
 }
-_WARM = 3  # rounds before the first that counts: memory is allocated
+WARM = 3  # rounds before the first that counts: memory is allocated
 
 
 def train(runs: Mapping[RunConfig, Keeper], device: str = "cpu") -> None:
@@ -34,37 +34,44 @@ def train(runs: Mapping[RunConfig, Keeper], device: str = "cpu") -> None:
     machine change less than the clock. "BatchNorm itself" is a second copy of it: how far a ratio is from 1 by chance.
 
     Rows: `train`, BatchNorm's loss at each round; and one of `step_time`: `variant` (v,) names, `ratio` (v,), the
-    median over rounds of the variant's time over BatchNorm's, `evaluation` (v,), the same of a forward pass in
-    evaluation, and `seconds`, the median of BatchNorm's step.
+    median over rounds of the variant's time over BatchNorm's, and `evaluation` (v,), the same of a forward pass in
+    evaluation.
     """
     for config, keeper in runs.items():
-        reference = build_training(config.vary(norm="batch"), device, keeper.data)
-        others = {name: build_training(config.vary(**each), device, keeper.data) for name, each in VARIANTS.items()}
-        steps = rounds(reference, others, trained)
-        evaluations = rounds(reference, others, evaluated)
-        losses = [float(reference.loss_fn(reference.model, batch)) for batch in reference.batches(0)]
+        reference, others = trainings(config, device, keeper)
+        steps, evaluations = (rounds(reference, others, do) for do in (trained, evaluated))
+        row = {
+            "variant": tuple(VARIANTS),
+            "ratio": [statistics.median(steps[name]) for name in VARIANTS],
+            "evaluation": [statistics.median(evaluations[name]) for name in VARIANTS],
+        }
+        losses = [reference.loss_fn(reference.model.train(), batch).item() for batch in reference.batches(0)]
         with closing(Store(keeper.run / "rows.sqlite")) as store:
-            row = {"variant": tuple(VARIANTS), **steps, "evaluation": evaluations["ratio"]}
             for step, loss in enumerate(losses):
                 store.append(step, {"train": {"loss": loss}, **({} if step else {ROWS: row})})
             store.set_meta(ended=True)
             store.seal()
 
 
+def trainings(config: RunConfig, device: str, keeper: Keeper | None = None) -> tuple[Training, dict[str, Training]]:
+    """BatchNorm's network, and those of the variants, each with its optimizer; they start from the same weights."""
+    data = keeper.data if keeper and keeper.data else data_of(config)
+    reference = build_training(config.vary(norm="batch"), device, data)
+    return reference, {name: build_training(config.vary(**each), device, data) for name, each in VARIANTS.items()}
+
+
 def rounds(
     reference: Training, others: Mapping[str, Training], do: Callable[[Training, Batch], None]
-) -> dict[str, Any]:
-    """Median over rounds of each variant's time over the reference's, and of the reference's own."""
+) -> dict[str, list[float]]:
+    """Each variant's times over the reference's, one ratio for each round, which is a batch of the reference."""
     ratios: dict[str, list[float]] = {name: [] for name in others}
-    own: list[float] = []
-    for number, batch in enumerate(reference.batches(0), -_WARM):
+    for number, batch in enumerate(reference.batches(0), -WARM):
         for name, other in others.items():
             pair = (reference, other) if number % 2 else (other, reference)
             taken = {id(each): seconds(do, each, batch) for each in pair}
             if number >= 0:
                 ratios[name].append(taken[id(other)] / taken[id(reference)])
-                own.append(taken[id(reference)])
-    return {"ratio": [statistics.median(found) for found in ratios.values()], "seconds": statistics.median(own)}
+    return ratios
 
 
 def seconds(do: Callable[[Training, Batch], None], training: Training, batch: Batch) -> float:
