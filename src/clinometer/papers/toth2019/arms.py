@@ -1,0 +1,54 @@
+"""The networks that are compared, what they are called, and what claims and figures read of their runs."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from clinometer.papers.toth2019.configs import blocks, probes
+from clinometer.results.run_table import Floats, RunTable
+from clinometer.studies.series import StyledVariant
+from clinometer.training.config import Bases, RunConfig
+
+LABELS = {
+    ("mfcc", "layer"): "hears sound",
+    ("off", "layer"): "hearing off",
+    ("mfcc", "none"): "hears sound, without LayerNorm",
+}
+MOST = 4096.0  # multiples of a step up to which headroom is sought
+
+
+def heard(bases: Bases) -> RunConfig:
+    """The autoencoder of the scale: its decoder hears the sound, and its LSTMs are layer-normalised."""
+    return bases["digits"]
+
+
+def unheard(bases: Bases) -> RunConfig:
+    """The same with hearing off: the decoder gets the sound's parameters, and there is no hearing model to measure."""
+    return bases["digits"].vary(hearing="off", probes=probes("off"))
+
+
+def plain(bases: Bases) -> RunConfig:
+    """The first without layer normalization."""
+    return bases["digits"].vary(norm="none")
+
+
+def styled(arms: Sequence[RunConfig]) -> list[StyledVariant]:
+    """Networks as lines, a colour each."""
+    return [StyledVariant(arm, LABELS[arm["hearing"], arm["norm"]], number) for number, arm in enumerate(arms)]
+
+
+def error_ratio(runs: RunTable, arm: RunConfig, seeds: Sequence[int] | None = None) -> Floats:
+    """The mean squared error of held-out images over that of the mean training image, (seeds, tests)."""
+    mse, mean = (runs.values(arm, "test", field, seeds) for field in ("mse", "mean_image"))
+    return mse / mean
+
+
+def block_headroom(runs: RunTable, arm: RunConfig, seeds: Sequence[int] | None = None) -> Floats:
+    """The headroom of each part at each measured step, (seeds, steps, parts); of an endless one `MOST`."""
+    return np.minimum(runs.values(arm, "headroom_blocks", "loss", seeds), MOST)
+
+
+def median_headroom(runs: RunTable, arm: RunConfig, seeds: Sequence[int] | None = None) -> dict[str, Floats]:
+    """The median over training of each part's headroom, (seeds,), by the part."""
+    medians = np.median(block_headroom(runs, arm, seeds), axis=1)
+    return dict(zip(blocks(arm["hearing"]), medians.T, strict=True))
