@@ -81,8 +81,8 @@ class BatchRenorm(nn.Module):
     def _corrections(self, var: Tensor, mean: Tensor, count: int) -> tuple[Tensor, Tensor]:
         """The factor r and the shift d of this batch, by the running averages before it, which then take it in."""
         deviation = (self.running_var + self.eps).sqrt()
-        ramp = (self.num_batches_tracked - self.plain + 1) / max(self.relaxed - self.plain, 1)
-        ramp = ramp.clamp(0.0, 1.0)
+        passes = (self.num_batches_tracked - self.plain + 1).to(mean.dtype)
+        ramp = (passes / max(self.relaxed - self.plain, 1)).clamp(0.0, 1.0)
         r_max, d_max = 1 + ramp * (self.r_max - 1), ramp * self.d_max
         r = ((var + self.eps).sqrt() / deviation).clamp(1 / r_max, r_max)
         d = ((mean - self.running_mean) / deviation).clamp(-d_max, d_max)
