@@ -12,7 +12,7 @@ COMMON, TUNED = f"{_HERE}.trainer:at_its_rate", f"{_HERE}.trainer:at_best_rate"
 
 SWEEP = "sweep"  # the name of a sweep's row
 STRIDE = 4  # half octaves between the rates of a sweep: a factor of 4
-RATES = tuple(range(-14, 7, STRIDE))  # half octaves: 2^-7 to 2^3
+RATES = tuple(range(-10, 7, STRIDE))  # half octaves: 2^-5 to 2^3
 _LEAST = 20  # steps of a sweep, as the final loss is the mean of so many
 
 NORMS = (
@@ -101,7 +101,7 @@ def tuned(network: RunConfig, norm: str) -> RunConfig:
 
 
 def _sweep_steps(network: RunConfig) -> int:
-    """Of each of a sweep's seven trainings: two fifths of those that are measured."""
+    """Of each of a sweep's six trainings: two fifths of those that are measured."""
     return max(2 * network.steps // 5, _LEAST)
 
 

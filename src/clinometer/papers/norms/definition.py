@@ -8,7 +8,7 @@ from clinometer.studies.study import FigureSpec, Scale, Study
 from clinometer.training.config import Bases
 
 _SMOKE = "8×8 digits, 50 steps; about a minute on two cores"
-_LAPTOP = "a fifth of CIFAR-10 (JPEG) at 16×16, 120 steps; twenty minutes of a core"
+_LAPTOP = "a fifth of CIFAR-10 (JPEG) at 16×16, 100 steps; a quarter of an hour of a core"
 
 
 def _smoke() -> Bases:
@@ -17,7 +17,7 @@ def _smoke() -> Bases:
 
 def _laptop() -> Bases:
     data = "clinometer.papers.norms.data:small_cifar10"
-    return {"images": base(data, 16, 3, lr=1 / 4, steps=120, measure_every=10)}
+    return {"images": base(data, 16, 3, lr=1 / 4, steps=100, measure_every=12)}
 
 
 STUDY = Study(

@@ -1,4 +1,4 @@
-"""The sweep of a norm's learning rates: six by factors of 4, then one between the last stable and the first unstable.
+"""The sweep of a norm's learning rates: five by factors of 4, then one between the last stable and the first unstable.
 
 Where stability ends is decided by the rule of `learning_rates/outcome.py`, to a factor of 2.
 """
