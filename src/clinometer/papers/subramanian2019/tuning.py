@@ -19,6 +19,7 @@ from clinometer.papers.subramanian2019.definition import SCALES
 from clinometer.papers.subramanian2019.drift import late
 from clinometer.papers.subramanian2019.gan.trainer import ROWS
 from clinometer.papers.subramanian2019.rates import GRIDS
+from clinometer.papers.subramanian2019.variants import GANS
 from clinometer.results.run_table import RunTable
 from clinometer.training.config import RunConfig
 from clinometer.training.from_config import Data, build_training, data_of
@@ -78,8 +79,8 @@ def main() -> None:
     base = SCALES[given.scale].bases[given.base]
     data = data_of(base)
     score: Score = functools.partial(final_loss, data=data) if given.base == "classifier" else final_distance
-    for name, arm in ARMS.items():
-        found = scores_of(base.vary(**arm), score, GRIDS[given.base], given.seeds)
+    for name in GANS if given.base == "gan" else ARMS:
+        found = scores_of(base.vary(**ARMS[name]), score, GRIDS[given.base], given.seeds)
         print(name, *(f"{lr:g}: {each:.4g}" for lr, each in found.items()), f"best: {best(found):g}", flush=True)
 
 
