@@ -9,8 +9,8 @@ from clinometer.training.config import Bases, RunConfig
 
 TITLE = "Stability to deformations"
 TOLD = {
-    "constant": "‖f(x_τ) − f(x)‖ / (‖∇τ‖ ‖x‖)",
-    "relative": "‖f(x_τ) − f(x)‖ / (‖∇τ‖ mean ‖f(x)‖)",
+    "constant": "C",
+    "relative": "C, relative to the features",
 }
 
 
@@ -36,9 +36,10 @@ def draw(runs: RunTable, bases: Bases) -> Figure:
             panels.append(Panel(f"{told}, {when}", "‖∇τ‖", "", lines, xscale="log", yscale="log"))
     return figure(
         TITLE,
-        "The constant C of |f(x_τ) − f(x)| ≤ C ‖∇τ‖ ‖x‖ as measured, the mean over images and random smooth warps τ "
-        "that vanish at the border; f is the mean over the domain of the last stage. The bound asks that C does not "
-        f"grow as τ gets smaller. {seeds_told(runs, networks)}",
+        "C = ‖f(x_τ) − f(x)‖ / (‖∇τ‖ ‖x‖), the mean over images and random smooth warps τ that vanish at the border; "
+        "f is the mean over the domain of the last stage. Relative to the features: with mean ‖f(x)‖ in place of "
+        "‖x‖. The bound |f(x_τ) − f(x)| ≤ C ‖∇τ‖ ‖x‖ asks that C does not grow as τ gets smaller. "
+        f"{seeds_told(runs, networks)}",
         panels,
         columns=2,
     )

@@ -1,5 +1,7 @@
 """The equivariance error of each stage over depth, for each network and group."""
 
+import numpy as np
+
 from clinometer.papers.bronstein2021.configs import trained
 from clinometer.papers.bronstein2021.figures.style import figure, over_layers, seeds_told, styled
 from clinometer.results.run_table import RunTable
@@ -27,8 +29,8 @@ def draw(runs: RunTable, bases: Bases) -> Figure:
     return figure(
         TITLE,
         "Mean ‖f(ρx) − ρ′f(x)‖ over mean ‖f(x)‖ of the network up to each stage at the last measured step, in "
-        "float32; the last two places are the mean over the domain and the logits, and graph and set networks begin "
-        "with a stage that makes the graph. What is below 1e-6 is rounding; 0 is drawn at 1e-17. "
+        "float32. The last two places are the mean over the domain and the logits; graph and set networks begin with "
+        "a stage that makes the graph. What is below 1e-6 is rounding, what is below 1e-9 is drawn there. "
         f"{seeds_told(runs, networks)}",
         [
             Panel(title, "stage", "error", _lines(runs, styled(networks), group), yscale="log")
@@ -40,4 +42,6 @@ def draw(runs: RunTable, bases: Bases) -> Figure:
 
 def _lines(runs: RunTable, variants: list[StyledVariant], group: str) -> tuple[Series, ...]:
     found = [(each, runs.values(each.config, "equivariance", group)[:, -1]) for each in variants]
-    return tuple(over_layers(each, values) for each, values in found if values.max() >= 0)  # NaN: it does not act
+    return tuple(
+        over_layers(each, values) for each, values in found if np.isfinite(values).any()
+    )  # NaN: it does not act

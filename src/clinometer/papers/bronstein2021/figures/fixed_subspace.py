@@ -3,7 +3,7 @@
 import numpy as np
 
 from clinometer.papers.bronstein2021.configs import on_orbits
-from clinometer.papers.bronstein2021.figures.style import FLOOR, figure, seeds_told
+from clinometer.papers.bronstein2021.figures.style import figure, seeds_told
 from clinometer.papers.bronstein2021.names import FIXED_SUBSPACE
 from clinometer.results.run_table import RunTable
 from clinometer.studies.figure import Figure, Panel, Series
@@ -11,6 +11,7 @@ from clinometer.studies.series import StyledVariant, mean_and_range
 from clinometer.training.config import Bases, RunConfig
 
 TITLE = "Gradients in the fixed subspace of rotated filters"
+_FLOOR = 1e-18  # shares of exactly 0 are drawn here
 TOLD = {
     "gradient": "gradient, from symmetric filters",
     "weights": "weights, from symmetric filters",
@@ -41,5 +42,5 @@ def draw(runs: RunTable, bases: Bases) -> Figure:
 
 
 def _line(runs: RunTable, variant: StyledVariant, field: str) -> Series:
-    values = np.maximum(runs.values(variant.config, FIXED_SUBSPACE, field), FLOOR)
+    values = np.maximum(runs.values(variant.config, FIXED_SUBSPACE, field), _FLOOR)
     return mean_and_range(variant, runs.steps(variant.config, FIXED_SUBSPACE), values)

@@ -33,6 +33,7 @@ def draw(runs: RunTable, bases: Bases) -> Figure:
                     over_layers(each, runs.values(each.config, "over_smoothing", "cosine")[:, at]) for each in variants
                 ),
                 ylim=(0, 1.02),
+                xticks=(1, 4, 8, 12, 16),
             )
             for title, at in {"before training": 0, "after training": -1}.items()
         ],

@@ -48,6 +48,6 @@ def _panel(runs: RunTable, kind: str, arm: RunConfig) -> Panel:
         "eigenvalue",
         "|λ| / largest",
         (*lines, edge),
-        verticals=(Vertical(f"{expected:g} symmetries", expected + 0.5),),
+        verticals=(Vertical("dimension of the symmetries", expected + 0.5),),
         yscale="log",
     )

@@ -27,7 +27,7 @@ LABELS = {
     "graph": "graph network",
     "set": "set network",
 }
-FLOOR = 1e-17  # errors of exactly 0 are drawn here
+FLOOR = 1e-9  # below the rounding of float32: smaller errors, and those of exactly 0, are drawn here
 
 
 def figure(title: str, caption: str, panels: Sequence[Panel], columns: int = 3) -> Figure:
