@@ -41,9 +41,8 @@ def styled(arms: Mapping[str, RunConfig]) -> list[StyledVariant]:
 
 
 def over_layers(variant: StyledVariant, values: Floats, shade: float = 1.0) -> Series:
-    """Values (seeds, layers) over the number of the layer, from 1; zeros at the floor."""
-    shown = np.maximum(values, FLOOR)
-    line = mean_and_range(variant, np.arange(1, shown.shape[1] + 1), shown)
+    """Values (seeds, layers) over the number of the layer, from 1."""
+    line = mean_and_range(variant, np.arange(1, values.shape[1] + 1), values)
     return Series(line.label, line.colour, line.x, line.y, line.low, line.high, variant.dashed, shade)
 
 
