@@ -3,7 +3,7 @@
 import numpy as np
 
 from clinometer.papers.bronstein2021.configs import trained
-from clinometer.papers.bronstein2021.figures.style import figure, over_layers, seeds_told, styled
+from clinometer.papers.bronstein2021.figures.style import FLOOR, figure, over_layers, seeds_told, styled
 from clinometer.results.run_table import RunTable
 from clinometer.studies.figure import Figure, Panel, Series
 from clinometer.studies.series import StyledVariant
@@ -42,6 +42,5 @@ def draw(runs: RunTable, bases: Bases) -> Figure:
 
 def _lines(runs: RunTable, variants: list[StyledVariant], group: str) -> tuple[Series, ...]:
     found = [(each, runs.values(each.config, "equivariance", group)[:, -1]) for each in variants]
-    return tuple(
-        over_layers(each, values) for each, values in found if np.isfinite(values).any()
-    )  # NaN: it does not act
+    acts = [(each, values) for each, values in found if np.isfinite(values).any()]
+    return tuple(over_layers(each, np.maximum(values, FLOOR)) for each, values in acts)
