@@ -1,4 +1,4 @@
-"""The learning rate of each arm: the one at which it trains best, chosen on a seed of pilots by `tuning.py`."""
+"""The learning rate of each arm: the one at which it trains best, chosen on seeds of pilots by `tuning.py`."""
 
 from collections.abc import Mapping
 
@@ -6,12 +6,28 @@ GRIDS: Mapping[str, tuple[float, ...]] = {  # the rates that were tried
     "classifier": (1e-3, 3e-3, 1e-2, 3e-2),
     "gan": (3e-4, 1e-3, 3e-3),
 }
-ALIKE: Mapping[str, float] = {
-    "none": 3e-3,
-    "batch": 3e-3,
-    "spectral": 3e-3,
-    "mean_spectral": 3e-3,
-    "spectral_projected": 3e-3,
-    "mean_spectral_projected": 3e-3,
+RATES: Mapping[str, Mapping[str, float]] = {
+    "digits": {
+        "none": 3e-3,
+        "batch": 3e-3,
+        "spectral": 3e-3,
+        "mean_spectral": 3e-3,
+        "spectral_projected": 3e-3,
+        "mean_spectral_projected": 3e-3,
+    },
+    "cifar10": {
+        "none": 3e-3,
+        "batch": 1e-2,
+        "spectral": 3e-3,
+        "mean_spectral": 1e-2,
+        "spectral_projected": 3e-3,
+        "mean_spectral_projected": 3e-3,
+    },
+    "gan": {
+        "none": 1e-3,
+        "batch": 1e-3,
+        "spectral": 3e-4,
+        "mean_spectral": 1e-3,
+        "mean_spectral_projected": 1e-3,
+    },
 }
-RATES: Mapping[str, Mapping[str, float]] = {"digits": ALIKE, "cifar10": ALIKE, "gan": ALIKE}
