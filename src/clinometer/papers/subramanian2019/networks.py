@@ -4,6 +4,7 @@ Layers are `features.layer3.conv`, `.norm` and `.relu`, also where there is no n
 initial weights depend on the seed and the shapes alone.
 """
 
+import itertools
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
 
@@ -189,12 +190,10 @@ def densenet(
         torch.Size([2, 10])
     """
     put = normaliser(norm, n_power_iterations=n_power_iterations, projection=projection, scale=scale)
-    made = 0
+    seeds = itertools.count(1_000 * seed + 1)
 
     def next_layer(channels: int, out: int, side: int) -> nn.Sequential:
-        nonlocal made
-        made += 1
-        return layer(nn.Conv2d(channels, out, side, padding=side // 2), put, 1_000 * seed + made, init)
+        return layer(nn.Conv2d(channels, out, side, padding=side // 2), put, next(seeds), init)
 
     channels = 2 * width
     stages: dict[str, nn.Module] = {"layer0": next_layer(in_channels, channels, 3)}

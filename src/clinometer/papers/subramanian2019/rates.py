@@ -28,6 +28,6 @@ RATES: Mapping[str, Mapping[str, float]] = {
         "batch": 1e-3,
         "spectral": 3e-4,
         "mean_spectral": 1e-3,
-        "mean_spectral_projected": 1e-3,
+        "mean_spectral_projected": 1e-3,  # that of the other reading: it was not tried
     },
 }
