@@ -8,8 +8,7 @@ import pytest
 
 from clinometer.papers import load_study
 from clinometer.papers.subramanian2019.configs import arm_of
-from clinometer.papers.subramanian2019.sparsity import THRESHOLDS
-from clinometer.papers.subramanian2019.timing import VARIANTS
+from clinometer.papers.subramanian2019.rows import THRESHOLDS, VARIANTS
 from clinometer.results.run_table import RunTable
 from clinometer.studies.claims import Finding, decide
 from clinometer.studies.plan import plan

@@ -9,7 +9,8 @@ import torch
 
 from clinometer.papers.subramanian2019.configs import ARMS, arms, gan
 from clinometer.papers.subramanian2019.gan.distance import Real, frechet, squared_mmd, unbiased_frechet
-from clinometer.papers.subramanian2019.gan.trainer import ROWS, steepest
+from clinometer.papers.subramanian2019.gan.trainer import steepest
+from clinometer.papers.subramanian2019.rows import SAMPLES
 from clinometer.results.finished_run import FinishedRun
 from clinometer.training.run import run
 
@@ -96,8 +97,8 @@ def test_a_run_made_again_is_the_same_and_measuring_leaves_no_trace(name: str, t
     for field in ("loss", "generator_loss"):
         np.testing.assert_array_equal(one.column("train", field), again.column("train", field))
         np.testing.assert_array_equal(one.column("train", field), without.column("train", field))
-    np.testing.assert_array_equal(one.column(ROWS, "frechet"), again.column(ROWS, "frechet"))
-    assert one.column(ROWS, "images").shape == (2, 16, 8, 8)
+    np.testing.assert_array_equal(one.column(SAMPLES, "frechet"), again.column(SAMPLES, "frechet"))
+    assert one.column(SAMPLES, "images").shape == (2, 16, 8, 8)
     assert one.column("scale_free", "gap").shape == (3,)
     assert one.facts["weights"] == without.facts["weights"]
     assert math.isfinite(one.column("train", "loss")[-1])

@@ -11,8 +11,9 @@ from torch import nn
 from clinometer import Recorder, every
 from clinometer.papers.subramanian2019.configs import ARMS, arms, classifier
 from clinometer.papers.subramanian2019.drift import growth, late, levels, offcentre
-from clinometer.papers.subramanian2019.probes import SITES, gradients, means, offset, weights
-from clinometer.papers.subramanian2019.sparsity import THRESHOLDS, sparsity
+from clinometer.papers.subramanian2019.probes import gradients, means, offset, weights
+from clinometer.papers.subramanian2019.rows import SITES, THRESHOLDS
+from clinometer.papers.subramanian2019.sparsity import sparsity
 from clinometer.results.run_table import RunTable
 from clinometer.training.from_config import build_model
 

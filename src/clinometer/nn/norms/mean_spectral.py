@@ -104,7 +104,7 @@ def mean_spectral(
         >>> from clinometer.nn.norms import norm_after
         >>> layer = nn.Linear(4, 3)
         >>> norm = norm_after(layer, "mean_spectral", n_power_iterations=100)
-        >>> round(float(torch.linalg.matrix_norm(layer.weight, 2)), 4)
+        >>> round(torch.linalg.matrix_norm(layer.weight, 2).item(), 4)
         1.0
         >>> [tuple(parameter.shape) for parameter in norm.parameters()]  # as many as BatchNorm1d has
         [(3,), (3,)]
@@ -136,7 +136,7 @@ def project(layer: nn.Module, n_power_iterations: int = 100) -> nn.Module:
     Example:
         >>> layer = project(nn.Linear(4, 3))
         >>> _ = layer(torch.zeros(1, 4))
-        >>> round(float(torch.linalg.matrix_norm(layer.weight, 2)), 4)
+        >>> round(torch.linalg.matrix_norm(layer.weight, 2).item(), 4)
         1.0
     """
     if n_power_iterations < 1:

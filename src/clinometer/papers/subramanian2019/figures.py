@@ -1,18 +1,13 @@
 """The study's figures: what each shows of which arms."""
 
 from collections.abc import Callable, Sequence
+from importlib import import_module
 
 import numpy as np
 
 from clinometer.analysis.learning_progress import smooth
 from clinometer.papers.subramanian2019.drift import levels
-from clinometer.papers.subramanian2019.gan.data import digits, others
-from clinometer.papers.subramanian2019.gan.distance import Real, unbiased_frechet
-from clinometer.papers.subramanian2019.gan.trainer import ROWS as SAMPLES
-from clinometer.papers.subramanian2019.probes import SITES
-from clinometer.papers.subramanian2019.sparsity import DEFINED, THRESHOLDS
-from clinometer.papers.subramanian2019.timing import ROWS as TIMES
-from clinometer.papers.subramanian2019.timing import VARIANTS
+from clinometer.papers.subramanian2019.rows import DEFINED, SAMPLES, SITES, STEP_TIME, THRESHOLDS, VARIANTS
 from clinometer.papers.subramanian2019.variants import COLOURS, classifiers, colour, gans, label, timed
 from clinometer.plots.panels import accuracy_panel, reference
 from clinometer.results.run_table import Floats, RunTable
@@ -119,7 +114,7 @@ def draw_times(runs: RunTable, bases: Bases) -> Figure:
 
 
 def _ratios(runs: RunTable, arm: RunConfig, field: str) -> tuple[Estimate, ...]:
-    found = [interval(column) for column in np.log10(runs.values(arm, TIMES, field)[:, 0]).T]
+    found = [interval(column) for column in np.log10(runs.values(arm, STEP_TIME, field)[:, 0]).T]
     return tuple(
         _ratio(name, *(10**end for end in (each.value, each.low, each.high)))
         for name, each in zip(VARIANTS, found, strict=True)
@@ -143,8 +138,8 @@ def draw_gan(runs: RunTable, bases: Bases) -> Figure:
         lambda arm: runs.values(arm, SAMPLES, "frechet"),
         log=True,
     )
-    real = Real(digits()[0])
-    floor = reference("test digits", frechet.series[0].x, unbiased_frechet(real.features(others()), real.own))
+    of_real = import_module("clinometer.papers.subramanian2019.gan.distance").of_real_digits  # torch is imported now
+    floor = reference("test digits", frechet.series[0].x, of_real())
     panels = (
         _with(frechet, floor),
         _panel(

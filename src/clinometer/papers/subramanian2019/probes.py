@@ -7,16 +7,11 @@ import torch
 from torch import Tensor, nn
 
 from clinometer.measures.activations import moments
-from clinometer.papers.subramanian2019.sparsity import THRESHOLDS, sparsity
+from clinometer.papers.subramanian2019.rows import SITES, THRESHOLDS
+from clinometer.papers.subramanian2019.sparsity import sparsity
 from clinometer.probes.base import LAYER, Step, make_probe, padded
 from clinometer.probes.field import Field
 from clinometer.store import Row
-
-SITES = {  # modules of a layer, to what their outputs are called
-    "conv": "what the convolution returns, before the mean is subtracted",
-    "norm": "what the norm returns and the ReLU takes",
-    "relu": "what the ReLU returns and the next layer takes",
-}
 
 
 def _means(step: Step) -> Row:

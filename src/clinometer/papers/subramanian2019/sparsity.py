@@ -5,8 +5,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-THRESHOLDS = (0.0, 1e-8, 1e-6, 1e-4, 1e-2)  # of the largest magnitude; 0 counts entries that are exactly zero
-DEFINED = 1e-6  # the one that the claims count
+from clinometer.papers.subramanian2019.rows import THRESHOLDS
 
 
 def sparsity(gradients: Sequence[Tensor], thresholds: Sequence[float] = THRESHOLDS) -> Tensor:

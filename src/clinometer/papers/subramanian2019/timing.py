@@ -4,25 +4,16 @@ import statistics
 import time
 from collections.abc import Callable, Mapping
 from contextlib import closing
-from typing import Any
 
 from torch import no_grad
 
+from clinometer.papers.subramanian2019.rows import STEP_TIME, VARIANTS
 from clinometer.store import Store
 from clinometer.training.config import RunConfig
 from clinometer.training.from_config import build_training, data_of
 from clinometer.training.keeper import Keeper
 from clinometer.training.parts import Batch, Training
 
-ROWS = "step_time"
-VARIANTS: Mapping[str, Mapping[str, Any]] = {  # beside BatchNorm
-    "reparametrised, 1 iteration": {"norm": "mean_spectral", "n_power_iterations": 1, "projection": False},
-    "reparametrised, 100 iterations": {"norm": "mean_spectral", "n_power_iterations": 100, "projection": False},
-    "projected, 1 iteration": {"norm": "mean_spectral", "n_power_iterations": 1, "projection": True},
-    "projected, 100 iterations": {"norm": "mean_spectral", "n_power_iterations": 100, "projection": True},
-    "spectral normalization, 1 iteration": {"norm": "spectral", "n_power_iterations": 1, "projection": False},
-    "BatchNorm itself": {"norm": "batch"},
-}
 WARM = 3  # rounds before the first that counts: memory is allocated
 
 
@@ -48,7 +39,7 @@ def train(runs: Mapping[RunConfig, Keeper], device: str = "cpu") -> None:
         losses = [reference.loss_fn(reference.model.train(), batch).item() for batch in reference.batches(0)]
         with closing(Store(keeper.run / "rows.sqlite")) as store:
             for step, loss in enumerate(losses):
-                store.append(step, {"train": {"loss": loss}, **({} if step else {ROWS: row})})
+                store.append(step, {"train": {"loss": loss}, **({} if step else {STEP_TIME: row})})
             store.set_meta(ended=True)
             store.seal()
 

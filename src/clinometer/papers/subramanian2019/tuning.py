@@ -17,8 +17,8 @@ import numpy as np
 from clinometer.papers.subramanian2019.configs import ARMS
 from clinometer.papers.subramanian2019.definition import SCALES
 from clinometer.papers.subramanian2019.drift import late
-from clinometer.papers.subramanian2019.gan.trainer import ROWS
 from clinometer.papers.subramanian2019.rates import GRIDS
+from clinometer.papers.subramanian2019.rows import SAMPLES
 from clinometer.papers.subramanian2019.variants import GANS
 from clinometer.results.run_table import RunTable
 from clinometer.training.config import RunConfig
@@ -65,7 +65,7 @@ def final_distance(config: RunConfig) -> float:
     with TemporaryDirectory() as folder:
         config = config.vary(probes=())
         run(config, run_folder(Path(folder), config))
-        found = float(late(RunTable.read(Path(folder), [config]).values(config, ROWS, "frechet"))[0])
+        found = float(late(RunTable.read(Path(folder), [config]).values(config, SAMPLES, "frechet"))[0])
     return math.inf if math.isnan(found) else found
 
 

@@ -4,7 +4,7 @@ import numpy as np
 
 from clinometer.analysis.paired import log_ratio
 from clinometer.papers.subramanian2019.drift import late
-from clinometer.papers.subramanian2019.gan.trainer import ROWS
+from clinometer.papers.subramanian2019.rows import SAMPLES
 from clinometer.papers.subramanian2019.variants import gans, label
 from clinometer.results.run_table import Floats, RunTable
 from clinometer.studies.claims import Claim, Evidence
@@ -21,7 +21,7 @@ def nearer(runs: RunTable, bases: Bases) -> Evidence:
 
     def part(ours: RunConfig, other: RunConfig, field: str = "frechet") -> Comparison:
         what = {"frechet": "late Fréchet distance", "mmd": "late MMD²"}[field]
-        ratio = log_ratio(*(late(runs.values(arm, ROWS, field, seeds)) for arm in (ours, other)))
+        ratio = log_ratio(*(late(runs.values(arm, SAMPLES, field, seeds)) for arm in (ours, other)))
         return below(f"{what}, {label(ours)} over {label(other)}", ratio, 0.0, FACTOR)
 
     return Evidence(
@@ -61,7 +61,7 @@ def smoother(runs: RunTable, bases: Bases) -> Evidence:
             part(plain, none),
             part(batch, none),
             part(centred, plain),
-            *(part(arm, none, ROWS, "slope") for arm in (plain, centred, batch)),
+            *(part(arm, none, SAMPLES, "slope") for arm in (plain, centred, batch)),
         ),
     )
 
@@ -73,7 +73,7 @@ def typical(runs: RunTable, arm: RunConfig, seeds: list[int], probe: str, field:
 
 def wobble(runs: RunTable, arm: RunConfig, seeds: list[int]) -> Floats:
     """The largest over the smallest Fréchet distance in the last half of the comparisons, (seeds,)."""
-    found = runs.values(arm, ROWS, "frechet", seeds)
+    found = runs.values(arm, SAMPLES, "frechet", seeds)
     last = found[:, found.shape[1] // 2 :]
     return last.max(1) / last.min(1)
 
@@ -82,7 +82,7 @@ def distances_text(runs: RunTable, *arms: RunConfig) -> str:
     """The late Fréchet distances of each arm, mean and spread over seeds, in words."""
     texts: list[str] = []
     for arm in arms:
-        found = late(runs.values(arm, ROWS, "frechet"))
+        found = late(runs.values(arm, SAMPLES, "frechet"))
         diverged = runs.diverged(arm)
         texts.append(
             f"{label(arm)} at lr {arm['lr']:g}: late Fréchet distance {np.mean(found):.2f}, {found.min():.2f} to "

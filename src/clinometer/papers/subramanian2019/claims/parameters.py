@@ -1,11 +1,12 @@
 """M5: the number of parameters, which is counted."""
 
+from importlib import import_module
+
 from clinometer.papers.subramanian2019.variants import classifiers, label
 from clinometer.results.run_table import RunTable
 from clinometer.results.statistics import Interval
 from clinometer.studies.claims import Claim, Finding, Part
 from clinometer.training.config import Bases, RunConfig
-from clinometer.training.from_config import build_model
 
 
 def fewer(runs: RunTable, bases: Bases) -> Finding:
@@ -27,6 +28,7 @@ def fewer(runs: RunTable, bases: Bases) -> Finding:
 
 def counted(config: RunConfig) -> int:
     """How many numbers of a config's network require a gradient."""
+    build_model = import_module("clinometer.training.from_config").build_model  # torch is imported now, not by `list`
     return sum(each.numel() for each in build_model(config).parameters() if each.requires_grad)
 
 

@@ -3,7 +3,7 @@
 import functools
 
 from clinometer.papers.subramanian2019.claims.readings import trained
-from clinometer.papers.subramanian2019.sparsity import DEFINED, THRESHOLDS
+from clinometer.papers.subramanian2019.rows import DEFINED, THRESHOLDS
 from clinometer.papers.subramanian2019.variants import classifiers, label
 from clinometer.results.run_table import Floats, RunTable
 from clinometer.studies.claims import Claim, Evidence

@@ -5,7 +5,7 @@ import math
 
 import numpy as np
 
-from clinometer.papers.subramanian2019.timing import ROWS, VARIANTS
+from clinometer.papers.subramanian2019.rows import STEP_TIME, VARIANTS
 from clinometer.papers.subramanian2019.variants import timed
 from clinometer.results.run_table import Floats, RunTable
 from clinometer.studies.claims import Claim, Evidence
@@ -23,7 +23,7 @@ def faster(counted: str, runs: RunTable, bases: Bases) -> Evidence:
     place = {name: index for index, name in enumerate(VARIANTS)}
 
     def part(name: str, field: str, what: str, bound: float = 1.0) -> Comparison:
-        ratios: Floats = np.log10(runs.values(arm, ROWS, field, seeds)[:, 0, place[name]])
+        ratios: Floats = np.log10(runs.values(arm, STEP_TIME, field, seeds)[:, 0, place[name]])
         more = f": at most {bound:g}" if bound != 1 else ""
         return below(f"{what}, {name} over BN{more}", ratios, math.log10(bound), FACTOR)
 

@@ -3,6 +3,8 @@
 import torch
 from torch import Tensor
 
+from clinometer.papers.subramanian2019.gan.data import digits, others
+
 COMPONENTS = 16  # principal components of the real images in which the Fréchet distance is taken
 
 
@@ -61,6 +63,12 @@ def unbiased_frechet(generated: Tensor, real: Tensor) -> float:
     half = len(generated) // 2
     halves = [frechet(generated[:half], real), frechet(generated[half : 2 * half], real)]
     return 2 * frechet(generated[: 2 * half], real) - sum(halves) / 2
+
+
+def of_real_digits() -> float:
+    """The Fréchet distance of the 297 test digits to the training digits: what real images have."""
+    real = Real(digits()[0])
+    return unbiased_frechet(real.features(others()), real.own)
 
 
 def squared_mmd(x: Tensor, y: Tensor) -> float:

@@ -10,6 +10,7 @@ from torch.nn import functional as F
 
 from clinometer.papers.subramanian2019.gan.distance import Real, squared_mmd, unbiased_frechet
 from clinometer.papers.subramanian2019.gan.networks import LATENT, generator
+from clinometer.papers.subramanian2019.rows import SAMPLES
 from clinometer.recorder.recorder import Recorder
 from clinometer.recorder.schedules import at
 from clinometer.store import Row
@@ -19,8 +20,7 @@ from clinometer.training.keeper import Keeper
 from clinometer.training.loop import end
 from clinometer.training.parts import seed_all
 
-ROWS = "samples"
-SAMPLES = 3_000  # generated images that are compared
+IMAGES = 3_000  # generated images that are compared
 SHOWN = 16  # of them, are kept
 
 Pair = tuple[Tensor, Tensor]  # real and generated images
@@ -54,14 +54,14 @@ def _train(config: RunConfig, keeper: Keeper, device: str) -> Recorder:
         model, discriminator_loss, training.probes, schedules, optimizer=optimizer, to=keeper.run, strict=True
     )
     real = Real(data.train.inputs)
-    compared = set(config.steps_of(ROWS))
+    compared = set(config.steps_of(SAMPLES))
     seed_all(config.seed)
     for step, (images, _) in enumerate(training.batches(0)):
         generated = maker(torch.randn(len(images), LATENT, 1, 1, device=device))
         batch = (images, generated.detach())
         rows: dict[str, Row] = {}
         if step in compared:
-            rows[ROWS] = compare(model, maker, real, batch)
+            rows[SAMPLES] = compare(model, maker, real, batch)
         with recorder.step(batch):
             loss = discriminator_loss(model, batch)
             loss.backward()
@@ -82,7 +82,7 @@ def _train(config: RunConfig, keeper: Keeper, device: str) -> Recorder:
 def compare(model: nn.Module, maker: nn.Module, real: Real, batch: Pair) -> Row:
     """A row of `samples`. Both networks are copied, so that evaluation leaves nothing behind."""
     maker, model = copy.deepcopy(maker).eval(), copy.deepcopy(model).eval()
-    noise = torch.randn(SAMPLES, LATENT, 1, 1, generator=torch.Generator().manual_seed(0))
+    noise = torch.randn(IMAGES, LATENT, 1, 1, generator=torch.Generator().manual_seed(0))
     with torch.no_grad():
         images = maker(noise.to(batch[0].device)).cpu()
     return {
