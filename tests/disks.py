@@ -8,9 +8,12 @@ import contextlib
 import os
 import resource
 import subprocess
-from collections.abc import Generator, Sequence
+import sys
+from collections.abc import Generator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol
+
+import warm
 
 
 class Disk(Protocol):
@@ -31,6 +34,10 @@ class Disk(Protocol):
         """Run a command; it must end within two minutes."""
         ...
 
+    def python(self, words: Sequence[str | Path], env: Mapping[str, str]) -> subprocess.CompletedProcess[str]:
+        """Run `python *words` in the disk's folder."""
+        ...
+
 
 class Mounted:
     """A tmpfs in a user and mount namespace, which a process of that namespace keeps alive."""
@@ -48,9 +55,11 @@ class Mounted:
         )
         assert self._holder.stdout
         if self._holder.stdout.readline() != "ready\n":
-            self.close()
+            self._holder.communicate()
             raise OSError("no namespace with a mount of its own")
         self.seen = Path(f"/proc/{self._holder.pid}/root{path}")
+        self._inside = ("nsenter", "-t", str(self._holder.pid), "-U", "-m", "--preserve-credentials")
+        self._server = warm.Server(*self._inside)
 
     def allow(self, size: int, file: int) -> None:  # noqa: ARG002
         self._mount(f"remount,size={size}")
@@ -59,12 +68,15 @@ class Mounted:
         self._mount("remount,ro")
 
     def run(self, words: Sequence[str | Path], **settings: Any) -> subprocess.CompletedProcess[str]:
-        inside = ["nsenter", "-t", str(self._holder.pid), "-U", "-m", "--preserve-credentials"]
         # nsenter goes to the root folder; the command shall be where the test says.
         where = ["sh", "-c", 'cd "$0" && exec "$@"', settings.pop("cwd", self.path)]
-        return _run([*inside, *where, *words], **settings)
+        return _run([*self._inside, *where, *words], **settings)
+
+    def python(self, words: Sequence[str | Path], env: Mapping[str, str]) -> subprocess.CompletedProcess[str]:
+        return self._server.run(words, cwd=self.path, env=env)
 
     def close(self) -> None:
+        self._server.close()
         self._holder.communicate()  # its input ends, and with it the namespace and the disk
 
     def _mount(self, options: str) -> None:
@@ -90,6 +102,9 @@ class Limited:
     def run(self, words: Sequence[str | Path], **settings: Any) -> subprocess.CompletedProcess[str]:
         limit = (self._file, resource.getrlimit(resource.RLIMIT_FSIZE)[1])
         return _run(words, preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, limit), **settings)
+
+    def python(self, words: Sequence[str | Path], env: Mapping[str, str]) -> subprocess.CompletedProcess[str]:
+        return self.run([sys.executable, *words], cwd=self.path, env=env)
 
     def close(self) -> None:
         for folder, _, _ in os.walk(self.path):

@@ -5,18 +5,18 @@ server from which it forks its workers. A warm one is forked from multiprocessin
 imported torch, and forks its own server. From there on both kinds run the same code.
 """
 
-import itertools
 import multiprocessing as mp
-import multiprocessing.util
 import os
 import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from multiprocessing import forkserver
 from pathlib import Path
 from typing import Protocol
+
+from warm import fork_servers
 
 from clinometer.runner.child import _main_hidden
 
@@ -108,23 +108,9 @@ def _make_warm(study: str, prelude: str, printed: str) -> None:
     forkserver._forkserver = forkserver.ForkServer()  # its own, not that of the process that has forked it
     for name in ("ensure_running", "connect_to_new_process", "set_forkserver_preload", "get_inherited_fds"):
         setattr(forkserver, name, getattr(forkserver._forkserver, name))
-    multiprocessing.util.spawnv_passfds = _fork_server
+    fork_servers()
     exec(prelude, {})
     make(study)
-
-
-def _fork_server(_executable: bytes, words: Sequence[str], keep: Sequence[int]) -> int:
-    """Fork where multiprocessing would start `python -c PROGRAM`, and run that program in the child."""
-    pid = os.fork()
-    if pid:
-        return pid
-    try:
-        edges = [2, *sorted(keep), os.sysconf("SC_OPEN_MAX")]  # a program that is started inherits no other files
-        for before, after in itertools.pairwise(edges):
-            os.closerange(before + 1, after)
-        exec(words[-1], {})
-    finally:
-        os._exit(0)
 
 
 def family(pid: int) -> dict[str, list[int]]:

@@ -59,3 +59,18 @@ def test_a_program_that_takes_too_long_is_killed_and_the_next_one_runs(tmp_path:
         warm.run(["-c", code], cwd=tmp_path, timeout=1)
     assert "begun" in str(caught.value.output)
     assert warm.run(["-c", "print(1)"], cwd=tmp_path).stdout == "1\n"
+
+
+def test_a_server_of_a_program_has_what_the_program_has(tmp_path: Path) -> None:
+    """An interpreter that multiprocessing starts has no torch; the server that the program forks has it."""
+    (tmp_path / "program.py").write_text(
+        "import multiprocessing as mp, sys\n"
+        "def look():\n    print('torch' in sys.modules, flush=True)\n"
+        "if __name__ == '__main__':\n"
+        "    for method in ('forkserver', 'spawn'):\n"
+        "        process = mp.get_context(method).Process(target=look)\n"
+        "        process.start(), process.join()\n"
+        "        assert process.exitcode == 0\n"
+    )
+    done = warm.run([tmp_path / "program.py"], cwd=tmp_path)
+    assert (done.returncode, done.stdout) == (0, "True\nFalse\n"), done.stderr

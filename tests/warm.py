@@ -1,7 +1,8 @@
 """Runs Python programs as `subprocess.run([sys.executable, *words])` does, forked from a process that has torch.
 
 An interpreter spends four CPU seconds on importing torch and what its optimizers import at their first step, and the
-tests need a hundred interpreters. Here one process per test session imports torch once and forks for each program.
+tests need a hundred interpreters. Here one process per test session imports torch once and forks for each program, and
+a program that makes runs forks the server from which its runs are forked.
 A program has a process, a folder, an environment, arguments, a `__main__` module and output files of its own, ends as
 an interpreter ends, and shares with the others nothing but modules that were imported before it began.
 """
@@ -9,7 +10,9 @@ an interpreter ends, and shares with the others nothing but modules that were im
 import atexit
 import functools
 import gc
+import itertools
 import json
+import multiprocessing.util
 import os
 import runpy
 import signal
@@ -27,45 +30,93 @@ from typing import Any
 
 IMPORTED = ("torch._dynamo", "torch.distributed", "scipy.stats")  # what is not installed is left out
 LATE = 256  # no exit status of a process
+_start = multiprocessing.util.spawnv_passfds
 Done = subprocess.CompletedProcess[str]
 
 
+class Server:
+    """The process that forks.
+
+    Args:
+        *before: A command that runs the one that follows it, such as `nsenter` with its options.
+    """
+
+    def __init__(self, *before: str | Path) -> None:
+        self._process = subprocess.Popen(
+            [*before, sys.executable, __file__],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            env=os.environ | {"OMP_NUM_THREADS": "1"},  # read by OpenMP when torch is imported, and never again
+        )
+
+    def run(
+        self, words: Sequence[str | Path], *, cwd: Path, env: Mapping[str, str] | None = None, timeout: float = 120
+    ) -> Done:
+        """Run `python *words`, where words are `-W error`, then a script, `-m` and a module, or `-c` and code."""
+        return self.together([words], cwd=cwd, envs=[os.environ if env is None else env], timeout=timeout)[0]
+
+    def together(
+        self, programs: Sequence[Sequence[str | Path]], *, cwd: Path, envs: Sequence[Mapping[str, str]], timeout: float
+    ) -> list[Done]:
+        """Run several programs at once; all of them are killed if one is not done in time."""
+        assert self._process.stdin
+        assert self._process.stdout
+        with tempfile.TemporaryDirectory() as folder:
+            requests = [
+                {"words": list(map(str, words)), "cwd": str(cwd), "env": dict(env), "to": f"{folder}/{number}"}
+                for number, (words, env) in enumerate(zip(programs, envs, strict=True))
+            ]
+            print(json.dumps({"programs": requests, "timeout": timeout}), file=self._process.stdin, flush=True)
+            statuses = json.loads(self._process.stdout.readline())
+            said = [[Path(f"{request['to']}.{name}").read_text() for name in ("out", "err")] for request in requests]
+        if LATE in statuses:
+            raise subprocess.TimeoutExpired(str(programs), timeout, str(said))
+        return [Done(each["words"], status, *its) for each, status, its in zip(requests, statuses, said, strict=True)]
+
+    def close(self) -> None:
+        """It ends when its input does."""
+        self._process.communicate()
+
+
 def run(words: Sequence[str | Path], *, cwd: Path, env: Mapping[str, str] | None = None, timeout: float = 120) -> Done:
-    """Run `python *words`, where words are `-W error`, then a script, `-m` and a module, or `-c` and code."""
-    return together([words], cwd=cwd, envs=[os.environ if env is None else env], timeout=timeout)[0]
+    """As `Server.run`, by the one of this session."""
+    return _server().run(words, cwd=cwd, env=env, timeout=timeout)
 
 
 def together(
     programs: Sequence[Sequence[str | Path]], *, cwd: Path, envs: Sequence[Mapping[str, str]], timeout: float = 120
 ) -> list[Done]:
-    """Run several programs at once; all of them are killed if one is not done in time."""
-    server = _server()
-    assert server.stdin
-    assert server.stdout
-    with tempfile.TemporaryDirectory() as folder:
-        requests = [
-            {"words": list(map(str, words)), "cwd": str(cwd), "env": dict(env), "to": f"{folder}/{number}"}
-            for number, (words, env) in enumerate(zip(programs, envs, strict=True))
-        ]
-        print(json.dumps({"programs": requests, "timeout": timeout}), file=server.stdin, flush=True)
-        statuses = json.loads(server.stdout.readline())
-        said = [[Path(f"{request['to']}.{name}").read_text() for name in ("out", "err")] for request in requests]
-    if LATE in statuses:
-        raise subprocess.TimeoutExpired(str(programs), timeout, str(said))
-    return [Done(each["words"], status, *its) for each, status, its in zip(requests, statuses, said, strict=True)]
+    """As `Server.together`, by the one of this session."""
+    return _server().together(programs, cwd=cwd, envs=envs, timeout=timeout)
 
 
 @functools.cache
-def _server() -> subprocess.Popen[str]:
-    server = subprocess.Popen(
-        [sys.executable, __file__],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-        env=os.environ | {"OMP_NUM_THREADS": "1"},  # read by OpenMP when torch is imported, and never again
-    )
-    atexit.register(server.communicate)  # it ends when its input does
+def _server() -> Server:
+    server = Server()
+    atexit.register(server.close)
     return server
+
+
+def fork_servers() -> None:
+    """Let multiprocessing fork its servers from this process, which has torch, where it would start interpreters."""
+    multiprocessing.util.spawnv_passfds = _forked_server
+
+
+def _forked_server(executable: bytes, words: Sequence[str], keep: Sequence[int]) -> int:
+    """Fork where multiprocessing would start `python -c PROGRAM`, and run that program in the child."""
+    if words[-2] != "-c":  # of a process that is spawned, not of a server
+        return _start(executable, words, keep)
+    pid = os.fork()
+    if pid:
+        return pid
+    try:
+        edges = [2, *sorted(keep), os.sysconf("SC_OPEN_MAX")]  # a program that is started inherits no other files
+        for before, after in itertools.pairwise(edges):
+            os.closerange(before + 1, after)
+        exec(words[-1], {})
+    finally:
+        os._exit(0)
 
 
 def _serve() -> dict[str, Any] | None:
@@ -126,6 +177,7 @@ def _become(request: dict[str, Any]) -> None:
     theirs = os.environ.get("PYTHONPATH", "")
     sys.path[:] = [first, *filter(None, theirs.split(os.pathsep)), *sys.path[1:]]
     sys.argv[:] = words
+    fork_servers()
     if words[0] == "-m":
         sys.argv[:] = words[1:]
         runpy.run_module(words[1], run_name="__main__", alter_sys=True)

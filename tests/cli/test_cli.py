@@ -13,6 +13,7 @@ import pytest
 import torch
 import warm
 
+from clinometer.papers import find_papers
 from clinometer.training.files import write_json
 from clinometer.training.run_folder import finish
 from clinometer.training.study_file import write_study
@@ -96,7 +97,7 @@ def test_reproduce_from_nothing_and_again(reproduced: Path, tmp_path: Path) -> N
     [
         (
             ["reproduce", "santurkar2019"],
-            "no paper 'santurkar2019'; there are santurkar2018, learning_rates, instability. Did you mean",
+            f"no paper 'santurkar2019'; there are {', '.join(find_papers())}. Did you mean",
         ),
         (["reproduce", "santurkar2018", "--scale", "smok"], "Did you mean 'smoke'"),
         (["reproduce", "santurkar2018", "--scale", "[/red]"], "no scale '[/red]'"),
@@ -107,7 +108,7 @@ def test_reproduce_from_nothing_and_again(reproduced: Path, tmp_path: Path) -> N
         (["reproduce", "santurkar2018", "--only", "theorem_41"], "lemma_4_5. Did you mean 'theorem_4_1'?"),
         (
             ["check", "santurkar2019"],
-            "no paper 'santurkar2019'; there are santurkar2018, learning_rates, instability. Did you mean",
+            f"no paper 'santurkar2019'; there are {', '.join(find_papers())}. Did you mean",
         ),
         (["check", "santurkar2018", "--only", "lemma_45"], "there are fact_c_1, theorem_4_1, theorem_4_2_part_1"),
         (["check", "santurkar2018", "--only", "figure_01"], "no theorem 'figure_01'"),

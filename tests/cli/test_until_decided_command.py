@@ -5,6 +5,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import warm
 from launch import ENVIRONMENT, TIMEOUT
 
 NETS = """
@@ -56,9 +57,8 @@ def test_a_study_that_is_killed_between_two_looks_goes_on(tmp_path: Path) -> Non
         killed.kill()
     folder = tmp_path / "runs" / "toy"
     assert not (folder / "claims.json").exists()
-    again = subprocess.run(
-        COMMAND, cwd=tmp_path, env=ENVIRONMENT, capture_output=True, text=True, timeout=TIMEOUT, check=True
-    )
+    again = warm.run(["-W", "error", *COMMAND[1:]], cwd=tmp_path, env=ENVIRONMENT, timeout=TIMEOUT)
+    assert again.returncode == 0, again.stderr
     assert "Decided: clear, close." in again.stdout
     clear, close = json.loads((folder / "claims.json").read_text())
     assert (clear["verdict"], clear["parts"][0]["looks"]) == ("holds", [3])

@@ -2,11 +2,11 @@
 
 import json
 import os
-import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+import warm
 
 from clinometer.papers import find_papers, load_paper
 
@@ -80,8 +80,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def clinometer(site: Path, folder: Path, *words: str) -> str:
     """What the command prints in a process that has the paper installed."""
     environ = {**os.environ, "PYTHONPATH": os.pathsep.join([str(site), os.environ.get("PYTHONPATH", "")])}
-    command = [sys.executable, "-m", "clinometer.cli", *words]
-    done = subprocess.run(command, cwd=folder, env=environ, capture_output=True, text=True, check=False, timeout=300)
+    done = warm.run(["-m", "clinometer.cli", *words], cwd=folder, env=environ, timeout=300)
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
 

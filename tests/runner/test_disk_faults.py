@@ -5,7 +5,6 @@ import json
 import os
 import re
 import shutil
-import sys
 import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -48,7 +47,7 @@ SAID = (  # the last is what SQLite says of a file that may not grow
 def commands(on: Disk, *calls: Sequence[str]) -> tuple[str, str]:
     """What a process that makes these calls says, and says of errors."""
     env = os.environ | {"CLINOMETER_CACHE": str(on.path / "cache")}
-    done = on.run([sys.executable, "-c", COMMANDS, json.dumps(calls)], cwd=on.path, env=env)
+    done = on.python(["-c", COMMANDS, json.dumps(calls)], env)
     assert "Traceback" not in done.stdout + done.stderr
     assert done.returncode == 0, done.stderr
     return done.stdout, done.stderr
