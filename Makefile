@@ -31,7 +31,7 @@ test-long: $(VENV)/develops ## the tests that take many seconds each: trainers o
 	$(BIN)/python $(TESTS) -m long tests
 
 test-all: $(VENV)/develops ## both in one, without those that a file names: make test-all WITHOUT=.venv-bare/passed
-	$(BIN)/python $(TESTS) $(addprefix --without=,$(WITHOUT))
+	$(BIN)/python $(TESTS) -m "not quick" $(addprefix --without=,$(WITHOUT))
 
 bench: $(VENV)/develops ## the benchmarks, for their figures: on a machine that does nothing else
 	for file in $$(grep -l "def main" benchmarks/*.py); do echo "== $$file"; $(BIN)/python $$file || exit 1; done

@@ -1,6 +1,6 @@
 """What curvature costs, beside PyHessian, hessian-eigenthings, curvlinops and loss-landscapes, at equal true error.
 
-    python benchmarks/curvature.py [--repeats 5] [--data PATH] [--only WORDS]
+    python benchmarks/curvature.py [--repeats 5] [--data PATH] [--only WORDS] [--trained 200]
 
 Networks: VGG-11 at quarter width with BatchNorm (612,810 parameters), trained for 200 steps of batch 128 on 6,400
 images of CIFAR-10, or on the bundled digits enlarged to 32×32 where that is absent; a GPT of two layers on this
@@ -38,7 +38,7 @@ from clinometer.measures.filter_norm import normalised
 from clinometer.objective.params import Point, flattened, unflattened
 from clinometer.training.environment import environment
 
-TRAINED, BETWEEN = 200, 10  # steps before the first round and between rounds
+BETWEEN = 10  # steps between rounds
 TOLERANCE = 1e-3  # the true error at which ways are compared
 SIDE = 5  # points along each axis of a plane
 
@@ -283,11 +283,11 @@ def ways(train: bool, layered: bool) -> Ways:
     return found
 
 
-def compared(case: Case, repeats: int, only: str) -> list[Row]:
+def compared(case: Case, repeats: int, only: str, trained: int) -> list[Row]:
     """All rows of one network. Before the first round there is one for our ways alone: warm starts begin from it."""
     rows: dict[tuple[str, str], Row] = {}
     memory: dict[str, Any] = {}
-    case.train(TRAINED)
+    case.train(trained)
     for turn in range(1 + repeats):
         batch, before, update = case.train(BETWEEN)
         found: dict[str, Any] = {}
@@ -345,13 +345,21 @@ def main() -> None:
         "--data", default=os.environ.get("CLINOMETER_DATA"), help="CIFAR-10; by default CLINOMETER_DATA"
     )
     parser.add_argument("--only", default="", help="works whose name has these words in it")
+    parser.add_argument("--trained", type=int, default=200, help="steps before the first round")
     options = parser.parse_args()
     torch.set_num_threads(1)
     facts = environment()
     print(f"torch {facts['packages']['torch']}, {facts['processor']}, one thread, n = {options.repeats} rounds")
     for make in CASES:
         case = make(options.data)
-        print("", case.name, "", *table(compared(case, options.repeats, options.only)), sep="\n", flush=True)
+        print(
+            "",
+            case.name,
+            "",
+            *table(compared(case, options.repeats, options.only, options.trained)),
+            sep="\n",
+            flush=True,
+        )
 
 
 if __name__ == "__main__":

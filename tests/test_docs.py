@@ -214,9 +214,9 @@ def test_a_picture_keeps_the_numbers_that_it_shows(tmp_path: Path, monkeypatch: 
 
 BENCHMARKS = [path for path in sorted((ROOT / "benchmarks").glob("*.py")) if "def main" in path.read_text()]
 SHORTER = {
-    "advice.py": ["--configurations", "2"],
+    "advice.py": ["--configurations", "1"],
     "budget.py": ["--steps", "25"],
-    "curvature.py": ["--only", "product"],
+    "curvature.py": ["--only", "product", "--trained", "2"],
     "overhead.py": ["--only", "headroom"],
     "signals.py": ["--steps", "8"],
     "stable_rates.py": ["--only", "mlp"],

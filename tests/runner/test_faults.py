@@ -50,7 +50,8 @@ class datetime_(datetime.datetime):
 datetime.datetime = datetime_
 assert max(abs(time.time() - time.time()) for _ in range(50)) > 80_000
 """
-EITHER = pytest.mark.parametrize("start", ["warm", pytest.param("started", marks=pytest.mark.long)])  # see `parents.py`
+WARM, STARTED = pytest.param("warm", marks=pytest.mark.quick), pytest.param("started", marks=pytest.mark.long)
+EITHER = pytest.mark.parametrize("start", [WARM, STARTED])  # see `parents.py`
 
 
 class PowerCutError(Exception):
@@ -75,7 +76,10 @@ def assert_equal(study: Path, whole: Path) -> None:
 
 @pytest.mark.parametrize(
     ("start", "shares"),
-    [pytest.param("warm", TWELVE, id="12"), pytest.param("started", FIFTY, id="50", marks=pytest.mark.long)],
+    [
+        pytest.param("warm", TWELVE, id="12", marks=pytest.mark.quick),
+        pytest.param("started", FIFTY, id="50", marks=pytest.mark.long),
+    ],
 )
 def test_kills_change_nothing(start: str, shares: dict[str, int], whole: Path, tmp_path: Path) -> None:
     """SIGKILL at random on runs, on their parent and on the server that forks them; what was done is not made again."""
