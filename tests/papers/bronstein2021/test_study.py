@@ -93,6 +93,14 @@ def test_a_tiny_network_ends_at_a_critical_point(tmp_path: Path) -> None:
     assert float(row["zeros"]) == float(row["expected"]) == 20
     assert len(row["eigenvalues"]) == 98
     assert float(np.max(row["identity"])) < 1e-12
+    assert float(np.min(row["bent"])) > 1e-9
+
+
+def test_what_is_flat_everywhere_has_no_bend(tmp_path: Path) -> None:
+    """A bias before BatchNorm, the second of each channel's three symmetries, may move anywhere."""
+    config = flat("conv").vary(hidden=2, count=60, batch_size=60)
+    bent = np.asarray(made(config, tmp_path).row(config, "spectrum")["bent"], dtype=float)
+    assert np.isnan(bent).tolist() == [False, True, False] * 2
 
 
 def test_tiny_networks_of_the_study_are_all_kinds() -> None:

@@ -55,8 +55,8 @@ def train(runs: Mapping[RunConfig, Keeper], device: str = "cpu") -> None:
     Everything is in float64, on all images together. Rows: `train`, the loss before each step of L-BFGS; one of
     `spectrum`: `eigenvalues` (n,) at the critical point, how many are `zeros` and how many symmetries `expected`, the
     `gap`, the `gradient` there (‖g‖ over the largest |λ|), and for each symmetry, at a point far from critical,
-    `identity` (t,), ‖H t + (Dt)ᵀ g‖ / (‖(Dt)ᵀ g‖ + ‖H‖ ‖t‖), and `bent` (t,), ‖H t‖ / ‖H‖ ‖t‖; and `flat` (t,), the
-    latter at the critical point.
+    `identity` (t,), ‖H t + (Dt)ᵀ g‖ / (‖(Dt)ᵀ g‖ + ‖H‖ ‖t‖), and `bent` (t,), ‖H t‖ / ‖H‖ ‖t‖, NaN where it is
+    0 everywhere; and `flat` (t,), the latter at the critical point.
     """
     for config, keeper in runs.items():
         data = (keeper.data or data_of(config)).train
@@ -153,7 +153,7 @@ def _spectrum(objective: Objective, generators: list[Generator], elsewhere: Crit
         "gap": counted.gap,
         "gradient": end.gradient_norm,
         "identity": torch.tensor(identity, dtype=torch.float64),
-        "bent": torch.tensor([_bent(each, elsewhere) for each in generators], dtype=torch.float64),
+        "bent": torch.tensor([_bent_elsewhere(each, elsewhere) for each in generators], dtype=torch.float64),
         "flat": torch.tensor([_bent(each, end) for each in generators], dtype=torch.float64),
     }
 
@@ -164,6 +164,12 @@ def _identity_error(objective: Objective, generator: Generator, where: Critical)
     expected = flattened(product_expected(generator, where.at, where.gradient))
     scale = expected.norm() + where.eigenvalues.abs().max() * flattened(tangent).norm()
     return float((product - expected).norm() / scale)
+
+
+def _bent_elsewhere(generator: Generator, where: Critical) -> float:
+    """The same away from a critical point; NaN for a translation, Dt = 0, which is flat everywhere."""
+    expected = flattened(product_expected(generator, where.at, where.gradient))
+    return _bent(generator, where) if bool(expected.any()) else torch.nan
 
 
 def _bent(generator: Generator, where: Critical) -> float:

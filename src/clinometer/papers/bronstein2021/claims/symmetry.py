@@ -90,8 +90,7 @@ def _of_run(runs: RunTable, arm: RunConfig, field: str) -> Floats:
 
 def _bent(runs: RunTable, arm: RunConfig) -> Floats:
     """log10 of the smallest ‖H t‖ / ‖H‖ ‖t‖ far from critical, of the symmetries that are not flat everywhere."""
-    bent = _of_run(runs, arm, "bent")
-    return np.log10(np.where(bent > IDENTITY, bent, np.inf).min(1))
+    return np.log10(np.nanmin(_of_run(runs, arm, "bent"), axis=1))
 
 
 CLAIMS = (
