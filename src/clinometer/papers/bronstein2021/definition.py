@@ -21,7 +21,7 @@ _EXHIBITS = (
 )
 
 SCALES = {
-    "smoke": Scale(lambda: bases(50, 8), {"digits": 3, "flat": 3}, _SMOKE, claim_seeds={"G6": 7}),
+    "smoke": Scale(lambda: bases(50, 8), {"digits": 3, "flat": 3}, _SMOKE, 2 * CONFIRMATORY, {"G6": 7}),
     "laptop": Scale(lambda: bases(500, 25), {"digits": 6, "flat": 8}, _LAPTOP, CONFIRMATORY),
 }
 
