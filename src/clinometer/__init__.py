@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from clinometer.measures.plane import Plane, plane
     from clinometer.measures.spectral_density import spectral_density
     from clinometer.nn.norms import NORMS
+    from clinometer.nn.norms.swap import swap_norms
     from clinometer.objective.batches import Batches
     from clinometer.objective.objective import Batch, LossFn, Objective
     from clinometer.objective.params import Point
@@ -100,6 +101,7 @@ __all__ = [
     "spectral_density",
     "step_norms",
     "suggest_lr",
+    "swap_norms",
     "top_eigenpairs",
     "trace",
     "walk",
@@ -155,6 +157,7 @@ _MODULES = {  # where each name is defined; a test compares it with the imports 
     "spectral_density": "measures.spectral_density",
     "step_norms": "probes.step_norms",
     "suggest_lr": "learning_rate.suggest",
+    "swap_norms": "nn.norms.swap",
     "top_eigenpairs": "measures.eigenpairs",
     "trace": "probes.trace",
     "sharpness": "probes.sharpness",
