@@ -8,12 +8,12 @@ GRIDS: Mapping[str, tuple[float, ...]] = {  # the rates that were tried
 }
 RATES: Mapping[str, Mapping[str, float]] = {
     "digits": {
-        "none": 3e-3,
-        "batch": 3e-3,
-        "spectral": 3e-3,
-        "mean_spectral": 3e-3,
-        "spectral_projected": 3e-3,
-        "mean_spectral_projected": 3e-3,
+        "none": 1e-2,
+        "batch": 1e-2,
+        "spectral": 3e-2,  # at 0.1, which was tried as well, it does not learn
+        "mean_spectral": 1e-2,
+        "spectral_projected": 3e-2,
+        "mean_spectral_projected": 1e-2,
     },
     "cifar10": {
         "none": 3e-3,
