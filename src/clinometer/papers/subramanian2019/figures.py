@@ -1,5 +1,6 @@
 """The study's figures: what each shows of which arms."""
 
+import math
 from collections.abc import Callable, Sequence
 from importlib import import_module
 
@@ -103,7 +104,7 @@ def draw_times(runs: RunTable, bases: Bases) -> Figure:
     """The ratios of CPU times, a line for each variant."""
     (arm,) = timed(bases)
     panels = tuple(
-        Panel(title, "CPU time, MSN over BN", "", estimates=_ratios(runs, arm, field), xscale="log")
+        Panel(title, "CPU time over BN's", "", estimates=_ratios(runs, arm, field), xscale="log")
         for field, title in (("ratio", "training step"), ("evaluation", "forward pass in evaluation"))
     )
     caption = (
@@ -123,7 +124,8 @@ def _ratios(runs: RunTable, arm: RunConfig, field: str) -> tuple[Estimate, ...]:
 
 def _ratio(name: str, value: float, low: float, high: float) -> Estimate:
     verdict = "holds" if high < 1 else "fails" if low > 1 else "undecided"
-    return Estimate(name, value, low, high, (0.0, 1.0), verdict, f"{value:.2f} ({low:.2f} to {high:.2f})")
+    ends = f" ({low:.2f} to {high:.2f})" if math.isfinite(high) else ""
+    return Estimate(name, value, low, high, (0.0, 1.0), verdict, f"{value:.2f}{ends}")
 
 
 def draw_gan(runs: RunTable, bases: Bases) -> Figure:
