@@ -8,6 +8,7 @@ from torch import Tensor, nn
 
 from clinometer.objective.objective import Objective
 from clinometer.objective.params import Point, gap_and_cosine
+from clinometer.objective.reuse import owner_of, watch_reuse
 
 Layers = Mapping[str, tuple[str, ...]]  # a layer's name -> its parameters' names, its weight first
 
@@ -44,7 +45,7 @@ def layers_of(model: nn.Module) -> dict[str, tuple[str, ...]]:
     owners: dict[str, list[str]] = {}
     trainable = {name: p for name, p in model.named_parameters() if p.requires_grad}  # a tied one has its first name
     for name in trainable:
-        owners.setdefault(_owner(name), []).append(name)
+        owners.setdefault(owner_of(name), []).append(name)
     layers: dict[str, tuple[str, ...]] = {}
     leading: list[str] = []
     for owner, names in owners.items():
@@ -59,12 +60,6 @@ def layers_of(model: nn.Module) -> dict[str, tuple[str, ...]]:
     if not layers:
         raise ValueError("the model has no trainable weight of two or more dimensions, so no layer to measure.")
     return layers
-
-
-def _owner(name: str) -> str:
-    """The module that owns a parameter; for the parameters of a parametrized weight, the module with that weight."""
-    module, inside, _ = f".{name}".partition(".parametrizations.")
-    return module.lstrip(".") if inside else name.rpartition(".")[0]
 
 
 def _weight(parameters: Mapping[str, Tensor]) -> str | None:
@@ -105,7 +100,8 @@ def covariate_shift(
         A `Shift`; `l2` in units of loss per parameter.
 
     Raises:
-        ValueError: if a layer names a parameter that `before` lacks, or `only` a layer that does not exist.
+        ValueError: if a layer names a parameter that `before` lacks, or `only` a layer that does not exist; or if a
+            measured layer after the first is run again on what came of its own weight, as in a recurrence.
     Source: Santurkar et al. (2018), Definition 2.1 and Figure 3.
 
     Example:
@@ -125,12 +121,25 @@ def covariate_shift(
         if layer in measured:
             weight = names[0]
             ours = {weight: gradient[weight]}
-            moved = objective.loss_and_grad(at, wrt={weight})[1] if index else ours
+            moved = _moved_gradient(objective, at, layer, weight) if index else ours
             gap, cosine = gap_and_cosine(ours, moved)
             l2.append(gap)
             cosines.append(cosine)
         at |= {name: after[name] for name in names}
     return Shift(measured, torch.stack(l2), torch.stack(cosines))
+
+
+def _moved_gradient(objective: Objective, at: Point, layer: str, weight: str) -> Point:
+    """The gradient by a layer's weight where the layers before it have moved; ValueError if none are before it."""
+    with watch_reuse(objective.model, weight) as reuse:
+        gradient = objective.loss_and_grad(at, wrt={weight})[1]
+    if reuse.found:
+        raise ValueError(
+            f"layer {layer!r} is run again, in one pass, on what came of its own {weight!r}: in a recurrence no layers "
+            "stand before it, as Definition 2.1 asks. Pass `only=` with the layers that are run once, or `layers=` in "
+            "which all of the recurrence is one layer, the first."
+        )
+    return gradient
 
 
 def check_layers(layers: Layers, before: Point, only: Collection[str] | None) -> tuple[str, ...]:
