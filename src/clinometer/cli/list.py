@@ -54,7 +54,8 @@ def _print_lines(lines: Iterable[str]) -> None:
 
 
 def _parts(study: Study) -> Iterator[str]:
-    """What `--only` can name, a line each."""
+    """What `--only` can name, a line each, and the options that the paper adds."""
     yield from (f"{name}: {figure.title}" for name, figure in study.figures.items())
     yield from (f"{claim.id}: {claim.statement} ({claim.source})" for claim in study.claims)
     yield from (f"{name}: {theorem.title} ({theorem.source})" for name, theorem in study.theorems.items())
+    yield from (f"--{name}: {extra.about}" for name, extra in study.extras.items())

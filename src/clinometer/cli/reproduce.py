@@ -2,25 +2,35 @@
 
 import os
 import shlex
+from dataclasses import fields
 from pathlib import Path
+from typing import Annotated
+
+from cyclopts import Parameter
 
 from clinometer.cli.arguments import split_names
+from clinometer.cli.console import print_remark
 from clinometer.cli.errors import bad_input
 from clinometer.cli.run_options import DEFAULTS, RunOptions
 from clinometer.cli.run_study import run_study
 from clinometer.cli.seed_options import AS_PLANNED, SeedOptions
 from clinometer.papers import load_study
 from clinometer.report.agreement import read_kept
+from clinometer.report.extras import check_extras, write_extras
 from clinometer.studies.looks import check_seeds
 from clinometer.studies.plan import plan
+from clinometer.studies.study import Study
 from clinometer.studies.study_folder import open_study_folder
 from clinometer.training.data.datasets import DATASETS
+from clinometer.training.errors import check_choice
+
+_OPTIONS = ("scale", "only", "to", "data", "against")
 
 
 def reproduce_command(
     paper: str,
     /,
-    *,
+    *extras: Annotated[str, Parameter(allow_leading_hyphen=True)],
     scale: str = "smoke",
     only: str = "",
     to: Path | None = None,
@@ -35,6 +45,8 @@ def reproduce_command(
     ----------
     paper
         Its name; see `clinometer list`.
+    extras
+        Options that the paper adds, such as --listen, for files of its own; see `clinometer list PAPER`.
     scale
         smoke, laptop or paper.
     only
@@ -53,8 +65,10 @@ def reproduce_command(
     with bad_input():
         seeds.check()
         study = load_study(paper)
+        wanted = [_extra(study, word) for word in extras]
         planned = plan(study, scale, split_names(only), seeds.seeds, seeds.first_seed)
         options.check()
+        check_extras(planned, wanted)
         kept = read_kept(against, [claim.id for claim in planned.claims]) if against and planned.claims else None
         if data is not None:
             os.environ["CLINOMETER_DATA"] = str(data)
@@ -62,13 +76,25 @@ def reproduce_command(
             if planned.bases[name].data in DATASETS:  # the others are drawn from a seed
                 DATASETS[planned.bases[name].data]()  # read, checked and cached once, before any process needs it
         folder = to or Path("runs") / f"{paper}-{scale}"
-        command = _command_line(paper, scale, only, seeds, to)
+        command = _command_line(paper, scale, only, seeds, to, wanted)
         planned = seeds.continued(planned, folder)
         check_seeds(planned, folder)
         open_study_folder(folder, planned, {"only": only, "seeds": seeds.seeds, "command": command})
-    return run_study(planned, folder, options, seeds.bound(), kept)
+    status = run_study(planned, folder, options, seeds.bound(), kept)
+    with bad_input():
+        for file in write_extras(planned, folder, wanted):
+            print_remark(f"written: {file}")
+    return status
 
 
-def _command_line(paper: str, scale: str, only: str, seeds: SeedOptions, to: Path | None) -> str:
+def _extra(study: Study, word: str) -> str:
+    """The extra that a word of the command line asks for; ValueError if it asks for none."""
+    given = (*fields(SeedOptions), *fields(RunOptions))
+    own = [name.replace("_", "-") for name in (*_OPTIONS, *(each.name for each in given))]
+    return check_choice("option", word, [f"--{name}" for name in (*study.extras, *own)]).removeprefix("--")
+
+
+def _command_line(paper: str, scale: str, only: str, seeds: SeedOptions, to: Path | None, extras: list[str]) -> str:
     words = ["clinometer", "reproduce", paper, "--scale", scale, *(["--only", only] if only else []), *seeds.words()]
+    words += [f"--{name}" for name in extras]
     return shlex.join([*words, *(["--to", str(to)] if to else [])])

@@ -7,6 +7,7 @@ from typing import Any
 
 from clinometer.results.run_table import RunTable
 from clinometer.studies.claims import Claim
+from clinometer.studies.extra import Extra
 from clinometer.studies.figure import Figure
 from clinometer.studies.theorems import TheoremSpec
 from clinometer.training.config import Bases, RunConfig
@@ -52,6 +53,7 @@ class Study:
     figures: Mapping[str, FigureSpec]
     claims: tuple[Claim, ...]
     theorems: Mapping[str, TheoremSpec] = field(default_factory=dict[str, TheoremSpec])
+    extras: Mapping[str, Extra] = field(default_factory=dict[str, Extra])  # files of its own, by the option for them
     label_fields: tuple[str, ...] = ()  # what every arm's label says, beside that in which it differs from its base
     variants: Bases | None = None  # by name; figures and claims are given them in place of the scale's bases
     recorded: tuple[str, ...] = ()  # probes whose last numbers make a table

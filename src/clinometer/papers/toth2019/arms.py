@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from clinometer.papers.toth2019.configs import blocks, probes
+from clinometer.papers.toth2019.configs import BLOCKS, LANDSCAPE
 from clinometer.results.run_table import Floats, RunTable
 from clinometer.studies.series import StyledVariant
 from clinometer.training.config import Bases, RunConfig
@@ -23,13 +23,13 @@ def heard(bases: Bases) -> RunConfig:
 
 
 def unheard(bases: Bases) -> RunConfig:
-    """The same with hearing off: the decoder gets the sound's parameters, and there is no hearing model to measure."""
-    return bases["digits"].vary(hearing="off", probes=probes("off"))
+    """The same with hearing off: the decoder gets the sound's parameters. Of its landscape nothing is asked."""
+    return bases["digits"].vary(hearing="off", probes=())
 
 
 def plain(bases: Bases) -> RunConfig:
-    """The first without layer normalization."""
-    return bases["digits"].vary(norm="none")
+    """The first without layer normalization; of its parts nothing is asked."""
+    return bases["digits"].vary(norm="none", probes=LANDSCAPE)
 
 
 def styled(arms: Sequence[RunConfig]) -> list[StyledVariant]:
@@ -51,4 +51,4 @@ def block_headroom(runs: RunTable, arm: RunConfig, seeds: Sequence[int] | None =
 def median_headroom(runs: RunTable, arm: RunConfig, seeds: Sequence[int] | None = None) -> dict[str, Floats]:
     """The median over training of each part's headroom, (seeds,), by the part."""
     medians = np.median(block_headroom(runs, arm, seeds), axis=1)
-    return dict(zip(blocks(arm["hearing"]), medians.T, strict=True))
+    return dict(zip(BLOCKS, medians.T, strict=True))

@@ -10,6 +10,12 @@ BLOCKS = ("read", "encoder", "latent", "sound", "hearing", "decoder", "write")  
 HEARING = ("mfcc", "convolution", "both", "off")
 NORMS = ("layer", "none")
 DISTANCES = (0.05, 0.1, 0.2, 0.4)  # along the gradient, in units of the parameters: alike for every network
+LANDSCAPE: tuple[ProbeSpec, ...] = (
+    ("headroom", Settings()),
+    ("landscape", Settings(direction="update")),
+    ("landscape", Settings(distances=DISTANCES)),
+)
+PARTS: tuple[ProbeSpec, ...] = (("headroom", Settings(blocks=Settings({name: (f"{name}.*",) for name in BLOCKS}))),)
 
 
 def autoencoder(
@@ -31,10 +37,10 @@ def autoencoder(
     kl_weight: float = 0.1,
     congruence_weight: float = 0.1,
     batch_size: int = 64,
-    steps: int = 1000,
+    steps: int = 200,
     seed: int = 0,
-    measure_every: int = 50,
-    test_every: int = 50,
+    measure_every: int = 25,
+    test_every: int = 25,
 ) -> RunConfig:
     """The recurrent autoencoder on 8×8 digits. What is not named here has the default of `network.autoencoder`.
 
@@ -92,26 +98,10 @@ def autoencoder(
         scheduler=f"{_HERE}.schedule:decayed",
         trainer=f"{_HERE}.trainer:train",
         settings=Settings(network | sound | training | weights),
-        probes=probes(hearing),
+        probes=(*LANDSCAPE, *PARTS),
         batch_size=batch_size,
         steps=steps,
         seed=seed,
         measure_every=measure_every,
         test_every=test_every,
-    )
-
-
-def blocks(hearing: str) -> tuple[str, ...]:
-    """The parts that have weights: with hearing off there are none of a hearing model."""
-    return tuple(block for block in BLOCKS if block != "hearing" or hearing != "off")
-
-
-def probes(hearing: str) -> tuple[ProbeSpec, ...]:
-    """What is measured: headroom of the whole and of each part, and the landscape along the update and the gradient."""
-    patterns = {block: (f"{block}.*",) for block in blocks(hearing)}
-    return (
-        ("headroom", Settings()),
-        ("headroom", Settings(blocks=Settings(patterns))),
-        ("landscape", Settings(direction="update")),
-        ("landscape", Settings(distances=DISTANCES)),
     )

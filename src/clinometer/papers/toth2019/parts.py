@@ -3,7 +3,7 @@
 import numpy as np
 
 from clinometer.papers.toth2019.arms import block_headroom, heard
-from clinometer.papers.toth2019.configs import blocks
+from clinometer.papers.toth2019.configs import BLOCKS
 from clinometer.results.run_table import RunTable
 from clinometer.studies.figure import Figure, Panel, Series
 from clinometer.training.config import Bases, RunConfig
@@ -24,7 +24,7 @@ def draw(runs: RunTable, bases: Bases) -> Figure:
     edge = Series("1: the part's step raises the loss", "reference", steps, np.ones(len(steps)), dashed=True)
 
     def lines(values: np.ndarray[tuple[int, ...], np.dtype[np.float64]]) -> tuple[Series, ...]:
-        return tuple(Series(name, n, steps, values[:, n]) for n, name in enumerate(blocks(arm["hearing"])))
+        return tuple(Series(name, n, steps, values[:, n]) for n, name in enumerate(BLOCKS))
 
     return Figure(
         TITLE,
