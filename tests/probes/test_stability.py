@@ -157,6 +157,46 @@ def test_clipping_raises_the_threshold_of_the_loss_but_not_what_decay_takes_from
     assert seen[0].threshold == pytest.approx((2 / 0.1 - 5.0) * 4)
 
 
+@pytest.mark.filterwarnings("ignore:.*is not that of loss_fn")
+@pytest.mark.parametrize(
+    ("norms", "expected"), [((0.5, 0.5), math.nan), ((0.5, 9.0), math.nan), ((0.5, 1.0), 80.0), ((9.0, 9.0), 20.0)]
+)
+def test_a_threshold_is_not_known_where_each_parameter_was_clipped_on_its_own(
+    norms: tuple[float, float], expected: float
+) -> None:
+    """By hand: w⁺ = w − η c w has another c for each parameter, so no one curvature is where steps turn unstable.
+
+    With limits that clip both by one factor, or neither, there is one.
+    """
+    model = nn.ParameterDict({"a": torch.full((4,), 1.0), "b": torch.full((4,), 2.0)})  # gradients of length 2 and 4
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    seen: list[Stability] = []
+    loss_fn = lambda model, _: (model["a"].square().sum() + model["b"].square().sum()) / 2  # noqa: E731
+    recorder = Recorder(model, loss_fn, {"look": lambda s: seen.append(stability_of(s)) or {}}, optimizer=optimizer)
+    with recorder.step(None):
+        loss_fn(model, None).backward()
+        for parameter, most in zip(model.parameters(), norms, strict=True):
+            torch.nn.utils.clip_grad_norm_([parameter], most)
+        optimizer.step()
+    assert seen[0].threshold == pytest.approx(expected, rel=1e-4, nan_ok=True)
+    assert ("factor of its own" in seen[0].reason) == math.isnan(expected)
+
+
+@pytest.mark.filterwarnings("ignore:.*is not that of loss_fn")
+def test_noise_in_the_gradient_leaves_the_threshold() -> None:
+    """Noise is no factor: gradient descent with it turns unstable at the curvature where it does without."""
+    model = nn.ParameterDict({"a": torch.full((4,), 1.0), "b": torch.full((4,), 2.0)})
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    seen: list[Stability] = []
+    loss_fn = lambda model, _: (model["a"].square().sum() + model["b"].square().sum()) / 2  # noqa: E731
+    recorder = Recorder(model, loss_fn, {"look": lambda s: seen.append(stability_of(s)) or {}}, optimizer=optimizer)
+    with recorder.step(None):
+        loss_fn(model, None).backward()
+        model["a"].grad += torch.tensor([1.0, 0.0, 0.0, -1.0])
+        optimizer.step()
+    assert seen[0].threshold == pytest.approx(20.0)
+
+
 ADAPTIVE: dict[str, Make] = {
     "Adam": lambda p: torch.optim.Adam(p, lr=0.01),
     "AdamW": lambda p: torch.optim.AdamW(p, lr=0.01),

@@ -26,10 +26,15 @@ class Agreement:
 
     cosine: float  # ⟨h, g⟩ / (‖h‖ ‖g‖): 1 where they are proportional
     factor: float  # ⟨h, g⟩ / ⟨g, g⟩: what g was multiplied by, such as by clipping
+    least_cosine: float = 1.0  # of the parts of h and g by one parameter alone
 
     def proportional(self, rounding: float) -> bool:
         """Whether what is left of h beside g is no longer than ten roundings of h."""
-        return self.cosine > 0 and 1 - self.cosine**2 <= (10 * rounding) ** 2
+        return _close(self.cosine, rounding)
+
+    def by_parts(self, rounding: float) -> bool:
+        """Whether each parameter's part was multiplied by a factor of its own, as by clipping one by one."""
+        return not self.proportional(rounding) and _close(self.least_cosine, rounding)
 
 
 class UsedGradient:
@@ -144,13 +149,26 @@ def agreement(used: Point, measured: Point) -> Agreement | None:
 
     Example:
         >>> agreement({"w": torch.tensor([3.0, 4.0])}, {"w": torch.tensor([6.0, 8.0])})
-        Agreement(cosine=1.0, factor=0.5)
+        Agreement(cosine=1.0, factor=0.5, least_cosine=1.0)
     """
     first, second = float(norm(used)), float(norm(measured))
     product = float(dot(used, measured))
     if not (0 < first < math.inf and 0 < second < math.inf and math.isfinite(product)):
         return None
-    return Agreement(product / first / second, product / second / second)
+    cosine = product / first / second
+    return Agreement(cosine, product / second / second, 1.0 if _close(cosine, 1e-6) else _least_cosine(used, measured))
+
+
+def _least_cosine(used: Point, measured: Point) -> float:
+    """The least of the cosines of those parts that both have."""
+    parts = [({name: used[name]}, {name: measured[name]}) for name in used]
+    lengths = [float(norm(one)) * float(norm(other)) for one, other in parts]
+    products = [float(dot(one, other)) for one, other in parts]
+    return min((p / length for p, length in zip(products, lengths, strict=True) if length > 0), default=1.0)
+
+
+def _close(cosine: float, rounding: float) -> bool:
+    return cosine > 0 and 1 - cosine**2 <= (10 * rounding) ** 2
 
 
 # A probe may carry `fields`, which declares the fields of its rows by name; `cost`, in forward-backward passes beside

@@ -42,7 +42,8 @@ def stability_of(step: Step) -> Stability:
     the step divided by, held still: P = (1 − β₁ᵗ)(√(v/(1 − β₂ᵗ)) + ε) for Adam. Where such a method divides its weight
     decay by P too, the curvature would be that of P⁻¹(H + λI), and the threshold is NaN. An optimizer of another class
     is gradient descent where its update is −η g. Where the gradient was multiplied by a factor, such as by clipping,
-    the threshold is divided by it. The optimizer's state is read now: ask before it steps again.
+    the threshold is divided by it; where each parameter's part had a factor of its own, it is NaN. The optimizer's
+    state is read now: ask before it steps again.
 
     Cost: none; for an optimizer of another class one pass over the parameters, for those with P a copy of them.
     Source: Cohen et al. (2021), arXiv:2103.00065, and (2022), arXiv:2207.14484; for the others, the roots of the
@@ -61,6 +62,9 @@ def stability_of(step: Step) -> Stability:
         return Stability(reason="the step has no single, finite learning rate above 0")
     if len(step.optimizers) > 1:
         return Stability(reason="several optimizers took the step")
+    found = step.agreement
+    if found is not None and found.by_parts(step.rounding):
+        return Stability(reason="each parameter's gradient was multiplied by a factor of its own, as by clipping")
     lr = step.lr * step.factor
     optimizer: Any = next(iter(step.optimizers), None)
     kind = KINDS.get(type(optimizer))
