@@ -164,15 +164,17 @@ def test_a_batch_of_one_needs_space() -> None:
 
 def test_what_does_not_fit_is_refused() -> None:
     """Before any work, in words: shapes, numbers of iterations, layers that are projected already."""
-    with pytest.raises(ValueError, match=r"expected shape \(N, 3, \.\.\.\); found \(4, 2\)"):
+    with pytest.raises(ValueError, match=r"expected \(N, 3, \.\.\.\), found \(4, 2\)"):
         MeanOnlyBatchNorm(3)(torch.zeros(4, 2))
-    with pytest.raises(ValueError, match=r"expected shape \(N, 3, \.\.\.\); found \(3,\)"):
+    with pytest.raises(ValueError, match=r"expected \(N, 3, \.\.\.\), found \(3,\)"):
         MeanOnlyBatchNorm(3).eval()(torch.zeros(3))
     with pytest.raises(ValueError, match="momentum must lie in"):
         MeanOnlyBatchNorm(3, momentum=0)
     for bad in ({"n_power_iterations": 0}, {"n_power_iterations": 0, "projection": True}):
         with pytest.raises(ValueError, match="n_power_iterations must be at least 1; found 0"):
             apply_norm(nn.Linear(2, 2), "mean_spectral", **bad)
+    with pytest.raises(TypeError, match="found ConvTranspose2d"):
+        project(nn.ConvTranspose2d(2, 2, 2))
     layer = project(nn.Linear(2, 2))
     with pytest.raises(ValueError, match="projected already"):
         project(layer)
@@ -189,6 +191,19 @@ def test_parameters_are_as_many_as_batchnorm_has(projection: bool) -> None:
     reference = count("batch")
     assert count("mean_spectral", projection=projection) - reference == int(projection)
     assert count("mean_spectral", projection=projection, scale=False) - reference == int(projection) - 16
+
+
+@pytest.mark.parametrize("projection", [False, True], ids=["reparametrised", "projected"])
+def test_autocast_keeps_the_running_mean_in_full_precision(projection: bool) -> None:
+    """As torch's BatchNorm does under autocast: the output in bfloat16, statistics in float32, to bfloat16's digits."""
+    norm = apply_norm(nn.Conv2d(1, 2, 3), "mean_spectral", projection=projection)
+    x = sample(4, 1, 6, 6).float()
+    expected = copy.deepcopy(norm)(x)
+    with torch.autocast("cpu", torch.bfloat16):
+        out = norm(x)
+    assert out.dtype == torch.bfloat16
+    assert norm.norm.after.running_mean.dtype == torch.float32
+    torch.testing.assert_close(out.float(), expected, rtol=0.05, atol=0.05)
 
 
 def test_a_weight_of_zeros_stays() -> None:

@@ -8,6 +8,7 @@ from torch.nn import functional as F
 from torch.nn.utils import parametrizations
 
 from clinometer.nn.norms.on_weights import OnWeights
+from clinometer.nn.norms.per_unit import affine, check_features
 
 
 class MeanOnlyBatchNorm(nn.Module):
@@ -29,8 +30,8 @@ class MeanOnlyBatchNorm(nn.Module):
         ValueError: for an input without num_features units, or in train mode with one value per unit.
 
     Example:
-        >>> MeanOnlyBatchNorm(1)(torch.tensor([[1.0], [5.0]])).flatten()
-        tensor([-2.,  2.], grad_fn=<ViewBackward0>)
+        >>> MeanOnlyBatchNorm(1)(torch.tensor([[1.0], [5.0]])).flatten().tolist()
+        [-2.0, 2.0]
     """
 
     running_mean: Tensor
@@ -45,22 +46,20 @@ class MeanOnlyBatchNorm(nn.Module):
         self.register_buffer("running_mean", torch.zeros(num_features))
 
     def forward(self, y: Tensor) -> Tensor:
-        if y.ndim < 2 or y.shape[1] != self.num_features:
-            raise ValueError(f"expected shape (N, {self.num_features}, ...); found {tuple(y.shape)}.")
-        wide = (1, -1) + (1,) * (y.ndim - 2)
+        check_features(y, self.num_features)
         mean = self._batch_mean(y) if self.training else self.running_mean
-        if self.weight is None:
-            return y + (self.bias - mean).view(wide)
+        weight = torch.ones_like(self.bias) if self.weight is None else self.weight
         # γ · y + (β − γ · mean) passes once over y. Its rounding is that of y, which whatever made y has as well.
-        return torch.addcmul((self.bias - self.weight * mean).view(wide), y, self.weight.view(wide))
+        return affine(y, weight, self.bias - weight * mean)
 
     def _batch_mean(self, y: Tensor) -> Tensor:
-        if y.numel() <= self.num_features:
+        count = y.numel() // self.num_features
+        if count < 2:
             raise ValueError(
                 f"expected more than one value per unit in train mode; found shape {tuple(y.shape)}. A single value is "
                 "its own mean: the output would be β whatever the input is. Take a larger batch, or call eval()."
             )
-        mean = y.mean([0, *range(2, y.ndim)])
+        mean = y.sum([0, *range(2, y.ndim)], dtype=self.running_mean.dtype) / count  # faster than torch's mean
         with torch.no_grad():
             self.running_mean.lerp_(mean, self.momentum)
         return mean
@@ -131,6 +130,7 @@ def project(layer: nn.Module, n_power_iterations: int = 100) -> nn.Module:
     Source: the author's code of Subramanian and Chong (2019), `SNlayers.py`.
 
     Raises:
+        TypeError: for another layer.
         ValueError: if the layer is projected already, or there is less than one iteration.
 
     Example:
@@ -141,9 +141,11 @@ def project(layer: nn.Module, n_power_iterations: int = 100) -> nn.Module:
     """
     if n_power_iterations < 1:
         raise ValueError(f"n_power_iterations must be at least 1; found {n_power_iterations}.")
+    if not isinstance(layer, nn.Linear | nn.Conv1d | nn.Conv2d | nn.Conv3d):
+        raise TypeError(f"expected a Linear, Conv1d, Conv2d or Conv3d; found {type(layer).__name__}.")
     if hasattr(layer, "spectral_u"):
         raise ValueError("the layer's weight is projected already; project a plain layer.")
-    weight = layer.get_parameter("weight")
+    weight = layer.weight
     layer.register_parameter("renorm", nn.Parameter(weight.new_ones(())))
     layer.register_buffer("spectral_u", F.normalize(torch.randn_like(weight.flatten(1)[:, 0]), dim=0))
     layer.register_forward_pre_hook(functools.partial(_overwrite, n_power_iterations))
