@@ -241,6 +241,18 @@ def test_what_is_not_known_is_left_and_named() -> None:
     assert "left 4 norms:\n  1: ChannelsFirst: what it normalizes is not known\n" in str(report)
 
 
+class ConvNormAct(nn.Sequential):
+    """A block that has a norm, in its name too."""
+
+
+def test_a_block_named_after_its_norm_is_no_norm() -> None:
+    """As torchvision's Conv2dNormActivation: what is inside is looked at."""
+    model = nn.Sequential(ConvNormAct(nn.Conv2d(3, 4, 1), nn.BatchNorm2d(4), nn.ReLU()))
+    report = swap_norms(model, "rms")
+    assert [each.names for each in report.replaced] == [("0.1",)]
+    assert not report.left
+
+
 def test_a_transformer_layer_of_torch_uses_its_new_norms_in_evaluation() -> None:
     """Its shortcut computes LayerNorm from its norms' weights: evaluated and trained would differ, without dropout."""
     torch.manual_seed(0)

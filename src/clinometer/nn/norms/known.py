@@ -29,7 +29,7 @@ def known(module: nn.Module) -> Known | str | None:
     """What a module normalizes; a text that says why that is not known; None if it is no norm.
 
     A module counts by its own class: a subclass may take its input in another layout, and is a norm that is not known,
-    as are those of other classes with "norm" in their name.
+    as are those of other classes with "norm" in their name and no module inside.
 
     Example:
         >>> known(nn.LayerNorm(8)).per_position, known(nn.BatchNorm2d(8)).spatial_dims, known(nn.ReLU())
@@ -41,9 +41,8 @@ def known(module: nn.Module) -> Known | str | None:
         return _READERS[type(module)](module)
     if isinstance(module, OnWeights):
         return "it changes the weight of the layer before it"
-    if isinstance(module, tuple(_READERS)) or "norm" in type(module).__name__.lower():
-        return "what it normalizes is not known"
-    return None
+    is_named_so = "norm" in type(module).__name__.lower() and not any(True for _ in module.children())
+    return "what it normalizes is not known" if isinstance(module, tuple(_READERS)) or is_named_so else None
 
 
 def _of_batch(spatial_dims: int | None) -> Callable[[nn.Module], Known | str]:
@@ -75,7 +74,7 @@ def _of_per_position(module: nn.Module) -> Known | str:
 
 
 _READERS: Mapping[type[nn.Module], Callable[[nn.Module], Known | str]] = {
-    nn.BatchNorm1d: _of_batch(0),  # or 1: it takes both
+    nn.BatchNorm1d: _of_batch(0),  # it takes one of space too, and does not say
     nn.BatchNorm2d: _of_batch(2),
     nn.BatchNorm3d: _of_batch(3),
     nn.SyncBatchNorm: _of_batch(None),
