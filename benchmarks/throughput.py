@@ -9,6 +9,7 @@ and the end of its `rows.sqlite`. The runner's own memory is that of the process
 """
 
 import argparse
+import math
 import os
 import subprocess
 import sys
@@ -91,7 +92,7 @@ def study(runs: int, pool: Pool, slots: int) -> Made:
         assert not failures, failures[0].reason
         spans = [span(run_folder(Path(folder), config)) for config in configs]
     warm = min(done for done in times if done >= min(2 * slots, runs // 2))
-    per_second = (runs - warm) / (times[runs] - times[warm])
+    per_second = (runs - warm) / (times[runs] - times[warm]) if warm < runs else math.nan  # all ended at once
     whole = max(end for _, end in spans) - min(begin for begin, _ in spans)
     return Made(per_second, sum(end - begin for begin, end in spans) / (slots * whole), memory)
 

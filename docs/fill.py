@@ -12,6 +12,7 @@ A table stands between `<!-- KEY -->` and `<!-- end -->`, where KEY is one of
 - `norms PART`: a part of the table of all norms, by its heading;
 - `learning_rates`: the scores of `suggest_lr` and other predictors on the held-out set;
 - `fields NAME`: the fields of a probe's rows; `pages` and `reference`: the probes' pages and their entries;
+- `signals`: what signals of every step cost, if that was measured; else what stands there stays;
 - `alarms`, `alert NAME`, `rates`, `advice NAME`: how often alarms, suggested learning rates and advice are right.
 
 `python docs/fill.py` rewrites the pages and draws the picture, and a test compares both with what it would write.
@@ -50,7 +51,7 @@ PAGE_OF = {
     "learning_rates": "learning_rate",
 }  # a paper's page, if it is not called like it
 KEYS = r"verdicts|outcome|seeds|learning_rates|forest \S+|[CFD]\d+|probes \S+|fields \w+|pages|reference"
-KEYS += r"|alarms|alert [\w ]+|rates|advice \w+|papers \S+|claims \w+|norms [\w: ]+"
+KEYS += r"|alarms|alert [\w ]+|rates|advice \w+|papers \S+|claims \w+|norms [\w: ]+|signals"
 TABLE = re.compile(rf"<!-- ({KEYS}) -->\n.*?( *#? ?)<!-- end -->", re.DOTALL)
 NOTHING = "No confirmatory study is kept yet."
 NOT_COUNTED = "Not counted yet: `{}` does."
@@ -73,6 +74,8 @@ def filled(text: str, results: Path = RESULTS) -> str:
     found = read_results(results)
 
     def table(match: re.Match[str]) -> str:
+        if match[1] == "signals" and not _counts("signals.json"):
+            return match[0]
         return f"<!-- {match[1]} -->\n{_table(match[1], found)}\n{match[2]}<!-- end -->"
 
     return TABLE.sub(table, text)
@@ -409,6 +412,30 @@ def _advice(name: str) -> str:
     return "\n".join([f"By `python benchmarks/advice.py`, {found['about']}:", "", "| | |", "|---|---|", *rows])
 
 
+def _signals(_: str) -> str:
+    """What signals add to a bare step and to a run, for each network."""
+    found = _counts("signals.json")
+    networks = list(found["networks"].values())
+    lines = [_line("", "at every", *(f"{n['name']}, added | of the run" for n in networks))]
+    lines.append(_line(*["---"] * (2 + 2 * len(networks))))
+    for name, signal in networks[0]["signals"].items():
+        cells: list[str] = []
+        for network in networks:
+            low, middle, high = network["signals"][name]["added"]
+            cells += [f"{middle:.2g} ({low:.2g} to {high:.2g})", f"{100 * middle / signal['every']:.1f}%"]
+        lines.append(_line(f"`{name}`", str(signal["every"]), *cells))
+    runs = "; ".join(f"{n['budget']['added']:.1%} to {n['budget']['steps']} steps of {n['name']}" for n in networks)
+    bare = ", ".join(f"{1000 * n['bare']:.0f} ms of {n['name']}" for n in networks)
+    return "\n".join(
+        [
+            *lines,
+            "",
+            "`step_norms()` at every step and all others but the one per layer `within_budget(0.05)` add together "
+            f"{runs}. A bare step takes {bare}; {found['about']}, on a machine that did nothing else.",
+        ]
+    )
+
+
 OF_A_FILE: Mapping[str, Callable[[str], str]] = {
     "alarms": _alarms,
     "alert": _alert,
@@ -416,6 +443,7 @@ OF_A_FILE: Mapping[str, Callable[[str], str]] = {
     "advice": _advice,
     "papers": _papers,
     "claims": _claims_of,
+    "signals": _signals,
 }
 
 

@@ -201,6 +201,24 @@ def test_scores_are_told_as_their_writers_keep_them(tmp_path: Path) -> None:
     assert told("advice rate").count("| 3 of 4 |") == 3
 
 
+def test_costs_of_signals_are_told_as_they_were_measured_and_stay_where_they_were_not(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Numbers by hand, of two networks; before there are any the page is as it was."""
+    fill = runpy.run_path(str(ROOT / "docs" / "fill.py"))
+    monkeypatch.setitem(fill["filled"].__globals__, "RESULTS", tmp_path / "santurkar2018")
+    page = "<!-- signals -->\nas it was\n<!-- end -->"
+    assert fill["filled"](page) == page
+    of_one = {"signals": {"headroom()": {"added": [2.0, 2.12, 2.9], "every": 20}}, "bare": 0.12}
+    of_one["budget"] = {"added": 0.061, "steps": 9}
+    networks = {name: {"name": name.upper(), **of_one} for name in ("vgg", "gpt")}
+    (tmp_path / "signals.json").write_text(json.dumps({"about": "torch 2", "networks": networks}))
+    head, _, row, _, said = fill["filled"](page).splitlines()[1:-1]
+    assert head == "|  | at every | VGG, added | of the run | GPT, added | of the run |"
+    assert row == "| `headroom()` | 20 | 2.1 (2 to 2.9) | 10.6% | 2.1 (2 to 2.9) | 10.6% |"
+    assert "add together 6.1% to 9 steps of VGG; 6.1% to 9 steps of GPT. A bare step takes 120 ms of VGG" in said
+
+
 def test_a_picture_keeps_the_numbers_that_it_shows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Drawn, and read again by Pillow: a stale picture would have others than its results."""
     fill = runpy.run_path(str(ROOT / "docs" / "fill.py"))
@@ -218,7 +236,7 @@ SHORTER = {
     "budget.py": ["--steps", "25"],
     "curvature.py": ["--only", "product", "--trained", "2"],
     "overhead.py": ["--only", "headroom"],
-    "signals.py": ["--steps", "8"],
+    "signals.py": ["--steps", "8", "--networks", "gpt"],
     "stable_rates.py": ["--only", "mlp"],
     "throughput.py": ["--runs", "2", "--without-ray"],
 }

@@ -16,7 +16,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from faults import CONFIGS, FIFTY, TWELVE, check_acknowledged, check_records, killed, read, rows, same, victims
-from parents import KINDS, family, kill
+from parents import KINDS, WarmParent, family, kill
 
 from clinometer.papers import load_study
 from clinometer.papers.santurkar2018.configs import vgg
@@ -75,16 +75,16 @@ def assert_equal(study: Path, whole: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("start", "shares"),
+    "shares",
     [
-        pytest.param("warm", TWELVE, id="12", marks=pytest.mark.quick),
-        pytest.param("started", FIFTY, id="50", marks=pytest.mark.long),
+        pytest.param(TWELVE, id="12", marks=pytest.mark.quick),
+        pytest.param(FIFTY, id="50", marks=pytest.mark.long),
     ],
 )
-def test_kills_change_nothing(start: str, shares: dict[str, int], whole: Path, tmp_path: Path) -> None:
+def test_kills_change_nothing(shares: dict[str, int], whole: Path, tmp_path: Path) -> None:
     """SIGKILL at random on runs, on their parent and on the server that forks them; what was done is not made again."""
     kinds = victims(sum(shares.values()), 0, shares)
-    assert killed(tmp_path / "study", kinds, start=KINDS[start]) == shares
+    assert killed(tmp_path / "study", kinds, start=WarmParent) == shares
     assert_equal(tmp_path / "study", whole)
 
 

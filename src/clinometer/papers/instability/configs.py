@@ -50,17 +50,17 @@ def recorded(
 
 
 def shortened(run: RunConfig, steps: int) -> RunConfig:
-    """The run with fewer steps, and its warm-up and the steps of its mistake in the same proportion.
+    """The run with fewer steps, a third as often measured, its warm-up and its mistake's steps in the same proportion.
 
     Example:
         >>> from clinometer.papers.instability.healthy import training
         >>> run = recorded(training("mlp", "none", "sgd", 0.1, seed=0), "learning_rate", 9.0, from_step=100, over=60)
         >>> short = shortened(run, 150)
-        >>> short.steps, short["warm_up"], short["from_step"], short["over"]
-        (150, 5, 50, 30)
+        >>> short.steps, short["warm_up"], short["from_step"], short["over"], short.measure_every
+        (150, 5, 50, 30, 15)
     """
     part = {name: run[name] * steps // run.steps for name in ("warm_up", "from_step", "over")}
-    return run.vary(**part, steps=steps, test_every=steps)
+    return run.vary(**part, steps=steps, test_every=steps, measure_every=3 * MEASURE_EVERY)
 
 
 def is_held_out(run: RunConfig) -> bool:
