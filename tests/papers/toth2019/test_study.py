@@ -33,6 +33,7 @@ def rows(arm: RunConfig, seed: int, level: float) -> Arrays:
     room = np.full((measured, len(BLOCKS)), 8.0 * jitter)
     room[:, BLOCKS.index(TIGHTEST)] = 2.0
     room[:, 0] = np.inf
+    room[0, 1:] = np.nan  # as where rounding hides it
     walk = {"loss_max": 2 * ones, "loss_min": ones, "gap_max": ones, "grad_norm": ones, "beta": ones, "gap_min": ones}
     tests = len(arm.steps_of("test"))
     return {
@@ -123,7 +124,8 @@ def test_the_smoke_scale_is_made_by_one_command_and_can_be_heard(tmp_path: Path)
     assert done.returncode == 0, done.stdout + done.stderr
     claims: dict[str, Any] = {row["id"]: row for row in json.loads((folder / "claims.json").read_text())}
     assert list(claims) == ["S1", "S2", "S3", "S4"]
-    assert all(row["status"] == "confirmatory" and row["parts"][0]["n"] == 3 for row in claims.values())
+    assert all(row["status"] == "confirmatory" for row in claims.values())
+    assert {name: row["parts"][0]["n"] for name, row in claims.items()} == {"S1": 3, "S2": 3, "S3": 8, "S4": 3}
     assert {path.stem for path in (folder / "figures").glob("*.png")} >= set(STUDY.figures)
     with wave.open(str(folder / "listen" / "digit_1.wav"), "rb") as sound:
         assert (sound.getnchannels(), sound.getsampwidth(), sound.getframerate()) == (2, 2, 8000)

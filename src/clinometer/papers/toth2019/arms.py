@@ -44,11 +44,23 @@ def error_ratio(runs: RunTable, arm: RunConfig, seeds: Sequence[int] | None = No
 
 
 def block_headroom(runs: RunTable, arm: RunConfig, seeds: Sequence[int] | None = None) -> Floats:
-    """The headroom of each part at each measured step, (seeds, steps, parts); of an endless one `MOST`."""
+    """The headroom of each part at each measured step, (seeds, steps, parts); of an endless one `MOST`.
+
+    NaN where it is not known: rounding hides at which multiple the loss rises.
+    """
     return np.minimum(runs.values(arm, "headroom_blocks", "loss", seeds), MOST)
 
 
 def median_headroom(runs: RunTable, arm: RunConfig, seeds: Sequence[int] | None = None) -> dict[str, Floats]:
-    """The median over training of each part's headroom, (seeds,), by the part."""
-    medians = np.median(block_headroom(runs, arm, seeds), axis=1)
-    return dict(zip(BLOCKS, medians.T, strict=True))
+    """The median over training of each part's headroom where it is known, (seeds,), by the part."""
+    return dict(zip(BLOCKS, median_of_known(block_headroom(runs, arm, seeds), 1).T, strict=True))
+
+
+def median_of_known(values: Floats, axis: int) -> Floats:
+    """The median of what is not NaN; NaN where all is.
+
+    Example:
+        >>> median_of_known(np.array([[1.0, np.nan, 3.0], [np.nan] * 3]), 1)
+        array([ 2., nan])
+    """
+    return np.ma.median(np.ma.masked_invalid(values), axis=axis).filled(np.nan)

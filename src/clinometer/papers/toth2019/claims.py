@@ -134,7 +134,7 @@ CLAIMS = (
         "Six parts: the median over the measured steps of the headroom of "
         f"{TIGHTEST}, moved alone along its own share of Adam's step, is smaller than that of each of "
         "the other parts, as a factor below 1. An endless headroom counts as 4,096, to which it is sought; one of 0, "
-        "where a part's step goes uphill, as 0.001 if it is the median.",
+        "where a part's step goes uphill, as 0.001 if it is the median; steps at which rounding hides it are left out.",
         ("parts",),
         least_headroom,
         {"largest factor": 1.0, "largest headroom": 4096.0, "least headroom": 1e-3},

@@ -22,7 +22,7 @@ def _laptop() -> Bases:
 
 
 SCALES = {
-    "smoke": Scale(_smoke, {"digits": 3}, _SMOKE, CONFIRMATORY),
+    "smoke": Scale(_smoke, {"digits": 3}, _SMOKE, CONFIRMATORY, {"S3": 8}),
     "laptop": Scale(_laptop, {"digits": 6}, _LAPTOP, CONFIRMATORY),
 }
 

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from clinometer.papers.toth2019.arms import block_headroom, heard
+from clinometer.papers.toth2019.arms import block_headroom, heard, median_of_known
 from clinometer.papers.toth2019.configs import BLOCKS
 from clinometer.results.run_table import RunTable
 from clinometer.studies.figure import Figure, Panel, Series
@@ -20,7 +20,7 @@ def draw(runs: RunTable, bases: Bases) -> Figure:
     """The median over seeds of each part's headroom, and in which share of seeds it is the least."""
     (arm,) = arms(bases)
     room, steps = block_headroom(runs, arm), runs.steps(arm, "headroom_blocks")
-    shares = (room == room.min(2, keepdims=True)).mean(0)
+    shares = (room == np.nan_to_num(room, nan=np.inf).min(2, keepdims=True)).mean(0)
     edge = Series("1: the part's step raises the loss", "reference", steps, np.ones(len(steps)), dashed=True)
 
     def lines(values: np.ndarray[tuple[int, ...], np.dtype[np.float64]]) -> tuple[Series, ...]:
@@ -32,7 +32,7 @@ def draw(runs: RunTable, bases: Bases) -> Figure:
         f"of its batch rises; sought up to 4,096. Left: median over {len(room)} seeds. Right: the share of seeds in "
         "which the part has the least.",
         (
-            Panel("headroom", "step", "multiples of the step", (*lines(np.median(room, 0)), edge), yscale="log"),
+            Panel("headroom", "step", "multiples of the step", (*lines(median_of_known(room, 0)), edge), yscale="log"),
             Panel("least headroom", "step", "share of seeds", lines(shares), ylim=(-0.02, 1.02)),
         ),
         columns=2,
