@@ -83,7 +83,7 @@ def study(runs: int, pool: Pool, slots: int) -> Made:
     configs, times, memory = grid(TINY, seed=range(runs)), {}, {}
 
     def note(now: Progress) -> None:
-        times.setdefault(now.done, time.time())
+        times.setdefault(now.done, time.perf_counter())
         if now.done in (min(100, runs // 2), runs):
             memory[now.done] = resident()
 
@@ -92,7 +92,8 @@ def study(runs: int, pool: Pool, slots: int) -> Made:
         assert not failures, failures[0].reason
         spans = [span(run_folder(Path(folder), config)) for config in configs]
     warm = min(done for done in times if done >= min(2 * slots, runs // 2))
-    per_second = (runs - warm) / (times[runs] - times[warm]) if warm < runs else math.nan  # all ended at once
+    took = times[runs] - times[warm]
+    per_second = (runs - warm) / took if took > 0 else math.nan  # all ended at once
     whole = max(end for _, end in spans) - min(begin for begin, _ in spans)
     return Made(per_second, sum(end - begin for begin, end in spans) / (slots * whole), memory)
 
