@@ -245,7 +245,11 @@ def test_images_that_are_no_squares_of_one_channel_are_refused(shape: tuple[int,
 
 @pytest.mark.parametrize(
     ("options", "message"),
-    [({"hearing": "ears"}, "hearing must be one of both, mfcc"), ({"norm": "batch"}, "norm of an LSTM must be one of")],
+    [
+        ({"hearing": "ears"}, "hearing must be one of both, mfcc"),
+        ({"norm": "batch"}, "norm of an LSTM must be one of"),
+        ({"write": "dots"}, "no write called 'dots'"),
+    ],
 )
 def test_names_that_are_not_there_are_refused(options: dict[str, str], message: str) -> None:
     """Each says which there are."""

@@ -137,6 +137,18 @@ def test_a_run_has_its_rows_and_made_again_the_same(tmp_path: Path) -> None:
 
 
 @pytest.mark.filterwarnings(f"ignore:.*{CLIPPED}")
+def test_every_option_of_the_network_is_one_of_the_config(tmp_path: Path) -> None:
+    """The author's readings together: lines, products, whole samples, learned starts, more latents, both models."""
+    author = {"write": "lines", "phase": "product", "delay": "samples", "fixed_starts": False, "counted_from": 0}
+    more = {"latents": 30, "hearing": "both", "sample_rate": 16000, "gain": 1.0, "hearing_norm": "batch"}
+    small = {"glimpses": 2, "hidden": 8, "layers": 1, "batch_size": 8, "steps": 1}
+    run(autoencoder(**author, **more, **small), tmp_path)  # pyright: ignore[reportArgumentType]
+    rows = Store(tmp_path / "rows.sqlite", read_only=True)
+    assert np.isfinite(rows.read("train")["loss"]).all()
+    assert rows.read("listen")["waveform"].shape == (1, 4, 2, 2 * 384)
+
+
+@pytest.mark.filterwarnings(f"ignore:.*{CLIPPED}")
 def test_the_mean_image_is_the_best_constant(tmp_path: Path) -> None:
     """NumPy's mean over the training digits, held against the held-out ones, is the error that sound must beat."""
     from clinometer.training.data.datasets import digits
@@ -176,6 +188,7 @@ def test_parts_are_all_parameters_and_each_in_one() -> None:
         ({"hearing": "mfc"}, "Did you mean 'mfcc'"),
         ({"norm": "batch"}, "no norm of an LSTM called 'batch'"),
         ({"lr": math.nan}, "lr must be positive"),
+        ({"room": 0.1}, "room must be at least 1"),
     ],
 )
 def test_a_config_that_cannot_be_trained_is_refused(options: dict[str, object], message: str) -> None:

@@ -1,5 +1,8 @@
 """The configs of the runs: the autoencoder on digits by its factors, with what is measured of it."""
 
+from dataclasses import fields
+from typing import Any
+
 from clinometer.papers.toth2019.voice import Phase, Voice
 from clinometer.training.config import ProbeSpec, RunConfig
 from clinometer.training.errors import check_choice
@@ -41,8 +44,9 @@ def autoencoder(
     seed: int = 0,
     measure_every: int = 25,
     test_every: int = 25,
+    **others: Any,
 ) -> RunConfig:
-    """The recurrent autoencoder on 8×8 digits. What is not named here has the default of `network.autoencoder`.
+    """The recurrent autoencoder on 8×8 digits.
 
     Args:
         norm: `layer` or `none`, in the LSTMs.
@@ -66,6 +70,7 @@ def autoencoder(
         seed: Of weights, batches and noise.
         measure_every: Steps between measurements.
         test_every: Steps between passes over the held-out images.
+        others: Of `network.autoencoder`, whose defaults hold for what is not named.
 
     Raises:
         ValueError: if the sample rate does not hold the frequencies, there is no stream, section or drawing step, or
@@ -79,7 +84,8 @@ def autoencoder(
     """
     check_choice("norm of an LSTM called", norm, NORMS)
     check_choice("hearing called", hearing, HEARING)
-    Voice(streams, sections, sample_rate, spread, phase=phase)
+    voice = {name: others[name] for name in others.keys() & {field.name for field in fields(Voice)}}
+    Voice(streams, sections, sample_rate, spread, phase=phase, **voice)
     for name, value, least in (("glimpses", glimpses, 2 if congruence_weight else 1), ("grid", grid, 2)):
         if value < least:
             raise ValueError(f"{name} must be at least {least}; found {value}.")
@@ -97,7 +103,7 @@ def autoencoder(
         optimizer="torch.optim:Adam",
         scheduler=f"{_HERE}.schedule:decayed",
         trainer=f"{_HERE}.trainer:train",
-        settings=Settings(network | sound | training | weights),
+        settings=Settings(network | sound | training | weights | others),
         probes=(*LANDSCAPE, *PARTS),
         batch_size=batch_size,
         steps=steps,

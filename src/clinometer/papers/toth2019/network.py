@@ -1,5 +1,6 @@
 """The recurrent autoencoder: from an image to a sound and back, in T drawing steps."""
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
@@ -15,7 +16,9 @@ from clinometer.papers.toth2019.sound import SoundHead, SoundParameters, paramet
 from clinometer.papers.toth2019.synthesizer import Synthesizer
 from clinometer.papers.toth2019.voice import Delay, Phase, Voice
 from clinometer.papers.toth2019.write import GridWrite, LineWrite, Stroke
+from clinometer.training.errors import check_choice
 
+WRITERS: Mapping[str, Callable[..., GridWrite | LineWrite]] = {"grid": GridWrite, "lines": LineWrite}
 BLACK = -6.0  # of the empty canvas, before its sigmoid: 0.0025
 
 
@@ -234,7 +237,7 @@ def autoencoder(
         hearing_norm,
         Mfcc(sample_rate, frame_ms, hop_ms, bands, coefficients, gain=gain),
     )
-    lines = {"patches": patches} if write == "lines" else {}
+    lines = {"patches": patches} if check_choice("write called", write, WRITERS) == "lines" else {}
     return Autoencoder(
         side,
         glimpses,
@@ -245,5 +248,5 @@ def autoencoder(
         Synthesizer(voice),
         hears,
         ResidualLSTM(hears.size, hidden, layers, norm),
-        {"grid": GridWrite, "lines": LineWrite}[write](hidden, side, grid, counted_from, **lines),
+        WRITERS[write](hidden, side, grid, counted_from, **lines),
     )
