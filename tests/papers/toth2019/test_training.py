@@ -118,7 +118,6 @@ def test_a_gradient_of_zero_stays_zero() -> None:
     assert all(not p.grad.any() for p in layer.parameters())  # pyright: ignore[reportOptionalMemberAccess]
 
 
-@pytest.mark.filterwarnings(f"ignore:.*{CLIPPED}")
 def test_a_run_has_its_rows_and_made_again_the_same(tmp_path: Path) -> None:
     """Every number follows from the config: two runs agree bit by bit, and each has what claims and pictures read."""
     for name in ("one", "two"):
@@ -136,7 +135,6 @@ def test_a_run_has_its_rows_and_made_again_the_same(tmp_path: Path) -> None:
     assert expected == 0.0
 
 
-@pytest.mark.filterwarnings(f"ignore:.*{CLIPPED}")
 def test_every_option_of_the_network_is_one_of_the_config(tmp_path: Path) -> None:
     """The author's readings together: lines, products, whole samples, learned starts, more latents, both models."""
     author = {"write": "lines", "phase": "product", "delay": "samples", "fixed_starts": False, "counted_from": 0}
@@ -148,7 +146,6 @@ def test_every_option_of_the_network_is_one_of_the_config(tmp_path: Path) -> Non
     assert rows.read("listen")["waveform"].shape == (1, 4, 2, 2 * 384)
 
 
-@pytest.mark.filterwarnings(f"ignore:.*{CLIPPED}")
 def test_the_mean_image_is_the_best_constant(tmp_path: Path) -> None:
     """NumPy's mean over the training digits, held against the held-out ones, is the error that sound must beat."""
     from clinometer.training.data.datasets import digits
