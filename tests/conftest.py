@@ -45,6 +45,7 @@ EARLY = (
     "tests/test_",
     "tests/runner",
     "tests/cli",
+    "tests/papers",
     INTEGRATIONS,
     "tests/recorder/test_ranks",
 )  # a quick file ends last
