@@ -8,6 +8,7 @@ A table stands between `<!-- KEY -->` and `<!-- end -->`, where KEY is one of
 - `forest PATH`: the confirmatory effects as a picture in PATH; `seeds`: the seeds behind each scale's verdicts;
 - `probes PATH`: every probe, what it tells and its cost, with links to the pages in PATH;
 - `papers PATH`: which claims of each paper hold, fail or are open, with links to the pages in PATH;
+- `kept`: the studies and scales that `results/` has, and what they were made of;
 - `claims NAME`: the claims of a paper, with a column for each scale that has results;
 - `norms PART`: a part of the table of all norms, by its heading;
 - `learning_rates`: the scores of `suggest_lr` and other predictors on the held-out set;
@@ -29,7 +30,7 @@ from typing import Any
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
-from clinometer.papers import find_papers, load_paper
+from clinometer.papers import find_papers, load_paper, load_study
 from clinometer.plots.forest import forest_figure
 from clinometer.plots.matplotlib import save
 from clinometer.probes.registry import PROBES
@@ -43,7 +44,10 @@ NORMS = ROOT / "results" / "norms" / "laptop" / "norms.md"
 LEARNING_RATES = ROOT / "results" / "learning_rates" / "scores.md"
 FOREST = ROOT / "docs" / "images" / "claims.png"
 COPIED = {ROOT / "docs" / "images" / "figure_04.png": RESULTS / "laptop" / "figures" / "figure_04.png"}
-PAGES = (ROOT / "README.md", ROOT / "mkdocs.yml", *sorted((ROOT / "docs").rglob("*.md")))
+PAGES = (
+    *(ROOT / name for name in ("README.md", "mkdocs.yml", "results/README.md")),
+    *sorted((ROOT / "docs").rglob("*.md")),
+)
 SCALES = ("smoke", "laptop", "paper")
 PAGE_OF = {
     "santurkar2018": "paper",
@@ -51,7 +55,7 @@ PAGE_OF = {
     "learning_rates": "learning_rate",
 }  # a paper's page, if it is not called like it
 KEYS = r"verdicts|outcome|seeds|learning_rates|forest \S+|[CFD]\d+|probes \S+|fields \w+|pages|reference"
-KEYS += r"|alarms|alert [\w ]+|rates|advice \w+|papers \S+|claims \w+|norms [\w: ]+|signals"
+KEYS += r"|alarms|alert [\w ]+|rates|advice \w+|papers \S+|claims \w+|norms [\w: ]+|signals|kept"
 TABLE = re.compile(rf"<!-- ({KEYS}) -->\n.*?( *#? ?)<!-- end -->", re.DOTALL)
 NOTHING = "No confirmatory study is kept yet."
 NOT_COUNTED = "Not counted yet: `{}` does."
@@ -222,6 +226,15 @@ def _paper(name: str, pages: Path) -> str:
     title = load_paper(name).TITLE
     linked = f"[{title}]({pages / page})" if (ROOT / "docs" / page).is_file() else title
     return _line(f"{linked} (`{name}`)", *_fates(read_results(RESULTS.parent / name)))
+
+
+def _kept(_: str) -> str:
+    """A line for each study and scale whose claims are kept."""
+    lines = [_line("study", "scale", "what was made"), _line(*["---"] * 3)]
+    for name in built_in():
+        scales, found = load_study(name).scales, read_results(RESULTS.parent / name)
+        lines += [_line(f"[{name}]({name}/{scale})", scale, scales[scale].about) for scale in found]
+    return "\n".join(lines)
 
 
 def _fates(found: Mapping[str, Mapping[str, Any]]) -> tuple[str, str, str]:
@@ -444,6 +457,7 @@ OF_A_FILE: Mapping[str, Callable[[str], str]] = {
     "papers": _papers,
     "claims": _claims_of,
     "signals": _signals,
+    "kept": _kept,
 }
 
 

@@ -32,6 +32,9 @@ def test_the_corpus_has_what_the_benchmark_asks_for() -> None:
     assert len({network for network, _ in kinds}) == 5
     assert len({optimizer for _, optimizer in kinds}) == 3
     assert {run["cause"] for run in whole} == set(CAUSES)
+    for scale in ("smoke", "laptop"):
+        (measured,) = {run.measure_every for run in plan(STUDY, scale).configs}
+        assert {base.measure_every for base in STUDY.scales[scale].bases.values()} == {measured}
 
 
 def test_what_is_held_out_is_nowhere_in_the_tuning_half() -> None:

@@ -40,7 +40,7 @@ def _scaled(bases: Bases, runs: Sequence[RunConfig]) -> list[RunConfig]:
 def _bases(steps: int) -> Bases:
     networks = {"images": ("mlp", "none"), "pixels": ("gpt", "layer")}
     made = {name: recorded(training(*each, "sgd", 0.1, seed=0)) for name, each in networks.items()}
-    return {name: shortened(run, steps) for name, run in made.items()}
+    return made if steps == STEPS else {name: shortened(run, steps) for name, run in made.items()}
 
 
 def _figure(title: str, arms: Callable[[Bases], list[RunConfig]]) -> FigureSpec:
