@@ -2,6 +2,7 @@
 
 import functools
 from collections.abc import Callable
+from typing import Literal
 
 import pytest
 import torch
@@ -9,6 +10,9 @@ from loops import FORMS, STEPS, Loop, Run, assert_measured, simple
 from models import batch, cross_entropy, everything
 from torch import Tensor, nn
 from torch.optim import Optimizer
+
+from clinometer.nn.noise_convolution import Noise, NoiseConvolution
+from clinometer.nn.workers import split
 
 OPTIMIZERS: dict[str, Callable[[nn.Module], Optimizer]] = {
     "SGD with momentum": lambda m: torch.optim.SGD(m.parameters(), lr=0.1, momentum=0.9, weight_decay=0.01),
@@ -144,6 +148,34 @@ def sparse(run: Run) -> None:
         run.took(loss)
 
 
+def of_parts(model: nn.Module, data: tuple[Tensor, Tensor]) -> Tensor:
+    """The mean loss of two workers, each with BatchNorm statistics of its own."""
+    return torch.stack([cross_entropy(model, part) for part in split(data, 2)]).mean()
+
+
+def noise_convolution(noise: Noise, lag: Literal[0, 1]) -> Loop:
+    def loop(run: Run) -> None:
+        """Gradients are taken at moved points; the step starts and ends at the weights, and its loss is that there."""
+        model = nn.Sequential(nn.Linear(6, 8), nn.BatchNorm1d(8), nn.Tanh(), nn.Linear(8, 4))
+        inner = torch.optim.SGD(model.parameters(), lr=0.3, momentum=0.9)
+        optimizer = NoiseConvolution(inner, workers=2, noise=noise, lag=lag)
+        run.attach(model, of_parts, optimizer)
+        for index in range(STEPS):
+            data = batch(index)
+
+            def again(part: tuple[Tensor, Tensor]) -> Tensor:
+                loss = cross_entropy(model, part)
+                loss.backward()
+                return loss
+
+            loss = of_parts(model, data)
+            with run.step(data):
+                optimizer.step(again, data)
+            run.took(loss)
+
+    return loop
+
+
 LOOPS: dict[str, Loop] = {
     **{name: lambda run, make=make: simple(run, make) for name, make in OPTIMIZERS.items()},
     "Muon and AdamW": muon_and_adamw,
@@ -153,6 +185,10 @@ LOOPS: dict[str, Loop] = {
     "SAM behind autograd's back": sam(data=True),
     "SAM, by a closure": sam(data=False, closure=True),
     "sparse": sparse,
+    **{
+        f"{noise} noise of lag {lag}": noise_convolution(noise, lag)
+        for noise, lag in (("own", 1), ("own", 0), ("isotropic", 1))
+    },
 }
 
 

@@ -58,6 +58,7 @@ class LossCapture:
         self.passes: list[BackwardPass] = []
         self.batch = 0  # the batch that the loop works on
         self.looked_around = False  # a pass came from elsewhere
+        self.looking_around = False  # an optimizer is making passes from elsewhere, as it says of itself
         self.compiled = False  # compiled code took part
         self.cast = False  # autocast took part, or may have: code compiled into one node shows no casts
         self.foreign = False  # other networks' parameters were trained
@@ -102,7 +103,7 @@ class LossCapture:
                 foreign = any(isinstance(leaf, nn.Parameter) for leaf in leaves)
                 self.foreign |= foreign
                 self.bare |= bool(leaves) and not foreign
-            elif self._elsewhere():
+            elif self.looking_around or self._elsewhere():
                 self.looked_around = True
             elif loss.numel() == 1:
                 if cleared:

@@ -88,10 +88,12 @@ class PendingStep:
     def before_optimizer(self, optimizer: Any) -> None:
         """One of the optimizers is about to step."""
         self._passes_before_step = len(self.capture.passes)
+        self.capture.looking_around = getattr(optimizer, "looks_around", False)
         self.reading.before_step(optimizer)
 
     def after_optimizer(self, optimizer: Any, owner: Any) -> None:
         """An optimizer, perhaps a part of another one, its owner, has stepped."""
+        self.capture.looking_around = False
         self.reading.after_step(optimizer, owner, len(self.capture.passes) > self._passes_before_step)
 
     def was_trained(self) -> bool:
