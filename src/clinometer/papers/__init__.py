@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 GROUP = "clinometer.papers"
 OWN_STUDIES = ("norms", "learning_rates", "instability")  # questions of clinometer's own
-_BUILT_IN = ("santurkar2018", "subramanian2019", "toth2019", "bronstein2021", *OWN_STUDIES)
+_BUILT_IN = ("santurkar2018", "subramanian2019", "haruki2019", "toth2019", "bronstein2021", *OWN_STUDIES)
 
 
 class Paper(Protocol):
