@@ -6,7 +6,8 @@ import numpy as np
 
 from clinometer.analysis.learning_progress import progress_text
 from clinometer.papers.haruki2019 import SOURCE
-from clinometer.papers.haruki2019.configs import GNC, GNC_0, ISOTROPIC, SGD, SMALL, arm, image_count
+from clinometer.papers.haruki2019.configs import GNC, GNC_0, ISOTROPIC, SGD, SMALL, arm
+from clinometer.papers.haruki2019.sizes import TESTED
 from clinometer.results.run_table import Floats, RunTable
 from clinometer.results.statistics import logit
 from clinometer.studies.claims import Claim, Evidence
@@ -94,7 +95,7 @@ def _after_start(runs: RunTable, run: RunConfig, field: str) -> Floats:
 
 
 def _more_accurate(runs: RunTable, name: str, ours: RunConfig, other: RunConfig) -> Comparison:
-    seeds, count = runs.common(ours, other), image_count(ours)
+    seeds, count = runs.common(ours, other), TESTED[ours["dataset"]]
     one, two = (logit(final_accuracies(runs, each, seeds), count) for each in (ours, other))
     return above(name, one - two, 0.0, points_at(float(two.mean())))
 

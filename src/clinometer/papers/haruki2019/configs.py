@@ -1,6 +1,6 @@
 """The runs: a large batch shared by workers, plainly or with noise, and a small batch for comparison."""
 
-from clinometer.papers.haruki2019.images import TRAINED
+from clinometer.papers.haruki2019.sizes import TRAINED
 from clinometer.training.config import Bases, RunConfig
 from clinometer.training.errors import check_choice
 from clinometer.training.settings import Settings
@@ -107,8 +107,3 @@ def varied(base: RunConfig, name: str, lr: float, scale: float) -> RunConfig:
         measure_every=base.measure_every * by,
         test_every=base.test_every * by,
     )
-
-
-def image_count(config: RunConfig) -> int:
-    """Of the bundled test images."""
-    return {"digits": 297, "cifar10": 10_000}[config["dataset"]]

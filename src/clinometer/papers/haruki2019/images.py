@@ -6,18 +6,12 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from clinometer.papers.haruki2019.sizes import SIDES, TRAINED, TUNED_ON
 from clinometer.training.data.datasets import DATASETS
 from clinometer.training.errors import check_choice
 
 Part = Literal["tuning", "test"]
 Pair = tuple[Tensor, Tensor]
-TRAINED = {
-    "digits": 1_200,
-    "cifar10": 8_192,
-}  # the first training images: few, so that a network can learn them by heart
-TUNED_ON = {"digits": 300, "cifar10": 5_000}  # the training images after these
-SIDES = {"digits": 8, "cifar10": 16}  # CIFAR-10's are halved: four times the steps in the same time
-CHANNELS = {"digits": 1, "cifar10": 3}
 
 
 def images(dataset: str, part: Part = "test") -> tuple[Pair, Pair]:

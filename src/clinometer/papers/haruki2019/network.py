@@ -5,7 +5,7 @@ from collections import OrderedDict
 from torch import nn
 
 from clinometer.nn.norms import apply_norm
-from clinometer.papers.haruki2019.images import CHANNELS, SIDES
+from clinometer.papers.haruki2019.sizes import CHANNELS, SIDES
 
 
 def network(dataset: str, width: int = 16, hidden: int = 64, norm: str = "none") -> nn.Module:
