@@ -1,13 +1,12 @@
 """The study: its runs, its probes in a run, and one command from nothing to its claims."""
 
 import json
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from reproducing import reproduce
 
 from clinometer.papers import load_study
 from clinometer.papers.bronstein2021.configs import (
@@ -122,9 +121,7 @@ def test_probes_refuse_what_they_cannot_measure() -> None:
 @pytest.mark.long
 def test_one_command_makes_the_study(tmp_path: Path) -> None:
     """At the smoke scale: what holds by construction holds, and every figure is drawn."""
-    command = [sys.executable, "-m", "clinometer.cli", "reproduce", "bronstein2021", "--to", str(tmp_path / "study")]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=1800, check=False)
-    assert done.returncode == 0, done.stdout + done.stderr
+    reproduce("bronstein2021", tmp_path / "study")
     claims = {row["id"]: row for row in json.loads((tmp_path / "study" / "claims.json").read_text())}
     assert claims["G1"]["value"] < 1e-6
     assert claims["G7"]["verdict"] == "holds"

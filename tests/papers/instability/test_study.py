@@ -1,12 +1,11 @@
 """The corpus as a study: which runs it has, how they are divided, and that a part of it breaks where it should."""
 
-import subprocess
-import sys
 from collections import Counter
 from pathlib import Path
 
 import numpy as np
 import pytest
+from reproducing import reproduce
 
 from clinometer.papers import load_study
 from clinometer.papers.instability.causes import CAUSES, NONE
@@ -71,9 +70,7 @@ def test_the_figure_of_a_half_says_how_soon_its_runs_broke() -> None:
 @pytest.mark.long
 def test_the_smoke_part_is_made_by_one_command(tmp_path: Path) -> None:
     """As CI runs it. The truth about each run is how it was made: healthy ones do not break, tampered ones do."""
-    command = [sys.executable, "-m", "clinometer.cli", "reproduce", "instability", "--to", str(tmp_path / "corpus")]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=1800, check=False)
-    assert done.returncode == 0, done.stdout + done.stderr
+    reproduce("instability", tmp_path / "corpus")
     found = find_runs(tmp_path / "corpus").intact()
     assert len(found) == len(plan(STUDY, "smoke").configs)
     for run in found:

@@ -1,13 +1,12 @@
 """The study's figures and claims on a made-up table whose truth is known, and its smallest scale from end to end."""
 
 import json
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 from norm_runs import BASES, SEEDS, STUDY, table
+from reproducing import reproduce
 
 from clinometer.papers.norms.configs import NORMS, arms, networks
 from clinometer.papers.norms.quantities import QUANTITIES, of_norms
@@ -108,9 +107,7 @@ def test_every_quantity_has_a_unit_that_can_be_told() -> None:
 @pytest.mark.long
 def test_the_smoke_scale_is_made_by_one_command(tmp_path: Path) -> None:
     """As a reader makes it: every claim has parts with numbers, and every figure is there."""
-    command = [sys.executable, "-m", "clinometer.cli", "reproduce", "norms", "--to", str(tmp_path / "norms")]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=1800, check=False)
-    assert done.returncode == 0, done.stdout + done.stderr
+    reproduce("norms", tmp_path / "norms")
     claims = json.loads((tmp_path / "norms" / "claims.json").read_text())
     assert [claim["id"] for claim in claims] == ["N1", "N2", "N3", "N4", "N5", "N6"]
     assert all(claim["parts"][0]["value"] is not None for claim in claims)

@@ -1,11 +1,10 @@
 """The study: which runs it plans, what its claims need, and that its smoke scale is made by one command."""
 
 import json
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
+from reproducing import reproduce
 
 from clinometer.papers import load_study
 from clinometer.papers.subramanian2019.configs import ARMS, arm_of
@@ -35,9 +34,7 @@ def test_the_smoke_scale_is_made_by_one_command(tmp_path: Path) -> None:
     not. Parameters are not fewer.
     """
     folder = tmp_path / "study"
-    command = [sys.executable, "-m", "clinometer.cli", "reproduce", "subramanian2019", "--to", str(folder)]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=1800, check=False)
-    assert done.returncode == 0, done.stdout + done.stderr
+    reproduce("subramanian2019", folder)
     claims = {row["id"]: row for row in json.loads((folder / "claims.json").read_text())}
     assert list(claims) == [claim.id for claim in STUDY.claims]
     assert all(row["status"] == "confirmatory" for row in claims.values())

@@ -2,14 +2,13 @@
 
 import dataclasses
 import json
-import subprocess
-import sys
 import wave
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from reproducing import reproduce
 
 from clinometer.papers import load_study
 from clinometer.papers.toth2019.arms import heard, median_headroom, plain, unheard
@@ -119,9 +118,7 @@ def test_figures_are_drawn_from_such_runs() -> None:
 def test_the_smoke_scale_is_made_by_one_command_and_can_be_heard(tmp_path: Path) -> None:
     """From the command line to claims, figures and sounds: 16 bits for two ears at the study's rate."""
     folder = tmp_path / "study"
-    command = [sys.executable, "-m", "clinometer.cli", "reproduce", "toth2019", "--listen", "--to", str(folder)]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=1800, check=False)
-    assert done.returncode == 0, done.stdout + done.stderr
+    reproduce("toth2019", folder, "--listen")
     claims: dict[str, Any] = {row["id"]: row for row in json.loads((folder / "claims.json").read_text())}
     assert list(claims) == ["S1", "S2", "S3", "S4"]
     assert all(row["status"] == "confirmatory" for row in claims.values())
