@@ -10,6 +10,7 @@ from clinometer.studies.figure import Estimate, Figure, Panel
 Rows = Sequence[Mapping[str, Any]]  # of claims.json
 
 _UNITS = ("factor", "percentage points", "%", "steps")  # the order of panels; others follow
+_LOGARITHMIC = ("factor", "relative")  # of what is positive, and compared by its logarithm
 _LONGEST = 68  # letters of a name: tables have all of it
 _CAPTION = (
     "One line for each counted part: its effect with its 95% interval over seeds, all looks paid for, and shaded where "
@@ -21,7 +22,7 @@ _CAPTION = (
 def forest_figure(
     results: Mapping[str, Rows], title: str = "What holds, and how large it is", *, deciding: bool = False
 ) -> Figure:
-    """A panel for each unit, with a line for each part and scale; factors on a logarithmic axis.
+    """A panel for each unit, with a line for each part and scale; factors and relative errors on a logarithmic axis.
 
     Args:
         results: Rows of `claims.json` by the scale of the study; one study alone needs no name for it.
@@ -91,5 +92,5 @@ def _panel(unit: str, estimates: Sequence[Estimate]) -> Panel:
         unit or "as measured",
         "",
         estimates=tuple(estimates),
-        xscale="log" if unit == "factor" else "linear",
+        xscale="log" if unit in _LOGARITHMIC else "linear",
     )

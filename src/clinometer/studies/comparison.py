@@ -21,6 +21,7 @@ class Unit:
 
 AS_MEASURED = Unit()
 FACTOR = Unit("factor", lambda log: math.inf if log >= 300 else 10.0**log)  # of a difference of log10
+RELATIVE = Unit("relative", FACTOR.shown)  # of the log10 of an error, in units of what it is an error of
 POINTS = Unit("percentage points", lambda share: 100 * share)  # of a difference of shares
 PERCENT = Unit("%", lambda share: 100 * share)
 STEPS = Unit("steps")

@@ -2,11 +2,10 @@
 
 import numpy as np
 
-from clinometer.papers.bronstein2021.claims.units import ERROR
 from clinometer.papers.bronstein2021.configs import trained, upright
 from clinometer.results.run_table import Floats, RunTable
 from clinometer.studies.claims import Claim, Evidence
-from clinometer.studies.comparison import FACTOR, Comparison, above, below, within
+from clinometer.studies.comparison import FACTOR, RELATIVE, Comparison, above, below, within
 from clinometer.training.config import Bases, RunConfig
 
 EXACT, EXACT_64, BROKEN = 1e-6, 1e-13, 1e-2
@@ -30,7 +29,7 @@ def exact(runs: RunTable, bases: Bases) -> Evidence:
     for name, group in BUILT_FOR:
         for field, bound, precision in ((group, EXACT, "float32"), (f"{group}_float64", EXACT_64, "float64")):
             told = f"{name} network, {group.replace('_', ' ')}, {precision}: largest error of any stage and step"
-            parts.append(below(told, _largest(runs, networks[name], field), np.log10(bound), ERROR))
+            parts.append(below(told, _largest(runs, networks[name], field), np.log10(bound), RELATIVE))
     return Evidence(tuple(parts))
 
 
@@ -43,7 +42,7 @@ def broken(runs: RunTable, bases: Bases) -> Evidence:
                 f"{name} network, {group}: smallest error of the last stage at any step",
                 np.log10(_errors(runs, networks[name], group)[:, :, _LAST].min(1)),
                 np.log10(BROKEN),
-                ERROR,
+                RELATIVE,
             )
             for name, group in NOT_BUILT_FOR
         )
@@ -64,7 +63,7 @@ def not_restored(runs: RunTable, bases: Bases) -> Evidence:
     return Evidence(
         (
             within("pooled features, late over first, all rotations", change(turned, _POOLED), -stays, stays, FACTOR),
-            above("the error reached there", reached, np.log10(BROKEN), ERROR),
+            above("the error reached there", reached, np.log10(BROKEN), RELATIVE),
             above("pooled features, late over first, upright", change(straight, _POOLED), np.log10(FURTHER), FACTOR),
         ),
         beside=(

@@ -3,15 +3,15 @@
 import numpy as np
 
 from clinometer.analysis.paired import of_most_seeds
-from clinometer.papers.bronstein2021.claims.units import COUNT, ERROR
 from clinometer.papers.bronstein2021.configs import on_orbits, tiny_networks
 from clinometer.papers.bronstein2021.names import FIXED_SUBSPACE, GAP, TOLERANCE
 from clinometer.results.run_table import Floats, RunTable
 from clinometer.studies.claims import Claim, Evidence
-from clinometer.studies.comparison import Comparison, above, below, within
+from clinometer.studies.comparison import RELATIVE, Comparison, Unit, above, below, within
 from clinometer.training.config import Bases, RunConfig
 
 CRITICAL, IDENTITY = 1e-10, 1e-12
+_COUNT = Unit("eigenvalues")
 INSIDE, OUTSIDE = 1e-12, 1e-2
 
 
@@ -26,7 +26,7 @@ def flat(runs: RunTable, bases: Bases) -> Evidence:
             (~there).any()
         )
         excess = of_most_seeds(_of_run(runs, arm, "zeros") - _of_run(runs, arm, "expected"), there)
-        counted.append(within(f"{kind}: zero eigenvalues − symmetries", excess, -0.5, 0.5, COUNT, method="sign"))
+        counted.append(within(f"{kind}: zero eigenvalues − symmetries", excess, -0.5, 0.5, _COUNT, method="sign"))
         if runs.values(arm, "spectrum", "identity").size:
             identity, bent = _of_run(runs, arm, "identity").max(1), _bent(runs, arm)
             tested.append(
@@ -34,10 +34,10 @@ def flat(runs: RunTable, bases: Bases) -> Evidence:
                     f"{kind}: error of H t = −(Dt)ᵀ g, not at a critical point",
                     np.log10(identity),
                     np.log10(IDENTITY),
-                    ERROR,
+                    RELATIVE,
                 )
             )
-            tested.append(above(f"{kind}: ‖H t‖ / ‖H‖ ‖t‖ there, the smallest", bent, np.log10(TOLERANCE), ERROR))
+            tested.append(above(f"{kind}: ‖H t‖ / ‖H‖ ‖t‖ there, the smallest", bent, np.log10(TOLERANCE), RELATIVE))
     return Evidence((*counted, *tested), "; ".join(notes))
 
 
@@ -54,31 +54,31 @@ def inside(runs: RunTable, bases: Bases) -> Evidence:
                 "gradient at symmetric filters, all rotations, largest share outside",
                 share(symmetric, "gradient"),
                 np.log10(INSIDE),
-                ERROR,
+                RELATIVE,
             ),
             below(
                 "weights after training from symmetric filters, all rotations",
                 share(symmetric, "weights"),
                 np.log10(INSIDE),
-                ERROR,
+                RELATIVE,
             ),
             below(
                 "‖g(T w) − T g(w)‖ / ‖g(w)‖ at filters as drawn, all rotations",
                 share(symmetric, "equivariance"),
                 np.log10(INSIDE),
-                ERROR,
+                RELATIVE,
             ),
             above(
                 "gradient at symmetric filters, upright digits, smallest share",
                 share(straight, "gradient", "min"),
                 np.log10(OUTSIDE),
-                ERROR,
+                RELATIVE,
             ),
             above(
                 "gradient at filters as drawn, all rotations, smallest share",
                 share(symmetric, "drawn", "min"),
                 np.log10(OUTSIDE),
-                ERROR,
+                RELATIVE,
             ),
         )
     )
