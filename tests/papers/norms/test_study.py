@@ -8,7 +8,7 @@ import pytest
 from norm_runs import BASES, SEEDS, STUDY, table
 from reproducing import reproduce
 
-from clinometer.papers.norms.configs import NORMS, arms, networks
+from clinometer.papers.norms.configs import NORMS, VGG, arms, networks
 from clinometer.papers.norms.quantities import QUANTITIES, of_norms
 from clinometer.papers.norms.table import page
 from clinometer.plots.matplotlib import draw
@@ -74,6 +74,35 @@ def test_without_runs_nothing_is_decided() -> None:
     """A missing run is said, and no number is made up."""
     for claim in STUDY.claims:
         assert decide(claim, RunTable.of_arrays({}), BASES).verdict == "undecided"
+
+
+def test_norms_without_runs_are_named_and_leave_the_rest_as_it_is() -> None:
+    """The runs of two norms taken away: their parts are open, the others' numbers and the ranks of the others stay."""
+    runs = table()
+    fewer = runs.only([run for run in runs.configs if run["norm"] not in ("fixup", "l1")])
+    whole, part = found("N1", runs), found("N1", fewer)
+    assert "No finished runs of l1, fixup (vgg)" in part.note
+    assert part.verdict == "undecided"
+    for one, other in zip(whole.parts, part.parts, strict=True):
+        if one.name.partition(":")[0] in ("fixup", "l1"):
+            assert other.verdict == "undecided"
+        else:
+            assert other == one
+    assert found("N5", fewer).parts[0].interval.n == len(NORMS) - 2
+    with np.errstate(divide="ignore", invalid="ignore"):
+        for figure in STUDY.figures.values():
+            assert draw(figure.draw(fewer, BASES))
+
+
+def test_a_network_without_runs_leaves_the_other_one() -> None:
+    """The VGG's runs alone: what is claimed of it is decided, and the ranks of the other network are not measured."""
+    runs = table()
+    half = runs.only([run for run in runs.configs if run.model == VGG])
+    assert found("N1", half) == found("N1", runs)
+    assert found("N2", half).verdict == found("N5", half).verdict == "undecided"
+    assert found("N5", half).parts[0] == found("N5", runs).parts[0]
+    assert [panel.title for panel in STUDY.figures["training"].draw(half, BASES).panels] == ["VGG", "VGG"]
+    assert draw(STUDY.figures["smoothness"].draw(RunTable.of_arrays({}), BASES))
 
 
 def test_figures_show_each_norm_at_its_numbers() -> None:

@@ -4,20 +4,22 @@ The odd ones are about the VGG where a claim has one network, the even ones abou
 """
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 
 import numpy as np
 
 from clinometer.analysis.accuracies import higher
 from clinometer.analysis.paired import of_most_seeds
 from clinometer.papers.norms import SOURCE
-from clinometer.papers.norms.configs import NORMS, networks
-from clinometer.papers.norms.quantities import QUANTITIES, SMOOTHNESS, of_norms
+from clinometer.papers.norms.configs import NORMS, arms_of, networks
+from clinometer.papers.norms.quantities import QUANTITIES, SMOOTHNESS, networks_made, norms_made, of_norms
 from clinometer.papers.norms.rank_correlation import Over, kendall, rank_correlation, spearman
 from clinometer.results.run_table import Floats, RunTable
 from clinometer.results.sequential import LEVEL
 from clinometer.results.statistics import Interval, holm
-from clinometer.studies.claims import Claim, Evidence, Finding, Part, Variants, judge_part
+from clinometer.studies.claims import Claim, Evidence, Finding, Part, Variants, judge_part, undecided
 from clinometer.studies.comparison import FACTOR, Comparison, below
+from clinometer.training.config import RunConfig
 
 AS_WELL = 0.05  # of accuracy, as in the like claim of santurkar2018, C11
 PREDICTS = {"N5": "largest", "N6": "best_accuracy"}
@@ -30,7 +32,8 @@ def smoother(network: str) -> Callable[[RunTable, Variants], Evidence]:
         values = {name: of_norms(runs, networks(bases)[network], name) for name in ("variation", "gap", "beta")}
         parts = against_none(values.pop("variation"), "variation")
         beside = [part for name, found in values.items() for part in against_none(found, name)]
-        return Evidence(tuple(parts), _counts(parts, "smoother than without a norm", "rougher"), tuple(beside))
+        note = _counts(parts, "smoother than without a norm", "rougher") + _lacking(runs, networks(bases)[network])
+        return Evidence(tuple(parts), note, tuple(beside))
 
     return compare
 
@@ -42,6 +45,7 @@ def trains_as_well(network: str) -> Callable[[RunTable, Variants], Evidence]:
         found = {name: of_norms(runs, networks(bases)[network], name) for name in ("best_accuracy", "accuracy")}
         parts = _against_batch(found["best_accuracy"], "at its best rate")
         note = _counts(parts, f"not worse than BatchNorm by {100 * AS_WELL:g} points", "worse by more")
+        note += _lacking(runs, networks(bases)[network])
         return Evidence(tuple(parts), note, tuple(_against_batch(found["accuracy"], "at the shared rate")))
 
     return compare
@@ -54,6 +58,9 @@ def predicts(outcome: str) -> Callable[[RunTable, Variants], Finding]:
         parts: list[Part] = []
         beside: list[Part] = []
         for name, network in networks(bases).items():
+            if name not in networks_made(runs, bases):
+                parts.append(replace(undecided("").parts[0], name=f"{name}: not measured"))
+                continue
             found = of_norms(runs, network, outcome)
             smooth = {each: -of_norms(runs, network, each) for each in SMOOTHNESS}
             counted = smooth.pop("variation")
@@ -61,7 +68,8 @@ def predicts(outcome: str) -> Callable[[RunTable, Variants], Finding]:
             beside.append(_correlation(name, "variation", outcome, counted, found, over="seeds"))
             beside.append(_correlation(name, "variation", outcome, counted, found, statistic="Kendall's τ"))
             beside += [_correlation(name, each, outcome, values, found) for each, values in smooth.items()]
-        return Finding(tuple(parts), _POPULATION, tuple(beside))
+        lacking = "".join(_lacking(runs, network) for network in networks(bases).values())
+        return Finding(tuple(parts), _POPULATION + lacking, tuple(beside))
 
     return compare
 
@@ -107,6 +115,14 @@ def _counts(parts: list[Comparison], holds: str, fails: str) -> str:
     return f"By Holm over the norms, {'; '.join(texts)}."
 
 
+def _lacking(runs: RunTable, network: RunConfig) -> str:
+    """Which norms have no finished runs, in words."""
+    made = norms_made(runs, network)
+    lacking = [norm for norm in NORMS if norm not in made]
+    kind = network.model.rpartition(":")[2]
+    return f" No finished runs of {', '.join(lacking)} ({kind})." if lacking else ""
+
+
 def _correlation(
     network: str, smooth: str, outcome: str, x: Floats, y: Floats, over: Over = "norms and seeds", statistic: str = "ρ"
 ) -> Part:
@@ -145,16 +161,22 @@ _RANK_RULE = (
 )
 
 
+def _arms_of(network: str) -> Callable[[Variants], list[RunConfig]]:
+    return lambda bases: arms_of(bases, network)
+
+
 def _smooth(id_: str, network: str) -> Claim:
     rule = _SMOOTH_RULE.format(count=len(NORMS) - 1)
     statement = f"every norm smooths the loss of the {network} along the gradient"
-    return Claim(id_, statement, SOURCE, rule, ("smoothness",), smoother(network), {"least factor": 1.0})
+    bounds = {"least factor": 1.0}
+    return Claim(id_, statement, SOURCE, rule, ("smoothness",), smoother(network), bounds, _arms_of(network))
 
 
 def _well(id_: str, network: str) -> Claim:
     statement = f"the {network} trains as well with any norm, or with none, as with BatchNorm"
     rule = _WELL_RULE.format(points=100 * AS_WELL)
-    return Claim(id_, statement, SOURCE, rule, ("training",), trains_as_well(network), {"points lost": 100 * AS_WELL})
+    bounds = {"points lost": 100 * AS_WELL}
+    return Claim(id_, statement, SOURCE, rule, ("training",), trains_as_well(network), bounds, _arms_of(network))
 
 
 def _predicts(id_: str) -> Claim:

@@ -107,4 +107,9 @@ def _sweep_steps(network: RunConfig) -> int:
 
 def arms(bases: Bases) -> list[RunConfig]:
     """Every arm of the study: both networks with each norm, at the shared rate and at the best one."""
-    return [at(network, norm) for network in networks(bases).values() for norm in NORMS for at in (common, tuned)]
+    return [arm for name in networks(bases) for arm in arms_of(bases, name)]
+
+
+def arms_of(bases: Bases, name: str) -> list[RunConfig]:
+    """The arms of one network."""
+    return [at(networks(bases)[name], norm) for norm in NORMS for at in (common, tuned)]

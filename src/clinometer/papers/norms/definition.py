@@ -29,8 +29,8 @@ STUDY = Study(
         "laptop": Scale(_laptop, {"images": 4}, _LAPTOP, CONFIRMATORY),
     },
     figures={
-        "smoothness": FigureSpec(smoothness_figure.TITLE, arms, smoothness_figure.draw),
-        "training": FigureSpec(training_figure.TITLE, arms, training_figure.draw),
+        "smoothness": FigureSpec(smoothness_figure.TITLE, arms, smoothness_figure.draw, whole=False),
+        "training": FigureSpec(training_figure.TITLE, arms, training_figure.draw, whole=False),
     },
     claims=CLAIMS,
     label_fields=("model", "norm"),

@@ -10,14 +10,17 @@ from clinometer.analysis.accuracies import CHANCE
 from clinometer.analysis.landscape import log_quantity
 from clinometer.analysis.learning_progress import learning_starts
 from clinometer.analysis.matched_loss import matched_difference
-from clinometer.papers.norms.configs import NORMS, SWEEP, common, tuned
+from clinometer.papers.norms.configs import NORMS, SWEEP, common, networks, tuned
 from clinometer.results.run_table import Floats, RunTable
 from clinometer.results.statistics import logit
-from clinometer.training.config import RunConfig
+from clinometer.studies.figure import Panel
+from clinometer.training.config import Bases, RunConfig
 
 TEST_IMAGES = {"digits": 297}
 _OTHER_TEST_IMAGES = 1_000  # of any other data
 LAST_TESTS = 4  # whose mean is the accuracy at the end: that of one step depends on the step
+
+NOTHING = Panel("no network has finished runs without a norm", "", "")
 
 OfNorm = Callable[[RunTable, RunConfig, str, list[int]], Floats]  # runs, network, norm, seeds -> (seeds,)
 
@@ -31,15 +34,28 @@ class Quantity:
     scale: Literal["log10", "log2", "logit"]
 
 
+def norms_made(runs: RunTable, network: RunConfig) -> list[str]:
+    """Those of `NORMS` that have finished runs at both rates."""
+    return [norm for norm in NORMS if runs.seeds(common(network, norm)) and runs.seeds(tuned(network, norm))]
+
+
+def networks_made(runs: RunTable, bases: Bases) -> Mapping[str, RunConfig]:
+    """Those networks that have finished runs without a norm, with which all others are compared."""
+    return {name: network for name, network in networks(bases).items() if "none" in norms_made(runs, network)}
+
+
 def seeds_of(runs: RunTable, network: RunConfig) -> list[int]:
-    """The seeds that all arms of a network have; MissingRunsError if there is none."""
-    return runs.common(*(at(network, norm) for norm in NORMS for at in (common, tuned)))
+    """The seeds that all norms with finished runs have; MissingRunsError if there is none, or none without a norm."""
+    made = {"none": None, **dict.fromkeys(norms_made(runs, network))}
+    return runs.common(*(at(network, norm) for norm in made for at in (common, tuned)))
 
 
 def of_norms(runs: RunTable, network: RunConfig, name: str) -> Floats:
-    """A row of `QUANTITIES` for each of `NORMS`, (norms, seeds); NaN where a run has no such number."""
-    seeds = seeds_of(runs, network)
-    values = np.stack([QUANTITIES[name].of(runs, network, norm, seeds) for norm in NORMS])
+    """A row of `QUANTITIES` for each of `NORMS`, (norms, seeds); NaN where a run is not there or has no such number."""
+    seeds, made = seeds_of(runs, network), norms_made(runs, network)
+    nothing = np.full(len(seeds), np.nan)
+    found = [QUANTITIES[name].of(runs, network, norm, seeds) if norm in made else nothing for norm in NORMS]
+    values = np.stack(found)
     return np.where(np.isfinite(values), values, np.nan)
 
 

@@ -1,8 +1,7 @@
 """How much smoother each norm makes the loss along the gradient: a forest of factors."""
 
 from clinometer.papers.norms.claims import against_none
-from clinometer.papers.norms.configs import networks
-from clinometer.papers.norms.quantities import of_norms
+from clinometer.papers.norms.quantities import NOTHING, networks_made, of_norms
 from clinometer.results.run_table import RunTable
 from clinometer.studies.claims import judge_part
 from clinometer.studies.comparison import Comparison
@@ -18,7 +17,7 @@ def draw(runs: RunTable, bases: Bases) -> Figure:
         TITLE,
         "Scale-free loss variation along the gradient with a norm over that without, at matched loss: geometric mean "
         "over seeds with its 95% interval, each norm for itself and for one look. Shaded: smoother than without.",
-        tuple(_panel(runs, name, network) for name, network in networks(bases).items()),
+        tuple(_panel(runs, name, network) for name, network in networks_made(runs, bases).items()) or (NOTHING,),
         columns=1,
     )
 

@@ -7,10 +7,10 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
-from clinometer.papers.norms.configs import NORMS, networks
+from clinometer.papers.norms.configs import NORMS
 from clinometer.papers.norms.definition import STUDY
 from clinometer.papers.norms.in_units import in_units
-from clinometer.papers.norms.quantities import QUANTITIES, SMOOTHNESS, TRAINING, of_norms, seeds_of
+from clinometer.papers.norms.quantities import QUANTITIES, SMOOTHNESS, TRAINING, networks_made, of_norms, seeds_of
 from clinometer.results.run_table import RunTable
 from clinometer.results.statistics import Interval
 from clinometer.studies.plan import plan
@@ -40,7 +40,7 @@ def table(runs: RunTable, network: RunConfig, names: Sequence[str]) -> str:
 def page(runs: RunTable, bases: Bases, scale: str) -> str:
     """All tables of a scale."""
     parts = [f"# {STUDY.title}", f"By `clinometer reproduce {STUDY.name} --scale {scale}`. {_READING}"]
-    for name, network in networks(bases).items():
+    for name, network in networks_made(runs, bases).items():
         seeds = seeds_of(runs, network)
         parts += [f"## {name}: smoothness, {len(seeds)} seeds", table(runs, network, list(SMOOTHNESS))]
         parts += [f"## {name}: training, {len(seeds)} seeds", table(runs, network, list(TRAINING))]

@@ -2,9 +2,9 @@
 
 from collections.abc import Mapping
 
-from clinometer.papers.norms.configs import NORMS, networks
+from clinometer.papers.norms.configs import NORMS
 from clinometer.papers.norms.in_units import in_units
-from clinometer.papers.norms.quantities import QUANTITIES, of_norms
+from clinometer.papers.norms.quantities import NOTHING, QUANTITIES, networks_made, of_norms
 from clinometer.results.run_table import RunTable
 from clinometer.studies.figure import Figure, Panel, Point
 from clinometer.training.config import Bases, RunConfig
@@ -23,7 +23,7 @@ def draw(runs: RunTable, bases: Bases) -> Figure:
     """A row per network: the largest trainable rate, and the accuracy at the best rate, over the loss variation."""
     panels = [
         _panel(runs, name, network, outcome)
-        for name, network in networks(bases).items()
+        for name, network in networks_made(runs, bases).items()
         for outcome in ("largest", "best_accuracy")
     ]
     return Figure(
@@ -31,7 +31,7 @@ def draw(runs: RunTable, bases: Bases) -> Figure:
         "Each point is a norm: scale-free loss variation at matched loss as a factor on that without a norm, left is "
         "smoother; mean over seeds with Student's 95% interval of each coordinate. Orange: norms of the batch's "
         "statistics; blue: of each sample's; green: of the weights; black: none, fixup and dynamic tanh.",
-        tuple(panels),
+        tuple(panels) or (NOTHING,),
         columns=2,
         palette=COLOURS,
     )
