@@ -11,8 +11,10 @@ from clinometer.studies.figure import Point
 
 SIZE = (4.6, 3.8)  # inches of a panel: names need room
 _LETTERS = 6.5  # points
-_WIDE, _HIGH = 0.55 * _LETTERS, 1.15 * _LETTERS  # of a letter, in points
-_PLACES = tuple((x, y) for y in (5, -5, 11, -11, 17, -17) for x in (4, -4))  # of a name, in points from its point
+_WIDE, _HIGH = 0.6 * _LETTERS, 1.15 * _LETTERS  # of a letter, in points
+_PLACES = tuple(
+    (x, y) for y in (5, -5, 11, -11, 17, -17, 23, -23, 29, -29) for x in (4, -4)
+)  # of a name, in points from its point
 
 
 def draw_points(axes: Any, points: Sequence[Point], palette: Mapping[str, str]) -> None:

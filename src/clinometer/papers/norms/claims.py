@@ -30,8 +30,8 @@ def smoother(network: str) -> Callable[[RunTable, Variants], Evidence]:
 
     def compare(runs: RunTable, bases: Variants) -> Evidence:
         values = {name: of_norms(runs, networks(bases)[network], name) for name in ("variation", "gap", "beta")}
-        parts = against_none(values.pop("variation"), "variation")
-        beside = [part for name, found in values.items() for part in against_none(found, name)]
+        parts = compared(values.pop("variation"), "variation")
+        beside = [part for name, found in values.items() for part in compared(found, name)]
         note = _counts(parts, "smoother than without a norm", "rougher") + _lacking(runs, networks(bases)[network])
         return Evidence(tuple(parts), note, tuple(beside))
 
@@ -74,18 +74,19 @@ def predicts(outcome: str) -> Callable[[RunTable, Variants], Finding]:
     return compare
 
 
-def against_none(values: Floats, name: str) -> list[Comparison]:
-    """The parts "a measure of smoothness is smaller with the norm than without", of those seeds that have it.
+def compared(values: Floats, name: str, on: str = "none") -> list[Comparison]:
+    """The parts "a measure of smoothness is smaller with the norm than with another", of those seeds that have it.
 
     Args:
-        values: log10 of the factor on none of each of `NORMS`, (norms, seeds).
+        values: log10 of the factor on the other norm of each of `NORMS`, (norms, seeds).
         name: The quantity.
+        on: The other norm.
     """
-    told = QUANTITIES[name].told
+    told, other = QUANTITIES[name].told, "without" if on == "none" else on
     return [
-        below(f"{norm}: {told}, with / without", of_most_seeds(ratios, np.isfinite(ratios)), 0.0, FACTOR)
+        below(f"{norm}: {told}, with / {other}", of_most_seeds(ratios, np.isfinite(ratios)), 0.0, FACTOR)
         for norm, ratios in zip(NORMS, values, strict=True)
-        if norm != "none"
+        if norm != on
     ]
 
 

@@ -54,19 +54,20 @@ def of_norms(runs: RunTable, network: RunConfig, name: str) -> Floats:
     """A row of `QUANTITIES` for each of `NORMS`, (norms, seeds); NaN where a run is not there or has no such number."""
     seeds, made = seeds_of(runs, network), norms_made(runs, network)
     nothing = np.full(len(seeds), np.nan)
-    found = [QUANTITIES[name].of(runs, network, norm, seeds) if norm in made else nothing for norm in NORMS]
+    with np.errstate(divide="ignore", invalid="ignore"):
+        found = [QUANTITIES[name].of(runs, network, norm, seeds) if norm in made else nothing for norm in NORMS]
     values = np.stack(found)
     return np.where(np.isfinite(values), values, np.nan)
 
 
-def _at_matched_loss(measured: Callable[[RunTable, RunConfig, list[int]], Floats]) -> OfNorm:
-    """The logarithm of a quantity over the same without a norm, at the losses that both networks come through."""
+def _at_matched_loss(measured: Callable[[RunTable, RunConfig, list[int]], Floats], on: str = "none") -> OfNorm:
+    """The logarithm of a quantity over the same with another norm, at the losses that both networks come through."""
 
     def of(runs: RunTable, network: RunConfig, norm: str, seeds: list[int]) -> Floats:
-        if norm == "none":
+        if norm == on:
             return np.zeros(len(seeds))
-        ours, plain = common(network, norm), common(network, "none")
-        return matched_difference(runs, ours, plain, lambda arm, seeds: measured(runs, arm, seeds), seeds)
+        ours, other = common(network, norm), common(network, on)
+        return matched_difference(runs, ours, other, lambda arm, seeds: measured(runs, arm, seeds), seeds)
 
     return of
 
@@ -118,6 +119,9 @@ def _raw(name: str) -> Callable[[RunTable, RunConfig, list[int]], Floats]:
 
 SMOOTHNESS: Mapping[str, Quantity] = {  # the smaller, the smoother
     "variation": Quantity("scale-free loss variation", _at_matched_loss(_relative_variation), "log10"),
+    "variation_on_batch": Quantity(
+        "scale-free loss variation on BatchNorm's", _at_matched_loss(_relative_variation, on="batch"), "log10"
+    ),
     "gap": Quantity("scale-free change of the gradient", _at_matched_loss(_field("scale_free", "gap")), "log10"),
     "beta": Quantity("scale-free β", _at_matched_loss(_field("scale_free", "beta")), "log10"),
     "raw_variation": Quantity("raw loss variation", _at_matched_loss(_raw("variation")), "log10"),

@@ -28,7 +28,7 @@ def draw(runs: RunTable, bases: Bases) -> Figure:
     ]
     return Figure(
         TITLE,
-        "Each point is a norm: scale-free loss variation at matched loss as a factor on that without a norm, left is "
+        "Each point is a norm: scale-free loss variation at matched loss as a factor on that of BatchNorm, left is "
         "smoother; mean over seeds with Student's 95% interval of each coordinate. Orange: norms of the batch's "
         "statistics; blue: of each sample's; green: of the weights; black: none, fixup and dynamic tanh.",
         tuple(panels) or (NOTHING,),
@@ -38,15 +38,15 @@ def draw(runs: RunTable, bases: Bases) -> Figure:
 
 
 def _panel(runs: RunTable, name: str, network: RunConfig, outcome: str) -> Panel:
-    smooth, trained = (of_norms(runs, network, each) for each in ("variation", outcome))
+    smooth, trained = (of_norms(runs, network, each) for each in ("variation_on_batch", outcome))
     points: list[Point] = []
     for norm, *values in zip(NORMS, smooth, trained, strict=True):
-        x, y = (in_units(QUANTITIES[q], each) for q, each in zip(("variation", outcome), values, strict=True))
+        x, y = (in_units(QUANTITIES[q], each) for q, each in zip(("variation_on_batch", outcome), values, strict=True))
         points.append(Point(norm, x.value, y.value, (x.low, x.high), (y.low, y.high), KINDS[norm]))
     rate = QUANTITIES[outcome].scale == "log2"
     return Panel(
         name,
-        "scale-free loss variation, factor on none",
+        "scale-free loss variation, factor on BatchNorm",
         QUANTITIES[outcome].told + ("" if rate else ", %"),
         points=tuple(points),
         xscale="log",
