@@ -33,8 +33,9 @@ def plain(bases: Bases) -> RunConfig:
 
 
 def styled(arms: Sequence[RunConfig]) -> list[StyledVariant]:
-    """Networks as lines, a colour each."""
-    return [StyledVariant(arm, LABELS[arm["hearing"], arm["norm"]], number) for number, arm in enumerate(arms)]
+    """Networks as lines, each in the same colour in all figures."""
+    names = [(arm["hearing"], arm["norm"]) for arm in arms]
+    return [StyledVariant(arm, LABELS[name], list(LABELS).index(name)) for arm, name in zip(arms, names, strict=True)]
 
 
 def error_ratio(runs: RunTable, arm: RunConfig, seeds: Sequence[int] | None = None) -> Floats:
