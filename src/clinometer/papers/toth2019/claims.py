@@ -40,7 +40,7 @@ def hearing_costs_speed(runs: RunTable, bases: Bases) -> Evidence:
     errors = [error_ratio(runs, each, seeds)[:, -1] for each in (arm, other)]
     return Evidence(
         (above("training loss at the end, hearing / hearing off", log_ratio(*losses), 0.0, FACTOR),),
-        "; ".join(filter(None, (_trained(runs, arm, other), _seconds(runs, arm, other)))),
+        _trained(runs, arm, other),
         beside=(above("held-out error, hearing / hearing off", log_ratio(*errors), 0.0, FACTOR),),
     )
 
@@ -93,13 +93,6 @@ def _trained(runs: RunTable, *arms: RunConfig) -> str:
         diverged = f", {runs.diverged(arm)} diverged" if runs.diverged(arm) else ""
         told.append(f"held-out error over the mean image's ({name}): {ratio.min():.2f} to {ratio.max():.2f}{diverged}")
     return "; ".join(told)
-
-
-def _seconds(runs: RunTable, *arms: RunConfig) -> str:
-    """How long a step takes, measurements and all, where the runs say so."""
-    each = {arm["hearing"]: runs.seconds(arm) for arm in arms}
-    told = [f"{1000 * seconds / arms[0].steps:.0f} ms ({name})" for name, seconds in each.items() if seconds]
-    return f"a step took, measuring included: {', '.join(told)}" if told else ""
 
 
 CLAIMS = (
