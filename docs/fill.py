@@ -43,7 +43,13 @@ RESULTS = ROOT / "results" / "santurkar2018"
 NORMS = ROOT / "results" / "norms" / "laptop" / "norms.md"
 LEARNING_RATES = ROOT / "results" / "learning_rates" / "scores.md"
 FOREST = ROOT / "docs" / "images" / "claims.png"
-COPIED = {ROOT / "docs" / "images" / "figure_04.png": RESULTS / "laptop" / "figures" / "figure_04.png"}
+SOUND = RESULTS.parent / "toth2019" / "laptop"
+COPIED = {
+    ROOT / "docs" / "images" / "figure_04.png": RESULTS / "laptop" / "figures" / "figure_04.png",
+    ROOT / "docs" / "images" / "toth2019_parts.png": SOUND / "figures" / "parts.png",
+    ROOT / "docs" / "images" / "toth2019_reconstruction.png": SOUND / "figures" / "reconstruction.png",
+    ROOT / "docs" / "images" / "toth2019_sounds.png": SOUND / "listen" / "spectrograms.png",
+}
 PAGES = (
     *(ROOT / name for name in ("README.md", "mkdocs.yml", "results/README.md")),
     *sorted((ROOT / "docs").rglob("*.md")),
