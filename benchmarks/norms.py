@@ -26,13 +26,14 @@ from clinometer.training.environment import environment
 SHAPE = (32, 64, 16, 16)
 OF_TORCH = ("none", "batch", "layer", "group", "instance", "weight", "spectral")
 WITH_ACTIVATION = ("filter_response",)
+OPTIONS = {"ghost_batch": {"ghost": 8}}  # four ghosts
 PASSES = 4  # in a turn
 
 
 def pair(name: str) -> tuple[nn.Module, nn.Module]:
     """A norm and its BatchNorm, each with what else it takes to compare them."""
     units = SHAPE[1]
-    norm = NORMS[name](units, 2)
+    norm = NORMS[name](units, 2, **OPTIONS.get(name, {}))
     if isinstance(norm, OnWeights):
         one, other = (apply_norm(nn.Conv2d(units, units, 3, padding=1), row) for row in (name, "batch"))
         return one, other

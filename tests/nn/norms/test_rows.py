@@ -270,6 +270,7 @@ def test_state_is_saved_and_loaded(name: str) -> None:
         (lambda: apply_norm(nn.ReLU(), "batch"), "must be a Linear, Conv1d, Conv2d or Conv3d; found ReLU"),
         (lambda: apply_norm(nn.Linear(3, 6), "group", groups=4), "divide the number of features, 6; found 4"),
         (lambda: apply_norm(nn.Linear(3, 6), "group", groups=0), "divide the number of features, 6; found 0"),
+        (lambda: apply_norm(nn.Linear(3, 6), "group", groups=6), "each of 6 groups would have one value"),
         (lambda: apply_norm(nn.Linear(3, 6), "batch", groups=2), "unexpected keyword argument 'groups'"),
         (lambda: apply_norm(nn.Linear(3, 6), "instance"), "spatial_dims must be 1, 2 or 3; found 0"),
         (lambda: NORMS["batch"](3, 4), "spatial_dims must be 0, 1, 2 or 3; found 4"),

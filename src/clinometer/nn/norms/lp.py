@@ -51,8 +51,7 @@ class LpNorm(nn.Module):
         return y * per_unit(factor, y) + per_unit(self.bias - mean * factor, y)  # |mean| ≤ s: nothing large cancels
 
     def _batch_statistics(self, y: Tensor) -> tuple[Tensor, Tensor]:
-        over = [0, *range(2, y.ndim)]
-        mean, scale = y.mean(over), average_norm(y, self.p, over)
+        mean, scale = y.mean([0, *range(2, y.ndim)]), _of_units(y, self.p)
         if self.literal:
             scale = scale * (y.numel() / y.shape[1]) ** (1 / self.p - 1)
         with torch.no_grad():
@@ -85,13 +84,26 @@ class SampleLpNorm(nn.Module):
         self.register_buffer("running_mean", torch.zeros(num_features))
 
     def forward(self, y: Tensor) -> Tensor:
-        wide = (1, -1) + (1,) * (y.ndim - 2)
         mean = y.mean([0, *range(2, y.ndim)]) if self.training else self.running_mean
         if self.training:
             with torch.no_grad():
                 self.running_mean.lerp_(mean, 0.1)
         scale = average_norm(y, self.p, list(range(1, y.ndim))).view(-1, *(1,) * (y.ndim - 1))
-        return self.weight.view(wide) * (y - mean.view(wide)) / (scale + 1e-5) + self.bias.view(wide)
+        factor = per_unit(self.weight, y) / (scale + 1e-5)
+        return y * factor + (per_unit(self.bias, y) - per_unit(mean, y) * factor)
+
+
+def _of_units(y: Tensor, p: float) -> Tensor:
+    """`average_norm` over batch and space, by reductions along one dimension, which are the fastest."""
+    values = y.reshape(*y.shape[:2], -1)
+    if p == 1:
+        return values.abs().mean([0, 2])
+    if p == 2:
+        lengths = torch.linalg.vector_norm(values, 2, 2)
+        return torch.linalg.vector_norm(lengths, 2, 0) * (values.shape[1] / values.numel()) ** 0.5
+    with torch.no_grad():  # the sample with the largest value of a unit: no other has a gradient
+        sample = torch.maximum(values.amax(2), -values.amin(2)).argmax(0)
+    return values[sample, torch.arange(len(sample), device=y.device)].abs().amax(1)
 
 
 def average_norm(y: Tensor, p: float, over: list[int]) -> Tensor:

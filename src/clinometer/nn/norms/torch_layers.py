@@ -1,6 +1,5 @@
 """The normalizations that torch has as layers, for any number of spatial dimensions."""
 
-import math
 from typing import Any
 
 from torch import nn
@@ -30,7 +29,7 @@ def batch_norm(num_features: int, spatial_dims: int, **options: Any) -> nn.Modul
     return kinds[spatial_dims](num_features, **options)
 
 
-def group_norm(num_features: int, _spatial_dims: int, *, groups: int | None = None, **options: Any) -> nn.Module:
+def group_norm(num_features: int, spatial_dims: int, *, groups: int | None = None, **options: Any) -> nn.Module:
     """Torch's GroupNorm: per sample, over each group of units and space.
 
         y ← γ · (y − mean(y)) / √(var(y) + ε) + β
@@ -39,21 +38,31 @@ def group_norm(num_features: int, _spatial_dims: int, *, groups: int | None = No
 
     Args:
         num_features: C.
-        groups: How many; the greatest common divisor of 32, the paper's, and C by default.
+        spatial_dims: Of y.
+        groups: How many; by default the paper's 32, or the largest power of two below that leaves 4 units to a group.
         options: Of torch's layer.
     Source: Wu and He (2018), arXiv:1803.08494.
 
     Raises:
-        ValueError: if `groups` does not divide C.
+        ValueError: if `groups` does not divide C, or without space leaves one unit to a group.
 
     Example:
-        >>> group_norm(48, 2).num_groups
-        16
+        >>> [group_norm(features, 2).num_groups for features in (16, 48, 64, 512)]
+        [4, 8, 16, 32]
     """
-    count = math.gcd(32, num_features) if groups is None else groups
+    count = max(_groups_of(num_features)) if groups is None else groups
     if count < 1 or num_features % count:
         raise ValueError(f"groups must divide the number of features, {num_features}; found {count}.")
+    if spatial_dims == 0 and count == num_features:
+        raise ValueError(
+            f"without space each of {count} groups would have one value, which would become 0; have fewer."
+        )
     return nn.GroupNorm(count, num_features, **options)
+
+
+def _groups_of(num_features: int) -> list[int]:
+    """1, and powers of two up to 32 that leave at least 4 units to a group."""
+    return [1, *(count for count in (2, 4, 8, 16, 32) if num_features % count == 0 and num_features >= 4 * count)]
 
 
 def instance_norm(num_features: int, spatial_dims: int, **options: Any) -> nn.Module:

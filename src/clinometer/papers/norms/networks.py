@@ -23,8 +23,8 @@ PLANS: Mapping[int, Plan] = {  # by the side of an image, which the pools halve 
     8: (8, 8, POOL, 16, 16, POOL, 16, POOL),
     16: (8, POOL, 16, 16, POOL, 32, POOL, 32, POOL),
 }
-# By default group norm has as many groups as narrow layers have channels, and is instance norm then; and batch
-# renormalization is BatchNorm for longer than these networks are trained.
+# Group norm has 4 groups at every width, where by default it has more in wide layers; and batch renormalization is by
+# default BatchNorm for longer than these networks are trained.
 OPTIONS: Mapping[str, Mapping[str, Any]] = {"group": {"groups": 4}, "batch_renorm": {"plain": 20, "relaxed": 60}}
 
 
