@@ -24,7 +24,7 @@ def _laptop() -> Bases:
 
 # Smoke's seeds 200 to 202 were seen before N2 said what becomes of a step at which tr H is not known.
 SCALES = {
-    "smoke": Scale(_smoke, {"large": 3}, _SMOKE, 3 * CONFIRMATORY),
+    "smoke": Scale(_smoke, {"large": 5}, _SMOKE, 3 * CONFIRMATORY),
     "laptop": Scale(_laptop, {"large": 5}, _LAPTOP, CONFIRMATORY),
 }
 
