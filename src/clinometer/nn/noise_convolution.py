@@ -40,7 +40,10 @@ class NoiseConvolution(Optimizer):
     Parameter groups are those of the inner optimizer: η is a group's own `lr`, and each has its own `scale`, which a
     schedule may change between steps. Schedulers take this optimizer or the inner one. Loss scaling by `GradScaler` is
     not supported. Cost: the passes of one step on the batch, in M parts; twice that with `lag` 0. Memory in copies of
-    the parameters: M + 2, and with processes 3 on each.
+    the parameters: up to 3 M + 2 within a step and, with `lag` 1, M between steps; with processes as for M = 1 on each.
+
+    With `lag` 1 the noise feeds back: it was taken where noise had moved the weights, n' = s η H n + new noise. Keep
+    s η below 1 / λ, with λ the largest eigenvalue of the Hessian: training at the edge of stability has λ = 2 / η.
 
     Args:
         optimizer: The inner one, such as `torch.optim.SGD`.

@@ -31,13 +31,17 @@ def draw_geometry(runs: RunTable, bases: Bases) -> Figure:
         values = runs.values(run, "noise", field)
         return mean_and_range(StyledVariant(run, label, colour), runs.steps(run, "noise"), values)
 
+    def rise(field: str, label: str, colour: str = SGD) -> Series:
+        values, predicted = (runs.values(run, "noise", name)[:, 1:] for name in (field, "predicted"))
+        return mean_and_range(StyledVariant(run, label, colour), steps[1:], values / predicted)
+
     steps = runs.steps(run, "noise")
     ones = Series("isotropic noise", "reference", steps, np.ones(len(steps)), dashed=True)
     return Figure(
         "Gradient noise against the Hessian",
         "Of large-batch SGD: C from the gradients of the step's workers, H on training images that the batch leaves "
         "out. (a) The share of the noise on the eigenvectors of the 10 largest eigenvalues. (b) A = N tr(HC) / "
-        f"(tr H tr C). (c) The rise of the loss within the reach of the noise, {reach:g} n. "
+        f"(tr H tr C). (c) E L(w + rn) − L(w) with r = {reach:g}, after the start. "
         f"{band_caption(runs, [run], [SGD])}",
         (
             Panel(
@@ -49,15 +53,14 @@ def draw_geometry(runs: RunTable, bases: Bases) -> Figure:
             ),
             Panel("(b) alignment", "step", "A", (line("alignment", "gradient noise"), ones), yscale="log"),
             Panel(
-                "(c) smoothing",
+                "(c) smoothing over ½ r² tr(HC)",
                 "step",
-                "E L(w + rn) − L(w)",
+                "ratio",
                 (
-                    line("smoothing", "gradient noise"),
-                    line("predicted", "½ r² tr(HC)", "reference"),
-                    line("smoothing_isotropic", "isotropic, same energy", ISOTROPIC),
+                    rise("smoothing", "gradient noise"),
+                    rise("smoothing_isotropic", "isotropic, same energy", ISOTROPIC),
+                    Series("½ r² tr(HC)", "reference", steps[1:], np.ones(len(steps) - 1), dashed=True),
                 ),
-                yscale="log",
             ),
         ),
         palette=COLOURS,
