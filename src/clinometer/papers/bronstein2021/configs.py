@@ -11,7 +11,7 @@ DIGITS, GAUSSIAN = f"{HERE}.data:digits", f"{HERE}.networks.tiny:samples"
 _GRID, _P4 = f"{HERE}.networks.grid:grid", f"{HERE}.networks.rotations:rotations"
 _GRAPH, _SET = f"{HERE}.networks.graph:graph", f"{HERE}.networks.graph:pixel_set"
 
-# Widths at which all have 4,000 parameters within 6%; a p4 filter has four planes, so it takes half of the channels.
+# Widths at which all have 4,042 to 4,270 parameters; a p4 filter has four planes, so it takes half of the channels.
 NETWORKS: dict[str, tuple[str, dict[str, Any]]] = {
     "padded": (_GRID, {"width": 12, "padding": "zeros", "stride": 1}),
     "circular": (_GRID, {"width": 12, "padding": "circular", "stride": 1}),

@@ -8,8 +8,8 @@ from clinometer.papers.bronstein2021.configs import HERE, bases
 from clinometer.studies.rules import CONFIRMATORY
 from clinometer.studies.study import FigureSpec, Scale, Study
 
-_SMOKE = "8×8 digits in four rotations, networks of 4,000 parameters, 50 steps; a minute and a half on two cores"
-_LAPTOP = "8×8 digits in four rotations, networks of 4,000 parameters, 500 steps; a quarter of an hour on a core"
+_SMOKE = "8×8 digits, four rotations, networks of 4,042 to 4,270 parameters, 50 steps; a minute and a half on two cores"
+_LAPTOP = "8×8 digits, four rotations, networks of 4,042 to 4,270 parameters, 500 steps; a quarter of an hour on a core"
 _EXHIBITS = (
     "equivariance_depth",
     "equivariance_training",
