@@ -49,6 +49,8 @@ COPIED = {
     ROOT / "docs" / "images" / "toth2019_parts.png": SOUND / "figures" / "parts.png",
     ROOT / "docs" / "images" / "toth2019_reconstruction.png": SOUND / "figures" / "reconstruction.png",
     ROOT / "docs" / "images" / "toth2019_sounds.png": SOUND / "listen" / "spectrograms.png",
+    ROOT / "docs" / "images" / "norm_smoothness.png": NORMS.parent / "figures" / "smoothness.png",
+    ROOT / "docs" / "images" / "norm_training.png": NORMS.parent / "figures" / "training.png",
 }
 PAGES = (
     *(ROOT / name for name in ("README.md", "mkdocs.yml", "results/README.md")),

@@ -12,7 +12,7 @@ _LAPTOP = "a fifth of CIFAR-10 (JPEG) at 16×16, 100 steps; a quarter of an hour
 
 
 def _smoke() -> Bases:
-    return {"images": base("digits", 8, 1, lr=1 / 4, steps=50, measure_every=10)}
+    return {"images": base("digits", 8, 1, lr=1 / 8, steps=50, measure_every=10)}
 
 
 def _laptop() -> Bases:
