@@ -34,6 +34,13 @@ def test_a_point_without_a_number_is_not_drawn_and_one_without_an_interval_has_n
     assert all(np.isfinite(line.get_xydata()).all() for line in axes.lines if line.get_marker() == "o")
 
 
+def test_an_interval_of_many_decades_leaves_the_points_apart() -> None:
+    """The frame in decades, from matplotlib: two points a decade apart take a third of it, whatever a bar reaches."""
+    axes = axes_of(Point("a", 1.0, 1.0, (1e-30, 1e30), (1, 1)), Point("b", 10.0, 1.0, (9, 11), (1, 1)), xscale="log")
+    low, high = np.log10(axes.get_xlim())
+    np.testing.assert_allclose((low, high), (-1.08, 2.08), atol=1e-9)
+
+
 def test_names_of_near_points_stand_apart() -> None:
     """Two points in one place: their names would cover each other at the first place of each."""
     axes = axes_of(Point("one", 1.0, 1.0, (1, 1), (1, 1)), Point("two", 1.0, 1.0, (1, 1), (1, 1)))

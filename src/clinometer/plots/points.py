@@ -20,7 +20,8 @@ _PLACES = tuple(
 def draw_points(axes: Any, points: Sequence[Point], palette: Mapping[str, str]) -> None:
     """Draw each point with its intervals, and its name where the fewest names and points are in the way.
 
-    The axes' scales must be set; their limits follow from the points and their intervals.
+    The axes' scales must be set. Limits follow from the points, and from their intervals as far as these reach no
+    further than the points lie apart: one that is thousands of times as wide ends at the frame.
     """
     shown = [point for point in points if np.isfinite([point.x, point.y]).all()]
     for point in shown:
@@ -28,6 +29,9 @@ def draw_points(axes: Any, points: Sequence[Point], palette: Mapping[str, str]) 
         bars = {"elinewidth": 0.8, "ecolor": tint, "alpha": 0.45}
         axes.errorbar(point.x, point.y, _ends(point.y, point.y_ends), _ends(point.x, point.x_ends), "none", **bars)
         axes.plot(point.x, point.y, "o", color=tint, markersize=4)
+    if shown:
+        axes.set_xlim(_limits(axes.xaxis, [p.x for p in shown], [p.x_ends for p in shown]))
+        axes.set_ylim(_limits(axes.yaxis, [p.y for p in shown], [p.y_ends for p in shown]))
     taken = _in_points(axes, shown)
     boxes: list[tuple[float, float, float, float]] = [(x - 3, y - 3, x + 3, y + 3) for x, y in taken]
     for point, (x, y) in zip(shown, taken, strict=True):
@@ -45,6 +49,16 @@ def draw_points(axes: Any, points: Sequence[Point], palette: Mapping[str, str]) 
             va="center",
             color=resolve(point.colour, palette),
         )
+
+
+def _limits(axis: Any, values: Sequence[float], ends: Sequence[tuple[float, float]]) -> tuple[float, float]:
+    """From where to where an axis shows its points, in the axis's own scale."""
+    scale = axis.get_transform()
+    at, reached = (scale.transform(np.array(each, dtype=float)) for each in (values, ends))
+    apart = max(np.ptp(at), 1e-3 * max(abs(at).max(), 1.0))
+    low = max(np.nanmin([*reached.ravel(), at.min()]), at.min() - apart)
+    high = min(np.nanmax([*reached.ravel(), at.max()]), at.max() + apart)
+    return tuple(scale.inverted().transform([low - 0.08 * apart, high + 0.08 * apart]))
 
 
 def _ends(value: float, ends: tuple[float, float]) -> Any:

@@ -29,8 +29,8 @@ def draw(runs: RunTable, bases: Bases) -> Figure:
     return Figure(
         TITLE,
         "Each point is a norm: scale-free loss variation at matched loss as a factor on that of BatchNorm, left is "
-        "smoother; mean over seeds with Student's 95% interval of each coordinate. Orange: norms of the batch's "
-        "statistics; blue: of each sample's; green: of the weights; black: none, fixup and dynamic tanh.",
+        "smoother; mean over seeds with Student's 95% interval of each coordinate, cut at the frame. Orange: norms of "
+        "the batch's statistics; blue: of each sample's; green: of the weights; black: none, fixup and dynamic tanh.",
         tuple(panels) or (NOTHING,),
         columns=2,
         palette=COLOURS,
