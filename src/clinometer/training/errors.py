@@ -17,7 +17,7 @@ class SpecError(ValueError):
         self.key, self.message = key, message
 
 
-def check_choice(kind: str, name: str, choices: Iterable[str], key: str = "", *, listed: int = 40) -> str:
+def check_choice(kind: str, name: str, choices: Iterable[str], key: str = "", *, listed: int = 24) -> str:
     """Return `name` if it is one of the choices.
 
     Args:

@@ -135,7 +135,8 @@ def is_deep_linear(config: RunConfig) -> bool:
 
 def _trained(norm: str, lr: float, momentum: float) -> dict[str, Any]:
     """The settings that both networks have."""
-    check_choice("norm", norm, import_module("clinometer.nn.norms").NORMS)  # torch is imported now, not by `list`
+    norms = import_module("clinometer.nn.norms").NORMS  # torch is imported now, not by `list`
+    check_choice("norm", norm, norms, listed=len(norms))
     if not 0 <= (momentum := _number("momentum", momentum)) < 1:
         raise ValueError(f"momentum must lie in [0, 1); found {momentum}.")
     return {"norm": norm, "lr": _positive("lr", lr), "momentum": momentum}
