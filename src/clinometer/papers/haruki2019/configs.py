@@ -9,9 +9,9 @@ _HERE = "clinometer.papers.haruki2019"
 NOISES = ("none", "own", "permuted", "isotropic")
 SGD, GNC, GNC_0, ISOTROPIC, SMALL = "SGD", "GNC", "GNC, lag 0", "isotropic noise", "SGD, small batch"
 ARMS = (SGD, GNC, GNC_0, ISOTROPIC, SMALL)
-RATES = {  # by `tune.py` on pilot seeds, on images kept apart from those that are tested
+RATES = {  # by `tuning.py` on pilot seeds, on images kept apart from those that are tested
     "digits": {SGD: 0.1, GNC: 0.1, GNC_0: 0.1, ISOTROPIC: 0.1, SMALL: 0.02},
-    "cifar10": {SGD: 0.4, GNC: 0.2, GNC_0: 0.2, ISOTROPIC: 0.4, SMALL: 0.02},
+    "cifar10": {SGD: 0.2, GNC: 0.2, GNC_0: 0.6, ISOTROPIC: 0.2, SMALL: 0.02},
 }
 SCALES = {"digits": {GNC: 0.1, GNC_0: 1.0}, "cifar10": {GNC: 0.1, GNC_0: 1.0}}  # likewise; isotropic noise has GNC's
 _NOISE = {GNC: "own", GNC_0: "own", ISOTROPIC: "isotropic"}
