@@ -3,12 +3,13 @@
 import dataclasses
 import json
 import re
-import runpy
 from pathlib import Path
 from typing import Any
 
+import fill
 import pytest
 import warm
+from generators import papers
 from PIL import Image
 
 from clinometer.papers.instability.scores.score import Score as AlarmScore
@@ -58,31 +59,26 @@ def test_links_lead_somewhere(page: Path) -> None:
 
 def test_tables_say_what_results_and_probes_say() -> None:
     """They are made from `results/` and the probes; were one typed or stale, filling it again would change the page."""
-    fill = runpy.run_path(str(ROOT / "docs" / "fill.py"))
-    for path in fill["PAGES"]:
-        assert fill["filled"](path.read_text()) == path.read_text(), "run: python docs/fill.py"
+    for path in fill.PAGES:
+        assert fill.filled(path.read_text()) == path.read_text(), "run: python docs/fill.py"
     claims = {f"C{n}" for n in range(1, 13)} | {"F1", "F2", "D1", "D2", "D3"}
     page = (ROOT / "docs" / "paper.md").read_text()
-    assert {match[1] for match in fill["TABLE"].finditer(page)} == claims | {
-        "verdicts",
-        "outcome",
-        "seeds",
-        "forest images",
-    }
+    found = [(match["kind"], match["rest"]) for match in fill.TABLE.finditer(page)]
+    assert {rest for kind, rest in found if kind == "claim"} == claims
+    assert {kind for kind, _ in found} == {"claim", "verdicts", "outcome", "seeds", "forest"}
 
 
 def test_the_picture_shows_what_results_say() -> None:
     """The numbers that were drawn are kept inside the picture: they are those of `results/` today."""
-    fill = runpy.run_path(str(ROOT / "docs" / "fill.py"))
-    figure = fill["forest"](fill["read_results"]())
+    figure = fill.forest()
     if figure.panels:
-        with Image.open(fill["FOREST"]) as image:
-            assert image.text["estimates"] == fill["drawn_numbers"](figure), "run: python docs/fill.py"
+        with Image.open(fill.FOREST) as image:
+            assert image.text["estimates"] == fill.drawn_numbers(figure), "run: python docs/fill.py"
 
 
 def test_copied_figures_are_those_of_results() -> None:
     """Byte by byte."""
-    for copy, original in runpy.run_path(str(ROOT / "docs" / "fill.py"))["COPIED"].items():
+    for copy, original in fill.COPIED.items():
         assert copy.read_bytes() == original.read_bytes(), "run: python docs/fill.py"
 
 
@@ -99,29 +95,26 @@ def test_a_table_of_verdicts_has_confirmatory_ones_alone(tmp_path: Path) -> None
     """Rows written by hand: what was explored is told in its own table, and in no table or picture of verdicts."""
     rows = [row("C1", "fails", holm="undecided"), row("C2", "holds", status="exploratory", status_reason="late")]
     rows.append(row("C3", "undecided", parts=[row("", "undecided")["parts"][0] | {"n": 0}]))
-    (tmp_path / "smoke").mkdir()
-    (tmp_path / "smoke" / "claims.json").write_text(json.dumps(rows))
-    fill = runpy.run_path(str(ROOT / "docs" / "fill.py"))
+    (tmp_path / "santurkar2018" / "smoke").mkdir(parents=True)
+    (tmp_path / "santurkar2018" / "smoke" / "claims.json").write_text(json.dumps(rows))
 
     def told(key: str) -> list[str]:
-        return fill["filled"](f"<!-- {key} -->\n<!-- end -->", tmp_path).splitlines()[3:-1]
+        return fill.filled(f"<!-- {key} -->\n<!-- end -->", tmp_path).splitlines()[3:-1]
 
     assert told("verdicts") == [
         "| C1 | it is so | **fails** (Holm: undecided) |",
         "| C2 | it is so | not confirmed |",
         "| C3 | it is so | not run |",
     ]
-    assert told("C2")[1] == "| gap | above 1 | holds: a factor 4 [2, 8], n = 3, 2nd look |"
-    assert "**holds** (exploratory: late)" in told("C2")[0]
-    assert fill["filled"]("<!-- outcome -->\n<!-- end -->", tmp_path).splitlines()[1:-1] == ["- **Fails**: C1 (smoke)"]
+    assert told("claim C2")[1] == "| gap | above 1 | holds: a factor 4 [2, 8], n = 3, 2nd look |"
+    assert "**holds** (exploratory: late)" in told("claim C2")[0]
+    assert fill.filled("<!-- outcome -->\n<!-- end -->", tmp_path).splitlines()[1:-1] == ["- **Fails**: C1 (smoke)"]
     assert told("seeds") == ["| smoke | 3 | from 100 | 2 | 1 of 2 |"]
-    (panel,) = fill["forest"](fill["read_results"](tmp_path)).panels
+    (panel,) = fill.forest(tmp_path).panels
     assert [estimate.name for estimate in panel.estimates] == ["C1 gap"]
 
 
-def test_a_line_for_each_paper_tells_its_claims_by_what_became_of_them(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_line_for_each_paper_tells_its_claims_by_what_became_of_them(tmp_path: Path) -> None:
     """Rows written by hand: scales that agree, that differ, one that is open, and one that was explored only."""
     rows = {
         "smoke": [row("G1", "holds"), row("G2", "fails"), row("G3", "undecided")],
@@ -130,38 +123,38 @@ def test_a_line_for_each_paper_tells_its_claims_by_what_became_of_them(
     for scale, of_scale in rows.items():
         (tmp_path / "instability" / scale).mkdir(parents=True)
         (tmp_path / "instability" / scale / "claims.json").write_text(json.dumps(of_scale))
-    fill = runpy.run_path(str(ROOT / "docs" / "fill.py"))
-    monkeypatch.setitem(fill["filled"].__globals__, "RESULTS", tmp_path / "santurkar2018")
-    lines = fill["filled"]("<!-- papers docs -->\n<!-- end -->").splitlines()[3:-1]
-    assert [re.findall(r"\(`(\w+)`\)", line) for line in lines] == [[name] for name in fill["built_in"]()]
+    lines = fill.filled("<!-- papers docs -->\n<!-- end -->", tmp_path).splitlines()[3:-1]
+    assert [re.findall(r"\(`(\w+)`\)", line) for line in lines] == [[name] for name in papers.built_in()]
     (told,) = [line for line in lines if "`instability`" in line]
     assert told.split(" | ")[1:] == [
         "**G1** it is so (smoke, laptop)",
         "**G10** it is so (laptop; exploratory)",
         "**G2** it is so (smoke fails, laptop holds)<br>**G3** it is so (smoke) |",
     ]
-    claims = fill["filled"]("<!-- claims instability -->\n<!-- end -->").splitlines()
+    claims = fill.filled("<!-- claims instability -->\n<!-- end -->", tmp_path).splitlines()
     assert claims[1] == "|  | claim | smoke | laptop |"
     assert claims[3] == f"| G1 | it is so |{2 * ' **holds**<br>gap: holds: a factor 4 [2, 8], n = 3, 2nd look |'}"
     assert (
         claims[5] == "| G3 | it is so | **undecided**<br>gap: undecided: a factor 4 [2, 8], n = 3, 2nd look | not run |"
     )
-    assert "Not counted yet: `clinometer reproduce lost` does." in fill["filled"]("<!-- claims lost -->\n<!-- end -->")
+    assert "Not counted yet: `clinometer reproduce lost` does." in fill.filled(
+        "<!-- claims lost -->\n<!-- end -->", tmp_path
+    )
 
 
 def test_an_open_claim_says_how_many_seeds_it_would_take(tmp_path: Path) -> None:
     """An effect of one deviation takes 10 seeds at a fixed limit, by any table of t, and few more where looks are paid
     for; one of a hundredth takes more than anybody makes."""
-    (tmp_path / "smoke").mkdir()
-    fill = runpy.run_path(str(ROOT / "docs" / "fill.py"))
+    kept = tmp_path / "santurkar2018" / "smoke" / "claims.json"
+    kept.parent.mkdir(parents=True)
 
     def told(*logs: float) -> str:
         evidence = Evidence((above("gap", logs, 0.0, FACTOR),))
         claim = Claim("C1", "it is so", "us", "above 1", (), lambda *_: evidence)
         (open_row,) = with_holm(claim_rows([claim], RunTable({}), {}))
         open_row |= {"status": "confirmatory", "status_reason": "", "first_seed": 100}
-        (tmp_path / "smoke" / "claims.json").write_text(json.dumps([open_row]))
-        return fill["filled"]("<!-- verdicts -->\n<!-- end -->", tmp_path)
+        kept.write_text(json.dumps([open_row]))
+        return fill.filled("<!-- verdicts -->\n<!-- end -->", tmp_path)
 
     seeds = re.search(r"\| undecided \(about (\d+) seeds would decide it\) \|", told(0.0, 1.0, 2.0))
     assert seeds
@@ -177,11 +170,9 @@ def test_scores_are_told_as_their_writers_keep_them(tmp_path: Path) -> None:
     lines = [Line("all held out", name, kind, kind == "ours", score).as_json() for name, kind in alerts]
     rates = RateScore("suggest_lr", found, found, 1.2, 1.0, found, 4.0, found, found, found, 1.0)
     counted = {key: {"right": 3, "of": 4} for key in ("rate_told", "rate_not_told_when_healthy", "rate_cured")}
-    fill = runpy.run_path(str(ROOT / "docs" / "fill.py"))
-    fill["filled"].__globals__["RESULTS"] = tmp_path / "santurkar2018"
 
     def told(key: str) -> str:
-        return fill["filled"](f"<!-- {key} -->\n<!-- end -->").partition("\n")[2].removesuffix("\n<!-- end -->")
+        return fill.filled(f"<!-- {key} -->\n<!-- end -->", tmp_path).partition("\n")[2].removesuffix("\n<!-- end -->")
 
     assert "Not counted yet" in told("alarms") + told("rates") + told("advice rate")
     for path, kept in (
@@ -201,19 +192,15 @@ def test_scores_are_told_as_their_writers_keep_them(tmp_path: Path) -> None:
     assert told("advice rate").count("| 3 of 4 |") == 3
 
 
-def test_costs_of_signals_are_told_as_they_were_measured_and_stay_where_they_were_not(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_costs_of_signals_are_told_as_they_were_measured_and_stay_where_they_were_not(tmp_path: Path) -> None:
     """Numbers by hand, of two networks; before there are any the page is as it was."""
-    fill = runpy.run_path(str(ROOT / "docs" / "fill.py"))
-    monkeypatch.setitem(fill["filled"].__globals__, "RESULTS", tmp_path / "santurkar2018")
     page = "<!-- signals -->\nas it was\n<!-- end -->"
-    assert fill["filled"](page) == page
+    assert fill.filled(page, tmp_path) == page
     of_one = {"signals": {"headroom()": {"added": [2.0, 2.12, 2.9], "every": 20}}, "bare": 0.12}
     of_one["budget"] = {"added": 0.061, "steps": 9}
     networks = {name: {"name": name.upper(), **of_one} for name in ("vgg", "gpt")}
     (tmp_path / "signals.json").write_text(json.dumps({"about": "torch 2", "networks": networks}))
-    head, _, row, _, said = fill["filled"](page).splitlines()[1:-1]
+    head, _, row, _, said = fill.filled(page, tmp_path).splitlines()[1:-1]
     assert head == "|  | at every | VGG, added | of the run | GPT, added | of the run |"
     assert row == "| `headroom()` | 20 | 2.1 (2 to 2.9) | 10.6% | 2.1 (2 to 2.9) | 10.6% |"
     assert "add together 6.1% to 9 steps of VGG; 6.1% to 9 steps of GPT. A bare step takes 120 ms of VGG" in said
@@ -221,10 +208,9 @@ def test_costs_of_signals_are_told_as_they_were_measured_and_stay_where_they_wer
 
 def test_a_picture_keeps_the_numbers_that_it_shows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Drawn, and read again by Pillow: a stale picture would have others than its results."""
-    fill = runpy.run_path(str(ROOT / "docs" / "fill.py"))
-    figure = fill["forest_figure"]({"smoke": [row("C1", "holds")]})
-    monkeypatch.setitem(fill["draw_forest"].__globals__, "FOREST", tmp_path / "claims.png")
-    fill["draw_forest"](figure)
+    figure = fill.forest_figure({"smoke": [row("C1", "holds")]})
+    monkeypatch.setattr(fill, "FOREST", tmp_path / "claims.png")
+    fill.draw_forest(figure)
     with Image.open(tmp_path / "claims.png") as image:
         (estimate,) = json.loads(image.text["estimates"])
     assert (estimate["name"], estimate["low"], estimate["high"]) == ("C1 gap", 2.0, 8.0)

@@ -1,0 +1,1 @@
+"""What fills the tables of the README and the docs; see `fill.py`."""
