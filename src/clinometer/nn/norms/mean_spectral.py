@@ -1,6 +1,7 @@
 """Mean Spectral Normalization: a weight of spectral norm 1, and the mean of what it returns taken off."""
 
 import functools
+from typing import cast
 
 import torch
 from torch import Tensor, nn
@@ -154,8 +155,7 @@ def project(layer: nn.Module, n_power_iterations: int = 100) -> nn.Module:
 
 @torch.no_grad()
 def _overwrite(n_power_iterations: int, layer: nn.Module, _inputs: object) -> None:
-    weight, u, renorm = layer.weight, layer.spectral_u, layer.renorm
-    assert isinstance(weight, Tensor) and isinstance(u, Tensor) and isinstance(renorm, Tensor)  # noqa: PT018
+    weight, u, renorm = (cast("Tensor", each) for each in (layer.weight, layer.spectral_u, layer.renorm))
     matrix = weight.flatten(1)
     product = u
     for _ in range(n_power_iterations):

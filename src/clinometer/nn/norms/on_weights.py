@@ -1,6 +1,7 @@
 """Normalizations of a layer's weight rather than of what it returns."""
 
 from collections.abc import Callable
+from typing import cast
 
 import torch
 from torch import Tensor, nn
@@ -56,7 +57,7 @@ def fill_weight_(layer: nn.Module, fill: Callable[[Tensor], object]) -> None:
         tensor([[1., 1.],
                 [1., 1.]])
     """
-    weight: Tensor = getattr(layer, "weight")  # noqa: B009  (it is a tensor, which nn.Module does not say)
+    weight = cast("Tensor", layer.weight)
     if not parametrize.is_parametrized(layer, "weight"):
         fill(weight)
         return
