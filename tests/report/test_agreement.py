@@ -10,7 +10,7 @@ from stored import STUDY, study
 
 from clinometer.cli import main
 from clinometer.report.agreement import ANOTHER_DRAW, KeptClaims, agreement, read_kept
-from clinometer.report.study_page import report
+from clinometer.report.study_page.report import report
 from clinometer.studies.plan import plan
 from clinometer.studies.study_folder import open_study_folder
 

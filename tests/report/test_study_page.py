@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from stored import STUDY, study
 
-from clinometer.report.study_page import report
+from clinometer.report.study_page.report import report
 from clinometer.runner.scheduler import Failure
 from clinometer.studies.plan import plan
 from clinometer.training.run_folder import finish, run_folder

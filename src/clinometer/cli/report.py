@@ -14,7 +14,7 @@ from clinometer.papers import load_study
 from clinometer.report.agreement import read_kept
 from clinometer.report.blocks import ranks_table
 from clinometer.report.run_page import report_run
-from clinometer.report.study_page import report
+from clinometer.report.study_page.report import report
 from clinometer.studies.declared.spec import restored
 from clinometer.studies.plan import plan
 from clinometer.studies.study import Study

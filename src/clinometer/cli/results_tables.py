@@ -5,7 +5,7 @@ from rich.text import Text
 from clinometer.cli.console import console, print_remark
 from clinometer.report.agreement import ANOTHER_DRAW, agreement_table
 from clinometer.report.status import recorded_texts, status_line
-from clinometer.report.study_page import Results
+from clinometer.report.study_page.report import Results
 from clinometer.report.tables import claims_table, outcome_text, theorems_table
 
 

@@ -16,7 +16,7 @@ from clinometer.cli.until_decided import UntilDecided
 from clinometer.report.agreement import KeptClaims
 from clinometer.report.progress import show_progress
 from clinometer.report.status import status_line
-from clinometer.report.study_page import report
+from clinometer.report.study_page.report import report
 from clinometer.report.tables import verdict_text
 from clinometer.report.theorem_checks import theorem_checks
 from clinometer.report.verdicts import Verdicts
