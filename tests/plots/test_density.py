@@ -12,7 +12,7 @@ from clinometer import Recorder, density, every
 from clinometer.measures.spectral_density import Density, common_sigma, density_on, spectral_density
 from clinometer.plots.density import density_figure, stored_density
 from clinometer.plots.matplotlib import draw
-from clinometer.report.run_figures import figures_of
+from clinometer.plots.run_figures import figures_of
 
 
 def densities() -> dict[str, Density]:

@@ -8,12 +8,14 @@ import pytest
 from clinometer import Store, headroom, landscape
 from clinometer.cli import main
 from clinometer.plots.matplotlib import draw
+from clinometer.plots.run_figures import figures_of
 from clinometer.probes.field import declared_by, to_json
+from clinometer.probes.ranking import ranked
 from clinometer.recorder.alerts.alarm import Alarm
 from clinometer.recorder.alerts.alarm_rows import FIELDS, ROWS, as_row
-from clinometer.report.blocks import rank_texts, ranked
-from clinometer.report.run_figures import figures_of
-from clinometer.report.run_page import report_run, tables_of
+from clinometer.report.blocks import rank_texts
+from clinometer.report.run_page import report_run
+from clinometer.results.run_tables import tables_of
 from clinometer.studies.figure import Figure, Panel, Series
 
 STEPS = np.arange(0, 50, 10)

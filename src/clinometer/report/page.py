@@ -9,8 +9,9 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 from markupsafe import Markup
 
+from clinometer.probes.ranking import Rank
 from clinometer.report.agreement import ANOTHER_DRAW, Agreement
-from clinometer.report.blocks import Rank, rank_texts
+from clinometer.report.blocks import rank_texts
 from clinometer.report.status import have_one_status, recorded_texts, status_line
 from clinometer.report.tables import break_text, error_text, judged_text, status_text
 from clinometer.results.sanitize import plain

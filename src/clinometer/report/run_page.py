@@ -4,32 +4,14 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from clinometer.plots.matplotlib import save
-from clinometer.probes.field import Declared, declared_in
+from clinometer.plots.run_figures import figures_of
+from clinometer.probes.ranking import Ranking, ranked
 from clinometer.recorder.alerts.alarm import Alarm
-from clinometer.recorder.alerts.alarm_rows import ROWS, alarms_in
 from clinometer.report import page
-from clinometer.report.blocks import Ranking, Tables, ranked
-from clinometer.report.run_figures import figures_of
-from clinometer.results.finished_run import check_run
-from clinometer.store import Store
+from clinometer.results.run_tables import tables_of
 from clinometer.training.environment import environment
 
 _ALARMS = 20  # the first ones; a run that is broken says more than anybody reads
-
-
-def tables_of(folder: Path) -> tuple[Tables, Declared, list[Alarm]]:
-    """What `folder/rows.sqlite` holds: the rows by probe, the declarations of their fields, and the alarms.
-
-    Raises:
-        ValueError: if there is no such file.
-    """
-    check_run(folder)
-    store = Store(folder / "rows.sqlite", read_only=True)
-    try:
-        tables = {probe: store.read(probe) for probe in store.probes() if probe != ROWS}
-        return tables, declared_in(store.meta), alarms_in(store)
-    finally:
-        store.close()
 
 
 def report_run(folder: Path) -> dict[str, Ranking]:

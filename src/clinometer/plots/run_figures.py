@@ -1,4 +1,4 @@
-"""The figures of one run's page, as the probes declare their fields: numbers, layers and blocks, distributions."""
+"""The figures of one run, as its probes declare their fields: numbers, layers and blocks, distributions."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -8,8 +8,8 @@ import numpy as np
 
 from clinometer.probes.field import NAMES, Declared, Field, Fields
 from clinometer.probes.labels import described, shown
+from clinometer.probes.ranking import Ranking, Tables, Values, ranked
 from clinometer.recorder.alerts.alarm import Alarm
-from clinometer.report.blocks import Ranking, Tables, Values, ranked
 from clinometer.studies.figure import Figure, Panel, Ridges, Series, Vertical
 
 _SHOWN = 6  # layers or blocks in a panel
