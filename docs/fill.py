@@ -13,6 +13,7 @@ A table stands between `<!-- KEY -->` and `<!-- end -->`, where KEY is one of
 - `norms PART`: a part of the table of all norms, by its heading;
 - `learning_rates`: the scores of `suggest_lr` and other predictors on the held-out set;
 - `fields NAME`: the fields of a probe's rows; `pages` and `reference`: the probes' pages and their entries;
+- `names`: every public name, and the page of the reference that describes it;
 - `signals`: what signals of every step cost, if that was measured; else what stands there stays;
 - `alarms`, `alert NAME`, `rates`, `advice NAME`: how often alarms, suggested learning rates and advice are right.
 
@@ -25,7 +26,7 @@ import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from generators import claims, papers, probes, scores
+from generators import claims, names, papers, probes, scores
 from generators.kept import NOTHING, confirmed
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
@@ -38,14 +39,6 @@ ROOT = Path(__file__).parents[1]
 RESULTS = ROOT / "results"
 IMAGES = ROOT / "docs" / "images"
 FOREST = IMAGES / "claims.png"
-COPIED = {
-    IMAGES / "figure_04.png": RESULTS / "santurkar2018" / "laptop" / "figures" / "figure_04.png",
-    IMAGES / "toth2019_parts.png": RESULTS / "toth2019" / "laptop" / "figures" / "parts.png",
-    IMAGES / "toth2019_reconstruction.png": RESULTS / "toth2019" / "laptop" / "figures" / "reconstruction.png",
-    IMAGES / "toth2019_sounds.png": RESULTS / "toth2019" / "laptop" / "listen" / "spectrograms.png",
-    IMAGES / "norm_smoothness.png": RESULTS / "norms" / "laptop" / "figures" / "smoothness.png",
-    IMAGES / "norm_training.png": RESULTS / "norms" / "laptop" / "figures" / "training.png",
-}
 PAGES = (
     *(ROOT / name for name in ("README.md", "mkdocs.yml", "results/README.md")),
     *sorted((ROOT / "docs").rglob("*.md")),
@@ -89,6 +82,7 @@ TABLES: Mapping[str, Callable[[str, Path], str | None]] = {
     "fields": probes.fields,
     "pages": probes.pages,
     "reference": probes.reference,
+    "names": names.names,
     "norms": scores.norms,
     "learning_rates": scores.learning_rates,
     "alarms": scores.alarms,
@@ -120,7 +114,5 @@ def draw_forest(figure: Figure) -> None:
 if __name__ == "__main__":
     for page in PAGES:
         page.write_text(filled(page.read_text()))
-    for copy, original in COPIED.items():
-        copy.write_bytes(original.read_bytes())
     if (picture := forest()).panels:
         draw_forest(picture)
