@@ -1,19 +1,24 @@
-"""Loads the rows of a run or of a study as a labelled data set or data frame, for notebooks."""
+"""Loads the rows of a run, of several or of a study as a labelled data set or data frame, for notebooks."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
 
 from clinometer.extras import need
 from clinometer.probes.field import declared_in
-from clinometer.results import run_frame, study_frame
+from clinometer.results import run_frame, sides_frame, study_frame
 from clinometer.results.finished_run import check_run, is_study
+from clinometer.results.sides import Given, sides_of
 from clinometer.store import Store
 
 
 def load(
-    path: str | Path, to: Literal["xarray", "pandas"] = "xarray", *, by: Literal["factors", "runs"] | None = None
+    path: str | Path | Given,
+    to: Literal["xarray", "pandas"] = "xarray",
+    *,
+    by: Literal["factors", "runs"] | None = None,
 ) -> Any:
-    """The rows of a run, or of all runs of a study, with names on their axes.
+    """The rows of a run, of several with a name for each, or of all runs of a study, with names on their axes.
 
     **A run**, also one that is still going on, or was killed. As an `xarray.Dataset`: variables `PROBE_FIELD` with axes
     `step`, `layer` and `block` (with their names), and `size` (the position among the walk's sizes, which themselves
@@ -28,6 +33,12 @@ def load(
     trackers: `landscape/beta`, `internal_shift/l2/LAYER`, `landscape/losses/0`. That is what `.plot()`, `.describe()`
     and `.to_csv()` expect; long tables, and arrays per unit, are a call away: `load(path).PROBE_FIELD.to_dataframe()`.
 
+    **Several runs**, as `{"base": "runs/a", "mine": "runs/b"}`: the same with an axis `run` of these names in front, so
+    that `load(...).landscape_beta.sel(run="mine")` is that run's. Steps, layers and blocks are those that any run has;
+    where one lacks them, or a probe, there stands NaN, and "" for text. `attrs` holds the facts of each run under its
+    name. A list of folders for a name, one for each seed, gives an axis `seed` behind `run`: the position in the list.
+    As a frame: a row per run and step, with columns `run`, `seed` and `step` in front.
+
     **A study**: the same over its finished runs. As a data set, each field of `config.json` that differs between runs
     is an axis of its own before those of the run: `load(path).landscape_beta.sel(norm="batch").mean("seed")`. Where no
     run was made, or one lacks a probe, or it diverged, there stands NaN. If over three quarters of the combinations
@@ -41,13 +52,14 @@ def load(
     of it is in memory.
 
     Args:
-        path: The recorder's folder or its `rows.sqlite`; or a study's folder, which holds `runs/`.
+        path: The recorder's folder or its `rows.sqlite`; a mapping from names to these, or to lists of them; or a
+            study's folder, which holds `runs/`.
         to: Which of the two.
         by: For a study as a data set, an axis per factor, or one for runs; by default as said above.
 
     Raises:
         ValueError: if there is no store, the file is something else, a field's axes change between steps or runs, or a
-            run of a study is damaged; the message names it.
+            run is given twice, or is damaged; the message names it.
         ImportError: if the library is not installed: `pip install 'clinometer[export]'`.
 
     Example:
@@ -66,6 +78,9 @@ def load(
     if by not in (None, "factors", "runs"):
         raise ValueError(f"by must be 'factors' or 'runs'; found {by!r}.")
     library = need(to, "export")
+    if isinstance(path, Mapping):
+        sides = sides_of(path)
+        return sides_frame.dataset(library, sides) if to == "xarray" else sides_frame.frame(library, sides)
     if is_study(Path(path)):
         return (
             study_frame.dataset(library, Path(path), by) if to == "xarray" else study_frame.frame(library, Path(path))
