@@ -4,6 +4,7 @@ import io
 import math
 import warnings
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from clinometer.plots.labels import label
 from clinometer.plots.library import import_matplotlib
 from clinometer.plots.palette import is_repeated, resolve
 from clinometer.plots.points import SIZE, draw_points
+from clinometer.plots.walk import walk_lines
 from clinometer.studies.figure import Diagram, Figure, Panel, Ridges, Series
 from clinometer.training.files import write_bytes
 
@@ -26,7 +28,7 @@ Palette = Mapping[str, str]
 _DPI = 130
 _SHOWN_RIDGES = 15
 _SHOWN_POINTS = 400  # more than a panel has pixels across would only make the file large
-_STYLE: Any = {
+STYLE: Any = {
     "axes.spines.top": False,
     "axes.spines.right": False,
     "axes.grid": True,
@@ -48,7 +50,7 @@ def save(figure: Figure, stem: Path) -> None:
         stem: The path without its ending; its folder is made.
     """
     stem.parent.mkdir(parents=True, exist_ok=True)
-    with mpl.rc_context(_STYLE), warnings.catch_warnings():
+    with mpl.rc_context(STYLE), warnings.catch_warnings():
         # A name may be in a script that the font has not; its characters are drawn as boxes, and tables have them.
         warnings.filterwarnings("ignore", "Glyph .* missing from (current )?font")
         canvas = draw(figure)
@@ -86,7 +88,7 @@ def draw(figure: Figure) -> Any:
 
     columns = min(figure.columns, len(figure.panels))
     rows = math.ceil(len(figure.panels) / columns)
-    with mpl.rc_context(_STYLE):
+    with mpl.rc_context(STYLE):
         wide, high = _size(figure)
         canvas: Any = Canvas(figsize=(wide * columns + 0.6, high * rows + 0.5), layout="constrained")
         grid = canvas.add_gridspec(rows, columns, height_ratios=_height_ratios(figure, columns))
@@ -119,6 +121,8 @@ def _height_ratios(figure: Figure, columns: int) -> list[int]:
 
 
 def _draw_panel(axes: Any, panel: Panel, palette: Palette) -> None:
+    if panel.walk is not None:
+        panel = replace(panel, series=walk_lines(panel.walk), walk=None)
     axes.set_title(label(panel.title))
     axes.set_xlabel(label(panel.xlabel))
     axes.set_ylabel(label(panel.ylabel))

@@ -40,6 +40,16 @@ class Ridges:
 
 
 @dataclass(frozen=True)
+class Walk:
+    """The loss along the direction of a step, L(x − a d), at several steps: on paper the last few, on a page any."""
+
+    steps: Values  # (t,)
+    sizes: Values  # (t, s) a, rising
+    losses: Values  # (t, s) NaN where it was not evaluated, infinite where it diverged
+    colour: Colour = 0
+
+
+@dataclass(frozen=True)
 class Box:
     """A labelled box of a diagram."""
 
@@ -119,7 +129,7 @@ class Point:
 
 @dataclass(frozen=True)
 class Panel:
-    """One pair of axes with series, ridges, heights, estimates or points, or a diagram without axes."""
+    """One pair of axes with series, ridges, heights, a walk, estimates or points, or a diagram without axes."""
 
     title: str
     xlabel: str
@@ -128,6 +138,7 @@ class Panel:
     ridges: Ridges | None = None
     diagram: Diagram | None = None
     heights: Heights | None = None
+    walk: Walk | None = None
     estimates: tuple[Estimate, ...] = ()  # from top to bottom, along x
     points: tuple[Point, ...] = ()
     verticals: tuple[Vertical, ...] = ()  # beside series

@@ -1,0 +1,1 @@
+"""What every page is made of: the template engine, the style, the script, charts and small marks."""

@@ -1,0 +1,151 @@
+"""The numbers of a figure as JSON, from which the page's script draws charts: enough digits and no more."""
+
+import json
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from clinometer.plots.palette import is_repeated, resolve
+from clinometer.results.sanitize import plain
+from clinometer.studies.figure import Figure, Panel, Series, Values, Walk
+
+_POINTS = 240  # of a line, at most
+_DIGITS = 4
+_STEPS = 100  # of a walk, at most
+
+
+def thinned(figure: Figure, points: int = _POINTS) -> Figure:
+    """The figure with lines of few points: of each stretch the one that stands out most, and all that are infinite."""
+    return replace(figure, panels=tuple(_thin_panel(panel, points) for panel in figure.panels))
+
+
+def figure_data(figure: Figure) -> str:
+    """JSON that may stand in a `<script type="application/json">`: nothing in it ends that element."""
+    panels = [_panel(panel, figure.palette) for panel in figure.panels]
+    text = json.dumps({"panels": panels}, separators=(",", ":"), allow_nan=False, ensure_ascii=False)
+    return text.replace("&", "\\u0026").replace("<", "\\u003c").replace(">", "\\u003e")
+
+
+def is_drawn(panel: Panel) -> bool:
+    """Whether the script has something to draw of it."""
+    others = (panel.ridges, panel.diagram, panel.heights, panel.estimates, panel.points)
+    return bool(panel.series or panel.walk) and not any(others)
+
+
+def _panel(panel: Panel, palette: Mapping[str, str]) -> dict[str, Any] | None:
+    if not is_drawn(panel):
+        return None
+    xs: list[list[Any]] = []
+    return {
+        "title": plain(panel.title),
+        "x": plain(panel.xlabel),
+        "y": plain(panel.ylabel),
+        "xscale": panel.xscale,
+        "yscale": panel.yscale,
+        "within": panel.linear_within,
+        "ylim": panel.ylim,
+        "group": plain(getattr(panel, "group", "")),
+        "walk": _walk(panel.walk, palette),
+        "xs": xs,
+        "series": [_series(series, palette, xs) for series in panel.series],
+        "verticals": [
+            {"label": plain(line.label), "x": float(line.x), "colour": resolve(line.colour, palette)}
+            for line in panel.verticals
+        ],
+    }
+
+
+def _series(series: Series, palette: Mapping[str, str], xs: list[list[Any]]) -> dict[str, Any]:
+    x = _numbers(series.x, 7)
+    if x not in xs:
+        xs.append(x)
+    found: dict[str, Any] = {
+        "label": plain(series.label),
+        "colour": resolve(series.colour, palette),
+        "x": xs.index(x),
+        "shade": round(float(series.shade), 2),
+    }
+    if series.colour == "reference":
+        found["dots"] = True
+    elif series.dashed or is_repeated(series.colour):
+        found["dashes"] = True
+    for name in ("y", "low", "high"):
+        values = getattr(series, name)
+        if values is not None:
+            found[name] = _numbers(values)
+    each = getattr(series, "each", None)
+    if each is not None:
+        seeds = getattr(series, "seeds", ()) or range(len(each))
+        found["seeds"], found["each"] = list(map(int, seeds)), [_numbers(values) for values in each]
+    return found
+
+
+def _walk(walk: Walk | None, palette: Mapping[str, str]) -> dict[str, Any] | None:
+    """Of a long run some steps, evenly over it, the last among them."""
+    if walk is None or not len(walk.steps):
+        return None
+    shown = np.unique(np.linspace(0, len(walk.steps) - 1, min(len(walk.steps), _STEPS)).astype(int))
+    return {
+        "colour": resolve(walk.colour, palette),
+        "steps": _numbers(walk.steps[shown], 9),
+        "sizes": [_numbers(walk.sizes[at]) for at in shown],
+        "losses": [_numbers(walk.losses[at]) for at in shown],
+    }
+
+
+def _numbers(values: Values, digits: int = _DIGITS) -> list[Any]:
+    """Numbers for JSON: NaN as null, infinities as "+" and "-"."""
+    return [_number(float(value), digits) for value in np.asarray(values, dtype=float)]
+
+
+def _number(value: float, digits: int) -> Any:
+    if math.isnan(value):
+        return None
+    if math.isinf(value):
+        return "+" if value > 0 else "-"
+    short = float(f"{value:.{digits}g}")
+    return int(short) if short.is_integer() and abs(short) < 1e15 else short
+
+
+def _thin_panel(panel: Panel, points: int) -> Panel:
+    groups: dict[bytes, list[Series]] = {}
+    for series in panel.series:
+        groups.setdefault(np.asarray(series.x).tobytes(), []).append(series)
+    kept = {key: _standing_out(found, points, panel.yscale == "log") for key, found in groups.items()}
+    return replace(panel, series=tuple(_at(series, kept[np.asarray(series.x).tobytes()]) for series in panel.series))
+
+
+def _at(series: Series, index: Values) -> Series:
+    def chosen(values: Values | None) -> Values | None:
+        return None if values is None else np.asarray(values)[..., index]
+
+    changed: dict[str, Any] = {name: chosen(getattr(series, name)) for name in ("x", "y", "low", "high")}
+    if getattr(series, "each", None) is not None:
+        changed["each"] = chosen(series.each)  # type: ignore[attr-defined]
+    return replace(series, **changed)
+
+
+def _standing_out(series: Sequence[Series], points: int, log: bool) -> Values:
+    """Places to keep: first and last, what is not finite, and of each stretch the one farthest from its middle."""
+    count = len(series[0].x)
+    if count <= points:
+        return np.arange(count)
+    lines = [np.asarray(v, dtype=float) for s in series for v in (s.y, s.low, s.high) if v is not None]
+    score = np.zeros(count)
+    stretch = np.arange(count) * (points - 2) // count
+    for line in lines:
+        with np.errstate(divide="ignore", invalid="ignore"):
+            at = np.log(line) if log else line
+        finite = np.isfinite(at)
+        sizes = np.bincount(stretch, finite)
+        means = np.bincount(stretch, np.where(finite, at, 0.0)) / np.maximum(sizes, 1)
+        spread = np.ptp(at[finite]) if finite.any() else 0.0
+        score = np.maximum(score, np.where(finite, abs(np.where(finite, at, 0) - means[stretch]) / (spread or 1), 0))
+        score[np.isinf(line)] = np.inf
+    order = np.lexsort((-score, stretch))
+    first_of = order[np.unique(stretch[order], return_index=True)[1]]
+    infinite = np.flatnonzero(np.isinf(score))[:points]
+    return np.unique(np.concatenate([[0, count - 1], first_of, infinite]))
