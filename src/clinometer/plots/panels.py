@@ -46,26 +46,34 @@ def beta_panel(
     return Panel(title, "step", "β", (*lines, edge), yscale="log" if log else "linear")
 
 
-def shift_panels(runs: RunTable, title: str, index: int, variants: Variants) -> tuple[Panel, Panel]:
-    """‖G − G′‖ and cos(G, G′) of one layer; `index` is its row of `internal_shift`."""
+def shift_panels(runs: RunTable, title: str, index: int, variants: Variants, group: str = "") -> tuple[Panel, Panel]:
+    """‖G − G′‖ and cos(G, G′) of one layer; `index` is its row of `internal_shift`, `group` what it is called."""
     l2, cosine = (
         curves(runs, variants, "internal_shift", field, lambda values: values[:, :, index])
         for field in ("l2", "cosine")
     )
     return (
-        Panel(title, "step", "‖G − G′‖", l2, yscale="log"),
-        Panel(title, "step", "cos(G, G′)", cosine, ylim=(-1.02, 1.02)),
+        Panel(title, "step", "‖G − G′‖", l2, yscale="log", group=group),
+        Panel(title, "step", "cos(G, G′)", cosine, ylim=(-1.02, 1.02), group=group),
     )
 
 
-def ridge_panel(runs: RunTable, title: str, variant: StyledVariant, index: int) -> Panel:
-    """The histograms of unit 0 of one layer over training, in the first seed; `index` is its row of `activations`."""
+def ridge_panel(runs: RunTable, title: str, variant: StyledVariant, index: int, group: str = "") -> Panel:
+    """The histograms of unit 0 of one layer over training, in the first seed.
+
+    Args:
+        runs: The finished runs.
+        title: Of the panel.
+        variant: Whose.
+        index: The layer's row of `activations`.
+        group: What the layer is called.
+    """
     seeds = runs.seeds(variant.config)[:1]
     edges, counts = (
         runs.values(variant.config, "activations", field, seeds)[0, :, index] for field in ("edges", "counts")
     )
     ridges = Ridges(variant.colour, runs.steps(variant.config, "activations"), edges, counts)
-    return Panel(title, "activation", "step", ridges=ridges)
+    return Panel(title, "activation", "step", ridges=ridges, group=group)
 
 
 def reference(label: str, x: Values, level: float) -> Series:

@@ -27,6 +27,13 @@ class Series:
     high: Values | None = None  # (n,)
     dashed: bool = False
     shade: float = 1.0  # 0 light to 1 full: one line per step, or per layer, in one colour
+    each: Values | None = None  # (seeds, n) what the line and the band summarise
+    seeds: tuple[int, ...] = ()  # (seeds,) whose values `each` has, in its order
+
+    def __post_init__(self) -> None:
+        expected = (len(self.seeds), len(self.x))
+        if self.each is not None and self.each.shape != expected:
+            raise ValueError(f"`each` has shape {self.each.shape}; expected (seeds, n) = {expected}.")
 
 
 @dataclass(frozen=True)
@@ -147,6 +154,7 @@ class Panel:
     ylim: tuple[float, float] | None = None
     xticks: tuple[float, ...] = ()  # where not everywhere
     linear_within: float = 1.0  # an asinh axis is linear from −x to x, and logarithmic beyond
+    group: str = ""  # which layer it shows, where a figure shows several alike: a page may show one group at a time
 
 
 @dataclass(frozen=True)

@@ -20,10 +20,27 @@ class StyledVariant:
     dashed: bool = False
 
 
-def mean_and_range(variant: StyledVariant, x: Values, values: Floats) -> Series:
-    """Values of shape (seeds, x): their mean as a line, their range as a band."""
+def mean_and_range(variant: StyledVariant, x: Values, values: Floats, seeds: Sequence[int]) -> Series:
+    """The mean over seeds as a line, their range as a band, and the values of each.
+
+    Args:
+        variant: What is shown, and how.
+        x: Where, shape (n,).
+        values: Of each seed, shape (seeds, n).
+        seeds: Which these are, in the order of `values`.
+    """
     low, high = values.min(0), values.max(0)
-    return Series(variant.label, variant.colour, x, values.mean(0), low, high, variant.dashed)
+    return Series(
+        variant.label,
+        variant.colour,
+        x,
+        values.mean(0),
+        low,
+        high,
+        variant.dashed,
+        each=values,
+        seeds=tuple(seeds),
+    )
 
 
 def curves(
@@ -39,7 +56,12 @@ def curves(
         pick: Reduces (seeds, steps, ...) to (seeds, steps), such as one layer's values.
     """
     return tuple(
-        mean_and_range(each, runs.steps(each.config, probe), pick(runs.values(each.config, probe, field)))
+        mean_and_range(
+            each,
+            runs.steps(each.config, probe),
+            pick(runs.values(each.config, probe, field)),
+            runs.seeds(each.config),
+        )
         for each in variants
     )
 

@@ -29,11 +29,11 @@ def draw_geometry(runs: RunTable, bases: Bases) -> Figure:
 
     def line(field: str, label: str, colour: str = SGD) -> Series:
         values = runs.values(run, "noise", field)
-        return mean_and_range(StyledVariant(run, label, colour), runs.steps(run, "noise"), values)
+        return mean_and_range(StyledVariant(run, label, colour), runs.steps(run, "noise"), values, runs.seeds(run))
 
     def rise(field: str, label: str, colour: str = SGD) -> Series:
         values, predicted = (runs.values(run, "noise", name)[:, 1:] for name in (field, "predicted"))
-        return mean_and_range(StyledVariant(run, label, colour), steps[1:], values / predicted)
+        return mean_and_range(StyledVariant(run, label, colour), steps[1:], values / predicted, runs.seeds(run))
 
     steps = runs.steps(run, "noise")
     ones = Series("isotropic noise", "reference", steps, np.ones(len(steps)), dashed=True)
@@ -73,7 +73,9 @@ def draw_accuracy(runs: RunTable, bases: Bases) -> Figure:
 
     def lines(field: str) -> tuple[Series, ...]:
         return tuple(
-            mean_and_range(StyledVariant(run, name, name), _seen(run, runs), _percent(runs, run, field))
+            mean_and_range(
+                StyledVariant(run, name, name), _seen(run, runs), _percent(runs, run, field), runs.seeds(run)
+            )
             for name, run in shown.items()
         )
 

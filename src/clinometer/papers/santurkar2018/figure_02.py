@@ -41,7 +41,12 @@ def draw(runs: RunTable, bases: Bases) -> Figure:
 
 def _drift_panel(runs: RunTable, shown: list[RunConfig]) -> Panel:
     series = tuple(
-        mean_and_range(each, drift_steps(runs, each.config), between_steps(runs, each.config).relative.mean(2))
+        mean_and_range(
+            each,
+            drift_steps(runs, each.config),
+            between_steps(runs, each.config).relative.mean(2),
+            runs.seeds(each.config),
+        )
         for each in styled(shown)
     )
     return Panel("drift of the means", "step", "change / standard deviation", series)

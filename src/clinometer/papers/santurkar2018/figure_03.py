@@ -30,7 +30,8 @@ def draw(runs: RunTable, bases: Bases) -> Figure:
         )
         for layer in layers_shown("figure_03", row[0]):
             index = layer_index(runs, row[0], layer, "internal_shift")
-            panels += shift_panels(runs, f"layer {layer}, lr {row[0]['lr']:g}", index, styled(row))
+            title = f"layer {layer}, lr {row[0]['lr']:g}"
+            panels += shift_panels(runs, title, index, styled(row), f"layer {layer}")
     return figure(
         TITLE,
         "(a) Convolutional and (b) deep linear network. G is the gradient of a layer's weight; G′ is that gradient on "

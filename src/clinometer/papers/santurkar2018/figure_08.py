@@ -52,7 +52,8 @@ def _panel(
             each,
             drift_steps(runs, each.config)[first:],
             getattr(measure(runs, each.config), moment)[:, first:, layer_index(runs, each.config, layer)],
+            runs.seeds(each.config),
         )
         for each in styled(shown)
     )
-    return Panel(f"layer {layer}: {title}", "step", "change", series, yscale="log")
+    return Panel(f"layer {layer}: {title}", "step", "change", series, yscale="log", group=f"layer {layer}")

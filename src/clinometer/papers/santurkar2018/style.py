@@ -55,7 +55,8 @@ def accuracy_panel(runs: RunTable, title: str, probe: str, arms: Sequence[RunCon
 def ridge_panel(runs: RunTable, arm: RunConfig, layer: int) -> Panel:
     """The histograms of unit 0 of a layer, counted from 1, over training, in the first seed."""
     (variant,) = styled([arm])
-    return panels.ridge_panel(runs, f"{label(arm)}, layer {layer}", variant, layer_index(runs, arm, layer))
+    group = f"layer {layer}"
+    return panels.ridge_panel(runs, f"{label(arm)}, {group}", variant, layer_index(runs, arm, layer), group)
 
 
 def layer_index(runs: RunTable, arm: RunConfig, layer: int, probe: str = "activations") -> int:

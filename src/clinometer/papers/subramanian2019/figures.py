@@ -86,7 +86,9 @@ def draw_sparsity(runs: RunTable, bases: Bases) -> Figure:
         "threshold; the leftmost is exactly 0",
         "share of entries (%)",
         tuple(
-            mean_and_range(each, x, 100 * runs.values(each.config, "gradients", "sparsity").mean(1))
+            mean_and_range(
+                each, x, 100 * runs.values(each.config, "gradients", "sparsity").mean(1), runs.seeds(each.config)
+            )
             for each in _styled(arms)
         ),
         xscale="log",
@@ -184,7 +186,10 @@ def draw_gan(runs: RunTable, bases: Bases) -> Figure:
 def _panel(
     runs: RunTable, arms: Sequence[RunConfig], probe: str, title: str, ylabel: str, of: Measure, *, log: bool = False
 ) -> Panel:
-    lines = tuple(mean_and_range(each, runs.steps(each.config, probe), of(each.config)) for each in _styled(arms))
+    lines = tuple(
+        mean_and_range(each, runs.steps(each.config, probe), of(each.config), runs.seeds(each.config))
+        for each in _styled(arms)
+    )
     return Panel(title, "step", ylabel, lines, yscale="log" if log else "linear")
 
 

@@ -19,7 +19,8 @@ def draw(runs: RunTable, bases: Bases) -> Figure:
     """The error of held-out images over the mean image's, and the loss of the training batches."""
     lines = styled(arms(bases))
     ratios = tuple(
-        mean_and_range(each, runs.steps(each.config, "test"), error_ratio(runs, each.config)) for each in lines
+        mean_and_range(each, runs.steps(each.config, "test"), error_ratio(runs, each.config), runs.seeds(each.config))
+        for each in lines
     )
     mean = reference("mean image", ratios[0].x, 1.0)
     return Figure(

@@ -40,6 +40,7 @@ def _panel(runs: RunTable, variants: Sequence[StyledVariant], probe: str, field:
             each,
             runs.steps(each.config, probe),
             Quantity(probe, field).curve(runs, each.config, runs.seeds(each.config)),
+            runs.seeds(each.config),
         )
         for each in variants
         if field in runs.row(each.config, probe)

@@ -30,6 +30,7 @@ def draw(runs: RunTable, bases: Bases) -> Figure:
                     each,
                     runs.values(each.config, "deformation", "size")[0, at],
                     runs.values(each.config, "deformation", field)[:, at],
+                    runs.seeds(each.config),
                 )
                 for each in styled(networks)
             )

@@ -43,4 +43,4 @@ def draw(runs: RunTable, bases: Bases) -> Figure:
 def _lines(runs: RunTable, variants: list[StyledVariant], group: str) -> tuple[Series, ...]:
     found = [(each, runs.values(each.config, "equivariance", group)[:, -1]) for each in variants]
     acts = [(each, values) for each, values in found if np.isfinite(values).any()]
-    return tuple(over_layers(each, np.maximum(values, FLOOR)) for each, values in acts)
+    return tuple(over_layers(each, np.maximum(values, FLOOR), runs.seeds(each.config)) for each, values in acts)

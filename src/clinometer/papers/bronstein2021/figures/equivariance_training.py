@@ -40,4 +40,5 @@ def draw(runs: RunTable, bases: Bases) -> Figure:
 
 def _line(runs: RunTable, variant: StyledVariant, place: int) -> Series:
     values = runs.values(variant.config, "equivariance", "rotation")[:, :, place]
-    return mean_and_range(variant, runs.steps(variant.config, "equivariance"), np.maximum(values, FLOOR))
+    steps, seeds = runs.steps(variant.config, "equivariance"), runs.seeds(variant.config)
+    return mean_and_range(variant, steps, np.maximum(values, FLOOR), seeds)

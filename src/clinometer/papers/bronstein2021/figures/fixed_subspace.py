@@ -43,4 +43,4 @@ def draw(runs: RunTable, bases: Bases) -> Figure:
 
 def _line(runs: RunTable, variant: StyledVariant, field: str) -> Series:
     values = np.maximum(runs.values(variant.config, FIXED_SUBSPACE, field), _FLOOR)
-    return mean_and_range(variant, runs.steps(variant.config, FIXED_SUBSPACE), values)
+    return mean_and_range(variant, runs.steps(variant.config, FIXED_SUBSPACE), values, runs.seeds(variant.config))

@@ -30,7 +30,12 @@ def draw(runs: RunTable, bases: Bases) -> Figure:
                 "convolution",
                 "mean cosine of two nodes",
                 tuple(
-                    over_layers(each, runs.values(each.config, "over_smoothing", "cosine")[:, at]) for each in variants
+                    over_layers(
+                        each,
+                        runs.values(each.config, "over_smoothing", "cosine")[:, at],
+                        runs.seeds(each.config),
+                    )
+                    for each in variants
                 ),
                 ylim=(0, 1.02),
                 xticks=(1, 4, 8, 12, 16),

@@ -1,6 +1,7 @@
 """How this paper's figures look: the names and colours of networks, norms and kinds."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -40,10 +41,9 @@ def styled(arms: Mapping[str, RunConfig]) -> list[StyledVariant]:
     return [StyledVariant(arm, LABELS.get(name, name), name) for name, arm in arms.items()]
 
 
-def over_layers(variant: StyledVariant, values: Floats, shade: float = 1.0) -> Series:
+def over_layers(variant: StyledVariant, values: Floats, seeds: Sequence[int], shade: float = 1.0) -> Series:
     """Values (seeds, layers) over the number of the layer, from 1."""
-    line = mean_and_range(variant, np.arange(1, values.shape[1] + 1), values)
-    return Series(line.label, line.colour, line.x, line.y, line.low, line.high, variant.dashed, shade)
+    return replace(mean_and_range(variant, np.arange(1, values.shape[1] + 1), values, seeds), shade=shade)
 
 
 def seeds_told(runs: RunTable, arms: Mapping[str, RunConfig]) -> str:
