@@ -11,7 +11,7 @@ FILE = Path(clinometer.__file__)
 def test_public_names_are_exactly_those_listed() -> None:
     """The names are the promise to users: one that goes, or comes unnoticed, fails here."""
     names = clinometer.__all__
-    assert len(names) == len(set(names)) <= 54, "a new public name replaces one or earns its page"
+    assert len(names) == len(set(names)) <= 57, "a new public name replaces one or earns its page"
     public = {name for name in dir(clinometer) if not name.startswith("_")}
     modules = {each.stem for each in FILE.parent.iterdir()}
     assert public - modules - {"Any", "TYPE_CHECKING", "import_module"} == set(names)

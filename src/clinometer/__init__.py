@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from clinometer.objective.objective import Batch, LossFn, Objective
     from clinometer.objective.params import Point
     from clinometer.objective.rng import RngState
+    from clinometer.plots.run import plot
     from clinometer.probes.activation_moments import activation_moments
     from clinometer.probes.activations import activations
     from clinometer.probes.attention_logits import attention_logits
@@ -96,6 +97,7 @@ __all__ = [
     "noise_floor",
     "noise_scale",
     "plane",
+    "plot",
     "scale_free",
     "sharpness",
     "spectral_density",
@@ -153,6 +155,7 @@ _MODULES = {  # where each name is defined; a test compares it with the imports 
     "noise_floor": "probes.noise_floor",
     "noise_scale": "probes.noise_scale",
     "plane": "measures.plane",
+    "plot": "plots.run",
     "scale_free": "probes.scale_free",
     "spectral_density": "measures.spectral_density",
     "step_norms": "probes.step_norms",

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
+from clinometer.plots.diagram import draw_diagram
 from clinometer.plots.estimates import draw_estimates, size_of
 from clinometer.plots.heights import draw_heights
 from clinometer.plots.labels import label
@@ -18,7 +19,7 @@ from clinometer.plots.library import import_matplotlib
 from clinometer.plots.palette import is_repeated, resolve
 from clinometer.plots.points import SIZE, draw_points
 from clinometer.plots.walk import walk_lines
-from clinometer.studies.figure import Diagram, Figure, Panel, Ridges, Series
+from clinometer.studies.figure import Figure, Panel, Ridges, Series
 from clinometer.training.files import write_bytes
 
 mpl = import_matplotlib()
@@ -86,21 +87,37 @@ def draw(figure: Figure) -> Any:
     """The figure as a `matplotlib.figure.Figure`; no window is opened and no backend is chosen."""
     from matplotlib.figure import Figure as Canvas
 
-    columns = min(figure.columns, len(figure.panels))
-    rows = math.ceil(len(figure.panels) / columns)
     with mpl.rc_context(STYLE):
-        wide, high = _size(figure)
-        canvas: Any = Canvas(figsize=(wide * columns + 0.6, high * rows + 0.5), layout="constrained")
-        grid = canvas.add_gridspec(rows, columns, height_ratios=_height_ratios(figure, columns))
-        for place, panel in zip(grid, figure.panels, strict=False):
-            in_space = panel.heights is not None and panel.heights.view == "surface"
-            axes = canvas.add_subplot(place, projection="3d" if in_space else None)
-            _draw_panel(axes, panel, figure.palette)
-        for number in range(len(figure.panels), rows * columns):
-            canvas.add_subplot(grid[number]).set_axis_off()
-        canvas.suptitle(label(figure.title), fontsize="large")
-        _draw_legend(canvas)
+        canvas: Any = Canvas(figsize=inches(figure), layout="constrained")
+        fill(canvas, figure)
     return canvas
+
+
+def inches(figure: Figure) -> tuple[float, float]:
+    """The width and height of a figure."""
+    rows, columns = _grid(figure)
+    wide, high = _size(figure)
+    return wide * columns + 0.6, high * rows + 0.5
+
+
+def fill(canvas: Any, figure: Figure) -> None:
+    """Draw a figure's panels, title and legend into an empty matplotlib figure, or into a part of one."""
+    rows, columns = _grid(figure)
+    grid = canvas.add_gridspec(rows, columns, height_ratios=_height_ratios(figure, columns))
+    for place, panel in zip(grid, figure.panels, strict=False):
+        in_space = panel.heights is not None and panel.heights.view == "surface"
+        axes = canvas.add_subplot(place, projection="3d" if in_space else None)
+        _draw_panel(axes, panel, figure.palette)
+    for number in range(len(figure.panels), rows * columns):
+        canvas.add_subplot(grid[number]).set_axis_off()
+    canvas.suptitle(label(figure.title), fontsize="large")
+    _draw_legend(canvas)
+
+
+def _grid(figure: Figure) -> tuple[int, int]:
+    """Rows and columns of panels."""
+    columns = min(figure.columns, len(figure.panels))
+    return math.ceil(len(figure.panels) / columns), columns
 
 
 def _size(figure: Figure) -> tuple[float, float]:
@@ -130,7 +147,7 @@ def _draw_panel(axes: Any, panel: Panel, palette: Palette) -> None:
         _draw_ridges(axes, panel.ridges, palette)
         return
     if panel.diagram is not None:
-        _draw_diagram(axes, panel.diagram, palette)
+        draw_diagram(axes, panel.diagram, palette)
         return
     if panel.heights is not None:
         draw_heights(axes, panel.heights, panel.series, palette)
@@ -179,7 +196,9 @@ def _draw_legend(canvas: Any) -> None:
         for handle, name in zip(*axes.get_legend_handles_labels(), strict=True):
             entries.setdefault(name, handle)
     if entries:
-        fitting = int(canvas.get_figwidth() * 72 / (35 + 4.5 * max(map(len, entries))))  # of names as long as that
+        fitting = int(
+            canvas.figure.get_figwidth() * 72 / (35 + 4.5 * max(map(len, entries)))
+        )  # of names as long as that
         columns = max(1, min(len(entries), 4, fitting))
         canvas.legend(entries.values(), entries.keys(), loc="outside lower center", ncols=columns)
 
@@ -196,44 +215,6 @@ def _draw_series(axes: Any, series: Series, palette: Palette) -> None:
     if series.y is not None:
         style = ":" if series.colour == "reference" else "--" if series.dashed or is_repeated(series.colour) else "-"
         axes.plot(x, series.y[shown], style, color=tint, alpha=alpha, linewidth=1.3, label=label(series.label) or None)
-
-
-def _draw_diagram(axes: Any, diagram: Diagram, palette: Palette) -> None:
-    axes.set_axis_off()
-    axes.set_xlim(-0.9, max(box.x for box in diagram.boxes) + 0.9)
-    axes.set_ylim(-1, 1)
-    drawn = [
-        axes.text(
-            box.x,
-            box.y,
-            label(box.text),
-            ha="center",
-            va="center",
-            bbox={
-                "boxstyle": "round,pad=0.6",
-                "facecolor": resolve(box.colour, palette),
-                "alpha": 0.25,
-                "edgecolor": "#333333",
-            },
-        )
-        for box in diagram.boxes
-    ]
-    for start, end, name in diagram.arrows:
-        axes.annotate(
-            "",
-            xy=(diagram.boxes[end].x, diagram.boxes[end].y),
-            xytext=(diagram.boxes[start].x, diagram.boxes[start].y),
-            arrowprops={
-                "arrowstyle": "-|>",
-                "color": "#333333",
-                "patchA": drawn[start].get_bbox_patch(),
-                "patchB": drawn[end].get_bbox_patch(),
-                "shrinkA": 2,
-                "shrinkB": 2,
-            },
-        )
-        middle = (diagram.boxes[start].x + diagram.boxes[end].x) / 2
-        axes.text(middle, 0.12, label(name), ha="center")
 
 
 def _draw_ridges(axes: Any, ridges: Ridges, palette: Palette) -> None:

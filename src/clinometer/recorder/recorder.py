@@ -6,13 +6,14 @@ measures the loss that the step saw. `step_state` has the states of a step and w
 
 import contextlib
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from torch import nn
 from torch.optim import Optimizer
 
+import clinometer  # for `plot`, which draws, and is imported when it is first used
 from clinometer.objective.objective import Batch, LossFn
 from clinometer.objective.params_module import Params, ParamsLossFn, as_module
 from clinometer.objective.precision import Precision
@@ -146,7 +147,7 @@ class Recorder:
     @property
     def alarms(self) -> list[Alarm]:
         """What the alerts have said so far, in the order of steps. Rank 0 alone has them."""
-        self._close()
+        self.settle()
         return alarms_in(self.store)
 
     def step(self, batch: Batch, *, weight: float | None = None) -> contextlib.AbstractContextManager[None]:
@@ -162,14 +163,30 @@ class Recorder:
         """The loop skips the batch of the last `step` call: it will be part of no step."""
         self._steps.on(Event.SKIP)
 
+    def settle(self) -> None:
+        """Before rows are read: measure the last step, if it was taken and nothing else has ended it.
+
+        Raises:
+            ValueError: on another rank than 0, which keeps no rows.
+        """
+        if not self.ranks.is_first:
+            raise ValueError(f"rank {self.ranks.index} keeps no rows: rank 0 keeps them for all. Read them there.")
+        if self.ranks.size == 1:  # several processes would have to measure together, and rank 0 may read alone
+            with contextlib.suppress(StopTraining):  # the caller reads, and trains no further step here
+                self._steps.on(Event.CLOSE)
+
     def read(self, probe: str) -> Table:
         """The rows of one probe so far: "step" (n,), and each of its fields (n, ...). Rank 0 alone has them."""
-        self._close()
+        self.settle()
         return self.store.read(probe)
+
+    def plot(self, *, probes: str | Iterable[str] | None = None) -> Any:
+        """What was recorded so far as a matplotlib figure: `clinometer.plot` of this recorder."""
+        return clinometer.plot(self, probes=probes)
 
     def summary(self) -> str:
         """What was measured so far, in one line; what each budget skipped, and what failed, in more."""
-        self._close()
+        self.settle()
         lines = [
             summary(self.store),
             *map(str, self._probes.budgets),
@@ -184,7 +201,7 @@ class Recorder:
         A resumed run passes `start=state["index"]`, and loads it.
         """
         if self.ranks.is_first:
-            self._close()
+            self.settle()
         if self.ranks.size == 1:  # several ranks would have to measure together, and one may take the checkpoint
             self._steps.settle()
         return {
@@ -209,11 +226,3 @@ class Recorder:
     def __reduce__(self) -> tuple[type[InertRecorder], tuple[()]]:
         """A copy, or what is unpickled, measures nothing: the run and its file belong to this one."""
         return InertRecorder, ()
-
-    def _close(self) -> None:
-        """Before rows are read: measure the last step, if it was taken and nothing else has ended it."""
-        if not self.ranks.is_first:
-            raise ValueError(f"rank {self.ranks.index} keeps no rows: rank 0 keeps them for all. Read them there.")
-        if self.ranks.size == 1:  # several processes would have to measure together, and rank 0 may read alone
-            with contextlib.suppress(StopTraining):  # the caller reads, and trains no further step here
-                self._steps.on(Event.CLOSE)

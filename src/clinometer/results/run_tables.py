@@ -8,17 +8,19 @@ from clinometer.probes.ranking import Tables
 from clinometer.recorder.alerts.alarm import Alarm
 from clinometer.recorder.alerts.alarm_rows import ROWS, alarms_in
 from clinometer.results.finished_run import check_run
+from clinometer.results.run_frame import store_file
 from clinometer.store import Store
 
 
-def tables_of(folder: Path) -> tuple[Tables, Declared, list[Alarm]]:
-    """What `folder/rows.sqlite` holds: the rows by probe, the declarations of their fields, and the alarms.
+def tables_of(path: Path) -> tuple[Tables, Declared, list[Alarm]]:
+    """What a run's folder or its `rows.sqlite` holds: rows by probe, the declarations of their fields, and the alarms.
 
     Raises:
         ValueError: if there is no such file.
     """
-    check_run(folder)
-    with contextlib.closing(Store(folder / "rows.sqlite", read_only=True)) as store:
+    file = store_file(path)
+    check_run(file.parent)
+    with contextlib.closing(Store(file, read_only=True)) as store:
         return tables_in(store)
 
 
