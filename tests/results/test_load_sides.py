@@ -82,7 +82,9 @@ def test_what_cannot_be_joined_is_refused_in_words(tmp_path: Path) -> None:
         load({"a": a, "b": tmp_path})
     (tmp_path / "study" / "runs").mkdir(parents=True)
     (tmp_path / "study" / "study.json").write_text("{}")
-    with pytest.raises(ValueError, match="a study's folder, which holds many runs"):
+    with pytest.raises(
+        ValueError, match="the folder of a study, which has many runs: single runs are laid side by side"
+    ):
         load({"a": a, "b": tmp_path / "study"})
     with pytest.raises(ValueError, match="expected a name for each run"):
         load({})

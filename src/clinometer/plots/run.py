@@ -1,26 +1,33 @@
 """`clinometer.plot`: what a run recorded, as one matplotlib figure."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from clinometer.extras import need
 from clinometer.plots.run_figures import figures_of
+from clinometer.plots.side_figures import figures_of_sides
 from clinometer.probes.ranking import Tables
 from clinometer.recorder.recorder import Recorder
+from clinometer.results.curves import read_sides
 from clinometer.results.run_or_study import run_file
 from clinometer.results.run_tables import tables_in, tables_of
+from clinometer.results.sides import Given, sides_of
 from clinometer.store import Store
+from clinometer.studies.figure import Figure
 
 
-def plot(what: str | Path | Recorder | Store, *, probes: str | Iterable[str] | None = None) -> Any:
+def plot(what: str | Path | Recorder | Store | Given, *, probes: str | Iterable[str] | None = None) -> Any:
     """Draw what a run recorded: its numbers, its layers and blocks, its distributions, as the probes declare them.
 
     A notebook shows the figure where it is the last line of a cell; `figure.savefig("mine.pdf")` writes it. Neither
-    pyplot nor a backend is touched.
+    pyplot nor a backend is touched. Of several runs, `{"base": "runs/a", "mine": "runs/b"}`, the headline numbers and
+    the blocks nearest to the edge are laid over each other, one colour a run.
 
     Args:
-        what: The folder that a recorder writes to, its `rows.sqlite`, the recorder itself, or a `Store`.
+        what: The folder that a recorder writes to, its `rows.sqlite`, the recorder itself, or a `Store`; or a mapping
+            from names to folders, or to lists of them, one for each seed.
         probes: The names of the rows to draw, such as "landscape" or ["headroom", "step_norms"]; all by default.
 
     Returns:
@@ -42,12 +49,24 @@ def plot(what: str | Path | Recorder | Store, *, probes: str | Iterable[str] | N
     need("matplotlib", "report")
     from clinometer.plots.together import draw_together  # here, since `import clinometer` works without matplotlib
 
-    title, (tables, declared, alarms) = _read(what)
-    chosen = _chosen(tables, [probes] if isinstance(probes, str) else probes, title)
-    figures = figures_of(chosen, declared, alarms)
+    names = [probes] if isinstance(probes, str) else None if probes is None else list(probes)
+    title, figures = _several(what, names) if isinstance(what, Mapping) else _one(what, names)
     if not figures:
-        raise ValueError(f"{title} has nothing that can be drawn in its rows of {', '.join(chosen)}.")
+        raise ValueError(f"{title} has nothing that can be drawn in its rows of {', '.join(names or ['all probes'])}.")
     return draw_together(title, list(figures.values()))
+
+
+def _one(what: Any, probes: Sequence[str] | None) -> tuple[str, dict[str, Figure]]:
+    title, (tables, declared, alarms) = _read(what)
+    return title, figures_of(_chosen(tables, probes, title), declared, alarms)
+
+
+def _several(given: Given, probes: Sequence[str] | None) -> tuple[str, dict[str, Figure]]:
+    sides = {
+        name: [replace(run, tables=_chosen(run.tables, probes, str(run.folder))) for run in runs]
+        for name, runs in read_sides(sides_of(given)).items()
+    }
+    return " and ".join(sides), figures_of_sides(sides)
 
 
 def _read(what: Any) -> tuple[str, Any]:
@@ -62,7 +81,7 @@ def _read(what: Any) -> tuple[str, Any]:
     raise TypeError(f"plot takes a run's folder, a Recorder or a Store; found {type(what).__name__}.")
 
 
-def _chosen(tables: Tables, probes: Iterable[str] | None, title: str) -> Tables:
+def _chosen(tables: Tables, probes: Sequence[str] | None, title: str) -> Tables:
     """The tables of these probes."""
     if not tables:
         raise ValueError(f"{title} has nothing to draw: no step was measured yet.")

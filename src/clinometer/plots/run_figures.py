@@ -74,7 +74,7 @@ def _number_panels(probe: str, table: Mapping[str, Values], fields: Fields, colo
         lines = list(_lines(table, found, colours))
         limits = {field.limit for field in found.values() if field.limit}
         lines += [_limit(table["step"], limit) for limit in sorted(limits)]
-        yield Panel(f"{probe}: {lines[0].label}", "step", unit, tuple(lines), yscale=_scale(lines))
+        yield Panel(f"{probe}: {lines[0].label}", "step", unit, tuple(lines), yscale=axis_scale(lines))
 
 
 def _lines(table: Mapping[str, Values], fields: Fields, colours: dict[str, int]) -> Iterator[Series]:
@@ -109,7 +109,7 @@ def _entry_panels(
             colours.setdefault(entry, len(colours))
         lines = [Series(e, colours[e], table["step"], values[:, names.index(e)]) for e in chosen]
         lines += [_limit(table["step"], limit) for limit in limits]
-        yield Panel(f"{probe}: {label}", "step", unit, tuple(lines), yscale=_scale(lines))
+        yield Panel(f"{probe}: {label}", "step", unit, tuple(lines), yscale=axis_scale(lines))
 
 
 def _by_danger(names: Sequence[str], values: Values, field: Field) -> list[str]:
@@ -140,7 +140,7 @@ def _limit(step: Values, limit: float) -> Series:
     return Series("limit", "reference", step, np.full(len(step), limit), dashed=True)
 
 
-def _scale(lines: Sequence[Series]) -> Any:
+def axis_scale(lines: Sequence[Series]) -> Any:
     """A logarithmic axis if nothing is negative and the values that are not zero span more than a factor of 20."""
     drawn = [values for line in lines for values in (line.y, line.low, line.high) if values is not None]
     finite = np.concatenate([values[np.isfinite(values)] for values in drawn] or [np.zeros(0)])

@@ -72,14 +72,25 @@ def share_of(field: Field, values: Values) -> Values:
         return values / limit if field.worst == "highest" else limit / values
 
 
-def _ranking(table: Mapping[str, Values], name: str, field: Field) -> Ranking:
-    shares = share_of(field, np.asarray(table[name], dtype=float))
+def share_label(field: Field, name: str) -> str:
+    """What the share of a step that is as long as it may be is called.
+
+    Example:
+        >>> share_label(Field(label="headroom", worst="lowest", limit=1.0), "loss")
+        '1 / headroom'
+        >>> share_label(Field(worst="highest", limit=2.0), "ratio")
+        'ratio / 2'
+    """
     called = field.label or name
     if field.worst == "lowest":
-        label = f"{field.limit:g} / {called}"
-    else:
-        label = called if field.limit == 1 else f"{called} / {field.limit:g}"
-    return Ranking(name, label, field.meaning, shares, tuple(_ranks(table, field.axes[0], shares)))
+        return f"{field.limit:g} / {called}"
+    return called if field.limit == 1 else f"{called} / {field.limit:g}"
+
+
+def _ranking(table: Mapping[str, Values], name: str, field: Field) -> Ranking:
+    shares = share_of(field, np.asarray(table[name], dtype=float))
+    ranks = tuple(_ranks(table, field.axes[0], shares))
+    return Ranking(name, share_label(field, name), field.meaning, shares, ranks)
 
 
 def _ranks(table: Mapping[str, Values], axis: str, shares: Values) -> list[Rank]:

@@ -4,8 +4,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, cast
 
-from clinometer.results.finished_run import check_run, is_study
-from clinometer.results.run_frame import store_file
+from clinometer.results.finished_run import check_run
+from clinometer.results.run_or_study import run_file
 
 Given = Mapping[str, "str | Path | Sequence[str | Path]"]
 Sides = Mapping[str, tuple[Path, ...]]  # name to the stores of its runs
@@ -50,14 +50,6 @@ def _paths(name: str, given: Any) -> list[Path]:
 
 
 def _store(path: Path) -> Path:
-    if not path.exists():
-        raise ValueError(f"there is no {path}; expected the folder that a Recorder wrote to, with a rows.sqlite.")
-    if is_study(path):
-        raise ValueError(
-            f"{path} is a study's folder, which holds many runs; expected one run's, such as those in {path / 'runs'}."
-        )
-    store = store_file(path)
-    if not store.is_file():
-        raise ValueError(f"{path} holds no rows.sqlite; expected the folder that a Recorder wrote to.")
+    store = run_file(path, "single runs are laid side by side")
     check_run(store.parent)
     return store
