@@ -76,7 +76,7 @@ def test_what_is_compared_is_known_to_have_a_worse_direction(tmp_path: Path) -> 
     """Field by field: one loss of two that are the same, shares and accuracy; no norm, and nothing unknown."""
     rows = {
         step: {
-            "landscape": {"loss": 1.0 / (1 + step), "beta": 3.0, "beta_lr_half": 0.5, "grad_norm": 1.0},
+            "landscape": {"loss": 1.0 / (1 + step), "beta": 3.0, "beta_lr_half": 0.5, "beta_over_threshold": 0.5},
             "train": {"loss": 1.0 / (1 + step)},
             "headroom": {"loss": 2.0, "critical_sharpness": 5.0},
             "test": {"accuracy": 0.5, "loss": 3.0},
