@@ -15,6 +15,7 @@ from pathlib import Path
 
 import numpy as np
 from parents import Parent, StartedParent, family, kill
+from properties import without_when
 
 from clinometer import Store
 from clinometer.papers.santurkar2018.configs import deep_linear, vgg
@@ -115,7 +116,7 @@ def rows(study: Path, configs: Sequence[RunConfig] = CONFIGS) -> Iterator[tuple[
 def read(folder: Path) -> dict[str, object]:
     """All that a run says."""
     with contextlib.closing(Store(folder / "rows.sqlite", read_only=True)) as store:
-        return {probe: store.read(probe) for probe in store.probes()} | {"meta": store.meta}
+        return {probe: store.read(probe) for probe in store.probes()} | {"meta": without_when(store.meta)}
 
 
 def same(one: object, other: object) -> bool:

@@ -1,6 +1,7 @@
 """Assertions that hold for every probe and every objective: the product's promises."""
 
 import random
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -48,3 +49,9 @@ def assert_same(first: Any, second: Any, where: str = "") -> None:
         assert first.tobytes() == second.tobytes(), where
     else:
         assert first == second, where
+
+
+def without_when(facts: Mapping[str, Any]) -> dict[str, Any]:
+    """The facts of a store but for when the run was made and resumed: those say nothing of what it computed."""
+    run = {name: fact for name, fact in facts.get("run", {}).items() if name not in ("began", "resumed")}
+    return {**facts, **({"run": run} if run else {})}

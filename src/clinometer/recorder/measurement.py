@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from clinometer.objective.distributed import Ranks
+from clinometer.objective.objective import Batch
 from clinometer.objective.params import Point
 from clinometer.objective.rng import RngState
 from clinometer.probes.base import Step
@@ -14,6 +15,7 @@ from clinometer.recorder.alerts.alarms import Alarms
 from clinometer.recorder.mismatch import Mismatch
 from clinometer.recorder.notices import FOREIGN_OPTIMIZER, LATE, LEFT_OUT, NOT_RESTORED, UNKNOWN_RATE, Notices
 from clinometer.recorder.pending_step import PendingStep
+from clinometer.recorder.run_facts import RunFacts
 from clinometer.recorder.scheduled_probes import ScheduledProbes
 from clinometer.recorder.sinks import Sinks
 from clinometer.recorder.standstill import Standstill
@@ -35,6 +37,7 @@ class Measurement:
         alarms: The alerts, which see the rows of each step, and what they said.
         tolerance: Decides what becomes of errors.
         notices: Warns of what is odd about a step.
+        facts: What the run is, for the store.
     """
 
     def __init__(
@@ -46,6 +49,7 @@ class Measurement:
         alarms: Alarms,
         tolerance: Tolerance,
         notices: Notices,
+        facts: RunFacts,
     ) -> None:
         self.trained = False  # a backward pass was seen at some step
         self.late = False  # weights move between the optimizer and the next step
@@ -59,6 +63,7 @@ class Measurement:
         self._alarms = alarms
         self._tolerance = tolerance
         self._notices = notices
+        self._facts = facts
 
     def due(self, index: int) -> list[str]:
         """The probes that are due at a step: none where a schedule fails."""
@@ -71,6 +76,10 @@ class Measurement:
     def evaluates(self, names: Sequence[str]) -> bool:
         """Whether any of these probes asks for a loss, a gradient or a batch."""
         return self._probes.evaluate(names)
+
+    def begins(self, batch: Batch) -> None:
+        """A step that will be measured begins on a batch."""
+        self._facts.begin(batch)
 
     def timed(self, names: Sequence[str]) -> contextlib.AbstractContextManager[None]:
         """Count the time inside the block as spent by the budgets of these probes."""
@@ -87,6 +96,8 @@ class Measurement:
         step = self._measured(pending, most_batches)
         if step is None:
             return
+        if self._ranks.is_first:
+            self._facts.write(self._store, pending, step)
         self.trained |= pending.training_loss is not None
         self.last = (pending, step.after)
         self._notices.once("foreign_optimizer", foreign_optimizer and FOREIGN_OPTIMIZER.format(foreign_optimizer))

@@ -31,6 +31,7 @@ from clinometer.recorder.notices import Notices
 from clinometer.recorder.objectives import Objectives
 from clinometer.recorder.open_store import open_store
 from clinometer.recorder.optimizer_reading import LearningRate, check_lr
+from clinometer.recorder.run_facts import RunFacts
 from clinometer.recorder.scheduled_probes import ScheduledProbes
 from clinometer.recorder.schedules import Schedule
 from clinometer.recorder.sinks import Sink, Sinks
@@ -125,8 +126,9 @@ class Recorder:
         self.store = open_store(to if self.ranks.is_first else None, index, declared, strict=strict)
         notices = Notices(silent=not self.ranks.is_first)
         self._tolerance = Tolerance(self.ranks, notices, strict=strict)
+        facts = RunFacts(self.model, self.optimizers)
         self._measurement = Measurement(
-            self._probes, self.ranks, self.store, Sinks(sinks, declared, index), alarms, self._tolerance, notices
+            self._probes, self.ranks, self.store, Sinks(sinks, declared, index), alarms, self._tolerance, notices, facts
         )
         self._alarms = alarms
         objectives = Objectives(self.model, self.loss_fn, self.optimizers, precision, self.ranks)

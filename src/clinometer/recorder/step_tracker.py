@@ -141,6 +141,7 @@ class StepTracker:
         unmoved, self._unmoved = self._unmoved, None
         if due:
             with self._measurement.timed(due), self._tolerance.block():
+                self._measurement.begins(batch)
                 evaluates = self._measurement.evaluates(due)
                 objective = self._objectives.on(batch) if evaluates else self._objectives.without(batch)
                 # At an evaluation the bits matter, and 0 would be taken for −0.

@@ -34,7 +34,7 @@ def dataset(xarray: Any, rows: Rows, facts: Mapping[str, Any]) -> Any:
         arrays = {step: row[column.field] for step, row in rows[column.probe].items() if column.field in row}
         placed = column.placed(0, arrays, entries, column.fill(entries))
         variables[name] = (column.axes, placed, column.attributes(declared))
-    others = {name: fact for name, fact in facts.items() if name != "fields"}
+    others = {name: fact for name, fact in facts.items() if name not in ("fields", "run")}
     return xarray.Dataset(variables, coords=labelled(entries), attrs=others)
 
 

@@ -2,11 +2,12 @@
 
 import platform
 import subprocess
-from importlib import metadata
 from pathlib import Path
 from typing import Any
 
 import torch
+
+from clinometer.recorder.facts.machine import processor, version
 
 _PACKAGES = ("clinometer", "torch", "numpy", "scipy")
 
@@ -20,9 +21,9 @@ def environment(device: str = "cpu") -> dict[str, Any]:
     """
     return {
         "python": platform.python_version(),
-        "packages": {name: _version(name) for name in _PACKAGES},
+        "packages": {name: version(name) for name in _PACKAGES},
         "system": platform.platform(),
-        "processor": _processor(),
+        "processor": processor(),
         "device": _device(device),
         "commit": _commit(),
     }
@@ -32,22 +33,6 @@ def _device(device: str) -> str:
     # Where a cluster's GPUs are asked for, there may be none here.
     named = device.startswith("cuda") and torch.cuda.is_available()
     return torch.cuda.get_device_name(device) if named else device
-
-
-def _version(package: str) -> str:
-    try:
-        return metadata.version(package)
-    except metadata.PackageNotFoundError:
-        return "not installed"
-
-
-def _processor() -> str:
-    try:
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
-    except OSError:
-        return platform.processor() or platform.machine()
-    names = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
-    return f"{len(names)} × {names[0]}" if names else platform.machine()
 
 
 def _commit() -> str:
