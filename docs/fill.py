@@ -17,7 +17,8 @@ A table stands between `<!-- KEY -->` and `<!-- end -->`, where KEY is one of
 - `signals`: what signals of every step cost, if that was measured; else what stands there stays;
 - `alarms`, `alert NAME`, `rates`, `advice NAME`: how often alarms, suggested learning rates and advice are right.
 
-`python docs/fill.py` rewrites the pages and draws the picture, and a test compares both with what it would write.
+`python docs/fill.py` rewrites the pages and `llms.txt` and draws the picture; tests compare both with what it would
+write.
 """
 
 import dataclasses
@@ -28,6 +29,7 @@ from pathlib import Path
 
 from generators import claims, names, papers, probes, scores
 from generators.kept import NOTHING, confirmed
+from generators.llms import llms
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
@@ -39,6 +41,7 @@ ROOT = Path(__file__).parents[1]
 RESULTS = ROOT / "results"
 IMAGES = ROOT / "docs" / "images"
 FOREST = IMAGES / "claims.png"
+LLMS = ROOT / "docs" / "llms.txt"
 PAGES = (
     *(ROOT / name for name in ("README.md", "mkdocs.yml", "results/README.md")),
     *sorted((ROOT / "docs").rglob("*.md")),
@@ -114,5 +117,6 @@ def draw_forest(figure: Figure) -> None:
 if __name__ == "__main__":
     for page in PAGES:
         page.write_text(filled(page.read_text()))
+    LLMS.write_text(llms())
     if (picture := forest()).panels:
         draw_forest(picture)

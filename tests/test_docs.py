@@ -10,7 +10,9 @@ import fill
 import pytest
 import warm
 from generators import papers
+from generators.llms import llms
 from PIL import Image
+from snippets import BLOCK, program
 
 from clinometer.papers.instability.scores.score import Score as AlarmScore
 from clinometer.papers.instability.scores.table import Line
@@ -23,19 +25,12 @@ from clinometer.studies.comparison import FACTOR, above
 
 ROOT = Path(__file__).parent.parent
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
-BLOCK = re.compile(r"^```(python|text)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
 
-def snippets(page: Path) -> tuple[str, str]:
-    """A page's Python, block after block, and the text that it says comes out."""
-    blocks = BLOCK.findall(page.read_text())
-    return tuple("".join(text for kind, text in blocks if kind == wanted) for wanted in ("python", "text"))
-
-
-@pytest.mark.parametrize("page", [page for page in PAGES if snippets(page)[0]], ids=lambda p: p.name)
+@pytest.mark.parametrize("page", [page for page in PAGES if program(page)[0]], ids=lambda p: p.name)
 def test_snippets_print_what_they_say(page: Path, tmp_path: Path) -> None:
-    """What a page says comes out is what its Python prints, in an empty folder, warnings being errors."""
-    code, expected = snippets(page)
+    """What a page says comes out is what its Python and commands print, in an empty folder, warnings being errors."""
+    code, expected = program(page)
     script = tmp_path / "script.py"
     script.write_text(code)
     done = warm.run(["-W", "error", script], cwd=tmp_path, timeout=600)
@@ -58,6 +53,12 @@ def test_tables_say_what_results_and_probes_say() -> None:
     found = [(match["kind"], match["rest"]) for match in fill.TABLE.finditer(page)]
     assert {rest for kind, rest in found if kind == "claim"} == claims
     assert {kind for kind, _ in found} == {"claim", "verdicts", "outcome", "seeds", "forest"}
+
+
+def test_llms_txt_names_what_there_is() -> None:
+    """Made from the commands' own list and signatures, the public names and the pages: one that is new or gone would
+    change it."""
+    assert fill.LLMS.read_text() == llms(), "run: python docs/fill.py"
 
 
 def test_the_picture_shows_what_results_say() -> None:
