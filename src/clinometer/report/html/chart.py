@@ -10,7 +10,7 @@ from markupsafe import Markup, escape
 
 from clinometer.plots.matplotlib import STYLE, draw, mpl
 from clinometer.plots.palette import is_repeated, resolve
-from clinometer.report.html.chart_data import figure_data, is_drawn, thinned
+from clinometer.report.html.chart_data import figure_data, has_infinite, is_drawn, thinned
 from clinometer.report.html.colours import variable
 from clinometer.report.html.ids import anchor
 from clinometer.report.html.svg import SmallSVG
@@ -77,8 +77,9 @@ def _panels(id_: str, figure: Figure) -> Iterator[str]:
         title = panel.title or figure.title
         described = _text(f"{panel.ylabel} over {panel.xlabel}" if panel.xlabel and panel.ylabel else figure.title)
         ident = f"{id_}-{place}"
+        broad = " broad" if panel.estimates else ""
         yield (
-            f'<div class="panel"><svg viewBox="{box}" role="img" aria-labelledby="{ident}-t {ident}-d">'
+            f'<div class="panel{broad}"><svg viewBox="{box}" role="img" aria-labelledby="{ident}-t {ident}-d">'
             f'<title id="{ident}-t">{_text(title)}</title><desc id="{ident}-d">{described}</desc>{content}</svg></div>'
         )
     if legend is not None and not any(map(is_drawn, figure.panels)):
@@ -150,22 +151,32 @@ def _aligned(boxes: list[Box], figure: Figure) -> list[Box]:
 
 
 def _legend(figure: Figure) -> str:
-    """What colours and dashes mean, once for all panels; the script makes buttons of it."""
-    entries: dict[str, Series] = {}
-    for panel in filter(is_drawn, figure.panels):
-        for series in panel.series:
-            if series.label:
-                entries.setdefault(series.label, series)
-    items = "".join(f"<li>{_swatch(series, figure)}{_text(name)}</li>" for name, series in entries.items())
-    return f'<ul class="legend">{items}</ul>' if items else ""
+    """What colours, dashes and marks mean, once for all panels; the script makes buttons of what can be left out."""
+    panels = [panel for panel in figure.panels if is_drawn(panel)]
+    named: dict[str, str] = {}
+    for series in (series for panel in panels for series in panel.series if series.label):
+        named.setdefault(series.label, _swatch(series, figure))
+    items = [f'<li data-series="{_text(name)}">{swatch}{_text(name)}</li>' for name, swatch in named.items()]
+    verticals = {line.label: resolve(line.colour, figure.palette) for panel in panels for line in panel.verticals}
+    for name, colour in verticals.items():
+        line = f'd="M12 0V12" stroke="{variable(colour)}" stroke-width="2" stroke-dasharray="4 2"'
+        items.append(f"<li>{_icon(line)}{_text(name)}</li>")
+    if any(map(has_infinite, panels)):
+        mark = _icon('d="M12 1L17 11H7z" fill="currentColor"')
+        items.append(f"<li>{mark}infinite</li>")
+    return f'<ul class="legend">{"".join(items)}</ul>' if items else ""
 
 
 def _swatch(series: Series, figure: Figure) -> str:
     colour = variable(resolve(series.colour, figure.palette))
+    if series.y is None:
+        return _icon(f'd="M0 2H24V10H0z" fill="{colour}" fill-opacity=".35"')
     dashes = "2 2" if series.colour == "reference" else "6 3" if series.dashed or is_repeated(series.colour) else "none"
-    line = f'd="M0 6H24" stroke="{colour}" stroke-width="2" stroke-dasharray="{dashes}"'
-    band = f'd="M0 2H24V10H0z" fill="{colour}" fill-opacity=".35"'
-    return f'<svg viewBox="0 0 24 12" aria-hidden="true"><path {band if series.y is None else line}/></svg>'
+    return _icon(f'd="M0 6H24" stroke="{colour}" stroke-width="2" stroke-dasharray="{dashes}"')
+
+
+def _icon(path: str) -> str:
+    return f'<svg viewBox="0 0 24 12" aria-hidden="true"><path {path}/></svg>'
 
 
 def _text(value: str) -> str:

@@ -10,15 +10,18 @@ import numpy as np
 
 from clinometer.plots.palette import is_repeated, resolve
 from clinometer.results.sanitize import plain
-from clinometer.studies.figure import Figure, Panel, Series, Values, Walk
+from clinometer.studies.figure import Colour, Figure, Panel, Series, Values, Walk
 
-_POINTS = 240  # of a line, at most
+_NUMBERS = 9_000  # of a figure, about, so that a page of twenty stays small
+_POINTS = (60, 240)  # of a line, at least and at most
 _DIGITS = 4
 _STEPS = 100  # of a walk, at most
 
 
-def thinned(figure: Figure, points: int = _POINTS) -> Figure:
+def thinned(figure: Figure) -> Figure:
     """The figure with lines of few points: of each stretch the one that stands out most, and all that are infinite."""
+    lines = sum(3 if series.each is None else len(series.each) for panel in figure.panels for series in panel.series)
+    points = min(max(_NUMBERS // max(lines, 1), _POINTS[0]), _POINTS[1])
     return replace(figure, panels=tuple(_thin_panel(panel, points) for panel in figure.panels))
 
 
@@ -30,9 +33,17 @@ def figure_data(figure: Figure) -> str:
 
 
 def is_drawn(panel: Panel) -> bool:
-    """Whether the script has something to draw of it."""
+    """Whether the script has something to draw of it: lines along a rising x."""
     others = (panel.ridges, panel.diagram, panel.heights, panel.estimates, panel.points)
-    return bool(panel.series or panel.walk) and not any(others)
+    rising = all((np.diff(np.asarray(series.x, dtype=float)) > 0).all() for series in panel.series)
+    return bool(panel.series or panel.walk) and rising and not any(others)
+
+
+def has_infinite(panel: Panel) -> bool:
+    """Whether a line of it is infinite somewhere, so that marks stand at the frame."""
+    lines = [values for series in panel.series for values in (series.y, series.low, series.high) if values is not None]
+    lines += [panel.walk.losses] if panel.walk else []
+    return any(bool(np.isinf(np.asarray(values, dtype=float)).any()) for values in lines)
 
 
 def _panel(panel: Panel, palette: Mapping[str, str]) -> dict[str, Any] | None:
@@ -45,14 +56,15 @@ def _panel(panel: Panel, palette: Mapping[str, str]) -> dict[str, Any] | None:
         "y": plain(panel.ylabel),
         "xscale": panel.xscale,
         "yscale": panel.yscale,
-        "within": panel.linear_within,
-        "ylim": panel.ylim,
-        "group": plain(getattr(panel, "group", "")),
+        "within": float(panel.linear_within),
+        "ylim": panel.ylim and [float(end) for end in panel.ylim],
+        "xticks": [float(tick) for tick in panel.xticks],
+        "group": plain(panel.group),
         "walk": _walk(panel.walk, palette),
         "xs": xs,
         "series": [_series(series, palette, xs) for series in panel.series],
         "verticals": [
-            {"label": plain(line.label), "x": float(line.x), "colour": resolve(line.colour, palette)}
+            {"label": plain(line.label), "x": float(line.x), "colour": _hex(line.colour, palette)}
             for line in panel.verticals
         ],
     }
@@ -64,7 +76,7 @@ def _series(series: Series, palette: Mapping[str, str], xs: list[list[Any]]) -> 
         xs.append(x)
     found: dict[str, Any] = {
         "label": plain(series.label),
-        "colour": resolve(series.colour, palette),
+        "colour": _hex(series.colour, palette),
         "x": xs.index(x),
         "shade": round(float(series.shade), 2),
     }
@@ -72,15 +84,22 @@ def _series(series: Series, palette: Mapping[str, str], xs: list[list[Any]]) -> 
         found["dots"] = True
     elif series.dashed or is_repeated(series.colour):
         found["dashes"] = True
-    for name in ("y", "low", "high"):
-        values = getattr(series, name)
-        if values is not None:
-            found[name] = _numbers(values)
-    each = getattr(series, "each", None)
-    if each is not None:
-        seeds = getattr(series, "seeds", ()) or range(len(each))
-        found["seeds"], found["each"] = list(map(int, seeds)), [_numbers(values) for values in each]
+    if series.each is not None:
+        found["seeds"], found["each"] = list(map(int, series.seeds)), [_numbers(values) for values in series.each]
+    if not _is_mean_and_range(series):
+        given = {"y": series.y, "low": series.low, "high": series.high}
+        found |= {name: _numbers(values) for name, values in given.items() if values is not None}
     return found
+
+
+def _is_mean_and_range(series: Series) -> bool:
+    """Whether line and band follow from the values of each seed, so that the script can make them."""
+    if series.each is None or series.y is None or series.low is None or series.high is None:
+        return False
+    each = np.asarray(series.each, dtype=float)
+    with np.errstate(invalid="ignore"):  # infinite values of both signs have no mean
+        pairs = (series.y, each.mean(0)), (series.low, each.min(0)), (series.high, each.max(0))
+    return all(np.allclose(values, made, rtol=1e-6, atol=0, equal_nan=True) for values, made in pairs)
 
 
 def _walk(walk: Walk | None, palette: Mapping[str, str]) -> dict[str, Any] | None:
@@ -89,11 +108,15 @@ def _walk(walk: Walk | None, palette: Mapping[str, str]) -> dict[str, Any] | Non
         return None
     shown = np.unique(np.linspace(0, len(walk.steps) - 1, min(len(walk.steps), _STEPS)).astype(int))
     return {
-        "colour": resolve(walk.colour, palette),
+        "colour": _hex(walk.colour, palette),
         "steps": _numbers(walk.steps[shown], 9),
         "sizes": [_numbers(walk.sizes[at]) for at in shown],
         "losses": [_numbers(walk.losses[at]) for at in shown],
     }
+
+
+def _hex(colour: Colour, palette: Mapping[str, str]) -> str:
+    return resolve(colour, palette).lower()
 
 
 def _numbers(values: Values, digits: int = _DIGITS) -> list[Any]:
@@ -122,10 +145,7 @@ def _at(series: Series, index: Values) -> Series:
     def chosen(values: Values | None) -> Values | None:
         return None if values is None else np.asarray(values)[..., index]
 
-    changed: dict[str, Any] = {name: chosen(getattr(series, name)) for name in ("x", "y", "low", "high")}
-    if getattr(series, "each", None) is not None:
-        changed["each"] = chosen(series.each)  # type: ignore[attr-defined]
-    return replace(series, **changed)
+    return replace(series, **{name: chosen(getattr(series, name)) for name in ("x", "y", "low", "high", "each")})
 
 
 def _standing_out(series: Sequence[Series], points: int, log: bool) -> Values:

@@ -54,7 +54,7 @@ def _engine() -> Environment:
 @cache
 def script() -> Markup:
     """The page's one script: uPlot, and what makes charts of data blocks."""
-    return Markup(_read("vendor/uPlot.iife.min.js") + _read("page.js"))
+    return Markup("".join(map(_read, ("vendor/uPlot.iife.min.js", "charts.js", "figures.js", "page.js"))))
 
 
 def style(body: str) -> Markup:

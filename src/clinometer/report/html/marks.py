@@ -63,7 +63,8 @@ def sparkline(values: Sequence[float], edge: float | None = None, scale: str = "
         parts.append(f"{'M' if begins else 'L'}{_WIDE * place / max(len(y) - 1, 1):.1f} {at(float(value)):.1f}")
     line = f'<path class="spark-line" d="{"".join(parts)}"/>'
     dashed = "" if math.isnan(level) else f'<path class="spark-edge" d="M0 {at(level):.1f}H{_WIDE}"/>'
-    return Markup(f'<svg class="spark" viewBox="0 0 {_WIDE} {_HIGH}" aria-hidden="true">{dashed}{line}</svg>')
+    size = f'viewBox="0 0 {_WIDE} {_HIGH}" preserveAspectRatio="none"'
+    return Markup(f'<svg class="spark" {size} aria-hidden="true">{dashed}{line}</svg>')
 
 
 def interval_bar(

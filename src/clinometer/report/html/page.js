@@ -1,2 +1,80 @@
-"use strict";
-(() => {})();
+// The page: it finds figures, filters rows by verdict, keeps the contents in step, and opens what a link points at.
+(() => {
+  const all = (selector) => [...document.querySelectorAll(selector)];
+
+  const views = new Map();
+  for (const figure of all("figure.chart")) {
+    const block = figure.querySelector('script[type="application/json"]');
+    if (block) views.set(figure, new FigureView(figure, read(block)));
+  }
+  const near = new IntersectionObserver(
+    (entries) => {
+      for (const { isIntersecting, target } of entries) {
+        if (!isIntersecting) continue;
+        views.get(target).draw();
+        near.unobserve(target);
+      }
+    },
+    { rootMargin: "600px" },
+  );
+  for (const figure of views.keys()) near.observe(figure);
+
+  let waiting = 0;
+  addEventListener("resize", () => {
+    cancelAnimationFrame(waiting);
+    waiting = requestAnimationFrame(() => views.forEach((view) => view.resize()));
+  });
+  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => {
+    for (const chart of charts) chart.redraw(false, true);
+  });
+
+  for (const filter of all(".filter")) {
+    filter.hidden = false;
+    const buttons = [...filter.querySelectorAll("[data-filter]")];
+    filter.addEventListener("click", (event) => {
+      const button = event.target.closest("[data-filter]");
+      if (!button) return;
+      button.setAttribute("aria-pressed", String(button.getAttribute("aria-pressed") !== "true"));
+      const on = buttons.filter((each) => each.getAttribute("aria-pressed") === "true").map((each) => each.dataset.filter);
+      for (const row of all("[data-verdict]")) row.hidden = !on.includes(row.dataset.verdict);
+    });
+  }
+
+  const contents = document.querySelector(".contents");
+  if (contents && matchMedia("(max-width: 60rem)").matches) contents.open = false;
+  const links = new Map(all('.contents a[href^="#"]').map((link) => [decodeURIComponent(link.hash.slice(1)), link]));
+  const spy = new IntersectionObserver(
+    (entries) => {
+      for (const { isIntersecting, target } of entries) {
+        if (!isIntersecting) continue;
+        for (const link of links.values()) link.removeAttribute("aria-current");
+        links.get(target.id).setAttribute("aria-current", "location");
+      }
+    },
+    { rootMargin: "0px 0px -75% 0px" },
+  );
+  for (const id of links.keys()) {
+    const target = document.getElementById(id);
+    if (target) spy.observe(target);
+  }
+
+  function openTarget() {
+    const target = document.getElementById(decodeURIComponent(location.hash.slice(1)));
+    if (!target) return;
+    for (let each = target; each; each = each.parentElement) if (each.tagName === "DETAILS") each.open = true;
+    const inner = target.querySelector(":scope > details");
+    if (inner) inner.open = true;
+    target.scrollIntoView();
+  }
+  addEventListener("hashchange", openTarget);
+  if (location.hash) openTarget();
+
+  const opened = new Set();
+  addEventListener("beforeprint", () => {
+    for (const each of all("details:not([open])")) opened.add(each), (each.open = true);
+  });
+  addEventListener("afterprint", () => {
+    for (const each of opened) each.open = false;
+    opened.clear();
+  });
+})();

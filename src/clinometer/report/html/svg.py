@@ -10,13 +10,14 @@ from html import escape
 from typing import Any
 
 from clinometer.report.html.colours import variable
+from clinometer.report.html.svg_path import short_path
 
 _SVG, _XLINK = "{http://www.w3.org/2000/svg}", "{http://www.w3.org/1999/xlink}"
 _NUMBER = re.compile(r"-?\d+\.\d+(?:e-?\d+)?")
 _COLOUR = re.compile(r"#[0-9a-fA-F]{6}\b")
 _LINK = re.compile(r"url\(#([^)]+)\)")
 _INHERITED = {"font-family", "stroke-linejoin", "stroke-linecap", "stroke-miterlimit"}  # the page's style has them
-_KEPT = {"d", "x", "y", "width", "height", "transform", "clip-path", "preserveAspectRatio", "viewBox", "patternUnits"}
+_KEPT = {"x", "y", "width", "height", "transform", "clip-path", "preserveAspectRatio", "viewBox", "patternUnits"}
 
 
 class SmallSVG:
@@ -55,26 +56,40 @@ class SmallSVG:
 
     def _markup(self, node: ET.Element) -> Iterator[str]:
         tag = _tag(node)
-        if tag == "use":
-            yield from self._used(node)
+        if tag in ("path", "use"):
+            look, drawn = self._path(node)
+            yield f'<path d="{drawn}"{look}/>'
         elif tag == "image":
             yield f'<image{self._attributes(node)} href="{escape(node.attrib[_XLINK + "href"])}"/>'
-        elif tag == "path":
-            yield f"<path{self._attributes(node)}/>"
         elif tag in ("text", "tspan"):
             inside = escape(node.text or "") + "".join(part for child in node for part in self._markup(child))
             yield f"<{tag}{self._attributes(node)}>{inside}</{tag}>"
+        elif node.attrib.get("id", "").startswith("matplotlib.axis"):
+            yield from self._axis(node)
         elif tag in ("g", "rect"):
             inside = "".join(part for child in node for part in self._markup(child))
             attributes = self._attributes(node)
             yield inside if tag == "g" and not (attributes and inside) else f"<{tag}{attributes}>{inside}</{tag}>"
 
-    def _used(self, node: ET.Element) -> Iterator[str]:
-        """The path that is used, where it is used: what points at it by id would have to be unique on the page."""
-        path = self._named[node.attrib[_XLINK + "href"][1:]]
-        merged = dict(path.attrib) | {key: value for key, value in node.attrib.items() if key in ("style", "clip-path")}
-        merged["transform"] = f"translate({node.attrib.get('x', '0')} {node.attrib.get('y', '0')})"
-        yield f"<path{self._attributes(ET.Element('path', merged))}/>"
+    def _axis(self, node: ET.Element) -> Iterator[str]:
+        """An axis's ticks and grid lines, those that look alike as one path, and its labels."""
+        paths: dict[str, str] = {}
+        defined = {path for defs in node.iter(f"{_SVG}defs") for path in defs}
+        for each in (each for each in node.iter() if _tag(each) in ("path", "use") and each not in defined):
+            look, drawn = self._path(each)
+            paths[look] = paths.get(look, "") + drawn
+        yield from (f'<path d="{drawn}"{look}/>' for look, drawn in paths.items())
+        for each in node.iter(f"{_SVG}g"):
+            if each.attrib.get("id", "").startswith("text"):
+                yield from self._markup(each)
+
+    def _path(self, node: ET.Element) -> tuple[str, str]:
+        """How a path looks and where it goes; a path that is used stands where it is used, so that no id is needed."""
+        facts = dict(node.attrib)
+        if _tag(node) == "use":
+            facts = self._named[facts.pop(_XLINK + "href")[1:]].attrib | facts
+        drawn, dx, dy = facts.pop("d", ""), float(facts.pop("x", 0)), float(facts.pop("y", 0))
+        return self._attributes(ET.Element("path", facts)), short_path(drawn, dx, dy)
 
     def _attributes(self, node: ET.Element) -> str:
         found = {key: value for key, value in node.attrib.items() if key in _KEPT}
@@ -93,8 +108,6 @@ class SmallSVG:
         value = _COLOUR.sub(lambda colour: variable(colour[0]), value)
         digits = 2 if "width" in key or "opacity" in key else 1
         value = _NUMBER.sub(lambda number: _short(float(number[0]), digits), value)
-        if key == "d":
-            value = re.sub(r"\s*([MLCQZz])\s*", r"\1", " ".join(value.split()))
         return value.removesuffix("px") if key == "font-size" else value
 
     def _link(self, name: str) -> str:
