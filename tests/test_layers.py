@@ -23,7 +23,7 @@ LAYERS = [  # top first
     ("probes",),
     ("measures",),
     ("objective", "nn", "store"),
-    ("extras", "transliteration"),
+    ("extras", "readable", "transliteration"),
 ]
 HEIGHT = {name: -row for row, names in enumerate(LAYERS) for name in names}
 # The instrument: torch and NumPy.
@@ -36,6 +36,7 @@ BARE = {
     "nn",
     "store",
     "extras",
+    "readable",
     "transliteration",
     "__init__",
 }

@@ -5,6 +5,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from clinometer.readable import html
+from clinometer.readable.results import readable
+
 PREDICTORS = {
     "curvature": "where the curvature at the start is the optimizer's threshold, 2/λ for SGD",
     "smoothness": "2/β, of the gradient's change along itself at the start",
@@ -13,6 +16,7 @@ PREDICTORS = {
 }
 
 
+@readable
 @dataclass(frozen=True)
 class LearningRates:
     """Learning rates for one model, loss and optimizer, with what is certain of them.
@@ -55,6 +59,9 @@ class LearningRates:
             self._cost(),
         ]
         return "\n".join(lines)
+
+    def _repr_html_(self) -> str:
+        return html.lines(self)
 
     def _cost(self) -> str:
         return f"cost                 {self.passes:.0f} forward-backward passes"

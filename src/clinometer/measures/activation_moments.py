@@ -11,8 +11,10 @@ from torch import Tensor, nn
 from clinometer.objective.hooks import submodule
 from clinometer.objective.objective import Objective
 from clinometer.objective.params import Point
+from clinometer.readable.results import readable
 
 
+@readable
 @dataclass(frozen=True)
 class OutputMoments:
     """Of all entries of one output together: over the batch, units and space."""
@@ -60,7 +62,7 @@ def activation_moments(objective: Objective, at: Point, modules: Sequence[str]) 
         >>> model = nn.Linear(1, 1, bias=False)
         >>> objective = Objective(model, lambda m, x: m(x).sum(), torch.tensor([[-1.0], [1.0]]))
         >>> activation_moments(objective, {"weight": torch.tensor([[2.0]])}, [""])[""]
-        OutputMoments(mean=0.0, var=4.0, kurtosis=1.0, largest=2.0)
+        OutputMoments(mean=0, var=4, kurtosis=1, largest=2)
     """
     found = dict.fromkeys(modules, UNKNOWN)
     with _watched(objective.model, found):

@@ -9,9 +9,12 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from clinometer.readable.results import readable
+
 _HUGE = 1e38  # values below it, and high − low, fit the float32 of histograms
 
 
+@readable
 @dataclass(frozen=True)
 class Moments:
     """Mean and variance of each unit."""
@@ -20,6 +23,7 @@ class Moments:
     var: Tensor  # (units,) biased, as BatchNorm uses to normalise
 
 
+@readable
 @dataclass(frozen=True)
 class Drift:
     """How far two sets of moments lie apart: root mean square over units."""
@@ -28,6 +32,7 @@ class Drift:
     var: float  # in the squared units
 
 
+@readable
 @dataclass(frozen=True)
 class Histogram:
     """Counts in equal bins between the lowest and the highest finite value."""
@@ -57,7 +62,7 @@ def moments(output: Tensor) -> Moments:
 
     Example:
         >>> moments(torch.tensor([[0.0, 1.0], [2.0, 1.0]]))
-        Moments(mean=tensor([1., 1.]), var=tensor([1., 0.]))
+        Moments(mean=[1, 1], var=[1, 0])
     """
     samples = units(output)
     return Moments(samples.mean(1), samples.var(1, correction=0))
@@ -73,7 +78,7 @@ def drift(before: Moments, after: Moments) -> Drift:
 
     Example:
         >>> drift(Moments(torch.zeros(2), torch.ones(2)), Moments(torch.ones(2), torch.ones(2)))
-        Drift(mean=1.0, var=0.0)
+        Drift(mean=1, var=0)
     """
     return Drift(_rms(after.mean - before.mean), _rms(after.var - before.var))
 

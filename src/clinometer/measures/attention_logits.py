@@ -16,6 +16,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from clinometer.objective.objective import Objective
 from clinometer.objective.params import Point
 from clinometer.objective.plain_operations import PlainOperations
+from clinometer.readable.results import readable
 
 _SOFTMAX = {"aten::_softmax", "aten::_safe_softmax"}  # the second is that of F.scaled_dot_product_attention
 _PRODUCTS = {
@@ -27,6 +28,7 @@ _PRODUCTS = {
 }  # of arguments from here
 
 
+@readable
 @dataclass(frozen=True)
 class Attention:
     """One softmax over keys, by whom it was called."""

@@ -10,8 +10,10 @@ from torch import Tensor
 from clinometer.objective.objective import Objective
 from clinometer.objective.params import Point, check_direction
 from clinometer.objective.progress import Progress, progress_callback
+from clinometer.readable.results import readable
 
 
+@readable
 @dataclass(frozen=True)
 class Barrier:
     """The loss along the line (1 − t) a + t b. Infinite and NaN values are kept."""

@@ -11,8 +11,10 @@ from clinometer.measures.bootstrap import FEWEST, interval, resampled_means
 from clinometer.measures.bootstrap import ratio_of_means as over_means
 from clinometer.objective.objective import Objective
 from clinometer.objective.params import Point, dot, norm, scale
+from clinometer.readable.results import readable
 
 
+@readable
 @dataclass(frozen=True)
 class BatchSharpness:
     """The curvature of one batch's loss along its own gradient."""
@@ -22,6 +24,7 @@ class BatchSharpness:
     grad_norm_squared: float  # ‖g‖²
 
 
+@readable
 @dataclass(frozen=True)
 class Average:
     """A mean over rows, with an interval; NaN where it is unknown."""
@@ -31,6 +34,7 @@ class Average:
     high: float
 
 
+@readable
 @dataclass(frozen=True)
 class BatchSharpnessAverages:
     """Both averages over batches that E[gᵀHg / ‖g‖²] may mean."""

@@ -10,8 +10,10 @@ import torch
 from torch import Tensor, nn
 
 from clinometer.measures.activations import units
+from clinometer.readable.results import readable
 
 
+@readable
 @dataclass(frozen=True)
 class GradientTerms:
     """The terms of ‖∇_y L‖² = scale · (gradient − mean − correlation), each of shape (units,)."""

@@ -9,10 +9,12 @@ from torch import Tensor, nn
 from clinometer.objective.objective import Objective
 from clinometer.objective.params import Point, gap_and_cosine
 from clinometer.objective.reuse import owner_of, watch_reuse
+from clinometer.readable.results import readable
 
 Layers = Mapping[str, tuple[str, ...]]  # a layer's name -> its parameters' names, its weight first
 
 
+@readable
 @dataclass(frozen=True)
 class Shift:
     """‖G − G′‖ and cos(G, G′) of each layer's weight gradient."""

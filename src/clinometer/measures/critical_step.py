@@ -14,11 +14,13 @@ from clinometer.measures.first_crossing import check_search, first_crossing
 from clinometer.objective.computed import along
 from clinometer.objective.objective import Objective
 from clinometer.objective.params import Point, check_direction, dot, norm
+from clinometer.readable.results import readable
 
 _ROUNDINGS = 4  # a loss is the sum of many terms, and its last digits differ by more than one rounding
 _UNSURE = 1e-6  # an inner product that is so small a part of ‖g‖ ‖d‖ may have either sign: its terms are rounded
 
 
+@readable
 @dataclass(frozen=True)
 class CriticalStep:
     """The largest multiple of a step up to which the loss stays below its start, and what is certain of it."""

@@ -11,10 +11,12 @@ from clinometer.objective.distributed import Ranks
 from clinometer.objective.objective import Batch, Objective
 from clinometer.objective.params import Point, dot
 from clinometer.objective.parts import size_of
+from clinometer.readable.results import readable
 
 FEWEST = 3  # batches: two gradients and a Hessian, each of its own samples
 
 
+@readable
 @dataclass(frozen=True)
 class CurvatureNoise:
     """What the gradients and Hessians of a step's batches say; both estimates are unbiased, and may be off."""
@@ -52,7 +54,7 @@ def curvature_noise(objective: Objective, at: Point, *, size: Callable[[Batch], 
         >>> loss_fn = lambda model, x: (model.weight - x).square().mean()
         >>> objective = Objective(model, loss_fn, torch.ones(1)).with_batch(torch.ones(1)).with_batch(torch.ones(1))
         >>> curvature_noise(objective, {"weight": torch.tensor([[3.0]])})             # 4 · 2 · 4, and no noise
-        CurvatureNoise(signal=32.0, noise=0.0)
+        CurvatureNoise(signal=32, noise=0)
     """
     count = objective.batches
     if count < FEWEST:

@@ -10,8 +10,10 @@ from torch import Tensor
 from clinometer.measures.layers import within
 from clinometer.objective.objective import Objective
 from clinometer.objective.params import Point, dot, norm, scale
+from clinometer.readable.results import readable
 
 
+@readable
 @dataclass(frozen=True)
 class DirectionalSharpness:
     """What the model L(x + d) ≈ L(x) + ⟨g, d⟩ + ½ dᵀHd says of a step d, and of each block's part of it."""

@@ -14,6 +14,7 @@ from clinometer.measures.lanczos import Lanczos
 from clinometer.measures.layers import within
 from clinometer.objective.objective import Objective
 from clinometer.objective.params import Point, check_direction, flattened, unflattened
+from clinometer.readable.results import readable
 
 Which = Literal["largest", "smallest", "magnitude"]
 
@@ -25,6 +26,7 @@ _ROUNDINGS = 10.0  # of the largest product: no eigenvalue is known better
 _NOT_FINITE = "a Hessian-vector product is not finite: the loss or one of its derivatives overflows at this point"
 
 
+@readable
 @dataclass(frozen=True)
 class Eigenpairs:
     """Eigenpairs (θ, y) of the Hessian H, in the order that was asked for."""

@@ -8,11 +8,14 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from clinometer.readable.results import readable
+
 LARGEST = 2.0**12  # where the search ends: infinite beyond, 0 below its inverse
 _FINEST = 1e-9  # the finest precision
 _STRAIGHT = 16.0  # how much farther to look where nothing tells where the function turns
 
 
+@readable
 @dataclass(frozen=True)
 class Crossing:
     """A size at which a function is back at zero, and what is certain of it."""

@@ -15,10 +15,12 @@ from torch import Tensor
 from clinometer.objective.objective import Objective
 from clinometer.objective.params import Point, dot, scale, step, sub
 from clinometer.objective.params import norm as length_of
+from clinometer.readable.results import readable
 
 Norm = Literal["max", "spectral", "euclidean"]
 
 
+@readable
 @dataclass(frozen=True)
 class SharpnessBound:
     """A lower bound on max dᵀHd over a ball; there may be directions in it with more curvature."""

@@ -14,8 +14,10 @@ from torch import Tensor
 from clinometer.objective.computed import Computed, along, difference
 from clinometer.objective.objective import Objective
 from clinometer.objective.params import Point, check_direction, distance, gap_and_cosine, norm
+from clinometer.readable.results import readable
 
 
+@readable
 @dataclass(frozen=True)
 class Line:
     """Loss and gradient along x + a d. Infinite and NaN values are kept: divergence is data."""

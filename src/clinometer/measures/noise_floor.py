@@ -12,10 +12,12 @@ from torch import Tensor
 from clinometer.objective.dtensor import from_local, to_local
 from clinometer.objective.objective import Objective
 from clinometer.objective.params import Point, distance, gap_and_cosine
+from clinometer.readable.results import readable
 
 _DRAWS = 4  # the loss of one may be unchanged by chance; the relative error of their root mean square is about a third
 
 
+@readable
 @dataclass(frozen=True)
 class Noise:
     """Differences that rounding alone makes."""

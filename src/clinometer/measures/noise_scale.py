@@ -18,8 +18,10 @@ from clinometer.objective.dtensor import is_dtensor
 from clinometer.objective.objective import Batch, Objective
 from clinometer.objective.params import Point, norm
 from clinometer.objective.parts import size_of
+from clinometer.readable.results import readable
 
 
+@readable
 @dataclass(frozen=True)
 class GradientNoise:
     """What the gradients of a step's batches say of signal and noise; both estimates are unbiased, and may be off."""
@@ -30,6 +32,7 @@ class GradientNoise:
     batch_size: float  # samples of all of them
 
 
+@readable
 @dataclass(frozen=True)
 class NoiseScale:
     """tr Σ / ‖G‖², with an interval; NaN where it is unknown, and why."""
@@ -111,7 +114,7 @@ def gradient_noise(
         >>> objective = Objective(model, lambda m, x: (m.weight * x).mean(), torch.tensor([1.0, 3.0]))
         >>> objective = objective.with_batch(torch.tensor([6.0, 6.0]))         # g₁ = 2, g₂ = 6
         >>> gradient_noise(objective, objective.here())                        # (2 − 6)² / 2 · 2 samples; 4² − 16/4
-        GradientNoise(signal=12.0, noise=16.0, batches=2, batch_size=4.0)
+        GradientNoise(signal=12, noise=16, batches=2, batch_size=4)
     """
     if start is None or norms is None:
         norms = BatchNorms(objective)

@@ -17,10 +17,12 @@ from clinometer.measures.plane_losses import open_losses
 from clinometer.objective.objective import Objective
 from clinometer.objective.params import Point, dot, norm
 from clinometer.objective.progress import Progress, progress_callback
+from clinometer.readable.results import readable
 
 Sizes = Sequence[float] | Tensor
 
 
+@readable
 @dataclass(frozen=True)
 class Plane:
     """The loss at x + a d₁ + b d₂ on a grid of a and b. Infinite and NaN losses are kept: divergence is data."""

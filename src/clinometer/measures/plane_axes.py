@@ -9,11 +9,13 @@ from torch import Tensor
 from clinometer.measures.directions import orthogonal
 from clinometer.measures.plane import evenly
 from clinometer.objective.params import Point, check_direction, distance, dot, norm, scale, sub
+from clinometer.readable.results import readable
 
 _CHUNK = 2**20  # parameters of each checkpoint that are in memory as float64 at one time: 8 MiB
 _FLAT = 1e-6  # of the extent along the first axis: less along the second is rounding
 
 
+@readable
 @dataclass(frozen=True)
 class Axes:
     """A plane through `origin` along two orthogonal directions of length 1, and points that are projected on it."""

@@ -16,8 +16,10 @@ from clinometer.measures.lanczos import Lanczos
 from clinometer.measures.trace import Estimate, mean_of
 from clinometer.objective.objective import Objective
 from clinometer.objective.params import Point
+from clinometer.readable.results import readable
 
 
+@readable
 @dataclass(frozen=True)
 class Density:
     """Where the eigenvalues are: each random vector has nodes, and what share of the n eigenvalues each stands for."""
@@ -51,6 +53,7 @@ class Density:
         return first, second
 
 
+@readable
 @dataclass(frozen=True)
 class Smoothed:
     """A density on a grid."""

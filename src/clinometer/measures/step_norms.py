@@ -9,10 +9,12 @@ from torch import Tensor
 
 from clinometer.objective.lengths import lengths
 from clinometer.objective.params import Point
+from clinometer.readable.results import readable
 
 Lengths = Mapping[str, float]  # the Euclidean norm of each parameter's tensor
 
 
+@readable
 @dataclass(frozen=True)
 class StepNorms:
     """Euclidean norms of one step, of each block and of all parameters."""

@@ -12,6 +12,7 @@ from clinometer.measures.hessian_block import HessianBlock, hessian_block
 from clinometer.measures.sketch import Sketch, sketch_of
 from clinometer.objective.objective import Objective
 from clinometer.objective.params import Point
+from clinometer.readable.results import readable
 
 Method = Literal["xtrace", "hutch++", "hutchinson"]
 Found = tuple[float, float, str]  # value, error, notes
@@ -19,6 +20,7 @@ EXACT = "exact: the sum of the Hessian's diagonal"
 _FEWEST = 6  # products from which each method has a standard error
 
 
+@readable
 @dataclass(frozen=True)
 class Estimate:
     """A number that was estimated at random, and how far it may be off."""

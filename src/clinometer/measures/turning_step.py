@@ -10,8 +10,10 @@ from clinometer.measures.first_crossing import check_search, first_crossing
 from clinometer.objective.computed import along
 from clinometer.objective.objective import Objective
 from clinometer.objective.params import Point, check_direction, dot, norm
+from clinometer.readable.results import readable
 
 
+@readable
 @dataclass(frozen=True)
 class TurningStep:
     """The largest multiple of a step up to which the gradient stays within 90° of the one at the start."""

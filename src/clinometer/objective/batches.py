@@ -21,6 +21,7 @@ from clinometer.objective.distributed import Ranks
 from clinometer.objective.generators import Generators, seed_generator
 from clinometer.objective.progress import Progress, progress_callback
 from clinometer.objective.rng import RngState
+from clinometer.readable.text import name_of
 
 Weights = Literal["samples"] | Sequence[float] | Callable[[Any], float]
 
@@ -85,6 +86,12 @@ class Batches:
     def of(cls, given: "Iterable[Any] | Batches | None") -> "Batches | None":
         """The batches that a probe was given; None for none."""
         return given if given is None or isinstance(given, Batches) else cls(given)
+
+    def __repr__(self) -> str:
+        if self._batches is not None:
+            return f"Batches({len(self._batches)} batches, read)"
+        limit = "" if self._limit is None else f", limit={self._limit}"
+        return f"Batches({name_of(type(self._source))}{limit}, not read yet)"
 
     def __len__(self) -> int:
         if self._batches is not None:

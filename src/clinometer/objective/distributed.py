@@ -21,6 +21,7 @@ from clinometer.objective.dtensor import Groups, all_gather, device_mesh, is_dte
 from clinometer.objective.fabric import fabric_attributes
 from clinometer.objective.interruptions import is_out_of_memory
 from clinometer.objective.params import Point, joined
+from clinometer.readable.results import readable
 
 UNTOLD = "The other ranks could not be told of this error."
 _ERROR, _OUT_OF_MEMORY = 1.0, 2.0  # what a rank that failed tells the others; 0 otherwise
@@ -32,6 +33,7 @@ class OtherRankError(RuntimeError):
     out_of_memory = False  # that rank was short of memory
 
 
+@readable
 @dataclass(frozen=True)
 class Ranks:
     """The ranks that train one model: the product of some of torch's process groups; without any, this process alone.

@@ -31,12 +31,14 @@ from clinometer.objective.precision import Precision
 from clinometer.objective.rng import RngState
 from clinometer.objective.snapshot import BatchSnapshot
 from clinometer.objective.trained_tensors import trained_tensors
+from clinometer.readable.results import readable
 
 Batch = Any
 AnyProduct = HessianProduct | GradientDifferences
 LossFn = Callable[[nn.Module, Batch], Tensor]
 
 
+@readable
 @dataclass(frozen=True, init=False, eq=False, repr=False)
 class Objective:
     """L(x): the loss of `model` on `batch` with its trainable parameters at x. Frozen: no attribute can be assigned.
@@ -214,7 +216,6 @@ class Objective:
         """A block in which `product(v)` is ∇²L(at) v, from one graph of the gradient that is kept for all products.
 
         With `fully_shard` gradients have no graph: with `differences` products are then `GradientDifferences`.
-
         Cost: about one forward-backward pass at first, then 1.7 a product; memory: the graph, as long as the block.
 
         Raises:

@@ -8,7 +8,7 @@ from torch import nn
 from clinometer.measures.activation_moments import activation_moments as measure_moments
 from clinometer.measures.covariate_shift import layers_of
 from clinometer.objective.hooks import submodule
-from clinometer.probes.base import LAYER, Probe, Step, make_probe
+from clinometer.probes.base import LAYER, Probe, Step, make_probe, probe_factory
 from clinometer.probes.field import Field
 from clinometer.probes.per_block import shown
 from clinometer.store import Row
@@ -24,6 +24,7 @@ FIELDS = {
 }
 
 
+@probe_factory
 def activation_moments(modules: Sequence[str] | None = None) -> Probe:
     """Mean, variance, kurtosis and largest magnitude of each layer's outputs at the start of the step, on its batch.
 

@@ -7,7 +7,7 @@ from torch import nn
 
 from clinometer.measures.activations import histogram, moments, units
 from clinometer.objective.hooks import submodule
-from clinometer.probes.base import LAYER, Probe, Step, make_probe, padded
+from clinometer.probes.base import LAYER, Probe, Step, make_probe, padded, probe_factory
 from clinometer.probes.field import Field
 from clinometer.store import Row
 
@@ -29,6 +29,7 @@ FIELDS = {
 }
 
 
+@probe_factory
 def activations(modules: Sequence[str], *, unit: int = 0, bins: int = 40) -> Probe:
     """Means, variances and histograms of modules' outputs at the start of the step, on its batch.
 

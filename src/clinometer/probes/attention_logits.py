@@ -7,7 +7,7 @@ import numpy as np
 import torch
 
 from clinometer.measures.attention_logits import attention_logits as measure_logits
-from clinometer.probes.base import LAYER, Probe, Step, make_probe
+from clinometer.probes.base import LAYER, Probe, Step, make_probe, probe_factory
 from clinometer.probes.field import Field
 from clinometer.probes.per_block import shown
 from clinometer.store import Row
@@ -21,6 +21,7 @@ FIELDS = {
 }
 
 
+@probe_factory
 def attention_logits() -> Probe:
     """How large attention's logits are and how spread its weights, where the step starts, on its batch.
 

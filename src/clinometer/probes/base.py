@@ -1,10 +1,11 @@
 """What a probe is: a function from one recorded step to a row of named arrays."""
 
+import functools
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import Any
+from typing import Any, ParamSpec
 
 import torch
 from torch import Tensor, nn
@@ -15,51 +16,18 @@ from clinometer.objective.batches import Batches
 from clinometer.objective.computed import difference
 from clinometer.objective.objective import LossFn, Objective
 from clinometer.objective.other_loss import other_loss
-from clinometer.objective.params import Point, dot, norm
+from clinometer.objective.params import Point
 from clinometer.probes.field import Field, Fields
+from clinometer.probes.used_gradient import Agreement, UsedGradient
+from clinometer.readable.call import call_text
+from clinometer.readable.results import readable
+from clinometer.readable.text import name_of, number
 from clinometer.store import Row
 
-
-@dataclass(frozen=True)
-class Agreement:
-    """How the gradient h that the optimizer used lies to the measured gradient g."""
-
-    cosine: float  # ⟨h, g⟩ / (‖h‖ ‖g‖): 1 where they are proportional
-    factor: float  # ⟨h, g⟩ / ⟨g, g⟩: what g was multiplied by, such as by clipping
-    least_cosine: float = 1.0  # of the parts of h and g by one parameter alone
-
-    def proportional(self, rounding: float) -> bool:
-        """Whether what is left of h beside g is no longer than ten roundings of h."""
-        return _close(self.cosine, rounding)
-
-    def by_parts(self, rounding: float) -> bool:
-        """Whether each parameter's part was multiplied by a factor of its own, as by clipping one by one."""
-        return not self.proportional(rounding) and _close(self.least_cosine, rounding)
+_P = ParamSpec("_P")
 
 
-class UsedGradient:
-    """The gradient that the optimizers used. It is let go once it has been compared with the measured one.
-
-    Args:
-        gradient: By the parameters that they move; None where it was not kept, as nothing is evaluated at the step.
-        parts: The norm of each parameter's gradient.
-    """
-
-    def __init__(self, gradient: Point | None, parts: Mapping[str, float]) -> None:
-        self._gradient = gradient
-        self._agreement: Agreement | None = None
-        self.length = math.nan  # its norm, once it has been compared
-        self.lengths = parts
-
-    def compare(self, measured: Point) -> Agreement | None:
-        """How it lies to the measured gradient; None unless both have a finite length above 0."""
-        if self._gradient is not None:
-            self.length = float(norm(self._gradient))
-            self._agreement = agreement(self._gradient, {name: measured[name] for name in self._gradient})
-            self._gradient = None
-        return self._agreement
-
-
+@readable
 @dataclass(frozen=True)
 class Step:
     """One training step, as a probe sees it."""
@@ -144,33 +112,6 @@ class Step:
         return found.factor
 
 
-def agreement(used: Point, measured: Point) -> Agreement | None:
-    """How one gradient lies to another; None unless both have a finite length above 0.
-
-    Example:
-        >>> agreement({"w": torch.tensor([3.0, 4.0])}, {"w": torch.tensor([6.0, 8.0])})
-        Agreement(cosine=1.0, factor=0.5, least_cosine=1.0)
-    """
-    first, second = float(norm(used)), float(norm(measured))
-    product = float(dot(used, measured))
-    if not (0 < first < math.inf and 0 < second < math.inf and math.isfinite(product)):
-        return None
-    cosine = product / first / second
-    return Agreement(cosine, product / second / second, 1.0 if _close(cosine, 1e-6) else _least_cosine(used, measured))
-
-
-def _least_cosine(used: Point, measured: Point) -> float:
-    """The least of the cosines of those parts that both have."""
-    parts = [({name: used[name]}, {name: measured[name]}) for name in used]
-    lengths = [float(norm(one)) * float(norm(other)) for one, other in parts]
-    products = [float(dot(one, other)) for one, other in parts]
-    return min((p / length for p, length in zip(products, lengths, strict=True) if length > 0), default=1.0)
-
-
-def _close(cosine: float, rounding: float) -> bool:
-    return cosine > 0 and 1 - cosine**2 <= (10 * rounding) ** 2
-
-
 # A probe may carry `fields`, which declares the fields of its rows by name; `cost`, in forward-backward passes beside
 # the one at the start that the step's probes share; `needs_lr`, where it measures nothing without a learning rate;
 # `evaluates = False`, where it asks for no loss, gradient or batch, which are then not kept for it; and `check(model)`,
@@ -195,19 +136,62 @@ def make_probe(
     needs_lr: bool = False,
     evaluates: bool = True,
     batches: Batches | None = None,
+    became: Mapping[str, Any] | None = None,
 ) -> Probe:
     """The function `measure` as a probe: with its name, its declared fields, its cost and its check.
 
     The cost is in forward-backward passes and leaves out the one at the start of the step, which its probes share. With
-    `batches`, where `measure` takes the loss of `step.on(batches)`, all are those of one batch.
+    `batches`, where `measure` takes the loss of `step.on(batches)`, all are those of one batch. Its repr shows what
+    it was called with, and what arguments `became` where that says more.
     """
     if batches is not None:
         name, fields, check = f"{name}_batches", _fields_on_batches(fields), _check_on_batches(batches, check)
         cost = (cost + 1) * len(batches)  # with the start on these
     declared: dict[str, Any] = {"fields": fields, "cost": cost, "needs_lr": needs_lr, "evaluates": evaluates}
-    vars(measure).update(declared | ({"check": check} if check else {}))
-    measure.__name__ = name
-    return measure
+    return MadeProbe(name, measure, declared | ({"check": check} if check else {}), became or {})
+
+
+class MadeProbe:
+    """A probe that tells what it was called with, and what it costs.
+
+    Example:
+        >>> make_probe("mine", lambda step: {}, {}, cost=2.0)
+        mine, 3 passes
+    """
+
+    def __init__(self, name: str, measure: Probe, declared: Mapping[str, Any], became: Mapping[str, Any]) -> None:
+        self.__name__, self.became = name, became
+        self.call: Callable[[], str] = lambda: name_of(self)
+        self._measure = measure
+        vars(self).update(declared)
+
+    def __call__(self, step: Step) -> Row:
+        return self._measure(step)
+
+    def __repr__(self) -> str:
+        passes = cost_of(self) + evaluates(self)  # with the one at the start of the step
+        return f"{self.call()}, {number(passes)} pass{'' if passes == 1 else 'es'}"
+
+
+def probe_factory(make: Callable[_P, Probe]) -> Callable[_P, Probe]:
+    """A decorator of functions that make probes: what they make shows the call.
+
+    Example:
+        >>> @probe_factory
+        ... def mine(scale=1.0):
+        ...     return make_probe("mine", lambda step: {}, {}, cost=scale)
+        >>> mine(scale=0.5)
+        mine(scale=½), 1.5 passes
+    """
+
+    @functools.wraps(make)
+    def made(*args: _P.args, **options: _P.kwargs) -> Probe:
+        probe = make(*args, **options)
+        if isinstance(probe, MadeProbe):
+            probe.call = lambda: call_text(make, args, options, probe.became)
+        return probe
+
+    return made
 
 
 def _fields_on_batches(fields: Fields) -> dict[str, Field]:

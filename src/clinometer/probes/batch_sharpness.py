@@ -13,7 +13,7 @@ from clinometer.measures.batch_sharpness import batch_sharpness_of
 from clinometer.objective.batches import Batches
 from clinometer.objective.objective import Batch, Objective
 from clinometer.objective.params import Point
-from clinometer.probes.base import Probe, Step, make_probe
+from clinometer.probes.base import Probe, Step, make_probe, probe_factory
 from clinometer.probes.field import Field
 from clinometer.probes.stability import stability_of
 from clinometer.store import Row
@@ -55,6 +55,7 @@ OF_BATCHES = {
 }
 
 
+@probe_factory
 def batch_sharpness(*, batches: Iterable[Batch] | Batches | None = None) -> Probe:
     """The curvature of each step's batch along its own gradient, which hovers near 2/lr in minibatch SGD.
 

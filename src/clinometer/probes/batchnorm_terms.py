@@ -8,7 +8,7 @@ from clinometer.measures.activations import units
 from clinometer.measures.batchnorm import batchnorms_of, gradient_terms
 from clinometer.objective.dtensor import full_tensor
 from clinometer.objective.hooks import submodule
-from clinometer.probes.base import LAYER, Probe, Step, make_probe, padded
+from clinometer.probes.base import LAYER, Probe, Step, make_probe, padded, probe_factory
 from clinometer.probes.field import Field
 from clinometer.store import Row
 
@@ -29,6 +29,7 @@ FIELDS = {
 }
 
 
+@probe_factory
 def batchnorm_terms() -> Probe:
     """What each BatchNorm layer does to the gradient that passes through it, by the terms of Theorem 4.1.
 

@@ -11,7 +11,7 @@ from clinometer.measures.layers import Blocks
 from clinometer.measures.spectral_density import check_arguments, decades, eigenvalues_in, spectral_density
 from clinometer.objective.batches import Batches
 from clinometer.objective.objective import Batch
-from clinometer.probes.base import Probe, Step, make_probe
+from clinometer.probes.base import Probe, Step, make_probe, probe_factory
 from clinometer.probes.field import Field
 from clinometer.probes.per_block import block_count, check_blocks, fields_per_block, row_per_block
 from clinometer.probes.seeds import seed_of_run
@@ -23,6 +23,7 @@ _SIGMA = 0.1  # decades, for all steps, blocks and runs: pictures with another w
 _CURVATURE = "loss / parameter²"
 
 
+@probe_factory
 def density(
     *,
     probes: int = 2,

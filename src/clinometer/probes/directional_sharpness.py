@@ -10,7 +10,7 @@ from clinometer.measures.layers import Blocks, blocks_of
 from clinometer.objective.batches import Batches
 from clinometer.objective.objective import Batch
 from clinometer.objective.params import sub
-from clinometer.probes.base import Probe, Step, make_probe
+from clinometer.probes.base import Probe, Step, make_probe, probe_factory
 from clinometer.probes.field import Field
 from clinometer.probes.per_block import block_count, check_blocks
 from clinometer.store import Row
@@ -67,6 +67,7 @@ BLOCK_FIELDS = {
 }
 
 
+@probe_factory
 def directional_sharpness(*, blocks: Blocks | None = None, batches: Iterable[Batch] | Batches | None = None) -> Probe:
     """The curvature along the update that the optimizer really made, and what the step gains and pays for it.
 

@@ -9,6 +9,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, cast, get_args
 
+from clinometer.readable.results import readable
+
 Kind = Literal["float", "integer", "text"]
 Drawing = Literal["line", "lower", "upper", "ridges", "none"]
 Worst = Literal["", "highest", "lowest"]
@@ -17,6 +19,7 @@ NAMES = ("layer", "block", "alert")  # axes whose entries have names, which the 
 SINGLE = (*NAMES, "size", "rank")  # axes of which each entry is a quantity of its own, and gets a series in charts
 
 
+@readable
 @dataclass(frozen=True)
 class Field:
     """What one field of a probe's rows holds.

@@ -8,7 +8,7 @@ from clinometer.measures.generalised_sharpness import generalised_sharpness as m
 from clinometer.objective.batches import Batches
 from clinometer.objective.objective import Batch
 from clinometer.objective.params import dot, flattened, sub, unflattened
-from clinometer.probes.base import Probe, Step, make_probe
+from clinometer.probes.base import Probe, Step, make_probe, probe_factory
 from clinometer.probes.direction import random_direction
 from clinometer.probes.field import Field
 from clinometer.probes.update_norm import norm_of_update
@@ -39,6 +39,7 @@ FIELDS = {
 }
 
 
+@probe_factory
 def generalised_sharpness(
     *, norm: Norm | None = None, iterations: int = 10, batches: Iterable[Batch] | Batches | None = None
 ) -> Probe:

@@ -14,7 +14,7 @@ from clinometer.objective.batches import Batches
 from clinometer.objective.computed import Computed, along
 from clinometer.objective.objective import Batch, LossFn
 from clinometer.objective.params import Point, norm
-from clinometer.probes.base import Probe, Step, make_probe
+from clinometer.probes.base import Probe, Step, make_probe, probe_factory
 from clinometer.probes.direction import direction_of
 from clinometer.probes.field import Field
 from clinometer.probes.per_block import block_count, check_blocks, fields_per_block, row_per_block
@@ -79,6 +79,7 @@ OTHER_LOSS = {
 }
 
 
+@probe_factory
 def headroom(
     *,
     direction: Along = "update",

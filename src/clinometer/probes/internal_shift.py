@@ -7,7 +7,7 @@ from torch import nn
 from clinometer.measures.covariate_shift import Layers, check_layers, covariate_shift, layers_of
 from clinometer.objective.batches import Batches
 from clinometer.objective.objective import Batch
-from clinometer.probes.base import LAYER, Probe, Step, make_probe
+from clinometer.probes.base import LAYER, Probe, Step, make_probe, probe_factory
 from clinometer.probes.field import Field
 from clinometer.store import Row
 
@@ -29,6 +29,7 @@ FIELDS = {
 }
 
 
+@probe_factory
 def internal_shift(
     layers: Layers | None = None,
     *,

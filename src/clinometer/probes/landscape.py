@@ -20,7 +20,7 @@ from clinometer.measures.line import (
 from clinometer.objective.batches import Batches
 from clinometer.objective.objective import Batch
 from clinometer.objective.params import Point, norm
-from clinometer.probes.base import LOSS, Probe, Step, make_probe
+from clinometer.probes.base import LOSS, Probe, Step, make_probe, probe_factory
 from clinometer.probes.direction import Direction, bare_direction, direction_of, of_length_one
 from clinometer.probes.field import Field
 from clinometer.probes.per_block import block_count, check_blocks, fields_per_block, row_per_block
@@ -30,6 +30,7 @@ from clinometer.store import Row
 _ALONG = {"gradient": "the gradient", "update": "the optimizer's update", "random": "a random direction"}
 
 
+@probe_factory
 def landscape(
     sizes: Sequence[float] | None = None,
     *,
@@ -114,6 +115,7 @@ def landscape(
         lambda model: check_blocks(blocks, model),
         needs_lr=needs_lr,
         batches=measured_on,
+        became={} if distances else {"sizes": tuple(multiples)},
     )
 
 

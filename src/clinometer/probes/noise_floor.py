@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from clinometer.measures.noise_floor import noise_floor as measure_noise_floor
 from clinometer.objective.batches import Batches
 from clinometer.objective.objective import Batch
-from clinometer.probes.base import Probe, Step, make_probe
+from clinometer.probes.base import Probe, Step, make_probe, probe_factory
 from clinometer.probes.field import Field
 from clinometer.store import Row
 
@@ -16,6 +16,7 @@ FIELDS = {
 }
 
 
+@probe_factory
 def noise_floor(*, batches: Iterable[Batch] | Batches | None = None) -> Probe:
     """How much rounding alone changes loss and gradient: differences that are no larger mean nothing.
 

@@ -13,7 +13,7 @@ from clinometer.objective.batches import Batches
 from clinometer.objective.interruptions import is_interruption, is_transient
 from clinometer.objective.objective import Batch, Objective
 from clinometer.objective.parts import size_of, split_batch
-from clinometer.probes.base import Probe, Step, make_probe
+from clinometer.probes.base import Probe, Step, make_probe, probe_factory
 from clinometer.probes.field import Field
 from clinometer.store import Row
 
@@ -29,6 +29,7 @@ _NO_SIZE = (
 )
 
 
+@probe_factory
 def noise_scale(
     *,
     splits: int = 2,

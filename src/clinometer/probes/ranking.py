@@ -8,6 +8,7 @@ import numpy as np
 
 from clinometer.probes.field import NAMES, Declared, Field, Fields
 from clinometer.probes.labels import shown
+from clinometer.readable.results import readable
 
 Values = np.ndarray[Any, Any]
 Tables = Mapping[str, Mapping[str, Values]]  # probe -> its table, as `Store.read` gives it
@@ -24,6 +25,7 @@ class Rank:
     beyond: int | None  # the first step at which it exceeded 1
 
 
+@readable
 @dataclass(frozen=True)
 class Ranking:
     """The blocks of one probe, by the field that has a limit."""

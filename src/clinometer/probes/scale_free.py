@@ -12,7 +12,7 @@ from clinometer.measures.scale_free import relative_walk
 from clinometer.objective.batches import Batches
 from clinometer.objective.objective import Batch
 from clinometer.objective.params import Point, gap_and_cosine, norm
-from clinometer.probes.base import LOSS, Probe, Step, make_probe
+from clinometer.probes.base import LOSS, Probe, Step, make_probe, probe_factory
 from clinometer.probes.direction import Direction, direction_of
 from clinometer.probes.field import Field
 from clinometer.store import Row
@@ -24,6 +24,7 @@ _ALONG = {
 }
 
 
+@probe_factory
 def scale_free(
     sizes: Sequence[float] | None = None,
     *,

@@ -12,7 +12,7 @@ from clinometer.measures.layers import Blocks, within
 from clinometer.objective.batches import Batches
 from clinometer.objective.objective import Batch
 from clinometer.objective.params import flattened, unflattened
-from clinometer.probes.base import Probe, Step, make_probe
+from clinometer.probes.base import Probe, Step, make_probe, probe_factory
 from clinometer.probes.field import Field
 from clinometer.probes.per_block import block_count, check_blocks, fields_per_block, row_per_block
 from clinometer.probes.stability import Stability, stability_of
@@ -51,6 +51,7 @@ FIELDS = {
 }
 
 
+@probe_factory
 def sharpness(
     k: int = 1,
     *,

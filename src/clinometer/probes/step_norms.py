@@ -4,7 +4,7 @@ from torch import nn
 
 from clinometer.measures.layers import Blocks
 from clinometer.measures.step_norms import step_norms as measure_step_norms
-from clinometer.probes.base import Probe, Step, make_probe
+from clinometer.probes.base import Probe, Step, make_probe, probe_factory
 from clinometer.probes.field import Field
 from clinometer.probes.per_block import BLOCK_FIELDS, KnownBlocks, check_blocks, shown
 from clinometer.store import Row
@@ -26,6 +26,7 @@ FIELDS = {
 }
 
 
+@probe_factory
 def step_norms(blocks: Blocks = "layers") -> Probe:
     """Norms of the gradient, the update and the weights, of each block and of all: without any pass.
 

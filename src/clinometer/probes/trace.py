@@ -12,7 +12,7 @@ from clinometer.measures.trace import trace as measure_trace
 from clinometer.measures.trace_by_block import trace_by_block
 from clinometer.objective.batches import Batches
 from clinometer.objective.objective import Batch
-from clinometer.probes.base import Probe, Step, make_probe
+from clinometer.probes.base import Probe, Step, make_probe, probe_factory
 from clinometer.probes.field import Field
 from clinometer.probes.per_block import block_count, check_blocks, fields_per_block, row_per_block
 from clinometer.probes.seeds import seed_of_run
@@ -38,6 +38,7 @@ FIELDS = {
 }
 
 
+@probe_factory
 def trace(
     *,
     products: int = 16,

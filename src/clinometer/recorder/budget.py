@@ -77,6 +77,9 @@ class Budget:
         self._count_steps()
         return self.spent / self.trained if self.trained else 0.0
 
+    def __repr__(self) -> str:
+        return f"within_budget({self.fraction:.3g})"
+
     def __str__(self) -> str:
         return (
             f"within {self.fraction:.3g} of the run's time: measured {self.measured} of {self.steps} steps, skipped "

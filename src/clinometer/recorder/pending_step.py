@@ -13,7 +13,8 @@ from clinometer.objective.dtensor import is_dtensor, to_local
 from clinometer.objective.lengths import are_equal
 from clinometer.objective.objective import Batch, Objective
 from clinometer.objective.params import Point
-from clinometer.probes.base import Step, UsedGradient
+from clinometer.probes.base import Step
+from clinometer.probes.used_gradient import UsedGradient
 from clinometer.recorder.loss_capture import LossCapture
 from clinometer.recorder.optimizer_reading import LearningRate, OptimizerReading
 from clinometer.recorder.trained_loss import Candidate, Evidence, trained_loss

@@ -5,6 +5,20 @@ import operator
 from collections.abc import Callable
 
 Schedule = Callable[[int], bool]
+_SHOWN = 6  # steps of `at`
+
+
+class NamedSchedule:
+    """A schedule that says how it was made."""
+
+    def __init__(self, text: str, due: Schedule) -> None:
+        self._text, self._due = text, due
+
+    def __call__(self, step: int) -> bool:
+        return self._due(step)
+
+    def __repr__(self) -> str:
+        return self._text
 
 
 def every(n: int) -> Schedule:
@@ -16,7 +30,7 @@ def every(n: int) -> Schedule:
     """
     if operator.index(n) < 1:
         raise ValueError(f"every(n) needs n of at least 1; found {n}.")
-    return lambda step: step % n == 0
+    return NamedSchedule(f"every({n})", lambda step: step % n == 0)
 
 
 def log_spaced(per_decade: int = 10) -> Schedule:
@@ -35,7 +49,7 @@ def log_spaced(per_decade: int = 10) -> Schedule:
         nearest = per_decade * math.log10(step)
         return any(round(10 ** (k / per_decade)) == step for k in (math.floor(nearest), math.ceil(nearest)))
 
-    return due
+    return NamedSchedule(f"log_spaced({per_decade})", due)
 
 
 def at(*steps: int) -> Schedule:
@@ -46,4 +60,5 @@ def at(*steps: int) -> Schedule:
         [1, 7]
     """
     chosen = frozenset(map(operator.index, steps))
-    return lambda step: step in chosen
+    told = [*map(str, steps[:_SHOWN]), *([f"… {len(steps)} in all"] if len(steps) > _SHOWN else [])]
+    return NamedSchedule(f"at({', '.join(told)})", lambda step: step in chosen)

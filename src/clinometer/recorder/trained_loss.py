@@ -16,7 +16,7 @@ from clinometer.measures.noise_scale import BatchNorms
 from clinometer.objective.distributed import Ranks
 from clinometer.objective.objective import Objective
 from clinometer.objective.params import Point
-from clinometer.probes.base import Agreement, agreement
+from clinometer.probes.used_gradient import Agreement, agreement
 from clinometer.recorder.loss_capture import BackwardPass
 
 

@@ -9,7 +9,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from clinometer.readable.results import readable
 
+
+@readable
 @dataclass(frozen=True)
 class Interval:
     """A mean with its confidence interval; infinite with fewer than two samples, NaN if a sample is not finite.

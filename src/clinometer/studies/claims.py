@@ -7,6 +7,7 @@ from typing import Literal
 
 import numpy as np
 
+from clinometer.readable.results import readable
 from clinometer.results.run_table import MissingRunsError, RunTable
 from clinometer.results.sequential import LEVEL
 from clinometer.results.statistics import Interval
@@ -20,6 +21,7 @@ Variants = Mapping[str, RunConfig]  # a declared study's variants by name, or th
 Looks = Mapping[str, Sequence[int]]  # a part's name to the numbers of seeds with which it was looked at before
 
 
+@readable
 @dataclass(frozen=True)
 class Evidence:
     """What a claim's function finds in the runs: comparisons, without a verdict. The first one is the headline."""
@@ -29,6 +31,7 @@ class Evidence:
     beside: tuple[Comparison, ...] = ()  # further comparisons, which are shown and do not count
 
 
+@readable
 @dataclass(frozen=True)
 class Part:
     """A comparison that was judged."""
@@ -51,6 +54,7 @@ class Part:
         return self.verdict == "holds" or (_above(self.effect.value, low) and _below(self.effect.value, high))
 
 
+@readable
 @dataclass(frozen=True)
 class Finding:
     """The outcome of a claim; its first part is the headline."""
@@ -88,6 +92,7 @@ class Finding:
         return min([1.0, *outside]) if tested else math.nan
 
 
+@readable
 @dataclass(frozen=True)
 class Claim:
     """A statement of a paper or of a user's study, and the rule that decides it."""

@@ -8,6 +8,8 @@ from typing import Literal
 import numpy as np
 from numpy.typing import ArrayLike
 
+from clinometer.readable.results import readable
+
 Method = Literal["t", "sign"]  # Student's t for the mean; the exact sign test for the median, which may be infinite
 
 
@@ -44,6 +46,7 @@ def points_at(reference: float) -> Unit:
     return Unit(POINTS.name, lambda difference: 100 * (_expit(reference + difference) - _expit(reference)))
 
 
+@readable
 @dataclass(frozen=True)
 class Comparison:
     """The part of a claim that the centre of some samples lies within bounds.

@@ -9,12 +9,15 @@ from typing import Any, Literal
 
 import numpy as np
 
+from clinometer.readable.results import readable
+
 Values = np.ndarray[Any, Any]
 Colour = (
     int | str
 )  # the n-th colour of the neutral palette, a key of the figure's own, "alarm", or "reference": grey and dotted
 
 
+@readable
 @dataclass(frozen=True)
 class Series:
     """A line, a band, or both, over x."""
@@ -36,6 +39,7 @@ class Series:
             raise ValueError(f"`each` has shape {self.each.shape}; expected (seeds, n) = {expected}.")
 
 
+@readable
 @dataclass(frozen=True)
 class Ridges:
     """Histograms one behind the other: how a distribution moves over training."""
@@ -94,6 +98,7 @@ class Vertical:
     colour: Colour = "alarm"
 
 
+@readable
 @dataclass(frozen=True)
 class Heights:
     """A function of two coordinates, as coloured levels or as a surface; the panel's series are lines upon it."""
@@ -134,6 +139,7 @@ class Point:
     colour: Colour = 0
 
 
+@readable
 @dataclass(frozen=True)
 class Panel:
     """One pair of axes with series, ridges, heights, a walk, estimates or points, or a diagram without axes."""
@@ -157,6 +163,7 @@ class Panel:
     group: str = ""  # which layer it shows, where a figure shows several alike: a page may show one group at a time
 
 
+@readable
 @dataclass(frozen=True)
 class Figure:
     """Panels in rows of `columns`, with a caption that says what they show and how it was summarised."""

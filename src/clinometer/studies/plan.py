@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 
+from clinometer.readable.results import readable
 from clinometer.studies.claims import Claim
 from clinometer.studies.study import LAST_FIRST_SEED, MOST_SEEDS, Study
 from clinometer.studies.theorems import TheoremSpec, named
@@ -12,6 +13,7 @@ from clinometer.training.config import Bases, RunConfig, format_value
 from clinometer.training.errors import check_choice
 
 
+@readable
 @dataclass(frozen=True)
 class Plan:
     """One study at one scale: what will be run, drawn and decided, checked before any work is spent."""

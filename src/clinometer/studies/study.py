@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
+from clinometer.readable.results import readable
 from clinometer.results.run_table import RunTable
 from clinometer.studies.claims import Claim
 from clinometer.studies.extra import Extra
@@ -16,6 +17,7 @@ MOST_SEEDS = 10_000  # per arm: more is taken for a slip
 LAST_FIRST_SEED = 10**9  # every seed of a plan fits into 32 bits then
 
 
+@readable
 @dataclass(frozen=True)
 class Scale:
     """How large a study is made."""
@@ -32,6 +34,7 @@ class Scale:
         return self.make_bases()
 
 
+@readable
 @dataclass(frozen=True)
 class FigureSpec:
     """A figure: the arms it needs, and what it shows of them."""
@@ -42,6 +45,7 @@ class FigureSpec:
     whole: bool = True  # whether it is drawn only if all its arms have a finished run
 
 
+@readable
 @dataclass(frozen=True)
 class Study:
     """A paper, or a question of one's own."""

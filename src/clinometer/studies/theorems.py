@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
+from clinometer.readable.results import readable
 from clinometer.training.errors import check_choice
 from clinometer.training.files import finite
 
@@ -19,6 +20,7 @@ if TYPE_CHECKING:  # a study is listed without torch
 Case = Callable[["Generator"], float]  # draws one input and returns the relative error of a statement there
 
 
+@readable
 @dataclass(frozen=True)
 class Theorem:
     """A statement of a paper, and how far it is from true on random inputs.
@@ -37,6 +39,7 @@ class Theorem:
     tolerance: float = 1e-10
 
 
+@readable
 @dataclass(frozen=True)
 class TheoremSpec:
     """A theorem as a study lists it."""
@@ -55,6 +58,7 @@ class Broken:
     error: float  # the median relative error of these; NaN if there are none
 
 
+@readable
 @dataclass(frozen=True)
 class Checked:
     """The result of a check."""

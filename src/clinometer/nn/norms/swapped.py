@@ -2,7 +2,11 @@
 
 from dataclasses import dataclass
 
+from clinometer.readable import html
+from clinometer.readable.results import readable
 
+
+@readable
 @dataclass(frozen=True)
 class Replacement:
     """One norm that was replaced."""
@@ -14,6 +18,7 @@ class Replacement:
     dropped: tuple[str, ...]  # parameters that the new one has no place for
 
 
+@readable
 @dataclass(frozen=True)
 class Left:
     """One norm that was not replaced, and why."""
@@ -23,6 +28,7 @@ class Left:
     reason: str
 
 
+@readable
 @dataclass(frozen=True)
 class Swapped:
     """The norms of a model that were replaced, and those that were not.
@@ -41,6 +47,9 @@ class Swapped:
         if self.left:
             lines += [f"left {_norms(len(self.left))}:", *(_left(each) for each in self.left)]
         return "\n".join(lines)
+
+    def _repr_html_(self) -> str:
+        return html.lines(self)
 
 
 def _replaced(one: Replacement) -> str:

@@ -9,7 +9,7 @@ from clinometer.papers.bronstein2021.equivariance import equivariance_errors
 from clinometer.papers.bronstein2021.networks.staged import Staged
 from clinometer.papers.bronstein2021.smoothing import mean_cosine
 from clinometer.papers.bronstein2021.warps import random_warp, warped
-from clinometer.probes.base import LAYER, Probe, Step, make_probe
+from clinometer.probes.base import LAYER, Probe, Step, make_probe, probe_factory
 from clinometer.probes.field import Field
 from clinometer.store import Row
 
@@ -17,6 +17,7 @@ GROUPS = ("rotation", "shift", "even_shift", "permutation")
 _SEED = 0  # of the warps, which are alike for all networks, seeds and steps
 
 
+@probe_factory
 def equivariance(samples: int = 32) -> Probe:
     """The equivariance errors of each stage at the start of the step, on the first images of its batch.
 
@@ -49,6 +50,7 @@ def equivariance(samples: int = 32) -> Probe:
     return make_probe("equivariance", _of_network(measure), fields, 10.0)
 
 
+@probe_factory
 def deformation(sizes: Sequence[float] = (0.1, 0.2, 0.4), warps: int = 8, samples: int = 32) -> Probe:
     """How far the features, the mean over the domain of the last stage, move when images are deformed.
 
@@ -96,6 +98,7 @@ def deformation(sizes: Sequence[float] = (0.1, 0.2, 0.4), warps: int = 8, sample
     return make_probe("deformation", _of_network(measure), fields, len(sizes) * warps / 4)
 
 
+@probe_factory
 def over_smoothing(samples: int = 32) -> Probe:
     """How alike the nodes of a graph are after each convolution, before its norm, on the first images of the batch.
 

@@ -6,9 +6,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from clinometer.readable.results import readable
+
 Kind = Literal["rises", "falls", "above", "below", "not finite"]
 
 
+@readable
 @dataclass(frozen=True)
 class Alarm:
     r"""What an alert says at a step; `str` of it is the message.

@@ -5,6 +5,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from typing import Any, Self
 
+from clinometer.readable.text import name_of, short
 from clinometer.recorder.alerts.alarm import Alarm
 from clinometer.store import Row
 
@@ -19,6 +20,9 @@ class Alert(ABC):
 
     name: str
     then: Then | None
+
+    def __repr__(self) -> str:
+        return f"{name_of(type(self))}({short(self.name)}, reads {', '.join(self.quantities)})"
 
     @property
     @abstractmethod

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from clinometer.readable.text import short
 from clinometer.recorder.alerts.advice import advice_on
 from clinometer.recorder.alerts.alarm import Alarm, Kind
 from clinometer.recorder.alerts.base import Alert, Then
@@ -46,6 +47,11 @@ class QuantityAlert(Alert):
         self.false_alarms, self.then = false_alarms, then
         self.name = name or f"{quantity.partition('/')[2]} {self._kind}"
         self.reset()
+
+    def __repr__(self) -> str:
+        level = self.rule.limit if isinstance(self.rule, Limit) else True
+        threshold = "" if isinstance(self.rule, Limit) else f", threshold={self.threshold:.3g}"
+        return f"alert({short(self.quantity)}, {self._kind}={short(level)}{threshold})"
 
     def reset(self) -> None:
         self.score = math.nan  # the largest at the last reading; NaN while the rule cannot judge

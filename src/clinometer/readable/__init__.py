@@ -1,0 +1,1 @@
+"""How objects show themselves: in one short line, and as a table in a notebook."""
