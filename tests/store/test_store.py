@@ -82,7 +82,7 @@ def test_a_store_is_written_ahead(tmp_path: Path) -> None:
 
 def test_a_locked_store_is_not_called_foreign(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Whoever believed it would throw a finished run away."""
-    monkeypatch.setattr(database, "_PATIENCE", 0.1)
+    monkeypatch.setattr(database, "PATIENCE", 0.1)
     path = tmp_path / "rows.sqlite"
     Store(path).close()
     holder = sqlite3.connect(path, isolation_level=None)

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from clinometer.store.cells import checksum, decode, kind_of
-from clinometer.store.database import UnsoundError
+from clinometer.store.errors import UnsoundError
 
 FIRST, LAST = -(2**63), 2**63 - 1  # SQLite's least and largest integer
 _LONGEST = 2**24  # characters of the facts about a run
@@ -110,11 +110,6 @@ def outline(db: sqlite3.Connection) -> Outline:
     if count != db.execute("SELECT coalesce(sum(fields), 0) FROM steps").fetchone()[0]:
         raise UnsoundError("values are lost")
     return found
-
-
-def steps(db: sqlite3.Connection) -> set[int]:
-    """The steps that have rows."""
-    return {step for (step,) in db.execute("SELECT step FROM steps")}
 
 
 def last_step(db: sqlite3.Connection) -> int | None:

@@ -5,15 +5,15 @@ more steps than an honest file of that size would need.
 """
 
 import contextlib
-import errno
 import os
-import shutil
 import sqlite3
 import threading
 from collections.abc import Generator
 from pathlib import Path
 
 from clinometer.store.cells import LARGEST
+from clinometer.store.errors import PATIENCE, DamagedError, UnsoundError, code_of, is_damage, not_damage
+from clinometer.store.reading import Reading, reading
 from clinometer.store.schema import APPLICATION_ID, VERSION, make_tables, our_schema, schema_of
 from clinometer.store.write_ahead_log import LONE, WriteAheadLog, is_lone
 
@@ -24,23 +24,8 @@ _LIMITS = {
     sqlite3.SQLITE_LIMIT_ATTACHED: 0,
     sqlite3.SQLITE_LIMIT_TRIGGER_DEPTH: 1,
 }
-_PATIENCE = 30.0  # seconds to wait for another process that writes
-_LITTLE = 2**16  # bytes on a disk that is as good as full
 _PACE = 100_000  # SQLite's steps between two looks at how many there were
-_DAMAGE = {  # where our own queries, of our own tables, end so
-    sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_FORMAT, sqlite3.SQLITE_TOOBIG, sqlite3.SQLITE_ERROR,
-    sqlite3.SQLITE_MISMATCH, sqlite3.SQLITE_INTERRUPT,
-}  # fmt: skip
 _INHERITED: list[sqlite3.Connection] = []  # kept, for the garbage collector would close them
-_ERRNO = {sqlite3.SQLITE_READONLY: errno.EACCES, sqlite3.SQLITE_PERM: errno.EACCES}
-
-
-class DamagedError(ValueError):
-    """A file is damaged, or was made to do harm: the message names it, what is wrong with it and what to do."""
-
-
-class UnsoundError(Exception):
-    """What is wrong with the file of a `Database.moment`; it leaves the moment as a `DamagedError`."""
 
 
 class Database:
@@ -64,10 +49,11 @@ class Database:
         self.where = "the store in memory" if path is None else str(path)
         self.size = 0  # bytes, as of the last moment
         self.ids: dict[tuple[str, ...], int] = {}  # of names and kinds that are known to be written
-        self.patience = _PATIENCE  # seconds to wait for another process that writes
+        self.patience = PATIENCE  # seconds to wait for another process that writes
         self._path, self._read_only = path, read_only
         self._log: WriteAheadLog | None = None  # of a file that is open for writing
         self._owner = _here()
+        self._reading: Reading | None = None  # of a file that is open for reading
         self._left = 100 * _PACE
         there = path is not None and path.is_file()
         if read_only and not there:
@@ -89,6 +75,8 @@ class Database:
             _INHERITED.append(self._db)
         else:
             self._db.close()
+            if self._reading:
+                self._reading.close()
 
     @contextlib.contextmanager
     def moment(self, *, writes: bool = False, durable: bool = False) -> Generator[sqlite3.Connection]:
@@ -104,7 +92,9 @@ class Database:
                 "Open it here as well: Store(path, read_only=True)."
             )
         with self._explained():
-            if writes:
+            if not writes:
+                self._prepare_to_read()
+            else:
                 self._prepare_to_write(durable)
                 self._db.execute(f"PRAGMA busy_timeout = {int(1000 * self.patience)}")
             self._db.execute("BEGIN IMMEDIATE" if writes else "BEGIN")
@@ -135,6 +125,10 @@ class Database:
     def _opened(self, mode: str) -> sqlite3.Connection:
         """The file, checked to be ours; its tables are made where it has none and is not only read."""
         name = f"{self._path.absolute().as_uri()}?mode={mode}" if self._path else "file::memory:"
+        if self._reading:
+            self._reading.close()
+        self._reading = reading(self._path) if self._path and mode == "ro" else None
+        name = self._reading.uri if self._reading else name
         with self._explained():
             # Threads are told apart in `moment`, in words; but the garbage collector may close from any of them.
             db = sqlite3.connect(name, timeout=self.patience, isolation_level=None, check_same_thread=False, uri=True)
@@ -155,7 +149,7 @@ class Database:
             ours, version = (db.execute(f"PRAGMA {name}").fetchone()[0] for name in ("application_id", "user_version"))
             schema = schema_of(db)
         except sqlite3.DatabaseError as error:
-            if _code(error) != sqlite3.SQLITE_NOTADB:
+            if code_of(error) != sqlite3.SQLITE_NOTADB:
                 raise  # locked, or a failing disk: nobody may conclude that the file is worthless
             ours, version, schema = 0, 0, [("no database",)]
         if not schema and not self._read_only:
@@ -180,6 +174,13 @@ class Database:
             if self._log:
                 self._log.fold()
         return db
+
+    def _prepare_to_read(self) -> None:
+        """Open the file again if somebody has begun to write it."""
+        if self._reading and self._reading.is_over():
+            before = self._db
+            self._db = self._opened("ro")
+            before.close()
 
     def _prepare_to_write(self, durable: bool) -> None:
         """Open the file for writing, again if another program deleted its log."""
@@ -210,7 +211,9 @@ class Database:
                 self._damaged(error) if is_damage(error) else not_damage(error, self.where, self.patience)
             ) from error
 
-    def _damaged(self, what: object) -> DamagedError:
+    def _damaged(self, what: object) -> DamagedError | TimeoutError:
+        if self._reading and self._reading.is_over():
+            return TimeoutError(f"{self.where} was written to while it was read. Read it again.")
         return DamagedError(
             f"{self.where} is damaged: {what}. Use a sound copy, or delete it and make the run again.{self._lone()}"
         )
@@ -220,36 +223,5 @@ class Database:
         return LONE if self._path and is_lone(self._path) else ""
 
 
-def is_damage(error: sqlite3.Error) -> bool:
-    """Whether it is certainly the file's fault, where the query is ours and the tables should be."""
-    return _code(error) in _DAMAGE
-
-
-def not_damage(error: sqlite3.Error, where: str, patience: float = _PATIENCE) -> OSError:
-    """What it is otherwise: another process (TimeoutError), or the disk."""
-    code = _code(error)
-    if code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
-        return TimeoutError(
-            f"{where} is locked: another process has kept it for more than {patience:g} s. "
-            "Wait for that process, or end it; one process at a time writes to a store."
-        )
-    what = f"{where} cannot be read or written: {error}"
-    if code == sqlite3.SQLITE_FULL or (code == sqlite3.SQLITE_IOERR and _is_full(where)):
-        return OSError(errno.ENOSPC, f"{what}. Free some space")
-    return OSError(_ERRNO.get(code, errno.EIO), f"{what}. Look at the disk, and at the permissions")
-
-
-def _is_full(where: str) -> bool:
-    """Whether next to nothing is left: SQLite then fails to lengthen a file of its own, and does not say why."""
-    with contextlib.suppress(OSError):
-        return shutil.disk_usage(Path(where).parent).free < _LITTLE
-    return False
-
-
 def _here() -> tuple[int, int]:
     return os.getpid(), threading.get_ident()
-
-
-def _code(error: sqlite3.Error) -> int:
-    # Without a code it is Python's: text that is not UTF-8.
-    return getattr(error, "sqlite_errorcode", sqlite3.SQLITE_CORRUPT) & 0xFF
