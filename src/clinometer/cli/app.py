@@ -9,8 +9,9 @@ from typing import Annotated
 
 from cyclopts import App, CycloptsError, Parameter
 
-from clinometer.cli.console import console
-from clinometer.cli.errors import print_error, print_stop
+from clinometer.cli.answer import Answer, JsonOption, stdout_on_stderr
+from clinometer.cli.console import print_remark
+from clinometer.cli.errors import print_error, stop_text
 from clinometer.cli.foreign_exits import CommandExit, exit_text, exits_raised
 from clinometer.cli.interruptions import orderly_interruptions, status_of
 from clinometer.runner.output import dropping_output, open_standard_files
@@ -52,9 +53,12 @@ COMMANDS = {
 
 PRINTED = ("check", "compare", "list", "lr", "plan", "status", "watch")  # whose work is what they print
 
+_INTERRUPTED = "Interrupted. What is done is kept; the same command goes on from there."
+
 app = App(
     name="clinometer",
     help="How smooth the loss landscape is where a training run walks.",
+    help_epilogue="With --json, any command prints one JSON document and nothing else to the standard output.",
     suppress_keyboard_interrupt=False,  # `main` says what an interruption costs: nothing that is done
 )
 for name, about in COMMANDS.items():
@@ -62,35 +66,44 @@ for name, about in COMMANDS.items():
 
 
 def main(words: Annotated[Sequence[str] | None, Parameter(parse=False)] = None) -> None:
-    """Run a command and exit with its status."""
-    given = list(sys.argv[1:] if words is None else words)
+    """Run a command, print what it found and exit with its status."""
+    json = JsonOption.of(sys.argv[1:] if words is None else words)
     closed = open_standard_files()
     with transliterating_output(), dropping_output() as (output, _), orderly_interruptions():
-        status = _status(given)
+        if json.given:
+            with stdout_on_stderr():
+                answer = _answer(json.words)
+            output.write(f"{answer.document()}\n")
+        else:
+            answer = _answer(json.words, show=True)
+        if answer.error:
+            print_error(answer.error)
+        status = answer.status
         output.flush()
         lost = "it is closed" if "stdout" in closed else output.error
         if lost and not isinstance(lost, BrokenPipeError):  # a reader that has gone, such as `head`, has read enough
             print_error(f"not all that was printed could be written to the standard output: {lost}.")
-            status = status or int(bool(given) and given[0] in PRINTED)
+            status = status or int(json.given or (bool(json.words) and json.words[0] in PRINTED))
     sys.exit(status)
 
 
-def _status(words: Sequence[str]) -> int:
-    """The exit status of a command, which is run."""
+def _answer(words: Sequence[str], show: bool = False) -> Answer:
+    """What a command found, or why it ended; the command is run, and what it found is printed if `show`."""
     try:
         with exits_raised():
-            status = app(words, exit_on_error=False, result_action="return_value")
-    except CycloptsError:
-        return 2  # cyclopts has printed what was wrong
+            answer = app(words, exit_on_error=False, result_action="return_value")
+            answer = answer if isinstance(answer, Answer) else Answer({})  # such as help, which is printed
+            if show:
+                answer.show()
+            return answer
+    except CycloptsError as error:  # cyclopts has printed what was wrong
+        return Answer({"error": " ".join(str(error).split())}, status=2)
     except (OSError, DamagedError) as error:
-        print_stop(error)
-        return 1
+        return Answer({}, status=1, error=stop_text(error))
     except KeyboardInterrupt as interruption:
-        console.print("Interrupted. What is done is kept; the same command goes on from there.")
-        return status_of(interruption)
+        print_remark(_INTERRUPTED)
+        return Answer({"error": _INTERRUPTED}, status=status_of(interruption))
     except CommandExit as chosen:
-        return int(str(chosen.code))
+        return Answer({}, status=chosen.status, error=chosen.message)
     except SystemExit as error:
-        print_error(f"{exit_text(error)}.")
-        return 1
-    return status if isinstance(status, int) else 0
+        return Answer({}, status=1, error=f"{exit_text(error)}.")

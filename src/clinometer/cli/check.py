@@ -2,16 +2,16 @@
 
 from rich.text import Text
 
+from clinometer.cli.answer import Answer
 from clinometer.cli.arguments import split_names
-from clinometer.cli.console import console
 from clinometer.cli.errors import bad_input
 from clinometer.papers import load_study
 from clinometer.report.tables import theorems_table
 from clinometer.studies.theorems import all_verified, check, rows, select
 
 
-def check_command(paper: str, /, *, only: str = "", cases: int = 200, seed: int = 0) -> int:
-    """Try the chosen theorems on random inputs and print the table; status 1 if one is not verified.
+def check_command(paper: str, /, *, only: str = "", cases: int = 200, seed: int = 0) -> Answer:
+    """Try the chosen theorems on random inputs; status 1 if one is not verified.
 
     Parameters
     ----------
@@ -28,6 +28,9 @@ def check_command(paper: str, /, *, only: str = "", cases: int = 200, seed: int 
         study = load_study(paper)
         chosen = select(study.theorems, split_names(only))
         found = rows(study.theorems, {name: check(study.theorems[name].load(), cases, seed) for name in chosen})
-    console.print(Text.assemble((study.title, "bold"), f"\n{study.source}"))
-    console.print(theorems_table(found))
-    return 0 if all_verified(found) else 1
+    heading = Text.assemble((study.title, "bold"), f"\n{study.source}")
+    return Answer(
+        {"paper": paper, "title": study.title, "theorems": found},
+        [heading, theorems_table(found)],
+        status=0 if all_verified(found) else 1,
+    )

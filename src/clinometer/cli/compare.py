@@ -1,15 +1,14 @@
 """`clinometer compare`."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 from cyclopts import Parameter
-from rich.text import Text
 
-from clinometer.cli.console import console
+from clinometer.cli.answer import Answer
 from clinometer.cli.errors import bad_input
 from clinometer.report.comparison_table import comparison_parts
-from clinometer.results.compare import compare
+from clinometer.results.compare import Comparison, compare
 
 
 def compare_command(
@@ -18,8 +17,8 @@ def compare_command(
     /,
     *,
     quantity: Annotated[tuple[str, ...], Parameter(consume_multiple=True)] = (),
-) -> int:
-    """Pair the runs of two studies and print what differs.
+) -> Answer:
+    """Pair the runs of two studies and tell what differs.
 
     Parameters
     ----------
@@ -31,6 +30,23 @@ def compare_command(
         PROBE.FIELD or PROBE.FIELD.LAYER, its mean over steps; or with :first, :last, :min, :max or :0.5-1 after it.
     """
     with bad_input():
-        for part in comparison_parts(compare(one, other, quantity), one, other):
-            console.print(part, soft_wrap=isinstance(part, Text))
-    return 0
+        found = compare(one, other, quantity)
+    return Answer(_facts(found, one, other), comparison_parts(found, one, other))
+
+
+def _facts(found: Comparison, one: Path, other: Path) -> dict[str, Any]:
+    pairs = [
+        {"arm": pair.arm, "one": pair.one.folder, "other": pair.other.folder, "parts_at": pair.parts_at}
+        for pair in found.pairs
+    ]
+    return {
+        "one": one,
+        "other": other,
+        "pairs": pairs,
+        "only_in_one": found.alone[0],
+        "only_in_other": found.alone[1],
+        "unshared": found.unshared,
+        "differences": found.differences,
+        "versions": found.versions,
+        "verdicts": found.verdicts,
+    }

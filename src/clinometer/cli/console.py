@@ -1,7 +1,6 @@
 """Where the commands print."""
 
 import sys
-from pathlib import Path
 
 from clinometer.report.console import PlainConsole
 
@@ -9,10 +8,5 @@ console = PlainConsole(width=None if sys.stdout and sys.stdout.isatty() else 120
 
 
 def print_remark(remark: str) -> None:
-    """Print a sentence, such as what was found, or is waited for, while runs are made."""
+    """Print a sentence while a command works, such as what is waited for."""
     console.print(remark, soft_wrap=True)
-
-
-def print_page_path(folder: Path) -> None:
-    """Print where the page of a study or a run is."""
-    print_remark(f"The report, with every figure: {folder / 'report.html'}")

@@ -13,7 +13,7 @@ from clinometer.report.console import PlainConsole
 
 @contextlib.contextmanager
 def bad_input() -> Generator[None]:
-    """Report an error in the input in one line, without a traceback, and exit with status 2."""
+    """End the command for an error in the input: one line, without a traceback, and status 2."""
     try:
         yield
     except (ValueError, OSError, ImportError) as error:
@@ -23,24 +23,21 @@ def bad_input() -> Generator[None]:
 
 
 def refuse(error: Exception) -> NoReturn:
-    """Print what is wrong with the input, and exit with status 2."""
-    print_error(str(error))
-    raise CommandExit(2)
+    """End the command with what is wrong with the input, and status 2."""
+    raise CommandExit(2, str(error)) from error
 
 
 def stop(error: Exception) -> NoReturn:
-    """Print what failed during the work, which is not the input's fault, and exit with status 1."""
-    print_stop(error)
-    raise CommandExit(1)
+    """End the command with what failed during the work, which is not the input's fault, and status 1."""
+    raise CommandExit(1, stop_text(error)) from error
 
 
-def print_stop(error: Exception) -> None:
-    """Print what failed during the work, and how to go on."""
+def stop_text(error: Exception) -> str:
+    """What failed during the work, and how to go on."""
     message = str(error).removesuffix(".")
     if is_full(error):
-        print_error(f"no space is left: {message}. What is done is kept; free space and give the same command again.")
-    else:
-        print_error(f"{message}. What is done is kept; once that is mended the same command goes on from there.")
+        return f"no space is left: {message}. What is done is kept; free space and give the same command again."
+    return f"{message}. What is done is kept; once that is mended the same command goes on from there."
 
 
 def is_full(error: Exception) -> bool:

@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 from cyclopts import Parameter
 
-from clinometer.cli.console import print_remark
+from clinometer.cli.answer import Answer
 from clinometer.cli.errors import bad_input
 from clinometer.results.export import export
 
@@ -16,8 +16,8 @@ def export_command(
     *,
     to: Path,
     kind: Annotated[Literal["parquet", "csv"], Parameter(name="--format")] = "parquet",
-) -> int:
-    """Write the tables and print how many rows each has.
+) -> Answer:
+    """Write the tables and tell how many rows each has.
 
     Parameters
     ----------
@@ -29,6 +29,5 @@ def export_command(
         parquet, with arrays as nested lists; or csv, with a column per number, and without what is kept per unit.
     """
     with bad_input():
-        for name, rows in export(folder, to, kind).items():
-            print_remark(f"{to / name}: {rows} rows")
-    return 0
+        written = {str(to / name): rows for name, rows in export(folder, to, kind).items()}
+    return Answer({"tables": written}, [f"{name}: {rows} rows" for name, rows in written.items()])

@@ -7,7 +7,16 @@ from typing import NoReturn
 
 
 class CommandExit(SystemExit):
-    """The end of a command with a status that the command itself has chosen."""
+    """The end of a command that the command itself has chosen.
+
+    Args:
+        status: Its exit status.
+        message: What went wrong.
+    """
+
+    def __init__(self, status: int, message: str) -> None:
+        super().__init__(status)
+        self.status, self.message = status, message
 
 
 @contextlib.contextmanager

@@ -1,9 +1,10 @@
 """`clinometer merge`."""
 
+import dataclasses
 from pathlib import Path
 from typing import Literal
 
-from clinometer.cli.console import print_remark
+from clinometer.cli.answer import Answer
 from clinometer.cli.errors import bad_input
 from clinometer.results.merge import merge
 
@@ -13,8 +14,8 @@ def merge_command(
     to: Path,
     keep: Literal["first"] | None = None,
     stale: Literal["keep"] | None = None,
-) -> int:
-    """Copy the finished runs into the new folder and print how many there are.
+) -> Answer:
+    """Copy the finished runs into the new folder and tell how many there are.
 
     Parameters
     ----------
@@ -29,6 +30,7 @@ def merge_command(
     """
     with bad_input():
         found = merge(folders, to, keep_first=keep == "first", keep_stale=stale == "keep")
-        print_remark(f"{to}: {found}")
-        print_remark(f"Decide and draw again: clinometer report {to}")
-    return 0
+    return Answer(
+        {"folder": to, **dataclasses.asdict(found)},
+        [f"{to}: {found}", f"Decide and draw again: clinometer report {to}"],
+    )

@@ -2,19 +2,18 @@
 
 import contextlib
 import shlex
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from rich.text import Text
-
-from clinometer.cli.console import console, print_remark
+from clinometer.cli.answer import Answer
 from clinometer.cli.errors import bad_input
 from clinometer.papers import load_study
 from clinometer.report.needs_table import needs_parts
 from clinometer.results.claims_file import read_claims
-from clinometer.studies.claim_needs import claim_needs
+from clinometer.studies.claim_needs import ClaimNeed, claim_needs, costs
 from clinometer.studies.declared.reader import SUFFIXES, read
-from clinometer.studies.pilot import read_pilot
+from clinometer.studies.pilot import Pilot, read_pilot
 from clinometer.studies.plan import Plan, plan
 from clinometer.studies.seeds_needed import MOST
 from clinometer.studies.study import MOST_SEEDS
@@ -31,7 +30,7 @@ def plan_command(
     pilot: Path | None = None,
     power: float = 0.8,
     max_seeds: int = MOST,
-) -> int:
+) -> Answer:
     """Tell from finished runs how many seeds and hours each open claim needs. Nothing is decided, trained or written.
 
     Parameters
@@ -65,12 +64,42 @@ def plan_command(
                 f"`{shlex.join([*command, '--to', str(folder)])}`, or say with --pilot where there is one."
             )
         needs = claim_needs(found, _rows(folder), power, max_seeds)
-    for damage in found.table.damaged:
-        print_remark(f"Left out: {damage}")
-    print_remark(f"{planned.study.title}: from the finished runs in {folder}, {found.seeds_text}.")
-    for part in needs_parts(needs, found, power, max_seeds):
-        console.print(part, soft_wrap=isinstance(part, Text))
-    return 0
+    told = f"{planned.study.title}: from the finished runs in {folder}, {found.seeds_text}."
+    return Answer(
+        {
+            "study": planned.study.name,
+            "scale": planned.scale,
+            "folder": folder,
+            "seeds": found.seeds,
+            "power": power,
+            "left_out": found.table.damaged,
+            "claims": [_facts(need) for need in needs],
+            "hours": _hours([need for need in needs if not need.decided], found, max_seeds),
+        },
+        [
+            *(f"Left out: {damage}" for damage in found.table.damaged),
+            told,
+            *needs_parts(needs, found, power, max_seeds),
+        ],
+    )
+
+
+def _facts(need: ClaimNeed) -> dict[str, Any]:
+    """What a claim needs, in new seeds; null where too many would be needed, or it is not known."""
+    return {
+        "id": need.claim.id,
+        "verdict": need.row["verdict"] if need.row else None,
+        "seeds": need.needed.likely if need.needed else None,
+        "cautious_seeds": need.needed.cautious if need.needed else None,
+        "hopeless": need.hopeless,
+        "remark": need.remark,
+    }
+
+
+def _hours(needs: Sequence[ClaimNeed], pilot: Pilot, most: int) -> dict[str, Any]:
+    """The hours that all open claims take one process; arms that no finished run has timed are not in them."""
+    likely, cautious = costs(needs, pilot, most)
+    return {"likely": likely.seconds / 3600, "cautious": cautious.seconds / 3600, "arms_not_timed": likely.silent}
 
 
 def _planned(name: str, scale: str | None) -> tuple[Plan, Path, list[str]]:

@@ -4,12 +4,15 @@ import contextlib
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
+from cyclopts import Parameter
+
+from clinometer.cli.answer import Answer
 from clinometer.cli.arguments import split_names
-from clinometer.cli.console import console, print_page_path
+from clinometer.cli.browser import open_page
 from clinometer.cli.errors import bad_input
-from clinometer.cli.results_tables import print_results
+from clinometer.cli.results_tables import page_text, results_facts, results_parts
 from clinometer.papers import load_study
 from clinometer.report.agreement import read_kept
 from clinometer.report.blocks import ranks_table
@@ -24,24 +27,45 @@ from clinometer.training.files import read_small
 from clinometer.training.study_file import read_study
 
 
-def report_command(folder: Path, /, *, against: Path | None = None) -> int:
+def report_command(
+    folder: Path,
+    /,
+    *,
+    against: Path | None = None,
+    show: Annotated[bool, Parameter(name="--open", negative="")] = False,
+    verbose: Annotated[bool, Parameter(negative="")] = False,
+) -> Answer:
     """Write the page of a recorder's folder, or that of a study with its claims, theorems and figures.
 
     Parameters
     ----------
     folder
-        The study's folder, or one that a Recorder writes to: then blocks are ranked.
+        The study's folder, or one that a Recorder writes to.
     against
         A claims.json, or a folder that has one: the verdicts of a study are compared with its.
+    show
+        Open the page in the browser.
+    verbose
+        Print the tables of claims and theorems as well, which the page has.
     """
-    if (folder / "rows.sqlite").is_file():
-        with bad_input():
-            if against:
-                raise ValueError(f"--against compares a study's claims; {folder} is a Recorder's, which has none.")
-            for probe, ranking in report_run(folder).items():
-                console.print(ranks_table(f"{probe}: {ranking.title}", ranking.ranks))
-        print_page_path(folder)
-        return 0
+    answer = _of_run(folder, against) if (folder / "rows.sqlite").is_file() else _of_study(folder, against, verbose)
+    if show:
+        open_page(answer.found["page"])
+    return answer
+
+
+def _of_run(folder: Path, against: Path | None) -> Answer:
+    with bad_input():
+        if against:
+            raise ValueError(f"--against compares a study's claims; {folder} is a Recorder's, which has none.")
+        rankings = report_run(folder)
+    tables = [ranks_table(f"{probe}: {ranking.title}", ranking.ranks) for probe, ranking in rankings.items()]
+    page = folder / "report.html"
+    ranks = {probe: {"field": each.field, "ranks": each.ranks} for probe, each in rankings.items()}
+    return Answer({"folder": folder, "page": page, "rankings": ranks}, [*tables, page_text(page)])
+
+
+def _of_study(folder: Path, against: Path | None, verbose: bool) -> Answer:
     with bad_input():
         facts = read_study(folder)
         only = split_names(facts.get("only", ""))
@@ -50,9 +74,12 @@ def report_command(folder: Path, /, *, against: Path | None = None) -> int:
         kept = read_kept(against, [claim.id for claim in planned.claims]) if against else None
         open_study_folder(folder, planned, facts)
     results = report(planned, folder, facts.get("command", "unknown"), kept=kept)
-    print_results(results)
-    print_page_path(folder)
-    return 0 if all_verified(results.theorems) else 1
+    page = folder / "report.html"
+    return Answer(
+        {"folder": folder, "study": study.name, "scale": scale, **results_facts(results, page)},
+        [*results_parts(results, verbose), page_text(page)],
+        status=0 if all_verified(results.theorems) else 1,
+    )
 
 
 def _study(folder: Path, facts: Mapping[str, Any]) -> Study:

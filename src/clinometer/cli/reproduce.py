@@ -2,14 +2,14 @@
 
 import os
 import shlex
-from dataclasses import fields
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import Annotated
 
 from cyclopts import Parameter
 
+from clinometer.cli.answer import Answer
 from clinometer.cli.arguments import split_names
-from clinometer.cli.console import print_remark
 from clinometer.cli.errors import bad_input
 from clinometer.cli.run_options import DEFAULTS, RunOptions
 from clinometer.cli.run_study import run_study
@@ -38,7 +38,7 @@ def reproduce_command(
     against: Path | None = None,
     seeds: SeedOptions = AS_PLANNED,
     options: RunOptions = DEFAULTS,
-) -> int:
+) -> Answer:
     """Plan a paper's study, make its runs and report on them.
 
     Parameters
@@ -80,11 +80,14 @@ def reproduce_command(
         planned = seeds.continued(planned, folder)
         check_seeds(planned, folder)
         open_study_folder(folder, planned, {"only": only, "seeds": seeds.seeds, "command": command})
-    status = run_study(planned, folder, options, seeds.bound(), kept)
+    answer = run_study(planned, folder, options, seeds.bound(), kept)
     with bad_input():
-        for file in write_extras(planned, folder, wanted):
-            print_remark(f"written: {file}")
-    return status
+        written = write_extras(planned, folder, wanted)
+    return replace(
+        answer,
+        found={**answer.found, "extras": written},
+        shown=[*answer.shown, *(f"written: {file}" for file in written)],
+    )
 
 
 def _extra(study: Study, word: str) -> str:

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 
 from cyclopts import Parameter
 
+from clinometer.cli.answer import Answer
 from clinometer.cli.errors import bad_input
 from clinometer.cli.run_options import DEFAULTS, RunOptions
 from clinometer.cli.run_study import run_study
@@ -32,7 +33,7 @@ def run_command(
     seeds: SeedOptions = AS_PLANNED,
     options: RunOptions = DEFAULTS,
     **factors: Annotated[list[str], Parameter(consume_multiple=True, negative="")],
-) -> int:
+) -> Answer:
     """Read and check the study's file, make its runs and report on them.
 
     Parameters

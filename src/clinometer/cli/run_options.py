@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import dataclass
+from typing import Annotated
 
 from cyclopts import Parameter
 
@@ -36,6 +37,9 @@ class RunOptions:
     """With --on: how many CPUs a run gets."""
     gpus_per_run: float = 0.0
     """With --on: how many GPUs a run gets; with 0.25, four runs share one."""
+
+    verbose: Annotated[bool, Parameter(negative="")] = False
+    """Print the tables of claims and theorems as well, which the page has."""
 
     def check(self) -> None:
         """Raise ValueError if runs cannot be made with these options; called before any work is spent."""

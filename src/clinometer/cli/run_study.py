@@ -7,9 +7,10 @@ from typing import Any
 
 from rich.text import Text
 
-from clinometer.cli.console import console, print_page_path, print_remark
-from clinometer.cli.errors import print_error, refuse, stop
-from clinometer.cli.results_tables import print_results
+from clinometer.cli.answer import Answer
+from clinometer.cli.console import console, print_remark
+from clinometer.cli.errors import refuse, stop
+from clinometer.cli.results_tables import page_text, results_facts, results_parts
 from clinometer.cli.run_options import RunOptions
 from clinometer.cli.seed_options import Bound
 from clinometer.cli.until_decided import UntilDecided
@@ -35,8 +36,8 @@ from clinometer.training.study_file import read_study
 
 def run_study(
     plan: Plan, folder: Path, options: RunOptions, bound: Bound | None = None, kept: KeptClaims | None = None
-) -> int:
-    """Make the runs of a plan that are missing, report on all of them, and return the exit status.
+) -> Answer:
+    """Make the runs of a plan that are missing, and report on all of them; status 1 if a run failed.
 
     Claims are decided, and theorems checked, while the runs are made: the first verdicts come before the last run.
 
@@ -72,15 +73,32 @@ def run_study(
                     raise
                 stop(FileNotFoundError(f"the study's folder {folder} was deleted, or moved, while its runs were made"))
         results = report(plan, folder, request["command"], failures, verdicts, checked_rows(), kept)
-    print_results(results)
-    for failure in failures:
-        log = f" (see {failure.log})" if failure.log.is_file() else ""
-        console.print(Text.assemble(("failed: ", "red"), f"{plan.run_name(failure.config)}: {failure.reason}{log}"))
-    print_page_path(folder)
-    if nothing_fitted:
-        print_error(nothing_fitted)
-        return 2
-    return 1 if failures or not all_verified(results.theorems) else 0
+    named = {plan.run_name(failure.config): failure for failure in failures}
+    return Answer(
+        {
+            "study": plan.study.name,
+            "scale": plan.scale,
+            "folder": folder,
+            **results_facts(results, folder / "report.html"),
+            "failures": [
+                {"run": name, "reason": failure.reason, "log": failure.log if failure.log.is_file() else None}
+                for name, failure in named.items()
+            ],
+        },
+        [
+            Text(),
+            *results_parts(results, options.verbose),
+            *(_failure_text(name, failure) for name, failure in named.items()),
+            page_text(folder / "report.html"),
+        ],
+        status=2 if nothing_fitted else 1 if failures or not all_verified(results.theorems) else 0,
+        error=nothing_fitted,
+    )
+
+
+def _failure_text(name: str, failure: Failure) -> Text:
+    log = f" (see {failure.log})" if failure.log.is_file() else ""
+    return Text.assemble(("failed: ", "red"), f"{name}: {failure.reason}{log}")
 
 
 def _until_decided(folder: Path, bound: Bound, request: Mapping[str, Any], options: RunOptions) -> UntilDecided:

@@ -1,21 +1,24 @@
 """`clinometer status`."""
 
+import dataclasses
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
+from rich.console import RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from clinometer.cli.console import console
+from clinometer.cli.answer import Answer
 from clinometer.cli.errors import bad_input
 from clinometer.results.factors import fields
-from clinometer.runner.status import RunStatus, status
+from clinometer.runner.status import RunStatus, State, status
 from clinometer.training.config import format_value
 
 
-def status_command(folder: Path, /) -> int:
-    """Print how many runs are in which state, and a row for each that is not done.
+def status_command(folder: Path, /) -> Answer:
+    """Tell how many runs are in which state, and a row for each that is not done.
 
     Parameters
     ----------
@@ -24,22 +27,42 @@ def status_command(folder: Path, /) -> int:
     """
     with bad_input():
         runs, remarks = status(folder)
-    for remark in remarks:
-        console.print(Text.assemble(("damaged: ", "red"), remark), soft_wrap=True)
-    counts = Counter(run.state for run in runs)
+    counts = Counter[State](run.state for run in runs)
     starts = sum(run.starts or 0 for run in runs)
+    named = dict(zip(_names(runs), runs, strict=True))
+    return Answer(
+        {
+            "folder": folder,
+            "states": counts,
+            "begun": starts,
+            "damaged": remarks,
+            "runs": [_facts(name, run) for name, run in named.items()],
+        },
+        _parts(folder, named, counts, starts, remarks),
+    )
+
+
+def _facts(name: str, run: RunStatus) -> dict[str, Any]:
+    facts = {field.name: getattr(run, field.name) for field in dataclasses.fields(run)}
+    return {"name": name, **facts, "log": run.log if run.error and run.log.is_file() else None}
+
+
+def _parts(
+    folder: Path, named: dict[str, RunStatus], counts: Counter[State], starts: int, remarks: Sequence[str]
+) -> Iterator[RenderableType]:
+    for remark in remarks:
+        yield Text.assemble(("damaged: ", "red"), remark)
     counted = ", ".join(f"{count} {state}" for state, count in counts.items())
-    console.print(Text(f"{folder}: {len(runs)} runs{': ' * bool(runs)}{counted}; begun {starts} times"), soft_wrap=True)
-    others = {name: run for name, run in zip(_names(runs), runs, strict=True) if run.state != "done"}
+    yield f"{folder}: {len(named)} runs{': ' * bool(named)}{counted}; begun {starts} times"
+    others = {name: run for name, run in named.items() if run.state != "done"}
     if others:
-        console.print(_table(others))
+        yield _table(others)
     for name, run in others.items():
         if run.damage:
-            console.print(Text.assemble(("damaged: ", "red"), f"{name}: {run.damage}"), soft_wrap=True)
+            yield Text.assemble(("damaged: ", "red"), f"{name}: {run.damage}")
         if run.error:
             log = f" (see {run.log})" if run.log.is_file() else ""
-            console.print(Text.assemble(("failed: ", "red"), f"{name}: {run.reason}{log}"), soft_wrap=True)
-    return 0
+            yield Text.assemble(("failed: ", "red"), f"{name}: {run.reason}{log}")
 
 
 def _table(runs: dict[str, RunStatus]) -> Table:

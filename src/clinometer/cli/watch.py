@@ -3,13 +3,15 @@
 import contextlib
 from pathlib import Path
 
+from clinometer.cli.answer import Answer
 from clinometer.cli.console import console
 from clinometer.cli.errors import bad_input
-from clinometer.report.watch import watch
+from clinometer.report.course import course
+from clinometer.report.watch import views, watch
 
 
-def watch_command(path: Path, /, *, every: float = 2.0, once: bool = False) -> int:
-    """Show a run's rows as they come, until Ctrl-C.
+def watch_command(path: Path, /, *, every: float = 2.0, once: bool = False) -> Answer:
+    """Show a run's rows as they come, until Ctrl-C; with --once, and where it then ends, what there is now.
 
     Parameters
     ----------
@@ -20,6 +22,9 @@ def watch_command(path: Path, /, *, every: float = 2.0, once: bool = False) -> i
     once
         Show what is there now, and end.
     """
-    with bad_input(), contextlib.suppress(KeyboardInterrupt):
-        watch(path, console, every=every, once=once)
-    return 0
+    with bad_input():
+        if not once:
+            with contextlib.suppress(KeyboardInterrupt):
+                watch(path, console, every=every)
+            return Answer(course(path))
+        return Answer(course(path), [next(views(path, every))[0]])
