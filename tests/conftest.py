@@ -10,6 +10,7 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import pytest
 import torch
+from browser import chromium, page  # noqa: F401 - fixtures for all tests
 from hypothesis import settings
 
 # A shell ignores Ctrl-C for what it runs in the background, nohup a closed terminal; what tests start inherits that.

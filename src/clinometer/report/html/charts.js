@@ -284,9 +284,9 @@ class PanelView {
     event.preventDefault();
     const last = this.plot.cursor.idx ?? (by > 0 ? -1 : xs.length);
     const at = Math.min(Math.max(last + by, 0), xs.length - 1);
-    const [left, top] = [this.plot.valToPos(xs[at], "x"), this.plot.over.clientHeight / 2];
-    this.plot.setCursor({ left, top });
-    uPlot.sync(this.key).pub("mousemove", this.plot, left, top, this.plot.over.clientWidth, 2 * top, at);
+    for (const plot of uPlot.sync(this.key).plots) {
+      plot.setCursor({ left: plot.valToPos(xs[at], "x"), top: plot.over.clientHeight / 2 });
+    }
   }
 
   /** Write the values at the cursor; the place for them never shrinks, so that nothing jumps. */
