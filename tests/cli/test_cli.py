@@ -128,18 +128,30 @@ def test_reproduce_from_nothing_and_again(reproduced: Path, tmp_path: Path) -> N
         (["reproduce", "santurkar2018", "--scale", "laptop", "--data", "occupied"], "no train*.parquet in 'occupied'"),
         (["reproduce", "santurkar2018", "--device", "cuda:7"], "--device cuda:7 cannot be used"),
         (["reproduce", "santurkar2018", "--device", "gpu"], "--device gpu cannot be used"),
-        (["reproduce", "santurkar2018", "--to", "occupied"], "is no clinometer study. Choose a new folder"),
-        (["reproduce", "santurkar2018", "--to", "occupied/thesis.txt"], "is no clinometer study"),
+        (
+            ["reproduce", "santurkar2018", "--to", "occupied"],
+            "did not make; `clinometer reproduce --to` takes a new",
+        ),
+        (
+            ["reproduce", "santurkar2018", "--to", "occupied/thesis.txt"],
+            "thesis.txt is a file; `clinometer reproduce --to`",
+        ),
         (["reproduce", "santurkar2018", "--to", "other"], "holds another study (ioffe2015 at scale smoke"),
-        (["report", "occupied"], "holds no clinometer study"),
+        (
+            ["report", "occupied"],
+            "clinometer did not make; `clinometer report` takes",
+        ),
         (["report", "other"], "no paper 'ioffe2015'"),
         (["report", "bare"], "no scale 'None'"),
         (
             ["watch", "nowhere", "--once"],
-            "no store at nowhere; expected the rows.sqlite that a Recorder or a run wrote",
+            "nowhere is missing: `clinometer watch` takes the folder of a Recorder or one run of a study",
         ),
-        (["watch", "occupied", "--once"], "no store at occupied/rows.sqlite"),
-        (["watch", "occupied/thesis.txt"], "is not a clinometer store"),
+        (
+            ["watch", "occupied", "--once"],
+            "that clinometer did not make; `clinometer watch` takes",
+        ),
+        (["watch", "occupied/thesis.txt"], "occupied/thesis.txt is a file; `clinometer watch` takes"),
         (["watch", "nowhere", "--every", "0"], "--every must be a positive number of seconds; found 0.0"),
     ],
 )

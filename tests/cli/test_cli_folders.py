@@ -46,13 +46,16 @@ def test_commands_do_their_work_and_say_where(folder: Path, capsys: pytest.Captu
 @pytest.mark.parametrize(
     ("words", "expected"),
     [
-        (["export", "nowhere", "--to", "out"], "no store at nowhere"),
+        (["export", "nowhere", "--to", "out"], "nowhere is missing: `clinometer export` takes"),
         (["export", "a", "--to", "b[x]"], "b[x] is there already, and is no empty folder"),
         (["export", "a", "--to", "out", "--format", "xlsx"], "xlsx"),
         (["export", "a"], "--to"),
-        (["compare", "a", "nowhere"], "nowhere is no study's folder"),
+        (["compare", "a", "nowhere"], "nowhere is missing: `clinometer compare` takes"),
         (["compare", "a", "b[x]", "--quantity", "p.y"], "no run has p.y: no field of p called 'y'; there are x"),
-        (["merge", "a", "nowhere", "--to", "out"], "nowhere holds no clinometer study"),
+        (
+            ["merge", "a", "nowhere", "--to", "out"],
+            "nowhere is missing: `clinometer merge` takes",
+        ),
         (["merge", "--to", "out"], "expected the folders of a study"),
         (["merge", "a", "--to", "out", "--keep", "last"], "last"),
     ],

@@ -138,4 +138,4 @@ def test_what_is_no_study_is_refused(tmp_path: Path, capsys: pytest.CaptureFixtu
     """Status 2."""
     with pytest.raises(SystemExit, match="2"):
         main(["status", str(tmp_path)])
-    assert "holds no runs" in capsys.readouterr().err
+    assert "is an empty folder; `clinometer status` takes the folder of a study." in capsys.readouterr().err

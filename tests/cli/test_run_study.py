@@ -9,6 +9,7 @@ import pytest
 from stored import STUDY, study
 
 from clinometer.cli import run_study as module
+from clinometer.cli.foreign_exits import CommandExit
 from clinometer.cli.run_options import RunOptions
 from clinometer.cli.seed_options import Bound
 from clinometer.runner.scheduler import Failure, Progress
@@ -41,9 +42,11 @@ def test_verdicts_are_printed_while_runs_are_made(
         return []
 
     monkeypatch.setattr(module, "run_all", run_all)
-    assert module.run_study(planned, folder, RunOptions()) == 0
+    answer = module.run_study(planned, folder, RunOptions(verbose=True))
+    assert answer.status == 0
+    answer.show()
     closing = capsys.readouterr().out
-    assert "undecided: " in closing
+    assert "3 of 3 claims are undecided: C1, C2, C3" in closing
     assert "theorem_4_1" in closing
     last = max(planned.run_order.index(run) for run in planned.runs_of(planned.claims[0])) + 1
     assert printed == {"C1": last, "C2": last, "C3": last}
@@ -63,9 +66,9 @@ def test_a_budget_that_had_room_for_no_run_is_an_error(
         return []
 
     monkeypatch.setattr(module, "run_all", run_all)
-    assert module.run_study(planned, tmp_path / "study", RunOptions(), Bound(50, 0.0, "1s")) == 2
-    said = capsys.readouterr()
-    assert "error: --budget 1s: no run that is missing fits into it" in said.err
+    answer = module.run_study(planned, tmp_path / "study", RunOptions(), Bound(50, 0.0, "1s"))
+    assert answer.status == 2
+    assert "--budget 1s: no run that is missing fits into it" in answer.error
     assert (tmp_path / "study" / "report.html").is_file()
 
 
@@ -87,6 +90,7 @@ def test_a_folder_that_is_deleted_while_its_runs_are_made_is_named(
     with pytest.raises(FileNotFoundError, match=r"x\.lock"):
         module.run_study(planned, folder, RunOptions())
     deleted = folder.rename(tmp_path / "deleted")
-    with pytest.raises(SystemExit, match="1"):
+    with pytest.raises(CommandExit) as ended:
         module.run_study(planned, deleted, RunOptions())
-    assert f"the study's folder {deleted} was deleted, or moved" in capsys.readouterr().err.replace("\n", " ")
+    assert ended.value.status == 1
+    assert f"the study's folder {deleted} was deleted, or moved" in ended.value.message

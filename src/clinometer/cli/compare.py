@@ -7,6 +7,7 @@ from cyclopts import Parameter
 
 from clinometer.cli.answer import Answer
 from clinometer.cli.errors import bad_input
+from clinometer.cli.paths import check_path
 from clinometer.report.comparison_table import comparison_parts
 from clinometer.results.compare import Comparison, compare
 
@@ -30,6 +31,8 @@ def compare_command(
         PROBE.FIELD or PROBE.FIELD.LAYER, its mean over steps; or with :first, :last, :min, :max or :0.5-1 after it.
     """
     with bad_input():
+        for folder in (one, other):
+            check_path("compare", folder)
         found = compare(one, other, quantity)
     return Answer(_facts(found, one, other), comparison_parts(found, one, other))
 

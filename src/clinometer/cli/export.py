@@ -7,6 +7,7 @@ from cyclopts import Parameter
 
 from clinometer.cli.answer import Answer
 from clinometer.cli.errors import bad_input
+from clinometer.cli.paths import check_path
 from clinometer.results.export import export
 
 
@@ -29,5 +30,6 @@ def export_command(
         parquet, with arrays as nested lists; or csv, with a column per number, and without what is kept per unit.
     """
     with bad_input():
+        check_path("export", folder)
         written = {str(to / name): rows for name, rows in export(folder, to, kind).items()}
     return Answer({"tables": written}, [f"{name}: {rows} rows" for name, rows in written.items()])

@@ -6,6 +6,7 @@ from typing import Literal
 
 from clinometer.cli.answer import Answer
 from clinometer.cli.errors import bad_input
+from clinometer.cli.paths import check_path
 from clinometer.results.merge import merge
 
 
@@ -29,6 +30,8 @@ def merge_command(
         keep: take runs of differing code, data or versions; otherwise that is an error.
     """
     with bad_input():
+        for folder in folders:
+            check_path("merge", folder)
         found = merge(folders, to, keep_first=keep == "first", keep_stale=stale == "keep")
     return Answer(
         {"folder": to, **dataclasses.asdict(found)},

@@ -8,6 +8,7 @@ from typing import Any
 
 from clinometer.cli.answer import Answer
 from clinometer.cli.errors import bad_input
+from clinometer.cli.paths import check_path
 from clinometer.papers import load_study
 from clinometer.report.needs_table import needs_parts
 from clinometer.results.claims_file import read_claims
@@ -55,8 +56,10 @@ def plan_command(
             raise ValueError(f"--max-seeds must lie in 2 to {MOST_SEEDS}; found {max_seeds}.")
         if to and pilot and to != pilot:
             raise ValueError(f"--to and --pilot both name the folder of the runs; found {to} and {pilot}. Give one.")
+        if given := pilot or to:
+            check_path("plan --to", given, "missing", "empty")
         planned, own_folder, command = _planned(study, scale)
-        folder = pilot or to or own_folder
+        folder = given or own_folder
         found = read_pilot(folder, planned)
         if not found.table.configs:
             raise ValueError(

@@ -12,6 +12,7 @@ from clinometer.cli.answer import Answer
 from clinometer.cli.arguments import split_names
 from clinometer.cli.browser import open_page
 from clinometer.cli.errors import bad_input
+from clinometer.cli.paths import check_path
 from clinometer.cli.results_tables import page_text, results_facts, results_parts
 from clinometer.papers import load_study
 from clinometer.report.agreement import read_kept
@@ -48,6 +49,8 @@ def report_command(
     verbose
         Print the tables of claims and theorems as well, which the page has.
     """
+    with bad_input():
+        check_path("report", folder)
     answer = _of_run(folder, against) if (folder / "rows.sqlite").is_file() else _of_study(folder, against, verbose)
     if show:
         open_page(answer.found["page"])

@@ -11,6 +11,7 @@ from cyclopts import Parameter
 from clinometer.cli.answer import Answer
 from clinometer.cli.arguments import split_names
 from clinometer.cli.errors import bad_input
+from clinometer.cli.paths import check_path
 from clinometer.cli.run_options import DEFAULTS, RunOptions
 from clinometer.cli.run_study import run_study
 from clinometer.cli.seed_options import AS_PLANNED, SeedOptions
@@ -63,6 +64,8 @@ def reproduce_command(
         How runs are made.
     """
     with bad_input():
+        folder = to or Path("runs") / f"{paper}-{scale}"
+        check_path("reproduce --to", folder)
         seeds.check()
         study = load_study(paper)
         wanted = [_extra(study, word) for word in extras]
@@ -75,7 +78,6 @@ def reproduce_command(
         for name in planned.used:
             if planned.bases[name].data in DATASETS:  # the others are drawn from a seed
                 DATASETS[planned.bases[name].data]()  # read, checked and cached once, before any process needs it
-        folder = to or Path("runs") / f"{paper}-{scale}"
         command = _command_line(paper, scale, only, seeds, to, wanted)
         planned = seeds.continued(planned, folder)
         check_seeds(planned, folder)

@@ -10,6 +10,7 @@ from cyclopts import Parameter
 
 from clinometer.cli.answer import Answer
 from clinometer.cli.errors import bad_input
+from clinometer.cli.paths import check_path
 from clinometer.cli.run_options import DEFAULTS, RunOptions
 from clinometer.cli.run_study import run_study
 from clinometer.cli.seed_options import AS_PLANNED, SeedOptions
@@ -50,8 +51,11 @@ def run_command(
         Values of a factor, such as --lr 0.1 0.2, in place of the file's; also --steps, --batch-size, --optimizer, ...
     """
     with bad_input():
+        check_path("run", study)
         seeds.check()
         own, source = read(study)
+        folder = to or Path("runs") / own.name
+        check_path("run --to", folder)
         options.check()
         given = {name.replace("-", "_"): [scalar(word) for word in words] for name, words in factors.items()}
         words = {key: f"--{name.replace('_', '-')}" for name in given for key in (name, f"factors.{name}")}
@@ -62,7 +66,6 @@ def run_command(
             own = own.replaced(given)
             planned = plan(own.study(), "own", seeds=seeds.seeds, first_seed=seeds.first_seed)
             own.check_claims(dry_run(own.arms, options.device.partition(",")[0]))
-        folder = to or Path("runs") / own.name
         command = _command_line(study, factors, seeds, to)
         planned = seeds.continued(planned, folder)
         check_seeds(planned, folder)

@@ -12,6 +12,7 @@ from rich.text import Text
 
 from clinometer.cli.answer import Answer
 from clinometer.cli.errors import bad_input
+from clinometer.cli.paths import check_path
 from clinometer.results.factors import fields
 from clinometer.runner.status import RunStatus, State, status
 from clinometer.training.config import format_value
@@ -26,6 +27,7 @@ def status_command(folder: Path, /) -> Answer:
         The study's folder; another process may be making its runs.
     """
     with bad_input():
+        check_path("status", folder)
         runs, remarks = status(folder)
     counts = Counter[State](run.state for run in runs)
     starts = sum(run.starts or 0 for run in runs)

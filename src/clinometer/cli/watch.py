@@ -4,8 +4,9 @@ import contextlib
 from pathlib import Path
 
 from clinometer.cli.answer import Answer
-from clinometer.cli.console import console
+from clinometer.cli.console import console, print_remark
 from clinometer.cli.errors import bad_input
+from clinometer.cli.paths import check_path, near_text
 from clinometer.report.course import course
 from clinometer.report.watch import views, watch
 
@@ -23,7 +24,10 @@ def watch_command(path: Path, /, *, every: float = 2.0, once: bool = False) -> A
         Show what is there now, and end.
     """
     with bad_input():
+        check_path("watch", path, *(() if once else ("missing", "empty", "folder")))
         if not once:
+            if near := near_text(path) if not path.exists() else "":
+                print_remark(f"{path} is not there yet.{near}")
             with contextlib.suppress(KeyboardInterrupt):
                 watch(path, console, every=every)
             return Answer(course(path))

@@ -1,0 +1,156 @@
+"""What a path holds, and which command takes it: a wrong kind of folder is pointed to the right command."""
+
+import contextlib
+import difflib
+import shlex
+from collections.abc import Callable
+from pathlib import Path
+from typing import Literal
+
+from clinometer.results.finished_run import is_study
+from clinometer.runner.records import holds_records
+from clinometer.studies.declared.reader import SUFFIXES
+from clinometer.training.run_folder import RUN_NAME
+
+Kind = Literal[
+    "missing", "recorder", "run", "study", "store", "study file", "claims", "page", "file", "empty", "runs", "folder"
+]
+
+_LISTED = 5  # of what a folder holds
+
+_NAMES: dict[Kind, str] = {
+    "missing": "a new folder",
+    "recorder": "the folder of a Recorder",
+    "run": "one run of a study",
+    "study": "the folder of a study",
+    "store": "a store of rows",
+    "study file": "the file of a study",
+    "claims": "a file of claims",
+    "page": "a page",
+    "file": "a file",
+    "empty": "an empty folder",
+    "runs": "a folder of such folders",
+    "folder": "a folder that clinometer did not make",
+}
+
+TAKES: dict[str, tuple[Kind, ...]] = {
+    "watch": ("recorder", "run", "store"),
+    "status": ("study",),
+    "report": ("study", "recorder", "run"),
+    "export": ("study", "recorder", "run", "store"),
+    "compare": ("study",),
+    "merge": ("study",),
+    "plan --to": ("study",),
+    "run": ("study file",),
+    "run --to": ("missing", "empty", "study"),
+    "reproduce --to": ("missing", "empty", "study"),
+}
+
+
+def check_path(command: str, path: Path, *also: Kind) -> None:
+    """ValueError unless a path holds what a command takes: it says what is there, and which command takes that.
+
+    Args:
+        command: One of `TAKES`.
+        path: What it was given.
+        also: Kinds that it takes besides, this time.
+    """
+    kind = kind_of(path)
+    taken = TAKES[command]
+    if kind in taken or kind in also:
+        return
+    expected = f"`clinometer {command}` takes {' or '.join(_NAMES[each] for each in taken)}"
+    if kind == "missing":
+        raise ValueError(f"{path} is missing: {expected}.{near_text(path)}")
+    raise ValueError(f"{path} is {_NAMES[kind]}; {expected}. {_ADVICE[kind](path)}")
+
+
+def kind_of(path: Path) -> Kind:
+    """What a path holds. Nothing is read but the names of files, and the first bytes of a file of another name.
+
+    Example:
+        >>> import tempfile
+        >>> folder = Path(tempfile.mkdtemp())
+        >>> kind_of(folder), kind_of(folder / "other"), kind_of(Path(__file__))
+        ('empty', 'missing', 'study file')
+    """
+    if not path.exists():
+        return "missing"
+    return _kind_of_folder(path) if path.is_dir() else _kind_of_file(path)
+
+
+def near_text(path: Path) -> str:
+    """Which path may have been meant in place of one that is missing: the nearest name in the folder that is there.
+
+    Example:
+        >>> import tempfile
+        >>> folder = Path(tempfile.mkdtemp())
+        >>> (folder / "mine").mkdir()
+        >>> near_text(folder / "mien" / "rows.sqlite") == f" Did you mean {folder / 'mine' / 'rows.sqlite'}?"
+        True
+    """
+    there = next((parent for parent in path.parents if parent.is_dir()), Path())
+    name, *rest = path.relative_to(there).parts
+    with contextlib.suppress(OSError):
+        for close in difflib.get_close_matches(name, [each.name for each in there.iterdir()], n=1):
+            return f" Did you mean {there.joinpath(close, *rest)}?"
+    return ""
+
+
+def _kind_of_folder(path: Path) -> Kind:
+    in_study = (path / "config.json").is_file() and (
+        RUN_NAME.fullmatch(path.name) is not None or (path / "done.json").is_file()
+    )
+    if in_study or (path / "rows.sqlite").is_file():
+        return "run" if in_study else "recorder"
+    if (path / "study.json").is_file() or is_study(path) or holds_records(path):
+        return "study"
+    if not any(path.iterdir()):
+        return "empty"
+    return "runs" if _held(path) else "folder"
+
+
+def _kind_of_file(path: Path) -> Kind:
+    if path.suffix in SUFFIXES:
+        return "study file"
+    if path.suffix == ".html":
+        return "page"
+    if path.name == "claims.json":
+        return "claims"
+    with contextlib.suppress(OSError), path.open("rb") as file:
+        if path.name == "rows.sqlite" or file.read(15) == b"SQLite format 3":
+            return "store"
+    return "file"
+
+
+def _held(path: Path) -> list[Path]:
+    """The folders of studies and Recorders in a folder."""
+    inside = sorted(each for each in path.iterdir() if each.is_dir())
+    return [each for each in inside if (each / "rows.sqlite").is_file() or (each / "study.json").is_file()]
+
+
+def _commands(path: Path, *commands: str) -> str:
+    return " or ".join(f"`clinometer {command} {shlex.quote(str(path))}`" for command in commands)
+
+
+def _of_runs(path: Path) -> str:
+    held = _held(path)
+    more = f" and {len(held) - _LISTED} more" if len(held) > _LISTED else ""
+    return f"It holds {', '.join(str(each) for each in held[:_LISTED])}{more}: give one of these."
+
+
+_ADVICE: dict[Kind, Callable[[Path], str]] = {
+    "recorder": lambda path: f"For it: {_commands(path, 'watch', 'report')}.",
+    "run": lambda path: (
+        f"For it: {_commands(path, 'watch', 'report')}; for its study: {_commands(path.parent.parent, 'status')}."
+    ),
+    "study": lambda path: f"For it: {_commands(path, 'status', 'report')}.",
+    "store": lambda path: f"For it: {_commands(path, 'watch')}, or {_commands(path.parent, 'report')}.",
+    "study file": lambda path: f"For it: {_commands(path, 'run', 'plan')}.",
+    "claims": lambda path: f"To compare a study's verdicts with it: `clinometer report FOLDER --against {path}`.",
+    "page": lambda path: f"Open it in a browser; {_commands(path.parent, 'report')} writes it again.",
+    "file": lambda _path: "clinometer did not make it.",
+    "empty": lambda _path: "Nothing was written into it yet.",
+    "runs": _of_runs,
+    "folder": lambda _path: "It has neither a study.json nor a rows.sqlite.",
+}
