@@ -53,7 +53,7 @@ def test_both_axes_are_drawn_as_the_figure_says() -> None:
     """By matplotlib's own axes: densities over decades on either side of zero, on a logarithmic ordinate."""
     axes = draw(density_figure(densities())).axes[0]
     assert (axes.get_xscale(), axes.get_yscale()) == ("asinh", "log")
-    assert [tick.get_text() for tick in axes.get_xticklabels()] == ["-0.1", "0", "0.1", "1", "10", "100"]
+    assert [tick.get_text() for tick in axes.get_xticklabels()] == ["−0.1", "0", "0.1", "1", "10", "100"]
 
 
 def test_a_density_without_numbers_is_refused() -> None:

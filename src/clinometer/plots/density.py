@@ -104,13 +104,13 @@ def _curve(name: str, density: Density, colour: int, sigma: float, linear_within
 
 
 def _marks(name: str, density: Density, colour: int, sigma: float, lowest: float) -> Series:
-    """One line with a gap after each mark."""
+    """One line with a gap between two marks."""
     count = min(_TOP, density.nodes.shape[1])
     values = density.top(count)[0].numpy()
     gap = np.full(count, np.nan)
     x = np.stack([values, values, gap], axis=1).flatten()
     y = np.tile([lowest, _single(density, sigma), np.nan], count)
-    return Series(f"{name}: {count} largest", colour, x, y, shade=0.5)
+    return Series(f"{name}: {count} largest", colour, x[:-1], y[:-1], shade=0.5)
 
 
 def _single(density: Density, sigma: float) -> float:

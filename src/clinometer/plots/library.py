@@ -10,6 +10,17 @@ import sys
 from typing import Any
 
 
+def part_of_matplotlib(name: str) -> Any:
+    """One of its modules, for what needs it where its own module is imported.
+
+    Example:
+        >>> part_of_matplotlib("ticker").Locator.__name__
+        'Locator'
+    """
+    import_matplotlib()
+    return importlib.import_module(f"matplotlib.{name}")
+
+
 def import_matplotlib() -> Any:
     """The library; one that has been imported already keeps its backend and its settings.
 

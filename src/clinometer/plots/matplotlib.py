@@ -1,46 +1,36 @@
-"""Draws figures with matplotlib, as SVG and PNG."""
+"""Draws figures with matplotlib, as SVG and PNG for a screen, and as PDF for print."""
 
 import io
-import math
 import warnings
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from PIL import Image
 
 from clinometer.plots.diagram import draw_diagram
-from clinometer.plots.estimates import draw_estimates, size_of
+from clinometer.plots.estimates import draw_estimates
 from clinometer.plots.heights import draw_heights
 from clinometer.plots.labels import label
+from clinometer.plots.layout import Layout, Width, height_ratios, layout_of
+from clinometer.plots.legend import draw_legend
+from clinometer.plots.lettering import fitted
 from clinometer.plots.library import import_matplotlib
-from clinometer.plots.palette import is_repeated, resolve
-from clinometer.plots.points import SIZE, draw_points
+from clinometer.plots.lines import draw_lines
+from clinometer.plots.looks import Looks
+from clinometer.plots.palette import resolve
+from clinometer.plots.points import draw_points
+from clinometer.plots.ridges import draw_ridges
+from clinometer.plots.ticks import fit_ticks
 from clinometer.plots.walk import walk_lines
-from clinometer.studies.figure import Figure, Panel, Ridges, Series
+from clinometer.studies.figure import Figure, Panel
 from clinometer.training.files import write_bytes
 
 mpl = import_matplotlib()
 
-Palette = Mapping[str, str]
-
 _DPI = 130
-_SHOWN_RIDGES = 15
-_SHOWN_POINTS = 400  # more than a panel has pixels across would only make the file large
-STYLE: Any = {
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "axes.grid": True,
-    "axes.titlesize": "medium",
-    "axes.titley": 1.0,  # nothing stands above the axes that a title would have to avoid
-    "font.size": 9,
-    "grid.alpha": 0.25,
-    "legend.frameon": False,
-    "legend.fontsize": "small",
-    "svg.hashsalt": "clinometer",  # the same figure is the same file
-}
+_LEGEND_LINE = 1.5  # of a line of the legend, in letters
 
 
 def save(figure: Figure, stem: Path) -> None:
@@ -51,15 +41,35 @@ def save(figure: Figure, stem: Path) -> None:
         stem: The path without its ending; its folder is made.
     """
     stem.parent.mkdir(parents=True, exist_ok=True)
-    with mpl.rc_context(STYLE), warnings.catch_warnings():
-        # A name may be in a script that the font has not; its characters are drawn as boxes, and tables have them.
-        warnings.filterwarnings("ignore", "Glyph .* missing from (current )?font")
+    with mpl.rc_context(layout_of(figure).style), _quiet_about_glyphs():
         canvas = draw(figure)
         pixels = _png(canvas)
         canvas.set_layout_engine("none")  # the panels have their places now: the second drawing need not seek them
         lines = _svg(canvas)
     write_bytes(stem.with_suffix(".svg"), lines)
     write_bytes(stem.with_suffix(".png"), pixels)
+
+
+def save_pdf(figure: Figure, path: Path, width: Width) -> None:
+    """Draw a figure for print, and write it as PDF: as wide as the column, with letters of 7 to 8 points.
+
+    Args:
+        figure: What to draw.
+        path: Of the file; its folder is made.
+        width: "one" or "two" columns, 3.35 or 6.9 inches.
+    """
+    from matplotlib.backends.backend_pdf import FigureCanvasPdf
+
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with mpl.rc_context(layout_of(figure, width).style), _quiet_about_glyphs():
+        paper: Any = FigureCanvasPdf(draw(figure, width))
+        paper.print_pdf(page := io.BytesIO(), metadata={"CreationDate": None})
+    write_bytes(path, page.getvalue())
+
+
+def _quiet_about_glyphs() -> Any:
+    """A name may be in a script that the font has not; its characters are drawn as boxes, and tables have them."""
+    return warnings.catch_warnings(action="ignore", category=UserWarning)
 
 
 def _png(canvas: Any) -> bytes:
@@ -83,151 +93,101 @@ def _svg(canvas: Any) -> bytes:
     return lines.getvalue()
 
 
-def draw(figure: Figure) -> Any:
-    """The figure as a `matplotlib.figure.Figure`; no window is opened and no backend is chosen."""
+def draw(figure: Figure, width: Width = "screen") -> Any:
+    """The figure as a `matplotlib.figure.Figure`; no window is opened and no backend is chosen.
+
+    Args:
+        figure: What to draw.
+        width: "screen", or for print of "one" or "two" columns, 3.35 or 6.9 inches, without the title.
+    """
     from matplotlib.figure import Figure as Canvas
 
-    with mpl.rc_context(STYLE):
-        canvas: Any = Canvas(figsize=inches(figure), layout="constrained")
-        fill(canvas, figure)
+    layout = layout_of(figure, width)
+    with mpl.rc_context(layout.style):
+        canvas: Any = Canvas(figsize=(layout.width, layout.height), layout="constrained")
+        lines = fill(canvas, figure, layout)
+        canvas.set_figheight(layout.height + lines * _LEGEND_LINE * layout.letters / 72)
     return canvas
 
 
 def inches(figure: Figure) -> tuple[float, float]:
-    """The width and height of a figure."""
-    rows, columns = _grid(figure)
-    wide, high = _size(figure)
-    return wide * columns + 0.6, high * rows + 0.5
+    """The width and height of a figure on a screen."""
+    layout = layout_of(figure)
+    return layout.width, layout.height
 
 
-def fill(canvas: Any, figure: Figure) -> None:
-    """Draw a figure's panels, title and legend into an empty matplotlib figure, or into a part of one."""
-    rows, columns = _grid(figure)
-    grid = canvas.add_gridspec(rows, columns, height_ratios=_height_ratios(figure, columns))
+def fill(canvas: Any, figure: Figure, layout: Layout | None = None) -> int:
+    """Draw a figure's panels, title and legend into an empty matplotlib figure, or into a part of one.
+
+    Args:
+        canvas: Where.
+        figure: What.
+        layout: By default that of a screen.
+
+    Returns:
+        How many lines the legend has.
+    """
+    layout = layout or layout_of(figure)
+    looks = Looks(figure)
+    grid = canvas.add_gridspec(layout.rows, layout.columns, height_ratios=height_ratios(figure, layout.columns))
     for place, panel in zip(grid, figure.panels, strict=False):
         in_space = panel.heights is not None and panel.heights.view == "surface"
         axes = canvas.add_subplot(place, projection="3d" if in_space else None)
-        _draw_panel(axes, panel, figure.palette)
-    for number in range(len(figure.panels), rows * columns):
+        _draw_panel(axes, panel, figure.palette, looks, layout)
+    for number in range(len(figure.panels), layout.rows * layout.columns):
         canvas.add_subplot(grid[number]).set_axis_off()
-    canvas.suptitle(label(figure.title), fontsize="large")
-    _draw_legend(canvas)
+    if layout.titled and figure.title:
+        size = layout.letters + 2
+        canvas.suptitle(fitted(label(figure.title), size, 72 * layout.width), fontsize=size)
+    order = [label(series.label) for panel in figure.panels for series in panel.series]
+    return draw_legend(canvas, max(layout.letters - 0.5, 7.0), order)
 
 
-def _grid(figure: Figure) -> tuple[int, int]:
-    """Rows and columns of panels."""
-    columns = min(figure.columns, len(figure.panels))
-    return math.ceil(len(figure.panels) / columns), columns
-
-
-def _size(figure: Figure) -> tuple[float, float]:
-    """Width and height of a panel, in inches; of panels of estimates their mean height."""
-    if all(panel.estimates for panel in figure.panels):
-        return size_of([panel.estimates for panel in figure.panels])
-    if all(panel.diagram for panel in figure.panels):
-        return 7.5, 1.3
-    if any(panel.points for panel in figure.panels):
-        return SIZE
-    return (4.4, 3.6) if any(panel.heights for panel in figure.panels) else (3.1, 2.5)
-
-
-def _height_ratios(figure: Figure, columns: int) -> list[int]:
-    """Of the rows of panels: those of estimates are as high as they have lines."""
-    lines = [len(panel.estimates) or 1 for panel in figure.panels]
-    return [max(lines[first : first + columns]) for first in range(0, len(lines), columns)]
-
-
-def _draw_panel(axes: Any, panel: Panel, palette: Palette) -> None:
+def _draw_panel(axes: Any, panel: Panel, palette: Mapping[str, str], looks: Looks, layout: Layout) -> None:
     if panel.walk is not None:
         panel = replace(panel, series=walk_lines(panel.walk), walk=None)
-    axes.set_title(label(panel.title))
-    axes.set_xlabel(label(panel.xlabel))
-    axes.set_ylabel(label(panel.ylabel))
-    if panel.ridges is not None:
-        _draw_ridges(axes, panel.ridges, palette)
-        return
+    _write_words(axes, panel, layout)
     if panel.diagram is not None:
         draw_diagram(axes, panel.diagram, palette)
-        return
-    if panel.heights is not None:
-        draw_heights(axes, panel.heights, panel.series, palette)
-        return
-    if panel.estimates:
+    elif panel.estimates:
         draw_estimates(axes, panel.estimates, "log" if panel.xscale == "log" else "linear")
-        return
+    elif panel.heights is not None:
+        draw_heights(axes, panel.heights, panel.series, palette)
+        if panel.heights.view == "contour":
+            fit_ticks(axes, panel.xticks)
+    elif panel.ridges is not None:
+        draw_ridges(axes, panel.ridges, palette)
+        fit_ticks(axes, panel.xticks)
+    else:
+        _draw_over_x(axes, panel, palette, looks)
+        fit_ticks(axes, panel.xticks)
+
+
+def _write_words(axes: Any, panel: Panel, layout: Layout) -> None:
+    """The title and the labels of the axes, in as many lines as they take."""
+    wide, high = layout.panel
+    axes.set_title(fitted(label(panel.title), layout.letters, wide - 4.5 * layout.letters))
+    axes.set_xlabel(fitted(label(panel.xlabel), layout.letters, wide - 3 * layout.letters))
+    axes.set_ylabel(fitted(label(panel.ylabel), layout.letters, high - 2 * layout.letters))
+
+
+def _draw_over_x(axes: Any, panel: Panel, palette: Mapping[str, str], looks: Looks) -> None:
+    """Series with verticals, or points."""
     axes.set_xscale(panel.xscale, **({"linear_width": panel.linear_within} if panel.xscale == "asinh" else {}))
     if panel.points:
         axes.set_yscale(panel.yscale)
         draw_points(axes, panel.points, palette)
-        _set_xticks(axes, panel)
         return
     axes.set_yscale(panel.yscale if _fits_logarithm(panel) else "linear")
-    for series in panel.series:
-        _draw_series(axes, series, palette)
+    draw_lines(axes, panel.series, looks)
     for line in panel.verticals:
         tint = resolve(line.colour, palette)
         axes.axvline(line.x, linestyle=(0, (4, 2)), color=tint, linewidth=1.0, zorder=1.5, label=label(line.label))
-    _set_xticks(axes, panel)
     if panel.ylim:
         axes.set_ylim(*panel.ylim)
-
-
-def _set_xticks(axes: Any, panel: Panel) -> None:
-    """The panel's own, or a few: within a decade or so, matplotlib's on a logarithmic axis run into each other."""
-    low, high = axes.get_xlim()
-    ticks = panel.xticks
-    if not ticks and panel.xscale == "log" and high < 30 * low:
-        ticks = tuple(float(f"{tick:.2g}") for tick in np.geomspace(low, high, 6)[1:-1])
-    if ticks:
-        axes.set_xticks(ticks, [f"{tick:g}" for tick in ticks], rotation=30)
-        axes.set_xticks([], minor=True)
 
 
 def _fits_logarithm(panel: Panel) -> bool:
     """Whether a logarithmic axis would show everything: a loss may be negative, a log-likelihood's or a policy's."""
     shown = [values for s in panel.series for values in (s.y, s.high) if values is not None]
     return any(bool((values > 0).any()) for values in shown) and not any(bool((values < 0).any()) for values in shown)
-
-
-def _draw_legend(canvas: Any) -> None:
-    """One legend for the whole figure: panels that share a series share its entry."""
-    entries: dict[str, Any] = {}
-    for axes in canvas.axes:
-        for handle, name in zip(*axes.get_legend_handles_labels(), strict=True):
-            entries.setdefault(name, handle)
-    if entries:
-        fitting = int(
-            canvas.figure.get_figwidth() * 72 / (35 + 4.5 * max(map(len, entries)))
-        )  # of names as long as that
-        columns = max(1, min(len(entries), 4, fitting))
-        canvas.legend(entries.values(), entries.keys(), loc="outside lower center", ncols=columns)
-
-
-def _draw_series(axes: Any, series: Series, palette: Palette) -> None:
-    tint = resolve(series.colour, palette)
-    alpha = 0.15 + 0.85 * series.shade
-    shown = slice(None, None, math.ceil(len(series.x) / _SHOWN_POINTS))
-    x = series.x[shown]
-    if series.low is not None and series.high is not None:
-        name = label(series.label) if series.y is None else None
-        low, high = series.low[shown], series.high[shown]
-        axes.fill_between(x, low, high, color=tint, alpha=0.3 * alpha, linewidth=0, label=name)
-    if series.y is not None:
-        style = ":" if series.colour == "reference" else "--" if series.dashed or is_repeated(series.colour) else "-"
-        axes.plot(x, series.y[shown], style, color=tint, alpha=alpha, linewidth=1.3, label=label(series.label) or None)
-
-
-def _draw_ridges(axes: Any, ridges: Ridges, palette: Palette) -> None:
-    """Histograms from the first step at the back to the last in front, each scaled to its own peak."""
-    tint = resolve(ridges.colour, palette)
-    chosen = np.unique(np.linspace(0, len(ridges.steps) - 1, min(_SHOWN_RIDGES, len(ridges.steps))).astype(int))
-    gap = (ridges.steps[-1] - ridges.steps[0]) / max(len(chosen) - 1, 1) or 1
-    for depth, index in enumerate(reversed(chosen)):
-        edges, counts, step = ridges.edges[index], ridges.counts[index], ridges.steps[index]
-        density = counts / np.maximum(np.diff(edges), 1e-12)
-        height = 2.2 * gap * density / max(density.max(), 1e-12)
-        axes.fill_between(
-            (edges[1:] + edges[:-1]) / 2, step, step + height, color=tint, alpha=0.55, linewidth=0, zorder=depth + 2
-        )
-        axes.plot((edges[1:] + edges[:-1]) / 2, step + height, color="white", linewidth=0.6, zorder=depth + 2)
-    axes.grid(visible=False)

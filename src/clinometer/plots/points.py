@@ -9,7 +9,6 @@ from clinometer.plots.labels import label
 from clinometer.plots.palette import resolve
 from clinometer.studies.figure import Point
 
-SIZE = (4.6, 3.8)  # inches of a panel: names need room
 _LETTERS = 6.5  # points
 _WIDE, _HIGH = 0.6 * _LETTERS, 1.15 * _LETTERS  # of a letter, in points
 _PLACES = tuple(
@@ -68,10 +67,12 @@ def _ends(value: float, ends: tuple[float, float]) -> Any:
 
 
 def _in_points(axes: Any, points: Sequence[Point]) -> list[tuple[float, float]]:
-    """Where points stand, in points from the lower left of axes of the usual size: the layout is not yet known."""
+    """Where points stand, in points from the lower left of axes that are about as large: labels may yet move them."""
     inside = axes.transData + axes.transAxes.inverted()
     shares = inside.transform([(point.x, point.y) for point in points]) if points else []
-    return [(72 * 0.8 * SIZE[0] * float(x), 72 * 0.8 * SIZE[1] * float(y)) for x, y in shares]
+    place = axes.get_position()
+    wide, high = (72 * side for side in axes.get_figure(root=True).get_size_inches())
+    return [(wide * place.width * float(x), high * place.height * float(y)) for x, y in shares]
 
 
 def _box(x: float, y: float, place: tuple[int, int], name: str) -> tuple[float, float, float, float]:

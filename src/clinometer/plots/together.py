@@ -8,7 +8,8 @@ from typing import Any
 from matplotlib.figure import Figure as Canvas
 
 from clinometer.plots.labels import label
-from clinometer.plots.matplotlib import STYLE, fill, inches, mpl
+from clinometer.plots.layout import STYLE
+from clinometer.plots.matplotlib import fill, inches, mpl
 from clinometer.studies.figure import Figure
 
 

@@ -8,7 +8,8 @@ from typing import Any
 
 from markupsafe import Markup, escape
 
-from clinometer.plots.matplotlib import STYLE, draw, mpl
+from clinometer.plots.layout import STYLE
+from clinometer.plots.matplotlib import draw, mpl
 from clinometer.plots.palette import is_repeated, resolve
 from clinometer.report.html.chart_data import figure_data, has_infinite, is_drawn, thinned
 from clinometer.report.html.colours import variable
