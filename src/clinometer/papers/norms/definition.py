@@ -7,8 +7,8 @@ from clinometer.studies.rules import CONFIRMATORY
 from clinometer.studies.study import FigureSpec, Scale, Study
 from clinometer.training.config import Bases
 
-_SMOKE = "8×8 digits, 50 steps; about a minute on two cores"
-_LAPTOP = "a fifth of CIFAR-10 (JPEG) at 16×16, 300 steps; an hour of a core"
+_SMOKE = "8×8 digits, 50 steps; two minutes of a core"
+_LAPTOP = "a fifth of CIFAR-10 (JPEG) at 16×16, 300 steps; an hour and a half of a core"
 
 
 def _smoke() -> Bases:
