@@ -42,7 +42,10 @@ COMMANDS = {
     "report": "Decide, draw and write again from what the folder of a study or a Recorder holds; nothing is trained.",
     "watch": "Follow a run that records, from another terminal; it is only read. Ctrl-C ends the watching.",
     "export": "Write a study's runs and rows as tables: runs.parquet, and PROBE.parquet for each probe.",
-    "compare": "Compare the runs that two studies have in common: what is identical, and by how much the rest differs.",
+    "compare": (
+        "Say whether a change helped: two runs, or several a side, held against each other; or the runs that two studies "
+        "have in common."
+    ),
     "merge": "Put the finished runs of one study, made in several places, into one folder.",
     "lr": (
         "Find the largest stable learning rate of a training, and the one to take, in a hundred steps that leave "

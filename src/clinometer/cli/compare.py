@@ -1,40 +1,100 @@
 """`clinometer compare`."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
 from cyclopts import Parameter
 
 from clinometer.cli.answer import Answer
+from clinometer.cli.console import print_remark
 from clinometer.cli.errors import bad_input
-from clinometer.cli.paths import check_path
+from clinometer.cli.paths import check_path, kind_of
+from clinometer.report.compare_page.facts import comparison_facts
+from clinometer.report.compare_page.page import write_comparison
+from clinometer.report.compare_page.tables import comparison_of_runs
 from clinometer.report.comparison_table import comparison_parts
 from clinometer.results.compare import Comparison, compare
+from clinometer.results.compare_runs import compare_runs
+
+Folders = tuple[Path, ...]
 
 
 def compare_command(
-    one: Path,
-    other: Path,
-    /,
-    *,
+    *folders: Path,
+    other: Annotated[tuple[Path, ...], Parameter(name="--with", consume_multiple=True)] = (),
     quantity: Annotated[tuple[str, ...], Parameter(consume_multiple=True)] = (),
+    over: tuple[float, float] = (0.5, 1.0),
+    to: Path | None = None,
 ) -> Answer:
-    """Pair the runs of two studies and tell what differs.
+    """Hold one run against another, several against several, or a study against a study.
 
     Parameters
     ----------
-    one
-        A study's folder.
+    folders
+        Two recorders' folders, the base first; or two studies'. With --with, the base's runs, one for each seed.
     other
-        Another: from another machine, version or study.
+        The runs that are held against them, one for each seed.
     quantity
-        PROBE.FIELD or PROBE.FIELD.LAYER, its mean over steps; or with :first, :last, :min, :max or :0.5-1 after it.
+        Of runs: PROBE.FIELD. Of studies: PROBE.FIELD or PROBE.FIELD.LAYER, its mean over steps; or with :first, :last,
+        :min, :max or :0.5-1 after it.
+    over
+        Of runs: the share of the common steps that is compared, as --over 0 1 for all; the second half by default.
+    to
+        Of runs: the page to write, such as page.html.
     """
     with bad_input():
-        for folder in (one, other):
-            check_path("compare", folder)
-        found = compare(one, other, quantity)
-    return Answer(_facts(found, one, other), comparison_parts(found, one, other))
+        base, mine = _sides(folders, other)
+        if _are_studies([*base, *mine]):
+            studies = compare(base[0], mine[0], quantity)
+            return Answer(_facts(studies, base[0], mine[0]), comparison_parts(studies, base[0], mine[0]))
+        found = compare_runs(_named(base, mine), quantity, over)
+        page = write_comparison(found, to, _command(base, mine)) if to else None
+    if page:
+        print_remark(f"The page: {page}")
+    return Answer(comparison_facts(found) | ({"page": page} if page else {}), comparison_of_runs(found))
+
+
+def _sides(folders: Folders, other: Folders) -> tuple[Folders, Folders]:
+    if other:
+        if not folders:
+            raise ValueError("expected the base's folders before --with; found none.")
+        return folders, other
+    if len(folders) != 2:
+        raise ValueError(
+            f"expected two folders, the base and what is held against it; found {len(folders)}. Several runs a side: "
+            "clinometer compare runs/base-* --with runs/mine-*"
+        )
+    return folders[:1], folders[1:]
+
+
+def _are_studies(folders: Sequence[Path]) -> bool:
+    """Whether these are two studies; ValueError if they are neither that nor runs."""
+    for folder in folders:
+        check_path("compare", folder)
+    studies = [folder for folder in folders if kind_of(folder) == "study"]
+    runs = [folder for folder in folders if folder not in studies]
+    if studies and runs:
+        raise ValueError(
+            f"{runs[0]} holds one run and {studies[0]} is a study: compare two runs, or two studies. The runs of that "
+            f"study are in {studies[0] / 'runs'}."
+        )
+    if studies and len(folders) != 2:
+        raise ValueError(f"two studies are compared; found {len(folders)}.")
+    return bool(studies)
+
+
+def _named(base: Folders, mine: Folders) -> dict[str, list[Path]]:
+    """A side of one run is called as its folder, if that tells them apart."""
+    names = (base[0].resolve().name, mine[0].resolve().name)
+    alone = len(base) == len(mine) == 1
+    one, two = names if alone and len(set(names)) == 2 and all(names) else ("base", "mine")
+    return {one: list(base), two: list(mine)}
+
+
+def _command(base: Folders, mine: Folders) -> str:
+    between = ["--with"] if len(base) > 1 else []
+    return " ".join(["clinometer compare", *map(str, base), *between, *map(str, mine)])
 
 
 def _facts(found: Comparison, one: Path, other: Path) -> dict[str, Any]:

@@ -38,7 +38,7 @@ TAKES: dict[str, tuple[Kind, ...]] = {
     "status": ("study",),
     "report": ("study", "recorder", "run"),
     "export": ("study", "recorder", "run", "store"),
-    "compare": ("study",),
+    "compare": ("study", "recorder", "run", "store"),
     "merge": ("study",),
     "plan --to": ("study",),
     "run": ("study file",),

@@ -1,0 +1,141 @@
+"""Compares runs that recorders wrote: what they are, what each number came to, and whether beyond the noise.
+
+Two runs are compared step by step; several runs a side by what each came to.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from clinometer.results.block_moves import BlockMoves, block_moves
+from clinometer.results.compared import Compared, compared, judged
+from clinometer.results.curves import Curve, RecordedRun, Values, compared_by_default, curves_of, read_sides
+from clinometer.results.run_settings import setting_differences
+from clinometer.results.sides import Given, sides_of
+
+Sides = tuple[tuple[RecordedRun, ...], tuple[RecordedRun, ...]]
+Curves = Sequence[Mapping[str, Curve]]  # of each run of a side
+
+
+@dataclass(frozen=True)
+class RunComparison:
+    """Two sides, of one run or several each."""
+
+    names: tuple[str, str]
+    runs: Sides
+    settings: Mapping[str, tuple[str, str]]  # what the runs are, where it differs
+    common: tuple[int, int]  # the first and the last step that all runs measured
+    window: tuple[int, int]  # of the steps that are compared
+    compared: tuple[Compared, ...]
+    blocks: tuple[BlockMoves, ...]
+    remarks: tuple[str, ...]  # what a reader must know before the numbers
+
+    @property
+    def folders(self) -> tuple[str, str]:
+        """The folders of each side, in words."""
+        one, other = (", ".join(str(run.folder) for run in side) for side in self.runs)
+        return one, other
+
+    @property
+    def several(self) -> bool:
+        """Whether there are several runs a side."""
+        return len(self.runs[0]) > 1
+
+
+def compare_runs(given: Given, quantities: Sequence[str] = (), over: tuple[float, float] = (0.5, 1.0)) -> RunComparison:
+    """Compare two runs, or two kinds of runs: the first name is the base, the second is held against it.
+
+    Args:
+        given: Two names, and for each a recorder's folder, or a list of them, one for each seed.
+        quantities: As PROBE.FIELD; by default the headline numbers of which it is known which direction is worse.
+        over: The share of the steps that both measured which is compared; the second half by default, past the start.
+
+    Raises:
+        ValueError: if there are not two sides, one has several runs and the other has one, a folder is no run's, no
+            step is common to all runs, or a run lacks a quantity.
+    """
+    if len(given) != 2:
+        raise ValueError(f"two sides are compared; found {len(given)}: {', '.join(map(str, given)) or 'none'}.")
+    if not 0 <= over[0] < over[1] <= 1:
+        raise ValueError(f"expected two shares of the steps, such as 0.5 and 1; found {over[0]:g} and {over[1]:g}.")
+    sides = sides_of(given)
+    (one, ours), (other, theirs) = sides.items()
+    if min(len(ours), len(theirs)) == 1 < max(len(ours), len(theirs)):
+        raise ValueError(
+            f"{one!r} has {len(ours)} and {other!r} {len(theirs)} runs: the noise between seeds is not known of one "
+            "run. Give one run to each, or two or more to each."
+        )
+    read = read_sides(sides)
+    runs = (tuple(read[one]), tuple(read[other]))
+    curves = ([curves_of(run) for run in runs[0]], [curves_of(run) for run in runs[1]])
+    wanted = _wanted(quantities, [*curves[0], *curves[1]])
+    common = _common([*runs[0], *runs[1]])
+    window = _window(common, over)
+    found = judged([compared(name, (one, other), curves, common, window) for name in wanted])
+    return RunComparison(
+        names=(one, other),
+        runs=runs,
+        settings=setting_differences(*runs),
+        common=(int(common[0]), int(common[-1])),
+        window=window,
+        compared=tuple(found),
+        blocks=tuple(block_moves(runs, common)),
+        remarks=tuple(_remarks((one, other), runs, curves, common)),
+    )
+
+
+def _wanted(quantities: Sequence[str], runs: Sequence[Mapping[str, Curve]]) -> list[str]:
+    names = list(dict.fromkeys(quantities)) or compared_by_default(runs)
+    for name in names:
+        if any(name not in run for run in runs):
+            shared = [each for each in runs[0] if all(each in run for run in runs)]
+            raise ValueError(f"not all runs have a number {name}; all have {', '.join(shared) or 'none'}.")
+    return names
+
+
+def _common(runs: Sequence[RecordedRun]) -> Values:
+    """The steps at which all runs measured something."""
+    measured = [_measured(run) for run in runs]
+    for run, steps in zip(runs, measured, strict=True):
+        if not len(steps):
+            raise ValueError(f"{run.folder} has nothing to compare: no step was measured yet.")
+    common = measured[0]
+    for steps in measured[1:]:
+        common = np.intersect1d(common, steps)
+    if not len(common):
+        spans = "; ".join(f"{r.folder}: steps {_span(s)}" for r, s in zip(runs, measured, strict=True))
+        raise ValueError(
+            f"no step was measured in all runs, so nothing can be compared. {spans}. Record on one schedule."
+        )
+    return common.astype(int)
+
+
+def _measured(run: RecordedRun) -> Values:
+    return np.unique(np.concatenate([np.array([], int), *(table["step"] for table in run.tables.values())]))
+
+
+def _span(steps: Values) -> str:
+    gaps = np.diff(steps)
+    every = f", every {int(gaps[0])}" if len(gaps) and (gaps == gaps[0]).all() else ""
+    return f"from {int(steps[0])} to {int(steps[-1])}{every}"
+
+
+def _window(common: Values, over: tuple[float, float]) -> tuple[int, int]:
+    first, last = float(common[0]), float(common[-1])
+    inside = common[(common >= first + over[0] * (last - first)) & (common <= first + over[1] * (last - first))]
+    return (int(inside[0]), int(inside[-1])) if len(inside) else (int(first), int(last))
+
+
+def _remarks(names: tuple[str, str], runs: Sides, curves: Sequence[Curves], common: Values) -> Iterator[str]:
+    """What a reader must know first: where a run ended, and losses that are not numbers."""
+    for name, side, found in zip(names, runs, curves, strict=True):
+        for run, of in zip(side, found, strict=True):
+            which = name if len(side) == 1 else f"{name} ({run.folder.name})"
+            measured = _measured(run)
+            if len(measured) > len(common):
+                yield f"{which} measured {len(measured)} steps, {_span(measured)}; {len(common)} of them are common."
+            broken = [(curve, curve.steps[~np.isfinite(curve.values)]) for curve in of.values() if curve.is_loss]
+            for curve, steps in [(curve, steps) for curve, steps in broken if len(steps)][:1]:
+                where = f"{len(steps)} of {len(curve.steps)} steps, first at step {int(steps[0])}"
+                yield f"{which} diverged, or lost its loss: {curve.name} is no finite number at {where}."
