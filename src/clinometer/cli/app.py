@@ -43,8 +43,8 @@ COMMANDS = {
     "watch": "Follow a run that records, from another terminal; it is only read. Ctrl-C ends the watching.",
     "export": "Write a study's runs and rows as tables: runs.parquet, and PROBE.parquet for each probe.",
     "compare": (
-        "Say whether a change helped: two runs, or several a side, held against each other; or the runs that two studies "
-        "have in common."
+        "Say whether a change helped: hold one run against another, or several against several; or compare the runs "
+        "that two studies have in common."
     ),
     "merge": "Put the finished runs of one study, made in several places, into one folder.",
     "lr": (
