@@ -125,10 +125,10 @@ def test_several_seeds_are_given_with_with(two: tuple[Path, Path], capsys: pytes
     [
         (["a"], "expected two folders, the base and what is held against it; found 1"),
         (["a", "a"], "a run comes once"),
-        (["a", "nowhere"], "there is no nowhere"),
+        (["a", "nowhere"], "nowhere is missing"),
         (["a", "b", "--with", "c"], "the noise between seeds is not known of one run"),
         (["--with", "b"], "expected the base's folders before --with"),
-        (["a", "."], "Runs lie in it"),
+        (["a", "."], "It holds a, b, "),
         (["a", "study"], "a holds one run and study is a study: compare two runs, or two studies"),
         (["a", "broken"], "broken"),
         (["a", "b", "--quantity", "train.los"], "not all runs have a number train.los"),
