@@ -105,8 +105,7 @@ def drawn_numbers(figure: Figure) -> str:
 
 def draw_forest(figure: Figure) -> None:
     """Write the picture, and inside it the numbers that it shows."""
-    save(figure, FOREST.with_suffix(""))
-    FOREST.with_suffix(".svg").unlink()  # pages show the pixels
+    save(figure, FOREST.with_suffix(""), ["png"])
     numbers = PngInfo()
     numbers.add_itxt("estimates", drawn_numbers(figure))
     with Image.open(FOREST) as image:

@@ -235,5 +235,4 @@ SYMPTOMS = {f.__name__: f for f in (loss_spikes, loss_does_not_fall, became_nan,
 if __name__ == "__main__":
     torch.set_num_threads(1)
     for chosen in sys.argv[1:] or SYMPTOMS:
-        save(SYMPTOMS[chosen](), IMAGES / f"symptom_{chosen}")
-        (IMAGES / f"symptom_{chosen}.svg").unlink()  # pages show the pixels
+        save(SYMPTOMS[chosen](), IMAGES / f"symptom_{chosen}", ["png"])

@@ -2,13 +2,14 @@
 
 import io
 import warnings
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from PIL import Image
 
+from clinometer.plots.data import table
 from clinometer.plots.diagram import draw_diagram
 from clinometer.plots.estimates import draw_estimates
 from clinometer.plots.heights import draw_heights
@@ -29,25 +30,31 @@ from clinometer.training.files import write_bytes
 
 mpl = import_matplotlib()
 
+Kind = Literal["png", "svg", "csv"]
+
 _DPI = 130
 _LEGEND_LINE = 1.5  # of a line of the legend, in letters
 
 
-def save(figure: Figure, stem: Path) -> None:
-    """Draw a figure, and write it as `stem`.svg and `stem`.png.
+def save(figure: Figure, stem: Path, kinds: Sequence[Kind] = ("png", "svg", "csv")) -> None:
+    """Draw a figure, and write it as `stem`.png and `stem`.svg, with its numbers in `stem`.csv.
 
     Args:
         figure: What to draw.
         stem: The path without its ending; its folder is made.
+        kinds: Which files.
     """
     stem.parent.mkdir(parents=True, exist_ok=True)
+    files: dict[Kind, bytes] = {"csv": table(figure).encode()} if "csv" in kinds else {}
     with mpl.rc_context(layout_of(figure).style), _quiet_about_glyphs():
         canvas = draw(figure)
-        pixels = _png(canvas)
-        canvas.set_layout_engine("none")  # the panels have their places now: the second drawing need not seek them
-        lines = _svg(canvas)
-    write_bytes(stem.with_suffix(".svg"), lines)
-    write_bytes(stem.with_suffix(".png"), pixels)
+        if "png" in kinds:
+            files["png"] = _png(canvas)
+            canvas.set_layout_engine("none")  # the panels have their places now: another drawing need not seek them
+        if "svg" in kinds:
+            files["svg"] = _svg(canvas)
+    for kind, content in files.items():
+        write_bytes(stem.with_suffix(f".{kind}"), content)
 
 
 def save_pdf(figure: Figure, path: Path, width: Width) -> None:
