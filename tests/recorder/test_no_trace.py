@@ -11,13 +11,16 @@ import numpy as np
 import pytest
 import torch
 from models import batch, cross_entropy, everything
+from notebooks import Notebook
 from probed import VARIANTS
 from properties import assert_same, traces
 
 from clinometer import Probe, Recorder, Step, every, landscape
 
 
-def run(probes: Mapping[str, Probe] | None, steps: int = 10, to: Path | None = None) -> dict[str, Any]:
+def run(
+    probes: Mapping[str, Probe] | None, steps: int = 10, to: Path | None = None, *, shown: bool = False
+) -> dict[str, Any]:
     """Ten steps with momentum, BatchNorm and dropout; probes that raise are caught, as a careful user would."""
     random.seed(0)
     np.random.seed(0)
@@ -25,6 +28,8 @@ def run(probes: Mapping[str, Probe] | None, steps: int = 10, to: Path | None = N
     optimizer = torch.optim.SGD(model.parameters(), lr=0.1, momentum=0.9, weight_decay=0.01)
     recorder = probes and Recorder(model, cross_entropy, probes, every(2), optimizer=optimizer, to=to)
     losses = []
+    if recorder and shown:
+        recorder.live()
 
     def step(data: tuple[torch.Tensor, torch.Tensor]) -> None:
         loss = cross_entropy(model, data)
@@ -42,6 +47,8 @@ def run(probes: Mapping[str, Probe] | None, steps: int = 10, to: Path | None = N
                     step(data)
             except ZeroDivisionError:
                 pass
+            if shown:
+                assert repr(recorder) in recorder._repr_html_().replace("&#x27;", "'")
         else:
             step(data)
     return traces(model, optimizer) | {"losses": losses}
@@ -57,6 +64,13 @@ def test_all_probes_together_and_to_disk(tmp_path: Path) -> None:
     """As a user would have it: everything on, written as it goes."""
     probes = {name: make() for name, make in VARIANTS.items()}
     assert_same(without_identities(run(probes, to=tmp_path)), without_identities(run(None)))
+
+
+def test_a_dashboard_that_is_looked_at_leaves_no_trace(notebook: Notebook) -> None:
+    """In a notebook that draws a random number whenever it is shown something, and looked at after each step."""
+    probes = {name: VARIANTS[name]() for name in list(VARIANTS)[:3]}
+    assert_same(without_identities(run(probes, shown=True)), without_identities(run(None)))
+    assert notebook.shown
 
 
 def test_a_probe_that_raises_midway_leaves_no_trace() -> None:

@@ -34,7 +34,7 @@ def table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
         "<tr>" + "".join(f'<td style="{_CELL}{_side(column)}">{cell}</td>' for column, cell in enumerate(row)) + "</tr>"
         for row in rows
     )
-    style = "border-collapse:collapse;font-variant-numeric:tabular-nums;color:inherit;background:none"
+    style = "border-collapse:collapse;font-size:inherit;font-variant-numeric:tabular-nums;color:inherit;background:none"
     return f'<table style="{style}"><thead><tr>{heads}</tr></thead><tbody>{lines}</tbody></table>'
 
 

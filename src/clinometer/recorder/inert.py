@@ -42,6 +42,16 @@ class InertRecorder:
     def drop(self) -> None:
         """Nothing."""
 
+    def live(self) -> None:
+        """Nothing."""
+
+    def __repr__(self) -> str:
+        return "Recorder(a copy, which measures nothing)"
+
+    def plot(self, **_options: Any) -> NoReturn:
+        """ValueError: it has no rows."""
+        raise ValueError(f"there is nothing to draw: {_COPY}")
+
     def read(self, probe: str) -> NoReturn:
         """ValueError: it has no rows."""
         raise ValueError(f"there are no rows of {probe!r}: {_COPY}")

@@ -34,6 +34,7 @@ from clinometer.recorder.optimizer_reading import LearningRate, check_lr
 from clinometer.recorder.run_facts import RunFacts
 from clinometer.recorder.scheduled_probes import ScheduledProbes
 from clinometer.recorder.schedules import Schedule
+from clinometer.recorder.shown import Shown
 from clinometer.recorder.sinks import Sink, Sinks
 from clinometer.recorder.step_state import Event
 from clinometer.recorder.step_tracker import StepTracker
@@ -127,9 +128,11 @@ class Recorder:
         notices = Notices(silent=not self.ranks.is_first)
         self._tolerance = Tolerance(self.ranks, notices, strict=strict)
         facts = RunFacts(self.model, self.optimizers)
+        sent = Sinks(sinks, declared, index)
         self._measurement = Measurement(
-            self._probes, self.ranks, self.store, Sinks(sinks, declared, index), alarms, self._tolerance, notices, facts
+            self._probes, self.ranks, self.store, sent, alarms, self._tolerance, notices, facts
         )
+        self._shown = Shown(self.model, self._probes, self.store, sent)
         self._alarms = alarms
         objectives = Objectives(self.model, self.loss_fn, self.optimizers, precision, self.ranks)
         self._steps = StepTracker(
@@ -186,6 +189,16 @@ class Recorder:
         """What was recorded so far as a matplotlib figure: `clinometer.plot` of this recorder."""
         return clinometer.plot(self, probes=probes)
 
+    def live(self) -> None:
+        """Show a dashboard in a notebook that follows the run as it trains; elsewhere say that this is no notebook.
+
+        It is drawn anew at a measured step, once a second at most and for 5% of the time at most, and at the end of a
+        cell. Nothing is done at steps that are not measured, and no failure of it ends a training.
+        """
+        self.settle()
+        if (why := self._shown.follow()) is not None:
+            print(transliterated(why, getattr(sys.stdout, "encoding", None)))
+
     def summary(self) -> str:
         """What was measured so far, in one line; what each budget skipped, and what failed, in more."""
         self.settle()
@@ -224,6 +237,16 @@ class Recorder:
         """Forget the step that is under way: it will not be taken, or is not to be measured."""
         self._measurement.last = None
         self._steps.on(Event.DROP)
+
+    def __repr__(self) -> str:
+        return self._shown.line()
+
+    def _repr_html_(self) -> str:
+        try:
+            self.settle()
+        except Exception as error:  # a notebook shows it
+            return self._shown.failed(error)
+        return self._shown.html()
 
     def __reduce__(self) -> tuple[type[InertRecorder], tuple[()]]:
         """A copy, or what is unpickled, measures nothing: the run and its file belong to this one."""

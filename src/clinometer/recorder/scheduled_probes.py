@@ -37,6 +37,11 @@ class ScheduledProbes:
         self._earlier: dict[str, dict[str, Any]] = {}  # and what it had found there
         self.budgets = [schedule for schedule, _ in self._schedules if isinstance(schedule, Budget)]
 
+    @property
+    def schedules(self) -> list[Schedule]:
+        """Each schedule once."""
+        return [schedule for schedule, _ in self._schedules]
+
     def check(self, model: nn.Module, has_lr: bool) -> None:
         """Raise ValueError if a probe needs a learning rate and there is none; let each raise if it cannot work."""
         for name, probe in self.by_name.items():

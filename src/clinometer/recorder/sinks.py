@@ -49,6 +49,10 @@ class Sinks:
             if begin:
                 begin(start)
 
+    def drop(self, sink: Sink) -> None:
+        """Pass no more rows to a sink, if it is there."""
+        self.used = [each for each in self.used if each is not sink]
+
     def send(self, index: int, rows: Mapping[str, Row]) -> None:
         """Pass a step's rows to each sink."""
         for sink in list(self.used):

@@ -43,7 +43,7 @@ def summary(store: Store) -> str:
     """
     rows, declared = store.rows(), declared_in(store.meta)
     values = series(rows, declared)
-    chosen = _without_doubles(headlines(values, declared), values)
+    chosen = shown_headlines(values, declared)
     parts = [_measured(sorted(set().union(*rows.values())))]
     parts += [_course(headline, values[name]) for name, headline in chosen.items()]
     unsummarised = [probe for probe in rows if probe not in {headline.probe for headline in chosen.values()}]
@@ -75,6 +75,23 @@ def headlines(names: Collection[str], declared: Declared = NOTHING) -> dict[str,
     return chosen
 
 
+def shown_headlines(values: Mapping[str, Values], declared: Declared = NOTHING) -> dict[str, Headline]:
+    """`headlines` of a run's numbers; of each and its stand-in the one that has numbers.
+
+    Args:
+        values: Name to step to number, as `series` returns them.
+        declared: What the probes declare of their fields.
+    """
+    chosen = headlines(values, declared)
+    selected: dict[str, Headline] = {}
+    for probe in dict.fromkeys(headline.probe for headline in chosen.values()):
+        of_probe = {headline.field: name for name, headline in chosen.items() if headline.probe == probe}
+        fields = {field: chosen[name].declared for field, name in of_probe.items()}
+        for field in shown(fields, lambda field, of=of_probe: bool(_known(values[of[field]]))):
+            selected[of_probe[field]] = chosen[of_probe[field]]
+    return selected
+
+
 def number(value: float) -> str:
     """Format a number with three significant digits, as in all lines and tables.
 
@@ -83,17 +100,6 @@ def number(value: float) -> str:
         ('2.35', '1.23e+04', '-inf')
     """
     return f"{value:.3g}"
-
-
-def _without_doubles(chosen: Mapping[str, Headline], values: Mapping[str, Values]) -> dict[str, Headline]:
-    """Keep one of each headline and its stand-in: the one that has numbers."""
-    selected: dict[str, Headline] = {}
-    for probe in dict.fromkeys(headline.probe for headline in chosen.values()):
-        of_probe = {headline.field: name for name, headline in chosen.items() if headline.probe == probe}
-        fields = {field: chosen[name].declared for field, name in of_probe.items()}
-        for field in shown(fields, lambda field, of=of_probe: bool(_known(values[of[field]]))):
-            selected[of_probe[field]] = chosen[of_probe[field]]
-    return selected
 
 
 def _measured(steps: Sequence[int]) -> str:

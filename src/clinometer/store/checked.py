@@ -112,6 +112,11 @@ def outline(db: sqlite3.Connection) -> Outline:
     return found
 
 
+def steps(db: sqlite3.Connection) -> set[int]:
+    """The steps that have rows."""
+    return {step for (step,) in db.execute("SELECT step FROM steps")}
+
+
 def last_step(db: sqlite3.Connection) -> int | None:
     """The last step that has rows."""
     last, counted = db.execute("SELECT (SELECT max(step) FROM rows), (SELECT max(step) FROM steps)").fetchone()

@@ -6,6 +6,7 @@ NumPy only; nothing read back is unpickled.
 """
 
 import operator
+import sqlite3
 import weakref
 from collections.abc import Mapping
 from pathlib import Path
@@ -13,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from clinometer.readable.text import short
 from clinometer.store import checked
 from clinometer.store.cells import Array, as_array
 from clinometer.store.database import Database
@@ -52,6 +54,14 @@ class Store:
         self.path = None if path is None else Path(path)
         self._writer = Writer(self.path, read_only, patient=patient)
         self.close = weakref.finalize(self, self._writer.close)
+
+    def __repr__(self) -> str:
+        where = "in memory" if self.path is None else short(str(self.path))
+        try:
+            steps = self.step_count()
+        except (OSError, ValueError, RuntimeError, sqlite3.Error):  # damaged, locked, closed, or of another thread
+            return f"Store({where})"
+        return f"Store({where}, {steps} step{'' if steps == 1 else 's'})"
 
     def append(self, step: int, rows: Mapping[str, Row], *, replace: bool = False) -> None:
         """Write what each probe saw at `step`, all of it or nothing.
@@ -134,6 +144,12 @@ class Store:
         waiting = {probe for entry in self._writer.flushed() for probe, _ in entry.arrays}
         with self._db.moment() as db:
             return sorted(checked.probes(db) | waiting)
+
+    def step_count(self) -> int:
+        """How many steps have rows."""
+        waiting = {entry.step for entry in self._writer.flushed() if entry.arrays}
+        with self._db.moment() as db:
+            return len(waiting | checked.steps(db))
 
     def last_step(self) -> int | None:
         """The last step that has a row, or None."""

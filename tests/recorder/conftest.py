@@ -1,0 +1,3 @@
+from notebooks import notebook
+
+__all__ = ["notebook"]  # a fixture
