@@ -51,10 +51,19 @@ COMMANDS = {
         "Find the largest stable learning rate of a training, and the one to take, in a hundred steps that leave "
         "nothing behind. The function is imported and run."
     ),
+    "explain": (
+        "Explain a quantity, a probe, an alarm, a paper or one of its claims: its definition, unit and cost, and the "
+        "page of the documentation on it."
+    ),
+    "doctor": (
+        "Tell what is installed, what each extra lacks and how to get it, where data was found, and on what runs are "
+        "made. Status 1 if something that is installed does not work."
+    ),
     "list": "List the papers with their scales, or what can be reproduced of one: its figures, claims and theorems.",
 }
 
-PRINTED = ("check", "compare", "list", "lr", "plan", "status", "watch")  # whose work is what they print
+# Whose work is what they print.
+PRINTED = ("check", "compare", "doctor", "explain", "list", "lr", "plan", "status", "watch")
 
 _INTERRUPTED = "Interrupted. What is done is kept; the same command goes on from there."
 

@@ -20,7 +20,7 @@ from clinometer.extras import need
 from clinometer.runner.child import Child
 from clinometer.runner.ray.transfer import Parcel, last_checkpoint, pack, unpack
 from clinometer.runner.worker import Task, start_worker
-from clinometer.training.data.datasets import cache_folder
+from clinometer.training.data.folders import cache_folder
 from clinometer.training.environment import environment
 from clinometer.training.files import write_bytes
 from clinometer.training.fingerprint import differences, fingerprint

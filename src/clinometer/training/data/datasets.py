@@ -20,6 +20,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from clinometer.training.data.folders import cache_folder, data_path
 from clinometer.training.data.parquet import BYTES, IMAGES, read_parquet
 
 _TEST_DIGITS = 297  # the last 297 of 1,797, which leaves 1,500 to train on
@@ -75,19 +76,6 @@ def cifar10(path: str | Path | None = None) -> Dataset:
 
 
 DATASETS: Mapping[str, Callable[[], Dataset]] = {"digits": digits, "cifar10": cifar10}
-
-
-def data_path(path: str | Path | None = None) -> Path:
-    """The folder of the Parquet files: `path`, or else the environment variable CLINOMETER_DATA."""
-    given = path or os.environ.get("CLINOMETER_DATA")
-    if not given:
-        raise ValueError(
-            "CIFAR-10 is not bundled, and no path to it was given. Pass --data PATH, or set CLINOMETER_DATA, to a "
-            "folder with train*.parquet and test*.parquet (columns img{bytes,path} and label)."
-        )
-    if not Path(given).is_dir():
-        raise ValueError(f"no folder {str(given)!r}; expected one with train*.parquet and test*.parquet.")
-    return Path(given)
 
 
 def decoded(path: str | Path | None = None) -> dict[str, Path]:
@@ -181,12 +169,6 @@ def _array(archive: ZipFile, info: ZipInfo, dtype: str, sides: tuple[int, ...]) 
         if file.read(_HEADER) != header.getvalue():
             raise ValueError(f"{info.filename} has an unexpected header")
         return np.frombuffer(bytearray(file.read()), dtype).reshape(count, *sides)
-
-
-def cache_folder() -> Path:
-    """The folder for decoded data: CLINOMETER_CACHE, or ~/.cache/clinometer."""
-    home = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    return Path(os.environ.get("CLINOMETER_CACHE") or Path(home) / "clinometer")
 
 
 def _save(path: Path, **arrays: np.ndarray[Any, Any]) -> None:
