@@ -13,6 +13,7 @@ A table stands between `<!-- KEY -->` and `<!-- end -->`, where KEY is one of
 - `norms PART`: a part of the table of all norms, by its heading;
 - `learning_rates`: the scores of `suggest_lr` and other predictors on the held-out set;
 - `fields NAME`: the fields of a probe's rows; `pages` and `reference`: the probes' pages and their entries;
+- `commands`: every command with its arguments, and what it does;
 - `names`: every public name, and the page of the reference that describes it;
 - `signals`: what signals of every step cost, if that was measured; else what stands there stays;
 - `alarms`, `alert NAME`, `rates`, `advice NAME`: how often alarms, suggested learning rates and advice are right.
@@ -27,7 +28,7 @@ import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from generators import claims, names, papers, probes, scores
+from generators import claims, commands, names, papers, probes, scores
 from generators.kept import NOTHING, confirmed
 from generators.llms import llms
 from PIL import Image
@@ -85,6 +86,7 @@ TABLES: Mapping[str, Callable[[str, Path], str | None]] = {
     "fields": probes.fields,
     "pages": probes.pages,
     "reference": probes.reference,
+    "commands": commands.commands,
     "names": names.names,
     "norms": scores.norms,
     "learning_rates": scores.learning_rates,

@@ -25,18 +25,15 @@ def doctor_command() -> Answer:
     print_remark("Importing what is installed, in another process: some seconds.")
     needed = requirements() or [*_ALWAYS]
     works = tried(dict.fromkeys(each.module for each in needed if each.extra != "dev" and each.version))
-    packages = {
-        each.name: {"version": each.version or works[each.module]["version"], "error": works[each.module]["error"]}
-        for each in needed
-        if each.module in works
-    }
+    packages = {each.name: _package(each, works) for each in needed if not each.extra or each.module in works}
     extras = {name: _extra(name, each) for name, each in extras_of(needed).items()}
     complete = all(not extras.get(name, {}).get("lacks") for name in ("studies", "report"))
-    page = page_error() if complete and not packages["torch"]["error"] else "torch or an extra is missing"
+    usable = complete and not any(packages[each.name]["error"] for each in needed if not each.extra)
+    page = page_error() if usable else "what it needs is missing"
     papers = _papers()
     broken = [f"{name}: {each['error']}" for name, each in packages.items() if each["error"]]
     broken += [f"paper {name}: {error}" for name, error in papers.items() if error]
-    broken += [f"a page cannot be written: {page}"] if page and complete and not broken else []
+    broken += [f"a page cannot be written: {page}"] if page and usable else []
     found = {
         "clinometer": own_version(),
         "python": platform.python_version(),
@@ -51,6 +48,12 @@ def doctor_command() -> Answer:
         "broken": broken,
     }
     return Answer(found, _shown(found), status=1 if broken else 0)
+
+
+def _package(needed: Requirement, works: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
+    """Its version, and what is wrong with it."""
+    found = works.get(needed.module, {"version": None, "error": "it is not installed, and always needed"})
+    return {"version": needed.version or found["version"], "error": found["error"]}
 
 
 def _extra(name: str, needed: list[Requirement]) -> dict[str, Any]:
@@ -108,7 +111,7 @@ def _shown(found: Mapping[str, Any]) -> Iterator[RenderableType]:
     where = f"Python {found['python']} on {found['system']}"
     yield Text(f"clinometer {found['clinometer']}, {where}, {found['cores']} cores, {_gpus(found['gpus'])}")
     packages, data = found["packages"], found["data"]
-    yield _grid("Packages", {name: (not each["error"], _package(each)) for name, each in packages.items()})
+    yield _grid("Packages", {name: (not each["error"], _said(each)) for name, each in packages.items()})
     yield _grid("Extras", {name: (not each["lacks"], _lacks(each)) for name, each in found["extras"].items()})
     cifar, cache = data["cifar10"], data["cache"]
     yield _grid(
@@ -135,7 +138,7 @@ def _gpus(names: list[str]) -> str:
     return ", ".join(names) or "no GPU that torch sees"
 
 
-def _package(facts: Mapping[str, Any]) -> str:
+def _said(facts: Mapping[str, Any]) -> str:
     return facts["error"] or str(facts["version"])
 
 
