@@ -4,6 +4,8 @@ import io
 import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from functools import reduce
+from operator import or_
 from typing import Any
 
 from markupsafe import Markup, escape
@@ -21,6 +23,7 @@ from clinometer.studies.figure import Figure, Series
 _INLINE: Any = STYLE | {"svg.fonttype": "none", "figure.facecolor": "none", "axes.facecolor": "none"}
 _POINT = 72  # an inch
 _ROOM = 3  # points around what is drawn
+_SPARE = 0.015  # of the width, on either side: a browser's letters may be wider than matplotlib's
 
 
 @dataclass(frozen=True)
@@ -71,14 +74,14 @@ def _panels(id_: str, figure: Figure) -> Iterator[str]:
     """Each panel as an SVG of its own, so that a phone can show them below each other."""
     if not figure.panels:
         return
-    source, boxes, legend = _drawing(replace(figure, title=""))
+    source, boxes, legend = _drawing(replace(thinned(figure, of=2), title=""))
     small = SmallSVG(source, id_)
     for place, (panel, box) in enumerate(zip(figure.panels, boxes, strict=True)):
         content = "".join(small.group(f"panel-{place}-{part}") for part in range(3))
         title = panel.title or figure.title
         described = _text(f"{panel.ylabel} over {panel.xlabel}" if panel.xlabel and panel.ylabel else figure.title)
         ident = f"{id_}-{place}"
-        broad = " broad" if panel.estimates else ""
+        broad = f' broad" tabindex="0" role="region" aria-label="{_text(title)}' if panel.estimates else ""
         yield (
             f'<div class="panel{broad}"><svg viewBox="{box}" role="img" aria-labelledby="{ident}-t {ident}-d">'
             f'<title id="{ident}-t">{_text(title)}</title><desc id="{ident}-d">{described}</desc>{content}</svg></div>'
@@ -91,11 +94,13 @@ def _panels(id_: str, figure: Figure) -> Iterator[str]:
 
 def _drawing(figure: Figure) -> tuple[bytes, list[Box], Box | None]:
     """The figure as matplotlib's SVG, the box of each panel, and that of the legend."""
+    from matplotlib.backends.backend_svg import FigureCanvasSVG
+
     with mpl.rc_context(_INLINE), warnings.catch_warnings():
         # A name may be in a script that matplotlib's font has not; a browser has others.
         warnings.filterwarnings("ignore", "Glyph .* missing from (current )?font")
         canvas = draw(figure)
-        canvas.draw_without_rendering()
+        canvas.get_layout_engine().execute(canvas)
         groups = _groups(canvas, len(figure.panels))
         for place, group in enumerate(groups):
             for part, axes in enumerate(group):
@@ -105,7 +110,8 @@ def _drawing(figure: Figure) -> tuple[bytes, list[Box], Box | None]:
         boxes = _aligned([_around(canvas, group) for group in groups], figure)
         named = _around(canvas, canvas.legends) if canvas.legends else None
         canvas.set_layout_engine("none")
-        canvas.savefig(file := io.BytesIO(), format="svg", metadata={"Date": None})
+        vector: Any = FigureCanvasSVG(canvas)
+        vector.print_svg(file := io.BytesIO(), metadata={"Date": None})
     return file.getvalue(), boxes, named
 
 
@@ -129,10 +135,9 @@ def _around(canvas: Any, artists: Any) -> Box:
         Box(b.x0 * scale - _ROOM, height - b.y1 * scale - _ROOM, b.x1 * scale + _ROOM, height - b.y0 * scale + _ROOM)
         for b in found
     ]
-    whole = boxes[0]
-    for box in boxes[1:]:
-        whole |= box
-    return whole
+    whole = reduce(or_, boxes)
+    spare = _SPARE * (whole.right - whole.left)
+    return Box(whole.left - spare, whole.top, whole.right + spare, whole.bottom)
 
 
 def _aligned(boxes: list[Box], figure: Figure) -> list[Box]:

@@ -12,16 +12,21 @@ from clinometer.plots.palette import is_repeated, resolve
 from clinometer.results.sanitize import plain
 from clinometer.studies.figure import Colour, Figure, Panel, Series, Values, Walk
 
-_NUMBERS = 9_000  # of a figure, about, so that a page of twenty stays small
-_POINTS = (60, 240)  # of a line, at least and at most
+_NUMBERS = 8_000  # of a figure, about, so that a page of twenty stays small
+_POINTS = (40, 240)  # of a line, at least and at most
 _DIGITS = 4
 _STEPS = 100  # of a walk, at most
 
 
-def thinned(figure: Figure) -> Figure:
-    """The figure with lines of few points: of each stretch the one that stands out most, and all that are infinite."""
+def thinned(figure: Figure, of: int = 1) -> Figure:
+    """The figure with lines of few points: of each stretch the one that stands out most, and all that are infinite.
+
+    Args:
+        figure: What to show.
+        of: A drawing that nobody can look at closer has one point of so many.
+    """
     lines = sum(3 if series.each is None else len(series.each) for panel in figure.panels for series in panel.series)
-    points = min(max(_NUMBERS // max(lines, 1), _POINTS[0]), _POINTS[1])
+    points = min(max(_NUMBERS // max(lines, 1), _POINTS[0]), _POINTS[1] // of)
     return replace(figure, panels=tuple(_thin_panel(panel, points) for panel in figure.panels))
 
 

@@ -107,7 +107,7 @@ function plotOf(panel, lines, log, size, key) {
   const data = tables.length ? uPlot.join(tables) : [[], []];
   const stroke = (line) => () => withAlpha(tint(line.series.colour), line.alpha);
   const dash = (series) => (series.dots ? [2, 3] : series.dashes ? [7, 4] : undefined);
-  const few = data[0].length <= 40;
+  const few = data[0].length <= 24;
   const series = lines.map((line) => ({
     stroke: line.width ? stroke(line) : undefined,
     width: line.width,
@@ -319,4 +319,4 @@ function told(values, series) {
   return middle === undefined ? range : `${short(middle)} (${range})`;
 }
 
-const sizeFor = (width) => ({ width, height: Math.round(Math.min(Math.max(0.66 * width, 190), 340)) });
+const sizeFor = (width) => ({ width, height: Math.round(Math.min(Math.max(0.7 * width, 200), 340)) });

@@ -42,21 +42,15 @@
 
   const contents = document.querySelector(".contents");
   if (contents && matchMedia("(max-width: 60rem)").matches) contents.open = false;
-  const links = new Map(all('.contents a[href^="#"]').map((link) => [decodeURIComponent(link.hash.slice(1)), link]));
-  const spy = new IntersectionObserver(
-    (entries) => {
-      for (const { isIntersecting, target } of entries) {
-        if (!isIntersecting) continue;
-        for (const link of links.values()) link.removeAttribute("aria-current");
-        links.get(target.id).setAttribute("aria-current", "location");
-      }
-    },
-    { rootMargin: "0px 0px -75% 0px" },
-  );
-  for (const id of links.keys()) {
-    const target = document.getElementById(id);
-    if (target) spy.observe(target);
+  const links = all('.contents a[href^="#"]');
+  const targets = links.map((link) => document.getElementById(decodeURIComponent(link.hash.slice(1))));
+  function markPlace() {
+    const passed = targets.map((target) => target && target.getBoundingClientRect().top < innerHeight / 3);
+    const here = passed.lastIndexOf(true);
+    links.forEach((link, at) => (at === here ? link.setAttribute("aria-current", "location") : link.removeAttribute("aria-current")));
   }
+  addEventListener("scroll", markPlace, { passive: true });
+  markPlace();
 
   function openTarget() {
     const target = document.getElementById(decodeURIComponent(location.hash.slice(1)));

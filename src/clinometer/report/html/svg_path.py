@@ -3,8 +3,9 @@
 import re
 
 _TOKEN = re.compile(r"[MLCQZz]|-?[\d.]+(?:e-?\d+)?")
+_NEEDLESS = re.compile(r"(\.\d) (?=\.)")
 _NUMBERS = {"M": 2, "L": 2, "C": 6, "Q": 4, "Z": 0, "z": 0}
-_NEAR = 0.12  # points: a point this near to the line between its neighbours is left out
+_NEAR = 0.2  # points: a point this near to the line between its neighbours is left out
 _SKIPPED = 30  # points in a row, at most
 _SCALE = 10  # coordinates are kept in tenths of a point
 
@@ -93,9 +94,9 @@ def _tenths(point: Place) -> tuple[int, int]:
 
 
 def _joined(steps: list[tuple[int, int]]) -> str:
-    """Numbers with as few letters between them as SVG needs: none before a minus."""
+    """Numbers with as few letters between them as SVG needs: none before a minus, or between .5 and .3."""
     text = " ".join(_number(value) for step in steps for value in step)
-    return text.replace(" -", "-")
+    return _NEEDLESS.sub(r"\1", text).replace(" -", "-")
 
 
 def _number(tenths: int) -> str:
