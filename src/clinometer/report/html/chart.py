@@ -13,7 +13,7 @@ from markupsafe import Markup, escape
 from clinometer.plots.layout import STYLE
 from clinometer.plots.matplotlib import draw, mpl
 from clinometer.plots.palette import is_repeated, resolve
-from clinometer.report.html.chart_data import figure_data, has_infinite, is_drawn, thinned
+from clinometer.report.html.chart_data import figure_data, for_drawing, has_infinite, is_drawn, thinned
 from clinometer.report.html.colours import variable
 from clinometer.report.html.ids import anchor
 from clinometer.report.html.svg import SmallSVG
@@ -74,7 +74,7 @@ def _panels(id_: str, figure: Figure) -> Iterator[str]:
     """Each panel as an SVG of its own, so that a phone can show them below each other."""
     if not figure.panels:
         return
-    source, boxes, legend = _drawing(replace(thinned(figure, of=2), title=""))
+    source, boxes, legend = _drawing(replace(for_drawing(figure), title=""))
     small = SmallSVG(source, id_)
     for place, (panel, box) in enumerate(zip(figure.panels, boxes, strict=True)):
         content = "".join(small.group(f"panel-{place}-{part}") for part in range(3))

@@ -14,19 +14,27 @@ from clinometer.studies.figure import Colour, Figure, Panel, Series, Values, Wal
 
 _NUMBERS = 8_000  # of a figure, about, so that a page of twenty stays small
 _POINTS = (40, 240)  # of a line, at least and at most
+_SEEDS = 80  # lines of single seeds in a drawing, at most
 _DIGITS = 4
 _STEPS = 100  # of a walk, at most
 
 
-def thinned(figure: Figure, of: int = 1) -> Figure:
-    """The figure with lines of few points: of each stretch the one that stands out most, and all that are infinite.
-
-    Args:
-        figure: What to show.
-        of: A drawing that nobody can look at closer has one point of so many.
-    """
+def thinned(figure: Figure) -> Figure:
+    """The figure with lines of few points: of each stretch the one that stands out most, and all that are infinite."""
     lines = sum(3 if series.each is None else len(series.each) for panel in figure.panels for series in panel.series)
-    points = min(max(_NUMBERS // max(lines, 1), _POINTS[0]), _POINTS[1] // of)
+    return _with_points(figure, min(max(_NUMBERS // max(lines, 1), _POINTS[0]), _POINTS[1]))
+
+
+def for_drawing(figure: Figure) -> Figure:
+    """The same with fewer, which nobody can look at closer; without the lines of seeds where these are very many."""
+    seeds = sum(len(series.seeds) for panel in figure.panels for series in panel.series)
+    if seeds > _SEEDS:
+        panels = (replace(p, series=tuple(replace(s, each=None) for s in p.series)) for p in figure.panels)
+        figure = replace(figure, panels=tuple(panels))
+    return _with_points(figure, _POINTS[1] // 2)
+
+
+def _with_points(figure: Figure, points: int) -> Figure:
     return replace(figure, panels=tuple(_thin_panel(panel, points) for panel in figure.panels))
 
 

@@ -10,12 +10,13 @@ from html import escape
 from typing import Any
 
 from clinometer.report.html.colours import variable
-from clinometer.report.html.svg_path import short_path
+from clinometer.report.html.svg_path import Bounds, bounds, short_path
 
 _SVG, _XLINK = "{http://www.w3.org/2000/svg}", "{http://www.w3.org/1999/xlink}"
 _NUMBER = re.compile(r"-?\d+\.\d+(?:e-?\d+)?")
 _COLOUR = re.compile(r"#[0-9a-fA-F]{6}\b")
 _LINK = re.compile(r"url\(#([^)]+)\)")
+_OVER = 0.5  # points by which a path may reach over what clips it, unseen
 _INHERITED = {"font-family", "stroke-linejoin", "stroke-linecap", "stroke-miterlimit"}  # the page's style has them
 _KEPT = {"x", "y", "width", "height", "transform", "clip-path", "preserveAspectRatio", "viewBox", "patternUnits"}
 
@@ -67,9 +68,27 @@ class SmallSVG:
         elif node.attrib.get("id", "").startswith("matplotlib.axis"):
             yield from self._axis(node)
         elif tag in ("g", "rect"):
-            inside = "".join(part for child in node for part in self._markup(child))
+            inside = "".join(self._children(node))
             attributes = self._attributes(node)
             yield inside if tag == "g" and not (attributes and inside) else f"<{tag}{attributes}>{inside}</{tag}>"
+
+    def _children(self, node: ET.Element) -> Iterator[str]:
+        """What is inside, in its order; paths that follow each other and look alike, such as marks, are one."""
+        last, drawn = "", ""
+        for child in node:
+            if _tag(child) in ("path", "use"):
+                look, path = self._path(child)
+                if drawn and look != last:
+                    yield f'<path d="{drawn}"{last}/>'
+                    drawn = ""
+                last, drawn = look, drawn + path
+                continue
+            if drawn:
+                yield f'<path d="{drawn}"{last}/>'
+                drawn = ""
+            yield from self._markup(child)
+        if drawn:
+            yield f'<path d="{drawn}"{last}/>'
 
     def _axis(self, node: ET.Element) -> Iterator[str]:
         """An axis's ticks and grid lines, those that look alike as one path, and its labels."""
@@ -89,7 +108,19 @@ class SmallSVG:
         if _tag(node) == "use":
             facts = self._named[facts.pop(_XLINK + "href")[1:]].attrib | facts
         drawn, dx, dy = facts.pop("d", ""), float(facts.pop("x", 0)), float(facts.pop("y", 0))
+        if "clip-path" in facts and self._is_within(facts["clip-path"], bounds(drawn, dx, dy)):
+            del facts["clip-path"]
         return self._attributes(ET.Element("path", facts)), short_path(drawn, dx, dy)
+
+    def _is_within(self, clip: str, path: Bounds) -> bool:
+        """Whether a path lies inside of what it is clipped to, so that nothing need clip it."""
+        link = _LINK.match(clip)
+        rect = self._named[link[1]].find(f"{_SVG}rect") if link else None
+        if rect is None:
+            return False
+        left, top, wide, high = (float(rect.attrib[key]) for key in ("x", "y", "width", "height"))
+        across = left - _OVER <= path[0] and path[2] <= left + wide + _OVER
+        return across and top - _OVER <= path[1] and path[3] <= top + high + _OVER
 
     def _attributes(self, node: ET.Element) -> str:
         found = {key: value for key, value in node.attrib.items() if key in _KEPT}
@@ -112,7 +143,7 @@ class SmallSVG:
 
     def _link(self, name: str) -> str:
         if name not in self._links:
-            self._links[name] = f"{self._prefix}-use-{self._given}"
+            self._links[name] = f"{self._prefix}.{self._given}"
             self._given += 1
         return self._links[name]
 

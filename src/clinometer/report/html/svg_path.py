@@ -10,6 +10,19 @@ _SKIPPED = 30  # points in a row, at most
 _SCALE = 10  # coordinates are kept in tenths of a point
 
 Place = tuple[float, float]
+Bounds = tuple[float, float, float, float]  # left, top, right, bottom
+
+
+def bounds(path: str, dx: float = 0.0, dy: float = 0.0) -> Bounds:
+    """The box of a path's points, those that bend its curves among them, moved by (dx, dy).
+
+    Example:
+        >>> bounds("M 0 5 L 2 -1 z", dx=10)
+        (10.0, -1.0, 12.0, 5.0)
+    """
+    numbers = [float(token) for token in _TOKEN.findall(path) if token not in _NUMBERS]
+    xs, ys = numbers[::2] or [0.0], numbers[1::2] or [0.0]
+    return min(xs) + dx, min(ys) + dy, max(xs) + dx, max(ys) + dy
 
 
 def short_path(path: str, dx: float = 0.0, dy: float = 0.0) -> str:
