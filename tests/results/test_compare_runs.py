@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from stored import keep
 
 from clinometer import Store, headroom, noise_floor
 from clinometer.probes.field import declared_by, to_json
@@ -161,6 +162,32 @@ def test_several_seeds_are_held_against_several(tmp_path: Path) -> None:
     assert mixed.compared[0].verdict == "no difference seen"
     with pytest.raises(ValueError, match="the noise between seeds is not known of one run"):
         compare_runs({"base": base, "mine": mine[0]})
+    copy = run(tmp_path / "copy", noisy(1.0, 0))
+    with pytest.raises(ValueError, match="a copy is not another seed"):
+        compare_runs({"base": [base[0], copy], "mine": mine})
+
+
+def test_a_loss_on_other_data_is_no_training(tmp_path: Path) -> None:
+    """By construction: the training loss is the same noise, that on held-out data halves: it is named."""
+    folders: list[Path] = []
+    for name, val in (("a", 1.0), ("b", 0.5)):
+        folders.append(run(tmp_path / name, noisy(1.0, len(folders))))
+        store = Store(folders[-1] / "rows.sqlite")
+        for step in range(STEPS):
+            store.append(step, {"val": {"loss": noisy(val, 7 + len(folders))(step), "accuracy": 0.5 / val}})
+        store.close()
+    said = verdict_text(compare_runs({"base": folders[0], "mine": folders[1]}))
+    assert "is better in val.loss (-0." in said
+    assert "is better in val.accuracy (+0.5 [+0.5, +0.5])" in said
+    assert "trains" not in said
+    assert "in loss no difference seen" in said
+
+
+def test_a_studys_runs_are_told_apart_by_their_configs(tmp_path: Path) -> None:
+    """Two finished runs of a study, without what a recorder writes down: their configs say what differs."""
+    rows = {step: {"train": {"loss": noisy(1.0, 0)(step)}} for step in range(STEPS)}
+    a, b = (keep(tmp_path / "study", {"optimizer": {"lr": lr}, "seed": 0}, rows) for lr in (0.1, 0.2))
+    assert compare_runs({"base": a, "mine": b}).settings == {"optimizer.lr": ("0.1", "0.2")}
 
 
 def test_alarms_of_each_are_told(tmp_path: Path) -> None:

@@ -90,6 +90,7 @@ def test_what_cannot_be_told_is_not_told() -> None:
         over_steps(np.exp(np.linspace(0, 3, 100))),
         over_runs([1.0], [2.0, 3.0]),
         over_runs([1.0, math.inf], [2.0, 3.0]),
+        over_runs([1.0, 1.0], [2.0, 2.0]),
     ):
         assert found.reason
         assert math.isnan(found.p)

@@ -3,6 +3,7 @@
 Two runs are compared step by step; several runs a side by what each came to.
 """
 
+import itertools
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -69,6 +70,8 @@ def compare_runs(given: Given, quantities: Sequence[str] = (), over: tuple[float
     read = read_sides(sides)
     runs = (tuple(read[one]), tuple(read[other]))
     curves = ([curves_of(run) for run in runs[0]], [curves_of(run) for run in runs[1]])
+    for side in zip(runs, curves, strict=True):
+        _refuse_copies(*side)
     wanted = _wanted(quantities, [*curves[0], *curves[1]])
     common = _common([*runs[0], *runs[1]])
     window = _window(common, over)
@@ -83,6 +86,19 @@ def compare_runs(given: Given, quantities: Sequence[str] = (), over: tuple[float
         blocks=tuple(block_moves(runs, common)),
         remarks=tuple(_remarks((one, other), runs, curves, common)),
     )
+
+
+def _refuse_copies(runs: Sequence[RecordedRun], curves: Curves) -> None:
+    """ValueError if two runs of a side are one: a copy is not another seed."""
+    for (run, ours), (other, theirs) in itertools.combinations(zip(runs, curves, strict=True), 2):
+        if ours.keys() == theirs.keys() and all(_equal(ours[name], theirs[name]) for name in ours):
+            raise ValueError(
+                f"{run.folder} and {other.folder} hold the same numbers at every step: a copy is not another seed."
+            )
+
+
+def _equal(one: Curve, other: Curve) -> bool:
+    return np.array_equal(one.steps, other.steps) and np.array_equal(one.values, other.values, equal_nan=True)
 
 
 def _wanted(quantities: Sequence[str], runs: Sequence[Mapping[str, Curve]]) -> list[str]:

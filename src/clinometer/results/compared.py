@@ -147,7 +147,9 @@ def _worst(side: Sequence[Curve], steps: Values) -> Pair:
     """The worst value of any run of a side over the common steps, and its step."""
     values = np.stack([each.at(steps) for each in side])
     sign = 1 if side[0].worst == "highest" else -1
-    ranked = np.nan_to_num(sign * values, nan=-np.inf, posinf=np.inf).max(0)
+    ranked = np.where(np.isnan(values), -np.inf, sign * values).max(0)
+    if np.isnan(values).all():
+        return np.nan, np.nan
     at = int(ranked.argmax())
     return float(sign * ranked[at]), float(steps[at])
 

@@ -44,7 +44,7 @@ class Curve:
     limit: float | None  # 1 where the values are shares of a step that is as long as it may be
     steps: Values  # (n,) rising
     values: Values  # (n,)
-    is_loss: bool
+    is_loss: bool  # the loss that training minimised
     by_name: bool  # whether only its name says which direction is worse: losses, accuracies
     is_headline: bool
 
@@ -109,18 +109,10 @@ def _curve(full: str, name: str, field: Field, steps: Values, values: Values) ->
         limit, label, unit, worst, values = 1.0, share_label(field, name), "", "highest", share_of(field, values)
     else:
         limit = None
-    return Curve(
-        full,
-        label,
-        unit,
-        worst,
-        limit,
-        steps,
-        values,
-        plain and name == "loss",
-        plain and name in _NAMED,
-        field.headline,
-    )
+    probe, by_name = full.partition(".")[0], plain and name in _NAMED
+    trained = probe == "train" or (field.label == "loss" and not probe.endswith("_batches"))
+    is_loss = by_name and name == "loss" and trained
+    return Curve(full, label, unit, worst, limit, steps, values, is_loss, by_name, field.headline)
 
 
 def _same_loss(one: Curve, other: Curve) -> bool:

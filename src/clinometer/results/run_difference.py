@@ -104,7 +104,13 @@ def over_runs(base: ArrayLike, mine: ArrayLike) -> Difference:
     spreads = np.array([one.var(ddof=1) / len(one), other.var(ddof=1) / len(other)])
     error = math.sqrt(spreads.sum())
     if not error:
-        return Difference(value, value, value, float(value == 0), n, n)
+        reason = (
+            ""
+            if value == 0
+            else "the runs of each side are equal to the last digit, which tells nothing of their noise"
+        )
+        nothing = math.nan if reason else 0.0
+        return Difference(value, nothing, nothing, math.nan if reason else 1.0, n, n, reason)
     freedom = float(spreads.sum() ** 2 / (spreads**2 / np.array([len(one) - 1, len(other) - 1])).sum())
     margin = float(stats.t.ppf(0.975, freedom)) * error
     return Difference(value, value - margin, value + margin, float(2 * stats.t.sf(abs(value) / error, freedom)), n, n)

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, cast
 
 from clinometer.results.curves import RecordedRun
+from clinometer.results.finished_run import read_config
 from clinometer.results.run_facts import run_facts
 
 _NOT_SETTINGS = ("began", "step", "resumed")
@@ -25,7 +26,10 @@ def setting_differences(base: Sequence[RecordedRun], mine: Sequence[RecordedRun]
 
 
 def _known(run: RecordedRun) -> dict[str, Any]:
-    facts = dataclasses.asdict(run_facts(run.facts))
+    """What its recorder wrote down; of a study's run that has nothing of it, its config."""
+    if not (found := run_facts(run.facts)) and (run.folder / "config.json").is_file():
+        return read_config(run.folder)
+    facts = dataclasses.asdict(found)
     return {name: value for name, value in facts.items() if name not in _NOT_SETTINGS}
 
 

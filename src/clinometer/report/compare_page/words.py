@@ -106,7 +106,7 @@ def _edge_clauses(seen: Sequence[Compared]) -> Iterator[str]:
 
 def _loss_clauses(seen: Sequence[Compared]) -> Iterator[str]:
     for each in seen:
-        if each.curve.is_loss and not each.curve.name.startswith("test."):
+        if each.curve.is_loss:
             word = "faster" if each.verdict == "better" else "slower"
             yield f"trains {word} ({each.curve.label} {difference_text(each)})"
             return
@@ -114,7 +114,7 @@ def _loss_clauses(seen: Sequence[Compared]) -> Iterator[str]:
 
 def _other_clauses(seen: Sequence[Compared]) -> Iterator[str]:
     for each in seen:
-        if not each.curve.limit and not (each.curve.is_loss and not each.curve.name.startswith("test.")):
+        if not each.curve.limit and not each.curve.is_loss:
             yield f"is {each.verdict} in {each.curve.name} ({difference_text(each)})"
 
 
