@@ -42,7 +42,8 @@ class LiveDashboard:
             self._update()
 
     def end(self) -> None:
-        """Show no more: another one follows the run now."""
+        """Show what came after the last update, and no more: another one follows the run now."""
+        self._at_end_of_cell()
         with contextlib.suppress(ValueError):
             self._events.unregister("post_run_cell", self._at_end_of_cell)
 
