@@ -4,7 +4,7 @@ import contextlib
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from cyclopts import Parameter
 
@@ -15,10 +15,12 @@ from clinometer.cli.errors import bad_input
 from clinometer.cli.paths import check_path
 from clinometer.cli.results_tables import page_text, results_facts, results_parts
 from clinometer.papers import load_study
+from clinometer.plots.layout import Width
 from clinometer.report.agreement import read_kept
 from clinometer.report.blocks import ranks_table
 from clinometer.report.run_page import report_run
 from clinometer.report.study_page.report import report
+from clinometer.report.tex.figures import write_tex
 from clinometer.studies.declared.spec import restored
 from clinometer.studies.plan import plan
 from clinometer.studies.study import Study
@@ -35,6 +37,8 @@ def report_command(
     against: Path | None = None,
     show: Annotated[bool, Parameter(name="--open", negative="")] = False,
     verbose: Annotated[bool, Parameter(negative="")] = False,
+    tex: Annotated[bool, Parameter(negative="")] = False,
+    width: Literal["one", "two"] = "one",
 ) -> Answer:
     """Write the page of a recorder's folder, or that of a study with its claims, theorems and figures.
 
@@ -48,17 +52,29 @@ def report_command(
         Open the page in the browser.
     verbose
         Print the tables of claims and theorems as well, which the page has.
+    tex
+        Write a table of a study's claims and its figures for a paper, in the folder's `tex`.
+    width
+        How wide these figures are: one column of a printed page, 3.35 inches, or two, 6.9.
     """
     with bad_input():
         check_path("report", folder)
-    answer = _of_run(folder, against) if (folder / "rows.sqlite").is_file() else _of_study(folder, against, verbose)
+    if (folder / "rows.sqlite").is_file():
+        answer = _of_run(folder, against, tex)
+    else:
+        answer = _of_study(folder, against, verbose, width if tex else None)
     if show:
         open_page(answer.found["page"])
     return answer
 
 
-def _of_run(folder: Path, against: Path | None) -> Answer:
+def _of_run(folder: Path, against: Path | None, tex: bool) -> Answer:
     with bad_input():
+        if tex:
+            raise ValueError(
+                f"--tex writes the claims and figures of a study; {folder} is a Recorder's. "
+                'clinometer.plot(folder).savefig("run.pdf") draws it for print.'
+            )
         if against:
             raise ValueError(f"--against compares a study's claims; {folder} is a Recorder's, which has none.")
         rankings = report_run(folder)
@@ -68,7 +84,7 @@ def _of_run(folder: Path, against: Path | None) -> Answer:
     return Answer({"folder": folder, "page": page, "rankings": ranks}, [*tables, page_text(page)])
 
 
-def _of_study(folder: Path, against: Path | None, verbose: bool) -> Answer:
+def _of_study(folder: Path, against: Path | None, verbose: bool, printed: Width | None) -> Answer:
     with bad_input():
         facts = read_study(folder)
         only = split_names(facts.get("only", ""))
@@ -78,9 +94,14 @@ def _of_study(folder: Path, against: Path | None, verbose: bool) -> Answer:
         open_study_folder(folder, planned, facts)
     results = report(planned, folder, facts.get("command", "unknown"), kept=kept)
     page = folder / "report.html"
+    found = {"folder": folder, "study": study.name, "scale": scale, **results_facts(results, page)}
+    parts = [*results_parts(results, verbose), page_text(page)]
+    if printed:
+        found["tex"] = write_tex(folder / "tex", results.claims, results.figures, str(facts.get("command")), printed)
+        parts.append(f"For a paper: {folder / 'tex' / 'claims.tex'} and figures.tex, with {len(found['tex']) - 2} PDFs")
     return Answer(
-        {"folder": folder, "study": study.name, "scale": scale, **results_facts(results, page)},
-        [*results_parts(results, verbose), page_text(page)],
+        found,
+        parts,
         status=0 if all_verified(results.theorems) else 1,
     )
 

@@ -35,6 +35,7 @@ class Results:
     theorems: list[dict[str, Any]]
     remarks: list[str] = dataclasses.field(default_factory=list[str])  # what must be known of the runs they rest on
     agreement: Agreement | None = None  # with claims that were decided elsewhere
+    figures: Mapping[str, Figure] = dataclasses.field(default_factory=dict[str, Figure])  # those that were drawn
 
 
 def report(
@@ -93,7 +94,7 @@ def report(
         ),
         folder,
     )
-    return Results(claims, theorems, remarks, compared)
+    return Results(claims, theorems, remarks, compared, figures)
 
 
 def _save_forest(claims: Sequence[Mapping[str, Any]], folder: Path) -> Figure | None:
