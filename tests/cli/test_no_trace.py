@@ -1,4 +1,4 @@
-"""Commands that read leave what they read as it is: no byte, no time and no file beside it, while a run goes on, too."""
+"""Commands that read leave what they read as it is: no byte, no time and no file beside it, also of a run going on."""
 
 import shutil
 from collections.abc import Iterator
