@@ -39,8 +39,12 @@ def table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 
 
 def lines(value: object) -> str:
-    """Text of several lines as it stands."""
-    return f'<pre style="margin:0;color:inherit;background:none">{text(value)}</pre>'
+    """What an object says of itself in several lines, as it stands; its repr if it is half made."""
+    try:
+        told = str(value)
+    except Exception:
+        told = repr(value)
+    return f'<pre style="margin:0;color:inherit;background:none">{text(told)}</pre>'
 
 
 def _side(column: int) -> str:
