@@ -4,19 +4,28 @@ import re
 from pathlib import Path
 
 BLOCK = re.compile(r"^```(python|text|console)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+COMMAND = "$ clinometer "
+CUT = "...\n"
+ONE = re.compile(rf"^{re.escape(COMMAND)}(.*)\n((?:(?!{re.escape(COMMAND)}).*\n)*)", re.MULTILINE)
 RUN = """
-def _command(words):
-    import contextlib, shlex
+def _command(words, lines):
+    import contextlib, io, shlex
     from clinometer.cli import main
-    with contextlib.suppress(SystemExit):
-        main(shlex.split(words)[1:])
+    with contextlib.redirect_stdout(io.TextIOWrapper(io.BytesIO(), encoding="utf-8")) as printed:
+        with contextlib.suppress(SystemExit):
+            main(shlex.split(words))
+        printed.flush()
+        printed.seek(0)
+        told = printed.readlines()
+    print(*told[:lines], sep="", end="")
 """
 
 
 def program(page: Path) -> tuple[str, str]:
     """A page's Python, block after block, and the text that it says comes out.
 
-    A block `console` has commands, in lines that begin with `$ clinometer`, each with what it prints below it.
+    A block `console` has commands, in lines that begin with `$ clinometer`, each with what it prints below it; a last
+    line `...` stands for what is left out there.
     """
     code, expected, commands = "", "", ""
     for kind, text in BLOCK.findall(page.read_text()):
@@ -26,9 +35,8 @@ def program(page: Path) -> tuple[str, str]:
             expected += text
         else:
             commands = RUN
-            for line in text.splitlines(keepends=True):
-                if line.startswith("$ clinometer "):
-                    code += f"_command({line[2:].strip()!r})\n"
-                else:
-                    expected += line
+            for command, printed in ONE.findall(text):
+                shown = printed.removesuffix(CUT)
+                code += f"_command({command!r}, {shown.count(chr(10)) if shown != printed else None})\n"
+                expected += shown
     return commands + code, expected
