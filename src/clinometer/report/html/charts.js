@@ -50,12 +50,24 @@ function short(value) {
 /** A tick's number; on a logarithmic axis powers of ten far from 1 are written as such. */
 function tick(value, log) {
   if (value === null || value === undefined) return "";
-  if (log && value > 0 && !/^[125]e/.test(value.toExponential(3).replace(/\.?0+e/, "e"))) return "";
   const power = Math.round(Math.log10(Math.abs(value)));
   if (log && value > 0 && (power > 3 || power < -2) && Math.abs(value / 10 ** power - 1) < 1e-6) {
     return "10" + String(power).replace(/./g, (sign) => "⁻⁰¹²³⁴⁵⁶⁷⁸⁹"["-0123456789".indexOf(sign)]);
   }
   return short(value);
+}
+
+/** Where a logarithmic axis has ticks: at powers of ten, between them where it spans few, evenly where it spans none. */
+function logTicks(low, high) {
+  const decades = Math.log10(high / low);
+  if (decades < 0.4) return [0.1, 0.35, 0.6, 0.85].map((at) => Number((low + at * (high - low)).toPrecision(2)));
+  const within = decades < 1.3 ? [1, 2, 3, 5] : decades < 2.6 ? [1, 3] : [1];
+  const stride = Math.ceil(decades / 6);
+  const found = [];
+  for (let power = stride * Math.floor(Math.log10(low) / stride); 10 ** power <= high; power += stride) {
+    for (const by of within) found.push(Number(`${by}e${power}`));
+  }
+  return found.filter((value) => value >= low && value <= high);
 }
 
 /** The lines of a panel under the present choices; `shown` says which entries of the legend are on. */
@@ -131,14 +143,17 @@ function plotOf(panel, lines, log, size, key) {
     ...more,
   });
   const wide = (u, values) => 12 + 6.5 * Math.max(2, ...(values || []).map((value) => String(value).length));
-  const ticks = (log) => (u, splits) => splits.map((value) => tick(value, log));
+  const ticks = (log) => ({
+    values: (u, splits) => splits.map((value) => tick(value, log)),
+    ...(log ? { splits: (u, at, low, high) => logTicks(low, high), filter: (u, splits) => splits } : {}),
+  });
   return [
     {
       ...size,
       series: [{}, ...series],
       bands,
       legend: { show: false },
-      padding: [8, 14, 0, 0],
+      padding: [8, 20, 0, 0],
       scales: {
         x: {
           time: false,
@@ -152,8 +167,8 @@ function plotOf(panel, lines, log, size, key) {
         },
       },
       axes: [
-        axis(panel.x, { size: 30, values: ticks(xlog), ...(panel.xticks?.length ? { splits: () => panel.xticks } : {}) }),
-        axis(panel.y, { size: wide, values: ticks(log) }),
+        axis(panel.x, { size: 30, ...ticks(xlog), ...(panel.xticks.length ? { splits: () => panel.xticks } : {}) }),
+        axis(panel.y, { size: wide, ...ticks(log) }),
       ],
       cursor: { sync: { key, scales: ["x", null] }, points: { size: 7 }, drag: { x: true, y: false, dist: 8 } },
       hooks: { draw: [(u) => marks(u, panel, lines)] },

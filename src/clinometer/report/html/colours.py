@@ -7,6 +7,7 @@ import colorsys
 import re
 
 _DARK_PAGE = (0.078, 0.094, 0.118)  # --paper of the dark scheme in page.css
+_TINT = 0.85  # lightness
 _CONTRAST = 4.5  # of a line and of its name in that colour
 
 
@@ -30,13 +31,22 @@ def colour_rules(body: str) -> str:
 
 
 def on_dark(digits: str) -> str:
-    """A colour of the same hue that stands out from a dark page; one that does already is left alone."""
+    """A colour of the same hue that stands out from a dark page; one that does already is left alone.
+
+    A tint, which hardly stands out from a light page, hardly stands out from a dark one either.
+    """
     red, green, blue = (int(digits[at : at + 2], 16) / 255 for at in (0, 2, 4))
     hue, lightness, saturation = colorsys.rgb_to_hls(red, green, blue)
     rgb = (red, green, blue)
+    if lightness > _TINT:
+        return _hex(colorsys.hls_to_rgb(hue, 1.1 - lightness, saturation / 2))
     while contrast(rgb, _DARK_PAGE) < _CONTRAST and lightness < 1:
         lightness = min(lightness + 0.02, 1.0)
         rgb = colorsys.hls_to_rgb(hue, lightness, saturation)
+    return _hex(rgb)
+
+
+def _hex(rgb: tuple[float, float, float]) -> str:
     return "#" + "".join(f"{round(255 * part):02x}" for part in rgb)
 
 
