@@ -42,8 +42,9 @@ function make(tag, properties = {}, ...children) {
 
 function short(value) {
   if (!Number.isFinite(value)) return Number.isNaN(value) ? "–" : value > 0 ? "∞" : "−∞";
-  const size = Math.abs(value);
-  const text = size && (size >= 1e5 || size < 1e-3) ? value.toExponential(2) : String(Number(value.toPrecision(4)));
+  const rounded = Number(value.toPrecision(4));
+  const size = Math.abs(rounded);
+  const text = size && (size >= 1e5 || size < 1e-3) ? rounded.toExponential() : String(rounded);
   return text.replace("e+", "e").replaceAll("-", "−");
 }
 
