@@ -79,7 +79,7 @@ def test_the_verdict_says_what_we_put_in(tmp_path: Path) -> None:
     assert loss.base == pytest.approx(float(np.median([noisy(1.0, 0)(s) for s in range(50, 100)])))
     (blocks,) = found.blocks
     assert blocks.nearest == ("conv", "head")
-    assert [row[0] for row in block_rows(blocks)] == ["head", "conv"]
+    assert [row[0] for row in block_rows(found, blocks)] == ["head", "conv"]
     said = verdict_text(found)
     assert said.startswith("mine is further from the edge (1 / headroom 0.2")
     assert "and trains faster (loss -0.49" in said
@@ -105,7 +105,7 @@ def test_equal_runs_are_the_same_and_noise_is_no_difference(tmp_path: Path) -> N
     same = compared(tmp_path / "same", noisy(1.0, 0), noisy(1.0, 0))
     assert verdict_text(same).startswith("mine and base are the same at every step in all that is compared")
     drawn = compared(tmp_path / "drawn", noisy(1.0, 0), noisy(1.0, 1))
-    assert "no difference seen (smaller than ±0.0" in verdict_text(drawn)
+    assert "no difference seen: smaller than ±0.0" in verdict_text(drawn)
 
 
 def test_what_rounding_explains_is_no_difference(tmp_path: Path) -> None:

@@ -16,7 +16,7 @@ from clinometer.report.compare_page.tables import (
     number_heading,
     number_rows,
 )
-from clinometer.report.compare_page.words import alarm_texts, difference_text, verdict_text, worth_text
+from clinometer.report.compare_page.words import alarm_texts, difference_text, reason_text, verdict_text, worth_text
 from clinometer.report.html.engine import render
 from clinometer.report.html.marks import interval_bar, sparkline
 from clinometer.results.compare_runs import RunComparison
@@ -62,7 +62,7 @@ class ComparePage:
     tiles: Sequence[Tile]
     remarks: Sequence[str]
     number_heading: Sequence[str]
-    numbers: Sequence[Sequence[Any]]
+    numbers: Sequence[tuple[Sequence[Any], str, str]]  # cells, verdict, and what follows it
     extreme_heading: Sequence[str]
     extremes: Sequence[Sequence[str]]
     reading: str
@@ -107,14 +107,17 @@ def write_comparison(found: RunComparison, to: Path, command: str = "") -> Path:
         tiles=[_tile(each, base) for each in found.compared[:_TILES]],
         remarks=found.remarks,
         number_heading=("number", base, mine, "better is shaded", *number_heading(found)[3:]),
-        numbers=[(*row[:3], _bar(of), *row[3:]) for of, row in zip(found.compared, number_rows(found), strict=True)],
+        numbers=[
+            ((*row[:3], _bar(each), row[3]), each.verdict, reason_text(each))
+            for each, row in zip(found.compared, number_rows(found), strict=True)
+        ],
         extreme_heading=extreme_heading(found),
         extremes=extreme_rows(found),
         reading=_READING,
         figures=figures_of_sides(sides),
         readings=_READINGS,
         block_heading=block_heading(found),
-        blocks=[(f"{blocks.probe}: {blocks.label}", block_rows(blocks)) for blocks in found.blocks],
+        blocks=[(f"{blocks.probe}: {blocks.label}", block_rows(found, blocks)) for blocks in found.blocks],
         settings=[(name, *both) for name, both in found.settings.items()],
         alarms=alarm_texts(found),
         command=command,

@@ -11,6 +11,7 @@ from clinometer.report.compare_page.words import alarm_texts, difference_text, v
 from clinometer.results.block_moves import BlockMove, BlockMoves, Highest
 from clinometer.results.compare_runs import RunComparison
 from clinometer.results.compared import Compared
+from clinometer.results.run_facts import run_facts
 from clinometer.studies.effect_text import number_text
 
 Rows = list[tuple[str, ...]]
@@ -56,9 +57,10 @@ def block_heading(found: RunComparison) -> tuple[str, ...]:
     return ("block", f"{base}, highest", "at step", f"{mine}, highest", "at step", "moved")
 
 
-def block_rows(blocks: BlockMoves) -> Rows:
-    """A row for each block: its highest share on each side, and how it moved."""
-    return [(move.block, *_highest(move.base), *_highest(move.mine), moved_text(move)) for move in blocks.moves]
+def block_rows(found: RunComparison, blocks: BlockMoves) -> Rows:
+    """A row for each block, with its type: its highest share on each side, and how it moved."""
+    named = run_facts(found.runs[1][0].facts).named
+    return [(named(move.block), *_highest(move.base), *_highest(move.mine), moved_text(move)) for move in blocks.moves]
 
 
 def moved_text(move: BlockMove) -> str:
@@ -89,7 +91,7 @@ def comparison_of_runs(found: RunComparison) -> Iterator[RenderableType]:
         yield _table(number_heading(found), number_rows(found))
         yield _table(extreme_heading(found), extreme_rows(found))
     for blocks in found.blocks:
-        yield _table(block_heading(found), block_rows(blocks)[:_BLOCKS], f"{blocks.probe}: {blocks.label}")
+        yield _table(block_heading(found), block_rows(found, blocks)[:_BLOCKS], f"{blocks.probe}: {blocks.label}")
     if any(run.alarms for side in found.runs for run in side):
         yield Text("\n".join(alarm_texts(found)))
 
@@ -104,7 +106,7 @@ def _table(heading: Sequence[str], rows: Rows, title: str = "") -> Table:
 
 
 def _called(each: Compared) -> str:
-    unit = f", {each.curve.unit}" if each.curve.unit else ""
+    unit = f", {each.curve.unit}" if each.curve.unit not in ("", each.curve.label) else ""
     return f"{each.curve.label} ({each.curve.name}{unit})"
 
 

@@ -45,14 +45,15 @@ def difference_text(each: Compared) -> str:
 
 
 def verdict_words(each: Compared) -> str:
-    """The verdict, with its reason, or with how large a difference may have gone unseen."""
-    if each.verdict == "no difference seen" and not each.reason:
-        return f"no difference seen ({unseen_text(each)})"
-    return f"{each.verdict}: {reason_text(each)}" if each.reason else each.verdict
+    """The verdict, and what `reason_text` says of it."""
+    reason = reason_text(each)
+    return f"{each.verdict}: {reason}" if reason else each.verdict
 
 
 def reason_text(each: Compared) -> str:
-    """Why a verdict is open; and at how many steps mine is lower, which is a fact whatever the noise."""
+    """Why a verdict is as it is; how large a difference may have gone unseen; and what is a fact whatever the noise."""
+    if each.verdict == "no difference seen" and not each.reason:
+        return unseen_text(each)
     if each.verdict != "undecided" or not each.steps or each.lower is None:
         return each.reason
     return f"{each.reason}; lower at {each.lower} of {each.steps}"
