@@ -92,6 +92,21 @@ def test_what_a_command_takes_is_let_through(command: str, run: str) -> None:
         check_path(command, Path(PATHS[kind][0].replace(RUN, run)))
 
 
+@pytest.mark.parametrize("command", ["reproduce", "check", "list", "plan"])
+def test_a_path_is_no_paper(command: str, run: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """A study's file and folder, in place of a paper's name; and a paper in place of a file, which is `run`'s."""
+    for path in ("study", *(["study.yaml"] if command != "plan" else [])):
+        with pytest.raises(SystemExit, match="2"):
+            main([command, path])
+        said = capsys.readouterr().err
+        assert f"`clinometer {command}` takes the name of a paper" in said
+        assert f"clinometer {'status study' if path == 'study' else 'run study.yaml'}`" in said
+    with pytest.raises(SystemExit, match="2"):
+        main(["run", "santurkar2018"])
+    assert "santurkar2018 is a paper: " in (said := capsys.readouterr().err)
+    assert "`clinometer reproduce santurkar2018`" in said
+
+
 def test_a_folder_of_many_and_a_name_with_a_space(tmp_path: Path) -> None:
     """Of many the first are listed; a command that is suggested can be pasted into a shell."""
     for number in range(7):

@@ -5,6 +5,7 @@ from rich.text import Text
 from clinometer.cli.answer import Answer
 from clinometer.cli.arguments import split_names
 from clinometer.cli.errors import bad_input
+from clinometer.cli.paths import check_paper
 from clinometer.papers import load_study
 from clinometer.report.tables import theorems_table
 from clinometer.studies.theorems import all_verified, check, rows, select
@@ -25,6 +26,7 @@ def check_command(paper: str, /, *, only: str = "", cases: int = 200, seed: int 
         Of the inputs.
     """
     with bad_input():
+        check_paper("check", paper)
         study = load_study(paper)
         chosen = select(study.theorems, split_names(only))
         found = rows(study.theorems, {name: check(study.theorems[name].load(), cases, seed) for name in chosen})

@@ -8,6 +8,7 @@ from rich.text import Text
 
 from clinometer.cli.answer import Answer
 from clinometer.cli.errors import bad_input
+from clinometer.cli.paths import check_paper
 from clinometer.papers import OWN_STUDIES, find_papers, load_study
 from clinometer.studies.study import Study
 
@@ -22,6 +23,7 @@ def list_command(paper: str = "", /) -> Answer:
     """
     if paper:
         with bad_input():
+            check_paper("list", paper)
             study = load_study(paper)
         return Answer({**_facts(paper, study), **_parts(study)}, [*_heading(paper, study), *_indented(_lines(study))])
     studies = {name: _loaded(name) for name in find_papers()}

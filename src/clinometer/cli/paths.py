@@ -7,9 +7,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Literal
 
+from clinometer.papers import find_papers
 from clinometer.results.finished_run import is_study
 from clinometer.runner.records import holds_records
-from clinometer.studies.declared.reader import SUFFIXES
+from clinometer.studies.declared.suffixes import SUFFIXES
 from clinometer.training.run_folder import RUN_NAME
 
 Kind = Literal[
@@ -60,9 +61,19 @@ def check_path(command: str, path: Path, *also: Kind) -> None:
     if kind in taken or kind in also:
         return
     expected = f"`clinometer {command}` takes {' or '.join(_NAMES[each] for each in taken)}"
+    if kind == "missing" and command == "run" and str(path) in find_papers():
+        raise ValueError(f"{path} is a paper: {expected}. For it: `clinometer reproduce {path}`.")
     if kind == "missing":
         raise ValueError(f"{path} is missing: {expected}.{near_text(path)}")
     raise ValueError(f"{path} is {_NAMES[kind]}; {expected}. {_ADVICE[kind](path)}")
+
+
+def check_paper(command: str, name: str) -> None:
+    """ValueError if what was given as a paper's name is a path: it says what is there, and which command takes that."""
+    path = Path(name)
+    if name not in find_papers() and (kind := kind_of(path)) != "missing":
+        takes = f"`clinometer {command}` takes the name of a paper, see `clinometer list`"
+        raise ValueError(f"{path} is {_NAMES[kind]}; {takes}. {_ADVICE[kind](path)}")
 
 
 def kind_of(path: Path) -> Kind:

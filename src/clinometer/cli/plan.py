@@ -8,12 +8,13 @@ from typing import Any
 
 from clinometer.cli.answer import Answer
 from clinometer.cli.errors import bad_input
-from clinometer.cli.paths import check_path
+from clinometer.cli.paths import check_paper, check_path
 from clinometer.papers import load_study
 from clinometer.report.needs_table import needs_parts
 from clinometer.results.claims_file import read_claims
 from clinometer.studies.claim_needs import ClaimNeed, claim_needs, costs
-from clinometer.studies.declared.reader import SUFFIXES, read
+from clinometer.studies.declared.reader import read
+from clinometer.studies.declared.suffixes import SUFFIXES
 from clinometer.studies.pilot import Pilot, read_pilot
 from clinometer.studies.plan import Plan, plan
 from clinometer.studies.seeds_needed import MOST
@@ -108,6 +109,7 @@ def _hours(needs: Sequence[ClaimNeed], pilot: Pilot, most: int) -> dict[str, Any
 def _planned(name: str, scale: str | None) -> tuple[Plan, Path, list[str]]:
     """The plan of a paper, or of a study's file; the folder of its runs by default; and what makes runs of it."""
     if Path(name).suffix not in SUFFIXES:
+        check_paper("plan", name)
         planned = plan(load_study(name), scale or "smoke")
         words = ["reproduce", name, "--scale", planned.scale]
         return planned, Path("runs") / f"{name}-{planned.scale}", ["clinometer", *words, *_PILOT]

@@ -11,7 +11,7 @@ from cyclopts import Parameter
 from clinometer.cli.answer import Answer
 from clinometer.cli.arguments import split_names
 from clinometer.cli.errors import bad_input
-from clinometer.cli.paths import check_path
+from clinometer.cli.paths import check_paper, check_path
 from clinometer.cli.run_options import DEFAULTS, RunOptions
 from clinometer.cli.run_study import run_study
 from clinometer.cli.seed_options import AS_PLANNED, SeedOptions
@@ -64,6 +64,7 @@ def reproduce_command(
         How runs are made.
     """
     with bad_input():
+        check_paper("reproduce", paper)
         folder = to or Path("runs") / f"{paper}-{scale}"
         check_path("reproduce --to", folder)
         seeds.check()

@@ -12,7 +12,7 @@ from clinometer.report.watch import views, watch
 
 
 def watch_command(path: Path, /, *, every: float = 2.0, once: bool = False) -> Answer:
-    """Show a run's rows as they come, until Ctrl-C; with --once, and where it then ends, what there is now.
+    """Show a run's rows as they come, until Ctrl-C; with --once, what there is now.
 
     Parameters
     ----------
@@ -30,5 +30,5 @@ def watch_command(path: Path, /, *, every: float = 2.0, once: bool = False) -> A
                 print_remark(f"{path} is not there yet.{near}")
             with contextlib.suppress(KeyboardInterrupt):
                 watch(path, console, every=every)
-            return Answer(course(path))
+            return Answer({})
         return Answer(course(path), [next(views(path, every))[0]])

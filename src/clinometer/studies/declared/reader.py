@@ -8,11 +8,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from clinometer.studies.declared.spec import OwnStudy, declared
+from clinometer.studies.declared.suffixes import SUFFIXES
 from clinometer.studies.declared.yaml import parsed
 from clinometer.training.errors import SpecError
 from clinometer.training.imports import look_in, where_raised
-
-SUFFIXES = (".yaml", ".yml", ".py")  # of a study's file
 
 
 @dataclass(frozen=True)
