@@ -71,7 +71,7 @@ def _highest(ranking: Ranking, run: RecordedRun, probe: str, common: Values) -> 
         known = rows[~np.isnan(own)]
         if len(known):
             at = known[int(ranking.shares[known, index].argmax())]
-            found[str(name)] = (float(ranking.shares[at, index]), int(table["step"][at]))
+            found[str(name) or "model"] = (float(ranking.shares[at, index]), int(table["step"][at]))
     return found
 
 
