@@ -171,7 +171,7 @@ def test_what_could_not_work_later_is_refused_now(bad: dict[str, object], words:
 def test_a_probe_that_was_not_made_is_named() -> None:
     """`landscape` makes probes; given itself, it would take the step for its sizes."""
     model, optimizer, recorder = attach(probes=[lambda _step: landscape()])
-    with pytest.raises(TypeError, match=r"returned function; expected a mapping .* probes=\[landscape\(\)\]"):
+    with pytest.raises(TypeError, match=r"returned a probe; expected a mapping .* probes=\[landscape\(\)\]"):
         train(model, optimizer, recorder, 1)
 
 

@@ -144,8 +144,9 @@ def _schedules(probes: Mapping[str, Probe], when: Any) -> list[tuple[Schedule, l
 
 def _row(name: str, row: Any) -> Row:
     if not isinstance(row, Mapping):
+        found = "a probe" if callable(row) else type(row).__name__
         raise TypeError(
-            f"the probe {name!r} returned {type(row).__name__}; expected a mapping from names to numbers or arrays. "
+            f"the probe {name!r} returned {found}; expected a mapping from names to numbers or arrays. "
             "A probe is made by a call: probes=[landscape()], not probes=[landscape]."
         )
     return row
