@@ -11,11 +11,13 @@ from typing import Any
 from markupsafe import Markup, escape
 
 from clinometer.plots.layout import STYLE
+from clinometer.plots.looks import Look, Looks
 from clinometer.plots.matplotlib import draw, mpl
-from clinometer.plots.palette import is_repeated, resolve
+from clinometer.plots.palette import resolve
 from clinometer.report.html.chart_data import figure_data, for_drawing, has_infinite, is_drawn, thinned
 from clinometer.report.html.colours import variable
 from clinometer.report.html.ids import anchor
+from clinometer.report.html.shapes import shape_of, shape_path
 from clinometer.report.html.svg import SmallSVG
 from clinometer.results.sanitize import plain
 from clinometer.studies.figure import Figure, Series
@@ -159,9 +161,9 @@ def _aligned(boxes: list[Box], figure: Figure) -> list[Box]:
 def _legend(figure: Figure) -> str:
     """What colours, dashes and marks mean, once for all panels; the script makes buttons of what can be left out."""
     panels = [panel for panel in figure.panels if is_drawn(panel)]
-    named: dict[str, str] = {}
+    looks, named = Looks(figure), dict[str, str]()
     for series in (series for panel in panels for series in panel.series if series.label):
-        named.setdefault(series.label, _swatch(series, figure))
+        named.setdefault(series.label, _swatch(series, looks.of(series)))
     items = [f'<li data-series="{_text(name)}">{swatch}{_text(name)}</li>' for name, swatch in named.items()]
     verticals = {line.label: resolve(line.colour, figure.palette) for panel in panels for line in panel.verticals}
     for name, colour in verticals.items():
@@ -173,16 +175,19 @@ def _legend(figure: Figure) -> str:
     return f'<ul class="legend">{"".join(items)}</ul>' if items else ""
 
 
-def _swatch(series: Series, figure: Figure) -> str:
-    colour = variable(resolve(series.colour, figure.palette))
+def _swatch(series: Series, look: Look) -> str:
+    colour = variable(look.tint)
     if series.y is None:
         return _icon(f'd="M0 2H24V10H0z" fill="{colour}" fill-opacity=".35"')
-    dashes = "2 2" if series.colour == "reference" else "6 3" if series.dashed or is_repeated(series.colour) else "none"
-    return _icon(f'd="M0 6H24" stroke="{colour}" stroke-width="2" stroke-dasharray="{dashes}"')
+    dashes = {"--": "6 3", ":": "2 2"}.get(look.dashes, "none")
+    line = f'd="M0 6H24" stroke="{colour}" stroke-width="2" stroke-dasharray="{dashes}"'
+    shape = shape_of(look.mark)
+    return _icon(line, f'd="{shape_path(shape, 12, 6, 4)}" fill="{colour}"' if shape else "")
 
 
-def _icon(path: str) -> str:
-    return f'<svg viewBox="0 0 24 12" aria-hidden="true"><path {path}/></svg>'
+def _icon(*paths: str) -> str:
+    drawn = "".join(f"<path {path}/>" for path in paths if path)
+    return f'<svg viewBox="0 0 24 12" aria-hidden="true">{drawn}</svg>'
 
 
 def _text(value: str) -> str:

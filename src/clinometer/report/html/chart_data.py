@@ -8,7 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from clinometer.plots.palette import is_repeated, resolve
+from clinometer.plots.looks import Look, Looks
+from clinometer.plots.palette import resolve
+from clinometer.report.html.shapes import shape_of
 from clinometer.results.sanitize import plain
 from clinometer.studies.figure import Colour, Figure, Panel, Series, Values, Walk
 
@@ -16,6 +18,7 @@ _NUMBERS = 8_000  # of a figure, about, so that a page of twenty stays small
 _POINTS = (40, 240)  # of a line, at least and at most
 _SEEDS = 80  # lines of single seeds in a drawing, at most
 _DIGITS = 4
+_DASHES: Mapping[str, list[int]] = {"-": [], "--": [7, 4], ":": [2, 3]}
 _STEPS = 100  # of a walk, at most
 
 
@@ -40,7 +43,8 @@ def _with_points(figure: Figure, points: int) -> Figure:
 
 def figure_data(figure: Figure) -> str:
     """JSON that may stand in a `<script type="application/json">`: nothing in it ends that element."""
-    panels = [_panel(panel, figure.palette) for panel in figure.panels]
+    looks = Looks(figure)
+    panels = [_panel(panel, figure.palette, looks) for panel in figure.panels]
     text = json.dumps({"panels": panels}, separators=(",", ":"), allow_nan=False, ensure_ascii=False)
     return text.replace("&", "\\u0026").replace("<", "\\u003c").replace(">", "\\u003e")
 
@@ -59,7 +63,7 @@ def has_infinite(panel: Panel) -> bool:
     return any(bool(np.isinf(np.asarray(values, dtype=float)).any()) for values in lines)
 
 
-def _panel(panel: Panel, palette: Mapping[str, str]) -> dict[str, Any] | None:
+def _panel(panel: Panel, palette: Mapping[str, str], looks: Looks) -> dict[str, Any] | None:
     if not is_drawn(panel):
         return None
     xs: list[list[Any]] = []
@@ -75,7 +79,7 @@ def _panel(panel: Panel, palette: Mapping[str, str]) -> dict[str, Any] | None:
         "group": plain(panel.group),
         "walk": _walk(panel.walk, palette),
         "xs": xs,
-        "series": [_series(series, palette, xs) for series in panel.series],
+        "series": [_series(series, looks.of(series), xs) for series in panel.series],
         "verticals": [
             {"label": plain(line.label), "x": float(line.x), "colour": _hex(line.colour, palette)}
             for line in panel.verticals
@@ -83,20 +87,19 @@ def _panel(panel: Panel, palette: Mapping[str, str]) -> dict[str, Any] | None:
     }
 
 
-def _series(series: Series, palette: Mapping[str, str], xs: list[list[Any]]) -> dict[str, Any]:
+def _series(series: Series, look: Look, xs: list[list[Any]]) -> dict[str, Any]:
     x = _numbers(series.x, 7)
     if x not in xs:
         xs.append(x)
     found: dict[str, Any] = {
         "label": plain(series.label),
-        "colour": _hex(series.colour, palette),
+        "colour": look.tint.lower(),
+        "alpha": round(float(look.alpha), 2),
+        "dashes": _DASHES[look.dashes],
+        "shape": shape_of(look.mark),
+        "place": (look.place + 0.5) / look.count,  # of its marks, so that they are not where another line has its own
         "x": xs.index(x),
-        "shade": round(float(series.shade), 2),
     }
-    if series.colour == "reference":
-        found["dots"] = True
-    elif series.dashed or is_repeated(series.colour):
-        found["dashes"] = True
     if series.each is not None:
         found["seeds"], found["each"] = list(map(int, series.seeds)), [_numbers(values) for values in series.each]
     if not _is_mean_and_range(series):

@@ -75,7 +75,7 @@ function logTicks(low, high) {
 function linesOf(panel, choice, shown) {
   const lines = [];
   for (const series of panel.series.filter((each) => shown(each.label))) {
-    const alpha = 0.15 + 0.85 * series.shade;
+    const { alpha } = series;
     const line = (y, more) => lines.push({ series, y, alpha, width: 1.6, ...more });
     if (series.each && choice.seeds === "each") {
       series.each.forEach((y) => line(y, { width: 1, alpha: 0.6 * alpha }));
@@ -119,14 +119,13 @@ function plotOf(panel, lines, log, size, key) {
   });
   const data = tables.length ? uPlot.join(tables) : [[], []];
   const stroke = (line) => () => withAlpha(tint(line.series.colour), line.alpha);
-  const dash = (series) => (series.dots ? [2, 3] : series.dashes ? [7, 4] : undefined);
   const few = data[0].length <= 24;
   const series = lines.map((line) => ({
     stroke: line.width ? stroke(line) : undefined,
     width: line.width,
-    dash: dash(line.series),
+    dash: line.series.dashes,
     spanGaps: false,
-    points: { show: few && line.width > 0 && !line.series.dots, size: 4, fill: stroke(line) },
+    points: { show: few && line.width > 0 && !line.series.shape && !line.series.dashes.length, size: 4, fill: stroke(line) },
   }));
   const bands = lines.flatMap((line, at) =>
     line.closes
@@ -203,9 +202,10 @@ function marks(u, panel, lines) {
     ctx.stroke();
   }
   ctx.setLineDash([]);
-  for (const { series, y, x } of lines) {
+  for (const { series, y, x, width: thick } of lines) {
     const xs = x || panel.xs[series.x];
     ctx.fillStyle = tint(series.colour);
+    if (series.shape && thick > 1) shapes(u, series, xs, y, unit);
     y.forEach((value, at) => {
       if (Number.isFinite(value) || Number.isNaN(value)) return;
       const middle = u.valToPos(xs[at], "x", true);
@@ -218,6 +218,29 @@ function marks(u, panel, lines) {
     });
   }
   ctx.restore();
+}
+
+/** A line's own mark on a few of its points, so that it is not told by its colour alone. */
+function shapes(u, series, xs, y, unit) {
+  const [corners, turn, inner] = series.shape;
+  const count = inner === 1 ? corners : 2 * corners;
+  const shown = xs.map((_, at) => at).filter((at) => Number.isFinite(y[at]) && xs[at] >= u.scales.x.min && xs[at] <= u.scales.x.max);
+  const every = Math.max(1, Math.round(shown.length / 6));
+  u.ctx.strokeStyle = css("--paper");
+  u.ctx.lineWidth = 0.8 * unit;
+  for (let place = Math.floor(every * series.place); place < shown.length; place += every) {
+    const at = shown[place];
+    const [middle, high] = [u.valToPos(xs[at], "x", true), u.valToPos(y[at], "y", true)];
+    u.ctx.beginPath();
+    for (let corner = 0; corner < count; corner += 1) {
+      const angle = (turn * Math.PI) / 180 + (2 * Math.PI * corner) / count;
+      const reach = 4 * unit * (corner % 2 && inner !== 1 ? inner : 1);
+      u.ctx.lineTo(middle + reach * Math.cos(angle), high + reach * Math.sin(angle));
+    }
+    u.ctx.closePath();
+    u.ctx.fill();
+    u.ctx.stroke();
+  }
 }
 
 /** One panel: its chart, its title above, and below it the values where the cursor is. */
@@ -252,8 +275,8 @@ class PanelView {
   /** The lines of the step that the slider is at, before that of the first step, which stays. */
   walkLines() {
     const { colour, sizes, losses } = this.panel.walk;
-    const series = { colour, label: `step ${this.panel.walk.steps[this.at]}` };
-    const first = { colour, label: `step ${this.panel.walk.steps[0]}`, dots: true };
+    const series = { colour, label: `step ${this.panel.walk.steps[this.at]}`, dashes: [] };
+    const first = { colour, label: `step ${this.panel.walk.steps[0]}`, dashes: [2, 3] };
     return [
       { series: first, x: sizes[0], y: losses[0], alpha: 0.5, width: 1 },
       { series, x: sizes[this.at], y: losses[this.at], alpha: 1, width: 2 },
