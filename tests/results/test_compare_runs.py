@@ -104,6 +104,8 @@ def test_equal_runs_are_the_same_and_noise_is_no_difference(tmp_path: Path) -> N
     """Copies, and two draws of one noise: neither is called a difference, and the second says how small it must be."""
     same = compared(tmp_path / "same", noisy(1.0, 0), noisy(1.0, 0))
     assert verdict_text(same).startswith("mine and base are the same at every step in all that is compared")
+    few = compared(tmp_path / "few", noisy(1.0, 0), noisy(1.0, 0), steps=range(10))
+    assert few.compared[0].reason == "the same at every step", "a fact, however few they are"
     drawn = compared(tmp_path / "drawn", noisy(1.0, 0), noisy(1.0, 1))
     assert "no difference seen: smaller than ±0.0" in verdict_text(drawn)
 
@@ -188,6 +190,20 @@ def test_a_studys_runs_are_told_apart_by_their_configs(tmp_path: Path) -> None:
     rows = {step: {"train": {"loss": noisy(1.0, 0)(step)}} for step in range(STEPS)}
     a, b = (keep(tmp_path / "study", {"optimizer": {"lr": lr}, "seed": 0}, rows) for lr in (0.1, 0.2))
     assert compare_runs({"base": a, "mine": b}).settings == {"optimizer.lr": ("0.1", "0.2")}
+
+
+def test_a_seed_that_diverged_leaves_its_side_undecided(tmp_path: Path) -> None:
+    """NaN in the last 20 steps of one seed of three: the median of the others would call its side better."""
+    base = [run(tmp_path / f"a{n}", noisy(1.0 + 0.01 * n, n)) for n in range(3)]
+    lost = noisy(0.5, 7)
+    mine = [run(tmp_path / f"b{n}", noisy(0.5 + 0.01 * n, 10 + n)) for n in range(2)]
+    mine.append(run(tmp_path / "b2", lambda s: lost(s) if s < 80 else math.nan))
+    found = compare_runs({"base": base, "mine": mine})
+    assert (found.compared[0].verdict, found.compared[0].reason) == (
+        "undecided", "mine has no number at 20 of 50 steps",
+    )  # fmt: skip
+    assert found.remarks[0].startswith("mine (b2) diverged")
+    assert repr(found) == "mine against base, 3 and 3 runs, steps 50 to 99: train.loss undecided"
 
 
 def test_alarms_of_each_are_told(tmp_path: Path) -> None:

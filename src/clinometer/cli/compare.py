@@ -1,5 +1,6 @@
 """`clinometer compare`."""
 
+import shlex
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any
@@ -7,6 +8,7 @@ from typing import Annotated, Any
 from cyclopts import Parameter
 
 from clinometer.cli.answer import Answer
+from clinometer.cli.browser import open_page
 from clinometer.cli.console import print_remark
 from clinometer.cli.errors import bad_input
 from clinometer.cli.paths import check_path, kind_of
@@ -22,10 +24,11 @@ Folders = tuple[Path, ...]
 
 def compare_command(
     *folders: Path,
-    other: Annotated[tuple[Path, ...], Parameter(name="--with", consume_multiple=True)] = (),
-    quantity: Annotated[tuple[str, ...], Parameter(consume_multiple=True)] = (),
-    over: tuple[float, float] = (0.5, 1.0),
+    other: Annotated[tuple[Path, ...], Parameter(name="--with", consume_multiple=True, negative="")] = (),
+    quantity: Annotated[tuple[str, ...], Parameter(consume_multiple=True, negative="")] = (),
+    over: Annotated[tuple[float, float], Parameter(negative="")] = (0.5, 1.0),
     to: Path | None = None,
+    show: Annotated[bool, Parameter(name="--open", negative="")] = False,
 ) -> Answer:
     """Hold one run against another, several against several, or a study against a study.
 
@@ -42,6 +45,8 @@ def compare_command(
         Of runs: the share of the common steps that is compared, as --over 0 1 for all; the second half by default.
     to
         Of runs: the page to write, such as page.html.
+    show
+        Open that page in the browser.
     """
     with bad_input():
         base, mine = _sides(folders, other)
@@ -49,9 +54,13 @@ def compare_command(
             studies = compare(base[0], mine[0], quantity)
             return Answer(_facts(studies, base[0], mine[0]), comparison_parts(studies, base[0], mine[0]))
         found = compare_runs(_named(base, mine), quantity, over)
-        page = write_comparison(found, to, _command(base, mine)) if to else None
+        if show and not to:
+            raise ValueError("--open opens the page that --to writes: add --to page.html.")
+        page = write_comparison(found, to, _command(base, mine, quantity, over)) if to else None
     if page:
         print_remark(f"The page: {page}")
+        if show:
+            open_page(page)
     return Answer(comparison_facts(found) | ({"page": page} if page else {}), comparison_of_runs(found))
 
 
@@ -92,9 +101,10 @@ def _named(base: Folders, mine: Folders) -> dict[str, list[Path]]:
     return {one: list(base), two: list(mine)}
 
 
-def _command(base: Folders, mine: Folders) -> str:
-    between = ["--with"] if len(base) > 1 else []
-    return " ".join(["clinometer compare", *map(str, base), *between, *map(str, mine)])
+def _command(base: Folders, mine: Folders, quantity: Sequence[str], over: tuple[float, float]) -> str:
+    words = ["clinometer", "compare", *map(str, base), *(["--with"] if len(base) > 1 else []), *map(str, mine)]
+    words += ["--quantity", *quantity] if quantity else []
+    return shlex.join([*words, "--over", *map("{:g}".format, over)])
 
 
 def _facts(found: Comparison, one: Path, other: Path) -> dict[str, Any]:

@@ -32,6 +32,12 @@ class RunComparison:
     blocks: tuple[BlockMoves, ...]
     remarks: tuple[str, ...]  # what a reader must know before the numbers
 
+    def __repr__(self) -> str:
+        counts = " and ".join(str(len(side)) for side in self.runs)
+        told = ", ".join(f"{each.curve.name} {each.verdict}" for each in self.compared) or "nothing to compare"
+        first, last = self.window
+        return f"{self.names[1]} against {self.names[0]}, {counts} runs, steps {first} to {last}: {told}"
+
     @property
     def folders(self) -> tuple[str, str]:
         """The folders of each side, in words."""

@@ -61,9 +61,9 @@ def compared(name: str, names: tuple[str, str], runs: Runs, common: Values, wind
     scale = _scale(curves)
     values = [[each.at(inside) for each in side] for side in sides]
     found = _difference(values, scale, names)
-    if all(np.array_equal(one, other, equal_nan=True) for one, other in zip(*values, strict=False)):
-        found = replace(found, reason=found.reason or SAME)
-    elif curve.is_loss and abs(found.value) <= (floor := _rounding(runs)):
+    if len(inside) and _same(values):
+        found = replace(found, p=1.0, reason=SAME)
+    elif curve.is_loss and not found.reason and abs(found.value) <= (floor := _rounding(runs)):
         found = replace(found, p=1.0, reason=f"no more than rounding changes the loss by, {floor:.2g}")
     lower = int((values[1][0] < values[0][0]).sum()) if len(sides[0]) == 1 else None
     base, mine = (_typical(side, scale) for side in values)
@@ -106,20 +106,31 @@ def _difference(values: Sequence[Sequence[Values]], scale: Scale, names: tuple[s
 def _apart(values: Sequence[Sequence[Values]], names: tuple[str, str]) -> Difference:
     if len(values[0]) > 1:
         base, mine = ([_median(each) for each in side] for side in values)
-        return over_runs(base, mine)
-    (base,), (mine,) = values
-    with np.errstate(invalid="ignore"):
-        found = over_steps(np.where(base == mine, 0.0, mine - base))  # infinite in both: a tie
-    reason = _lacking(base, mine, names)
+        found = over_runs(base, mine)
+    else:
+        (base,), (mine,) = values
+        with np.errstate(invalid="ignore"):
+            found = over_steps(np.where(base == mine, 0.0, mine - base))  # infinite in both: a tie
+    reason = _lacking(values, names)
     return replace(found, low=np.nan, high=np.nan, p=np.nan, reason=reason) if reason else found
 
 
-def _lacking(base: Values, mine: Values, names: tuple[str, str]) -> str:
-    """Why two runs cannot be compared where one has no number, or ""."""
-    counts = [int((np.isnan(one) & ~np.isnan(other)).sum()) for one, other in ((base, mine), (mine, base))]
-    if not len(base) or max(counts) <= _NAN_SHARE * len(base):
+def _lacking(values: Sequence[Sequence[Values]], names: tuple[str, str]) -> str:
+    """Why sides cannot be compared where a run has no number, as after a divergence, and another has one; or ""."""
+    missing = np.isnan(np.stack([each for side in values for each in side]))
+    counts = (missing & ~missing.all(0)).sum(1)
+    steps = missing.shape[1]
+    if not steps or max(counts) <= _NAN_SHARE * steps:
         return ""
-    return f"{names[int(np.argmax(counts))]} has no number at {max(counts)} of {len(base)} steps"
+    owners = [name for name, side in zip(names, values, strict=True) for _ in side]
+    return f"{owners[int(np.argmax(counts))]} has no number at {max(counts)} of {steps} steps"
+
+
+def _same(values: Sequence[Sequence[Values]]) -> bool:
+    """Whether both sides hold the same numbers, run by run."""
+    one, other = values
+    pairs = zip(one, other, strict=False)
+    return len(one) == len(other) and all(np.array_equal(ours, theirs, equal_nan=True) for ours, theirs in pairs)
 
 
 def _rounding(runs: Runs) -> float:

@@ -1,7 +1,7 @@
 """What a run recorded as numbers over its steps, and what two runs are compared by."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
@@ -27,10 +27,10 @@ class RecordedRun:
     """One run as it is compared: all that its store holds."""
 
     folder: Path
-    tables: Tables
-    declared: Declared
-    alarms: tuple[Alarm, ...]
-    facts: Mapping[str, Any]
+    tables: Tables = field(repr=False)
+    declared: Declared = field(repr=False)
+    alarms: tuple[Alarm, ...] = field(repr=False)
+    facts: Mapping[str, Any] = field(repr=False)
 
 
 @dataclass(frozen=True)
@@ -42,8 +42,8 @@ class Curve:
     unit: str
     worst: Worst
     limit: float | None  # 1 where the values are shares of a step that is as long as it may be
-    steps: Values  # (n,) rising
-    values: Values  # (n,)
+    steps: Values = field(repr=False)  # (n,) rising
+    values: Values = field(repr=False)  # (n,)
     is_loss: bool  # the loss that training minimised
     by_name: bool  # whether only its name says which direction is worse: losses, accuracies
     is_headline: bool
@@ -94,25 +94,27 @@ def _read(path: Path) -> RecordedRun:
 def _of_probe(run: RecordedRun, probe: str, table: Mapping[str, Values]) -> Iterator[Curve]:
     row = {name: values[0] for name, values in table.items() if name != "step" and len(values)}
     fields = described(row, run.declared.get(probe, {}))
-    numbers = {name: field for name, field in fields.items() if field.kind != "text" and not field.axes}
+    numbers = {name: each for name, each in fields.items() if each.kind != "text" and not each.axes}
     known = {name for name in numbers if not np.isnan(np.asarray(table[name], dtype=float)).all()}
     for name in shown(numbers, known.__contains__):
         if name in known:
             yield _curve(f"{probe}.{name}", name, numbers[name], table["step"], np.asarray(table[name], dtype=float))
 
 
-def _curve(full: str, name: str, field: Field, steps: Values, values: Values) -> Curve:
-    plain = not field.worst and (field.label or name) == name  # a name that a probe gave another meaning has another
-    worst: Worst = field.worst or (_NAMED.get(name, "") if plain else "")
-    limit, label, unit = field.limit, field.label or name, field.unit
-    if limit and field.worst:
-        limit, label, unit, worst, values = 1.0, share_label(field, name), "", "highest", share_of(field, values)
+def _curve(full: str, name: str, declared: Field, steps: Values, values: Values) -> Curve:
+    plain = (
+        not declared.worst and (declared.label or name) == name
+    )  # a name that a probe gave another meaning has another
+    worst: Worst = declared.worst or (_NAMED.get(name, "") if plain else "")
+    limit, label, unit = declared.limit, declared.label or name, declared.unit
+    if limit and declared.worst:
+        limit, label, unit, worst, values = 1.0, share_label(declared, name), "", "highest", share_of(declared, values)
     else:
         limit = None
     probe, by_name = full.partition(".")[0], plain and name in _NAMED
-    trained = probe == "train" or (field.label == "loss" and not probe.endswith("_batches"))
+    trained = probe == "train" or (declared.label == "loss" and not probe.endswith("_batches"))
     is_loss = by_name and name == "loss" and trained
-    return Curve(full, label, unit, worst, limit, steps, values, is_loss, by_name, field.headline)
+    return Curve(full, label, unit, worst, limit, steps, values, is_loss, by_name, declared.headline)
 
 
 def _same_loss(one: Curve, other: Curve) -> bool:

@@ -67,8 +67,9 @@ def over_steps(differences: ArrayLike) -> Difference:
     if not n:
         return Difference(math.nan, math.nan, math.nan, math.nan, 0, 0.0, "the runs have no step in common")
     worth = n * _share(_correlation(known))
-    medians = np.array([np.median(part) for part in np.array_split(known, min(PARTS, n))])
-    value = float(medians.mean()) if np.isfinite(medians).all() else float(np.median(known))
+    with np.errstate(invalid="ignore"):  # between the two infinities there is no median
+        medians = np.array([np.median(part) for part in np.array_split(known, min(PARTS, n))])
+        value = float(medians.mean()) if np.isfinite(medians).all() else float(np.median(known))
     if reason := _refusal(n, worth, medians):
         return Difference(value, math.nan, math.nan, math.nan, n, worth, reason)
     error = float(medians.std(ddof=1)) / math.sqrt(PARTS)

@@ -9,6 +9,7 @@ from clinometer.results.run_facts import run_facts
 from clinometer.studies.effect_text import number_text
 
 _SETTINGS = 4  # as many as the sentence names
+_OTHERS = 3  # numbers that are neither a training loss nor a share of the edge
 
 ONE_SEED = (
     "One seed a side cannot tell a change from another draw of the seed: run both again with other seeds, and give "
@@ -114,9 +115,11 @@ def _loss_clauses(seen: Sequence[Compared]) -> Iterator[str]:
 
 
 def _other_clauses(seen: Sequence[Compared]) -> Iterator[str]:
-    for each in seen:
-        if not each.curve.limit and not each.curve.is_loss:
-            yield f"is {each.verdict} in {each.curve.name} ({difference_text(each)})"
+    others = [each for each in seen if not each.curve.limit and not each.curve.is_loss]
+    for each in others[:_OTHERS]:
+        yield f"is {each.verdict} in {each.curve.name} ({difference_text(each)})"
+    if len(others) > _OTHERS:
+        yield f"differs in {len(others) - _OTHERS} more"
 
 
 def _silent(each: Compared) -> str:
