@@ -19,6 +19,7 @@ from clinometer.recorder import live
 from clinometer.recorder.dashboard import dashboard
 from clinometer.recorder.seen import Seen
 from clinometer.recorder.sparkline import sparkline
+from clinometer.recorder.standing import standing
 
 TAGS = {"div", "b", "span", "table", "thead", "tbody", "tr", "th", "td", "svg", "path", "circle"}  # all that there are
 
@@ -100,6 +101,26 @@ def test_a_dashboard_says_what_the_rows_hold() -> None:
     assert f"Nearest to the edge: {nearest}, Linear" in read.text
     assert f"{shares.max():.3g} at step {rows['step'][shares.max(1).argmax()]}" in read.text
     assert repr(recorder) in read.text
+
+
+@pytest.mark.parametrize(
+    ("rooms", "state"),
+    [
+        ([2.0, 1.5, 3.0], "good"),
+        ([2.0, 1.1, 3.0], "warn"),  # within, and near
+        ([2.0, 0.5, 0.5, 3.0, 0.5], "warn"),  # beyond, and back after two steps
+        ([2.0, 0.5, 0.5, 0.0], "bad"),
+        ([0.5], "bad"),  # all that was measured
+        ([math.nan, math.inf], "good"),
+        ([math.nan], "unknown"),
+    ],
+)
+def test_one_step_that_was_too_long_is_no_verdict(rooms: list[float], state: str) -> None:
+    """By hand: three measured steps in a row must be too long, or all where there are fewer."""
+    seen = Seen({"mine": {"room": Field(headline=True, worst="lowest", limit=1.0)}})
+    for step, room in enumerate(rooms):
+        seen.add(step, {"mine": {"room": room}})
+    assert standing(seen).state == state
 
 
 def test_a_dashboard_fetches_and_runs_nothing() -> None:

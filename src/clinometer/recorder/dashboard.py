@@ -15,7 +15,12 @@ from clinometer.recorder.summary import Headline, number, shown_headlines
 
 _ROWS = 12  # numbers; a recorder with many probes of one's own may have more
 _ALARMS = 3  # the newest
-_COLOURS = {"good": "#2f9e44", "bad": "#e03131", "unknown": "#868e96"}  # of a bar beside the sentence, which says it
+_COLOURS = {
+    "good": "#2f9e44",
+    "warn": "#f08c00",
+    "bad": "#e03131",
+    "unknown": "#868e96",
+}  # of a bar beside the sentence, which says it
 
 
 def dashboard(title: str, seen: Seen, layers: Mapping[str, str]) -> str:

@@ -1,23 +1,30 @@
 """How a run stands, in one sentence that says no more than was measured: within its limit, beyond it, or diverged."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+import numpy as np
+
 from clinometer.probes.field import Field
-from clinometer.probes.ranking import Ranking
+from clinometer.probes.ranking import Ranking, share_of
 from clinometer.recorder.seen import Seen
 from clinometer.recorder.summary import Headline, number, shown_headlines
 
 _STEPS = "multiples of the step"  # the unit of a headroom
+
+State = Literal["good", "warn", "bad", "unknown"]
+# As shares of a step that is as long as it may be: from where on it is near, and how many measured steps in a row must
+# lie beyond another share to call it too long. One step beyond the limit is common in runs that end well.
+NEAR, BEYOND, STAY = 0.8, 1.1, 3
 
 
 @dataclass(frozen=True)
 class Standing:
     """What was found."""
 
-    state: Literal["good", "bad", "unknown"]
+    state: State
     text: str
 
 
@@ -75,17 +82,26 @@ def _by_limit(label: str, field: Field, course: Mapping[int, float]) -> Standing
     known = {step: value for step, value in course.items() if not math.isnan(value)}
     if not known:
         return Standing("unknown", f"{label} is NaN at all {len(course)} measured steps.")
-    lowest, limit = field.worst == "lowest", field.limit or 0.0
-    at = (min if lowest else max)(known, key=known.__getitem__)
-    over = sum(value < limit if lowest else value > limit for value in known.values())
+    limit = field.limit or 1.0
+    shares = [float(share_of(field, np.asarray(value))) for value in known.values()]
+    at, over = max(zip(shares, known, strict=True), key=lambda pair: pair[0])[1], sum(share > 1 for share in shares)
     worst = f"{number(known[at])}, at step {at}"
+    state: State = "good" if max(shares) < NEAR else "warn"
     if over:
-        told = (
-            f"{label} passed its limit of {limit:g} at {over} of {len(course)} measured steps: the worst was {worst}."
-        )
-        return Standing("bad", told)
+        state = "bad" if _longest_stay(shares) >= min(STAY, len(shares)) else "warn"
+        told = f"{label} passed its limit of {limit:g} at {over} of {len(course)} measured steps"
+        return Standing(state, f"{told}: the worst was {worst}.")
     longer = f"; every measured step could have been {number(known[at])} times as long" if field.unit == _STEPS else ""
-    return Standing("good", f"{label} stayed within its limit of {limit:g}: the nearest was {worst}{longer}.")
+    return Standing(state, f"{label} stayed within its limit of {limit:g}: the nearest was {worst}{longer}.")
+
+
+def _longest_stay(shares: Sequence[float]) -> int:
+    """How many measured steps in a row are far beyond the limit, at most."""
+    longest = count = 0
+    for share in shares:
+        count = count + 1 if share > BEYOND else 0
+        longest = max(longest, count)
+    return longest
 
 
 def _lost_since(course: Mapping[int, float]) -> int | None:
