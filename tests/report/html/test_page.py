@@ -23,7 +23,7 @@ def seeds(shift: float) -> dict[str, Any]:
 
 
 def figures() -> dict[str, Figure]:
-    broken = np.where(STEPS == 60, np.inf, np.exp(-STEPS / 50))
+    broken = np.where(STEPS[-1] == STEPS, np.inf, np.exp(-STEPS / 50))
     arms = (Series("with BatchNorm", 0, STEPS, **seeds(0.1)), Series("without", 1, STEPS, **seeds(0.5), dashed=True))
     bound = Series("2/lr", "reference", STEPS, np.full(len(STEPS), 1.0))
     at = np.linspace(-1, 1, 9)
@@ -132,6 +132,20 @@ def test_values_at_the_cursor_are_the_figures_own(page: Any, made: Path) -> None
         said = page.locator("#arms .readout").nth(panel).inner_text()
         assert "step 4" in said
         assert f"{series.y[2]:.4g}" in said
+
+
+def test_an_infinite_value_is_marked_and_named(page: Any, made: Path) -> None:
+    """The last value is infinite: it is said so, the legend has its mark, and pixels stand at the frame above it."""
+    show(page, made)
+    page.locator("#layers .canvas").first.press("End")
+    assert "∞" in page.locator("#layers .readout").first.inner_text()
+    assert page.locator("#layers .legend li", has_text="infinite").count() == 1
+    corner = page.locator("#layers canvas").first.evaluate("""(canvas) => {
+      const { width } = canvas;
+      const { data } = canvas.getContext("2d").getImageData(width - 60, 0, 60, 30);
+      return [...data].filter((_, at) => at % 4 === 3 && data[at] > 200).length;
+    }""")
+    assert corner > 10
 
 
 def test_a_walk_is_shown_at_the_slider_s_step(page: Any, made: Path) -> None:

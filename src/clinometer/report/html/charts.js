@@ -251,7 +251,7 @@ class PanelView {
     this.key = `${key} ${panel.x}`;
     this.readout = make("p", { className: "readout" });
     this.place = make("div", { className: "canvas", tabIndex: 0, role: "group" });
-    this.place.setAttribute("aria-label", `${panel.title || panel.y}: chart. Arrow keys move along ${panel.x || "x"}.`);
+    this.place.setAttribute("aria-label", `${panel.title || panel.y}: chart. Arrow keys, Home and End move along ${panel.x || "x"}.`);
     this.place.addEventListener("keydown", (event) => this.step(event));
     this.live = make("div", { className: "live" }, make("p", { className: "panel-title" }, panel.title), this.place);
     if (panel.walk) this.live.append(this.slider());
@@ -317,7 +317,7 @@ class PanelView {
   }
 
   step(event) {
-    const by = { ArrowLeft: -1, ArrowRight: 1 }[event.key];
+    const by = { ArrowLeft: -1, ArrowRight: 1, Home: -Infinity, End: Infinity }[event.key];
     const xs = this.plot?.data[0] || [];
     if (!by || !xs.length) return;
     event.preventDefault();

@@ -14,6 +14,10 @@ class FigureView {
     this.downloads();
   }
 
+  hint(text) {
+    this.views.find(Boolean).readout.textContent = text;
+  }
+
   draw() {
     this.drawn = true;
     for (const view of this.views) view?.draw(this.choice, (label) => !this.off.has(label));

@@ -7,6 +7,9 @@
     const block = figure.querySelector('script[type="application/json"]');
     if (block) views.set(figure, new FigureView(figure, read(block)));
   }
+  const [first] = views.values();
+  first?.hint("Values stand here when you point at a chart or use arrow keys; drag to look closer, double-click to see all.");
+
   const near = new IntersectionObserver(
     (entries) => {
       for (const { isIntersecting, target } of entries) {

@@ -99,6 +99,8 @@ def _is_on_the_way(point: Place, start: Place, end: Place) -> bool:
     px, py = point[0] - start[0], point[1] - start[1]
     length = dx * dx + dy * dy
     along = px * dx + py * dy
+    if not length:
+        return px * px + py * py <= _NEAR**2
     return 0 <= along <= length and (px * dy - py * dx) ** 2 <= _NEAR**2 * length
 
 
