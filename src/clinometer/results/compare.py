@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from clinometer.readable.results import readable
 from clinometer.results.claims_file import NAME, read_claims
 from clinometer.results.factors import fields, order
 from clinometer.results.finished_run import FinishedRun, Rows, find_runs, is_study
@@ -21,6 +22,7 @@ from clinometer.training.errors import SpecError
 DEFAULT = ("train.loss:last", "test.accuracy:last", "landscape.beta", "headroom.loss")
 
 
+@readable
 @dataclass(frozen=True)
 class Pair:
     """A config in both studies, and its two runs."""
@@ -31,6 +33,7 @@ class Pair:
     parts_at: int | None  # the first step at which their rows differ; None if they never do
 
 
+@readable
 @dataclass(frozen=True)
 class Difference:
     """The difference of a quantity of an arm, second study minus first, over the seeds that both have."""
@@ -42,6 +45,7 @@ class Difference:
     difference: Interval
 
 
+@readable
 @dataclass(frozen=True)
 class Comparison:
     """The runs that two studies have in common, and how they differ."""

@@ -10,6 +10,7 @@ import numpy as np
 from clinometer.probes.field import Declared, Field, Worst
 from clinometer.probes.labels import described, shown
 from clinometer.probes.ranking import Tables, share_label, share_of
+from clinometer.readable.results import readable
 from clinometer.recorder.alerts.alarm import Alarm
 from clinometer.results.run_tables import tables_in
 from clinometer.results.sides import Sides
@@ -22,6 +23,7 @@ Scale = Literal["difference", "factor"]
 _NAMED: Mapping[str, Worst] = {"loss": "highest", "error": "highest", "perplexity": "highest", "accuracy": "lowest"}
 
 
+@readable
 @dataclass(frozen=True)
 class RecordedRun:
     """One run as it is compared: all that its store holds."""
@@ -33,6 +35,7 @@ class RecordedRun:
     facts: Mapping[str, Any] = field(repr=False)
 
 
+@readable
 @dataclass(frozen=True)
 class Curve:
     """A number at each step at which it was measured."""

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from clinometer.probes.field import Declared, declared_in
+from clinometer.readable.results import readable
 from clinometer.results.factors import fields
 from clinometer.results.layouts import Layouts, layouts
 from clinometer.store import DamagedError, Store, Table
@@ -25,6 +26,7 @@ Stamps = tuple[tuple[int, int, int], ...]  # of each file: its inode, size and t
 _PLACES = ("python", "processor", "device", "commit")
 
 
+@readable
 @dataclass(frozen=True)
 class FinishedRun:
     """A run that finished or diverged. All of its files are compared with their digests before anything is read.
@@ -137,6 +139,7 @@ class FinishedRun:
         return Store(self.folder / "rows.sqlite", read_only=True)
 
 
+@readable
 @dataclass(frozen=True)
 class FoundRuns:
     """The runs in a study's folder."""

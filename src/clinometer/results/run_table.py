@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike
 
 from clinometer.probes.field import Declared, Fields
 from clinometer.probes.labels import described
+from clinometer.readable.results import readable
 from clinometer.results.finished_run import find_runs
 from clinometer.store import Table
 from clinometer.training.config import RunConfig
@@ -56,6 +57,7 @@ class Run(Protocol):
         ...
 
 
+@readable
 @dataclass(frozen=True)
 class ArrayRun:
     """A run whose rows are arrays in memory."""
@@ -103,6 +105,10 @@ class RunTable:
         for config in self.runs:
             self._seeds.setdefault(_arm(config), set()).add(config.seed)
         self._held: dict[tuple[RunConfig, str, str], Values] = {}
+
+    def __repr__(self) -> str:
+        left_out = f", {len(self.damaged)} left out" if self.damaged else ""
+        return f"RunTable({len(self._seeds)} arms, {len(self.runs)} runs{left_out})"
 
     @classmethod
     def read(cls, study: Path, configs: Sequence[RunConfig], earlier: "RunTable | None" = None) -> Self:
