@@ -11,7 +11,7 @@ from collections.abc import Mapping
 
 import torch
 
-from clinometer.papers.instability.breaks import broke_at
+from clinometer.analysis.breaks import broke_at
 from clinometer.papers.instability.healthy import LARGEST_STABLE, OPTIMIZERS, training
 from clinometer.training.config import RunConfig
 from clinometer.training.from_config import build_training

@@ -18,7 +18,7 @@ from clinometer.papers import load_study
 from clinometer.plots.layout import Width
 from clinometer.report.agreement import read_kept
 from clinometer.report.blocks import ranks_table
-from clinometer.report.run_page import report_run
+from clinometer.report.run_page.page import report_run
 from clinometer.report.study_page.report import report
 from clinometer.report.tex.figures import write_tex
 from clinometer.studies.declared.spec import restored

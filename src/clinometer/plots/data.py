@@ -9,7 +9,19 @@ import numpy as np
 
 from clinometer.plots.lines import shown_points
 from clinometer.results.sanitize import plain
-from clinometer.studies.figure import Diagram, Estimate, Figure, Heights, Panel, Point, Ridges, Series, Values, Walk
+from clinometer.studies.figure import (
+    Diagram,
+    Estimate,
+    Figure,
+    HeatMap,
+    Heights,
+    Panel,
+    Point,
+    Ridges,
+    Series,
+    Values,
+    Walk,
+)
 
 COLUMNS = ("panel", "title", "kind", "name", "statistic", "x", "y", "z")
 Part = tuple[str, str, str, float | str, float | str, float | str]  # from `kind` on
@@ -21,7 +33,7 @@ def table(figure: Figure) -> str:
     A line has as many points as are drawn of it: `clinometer export` has all that was recorded.
 
     - panel, title: the panel's number, from 1, and its title
-    - kind: line, vertical, ridges, heights, mark, estimate, point, walk or box
+    - kind: line, vertical, ridges, heights, heat map, mark, estimate, point, walk or box
     - name: of the line, the mark, the estimate or the point
     - statistic: "line", "low" and "high" of a line, or "seed 3"; "low" and "high" are also the ends of intervals
     - x, y, z: the place and, of ridges and heights, the number there; a ridge's x is the left edge of a bin, its y the
@@ -54,6 +66,8 @@ def _parts(panel: Panel) -> Iterator[Part]:
         yield from _ridges(panel.ridges)
     if panel.heights is not None:
         yield from _heights(panel.heights)
+    if panel.heat_map is not None:
+        yield from _heat_map(panel.heat_map)
     if panel.walk is not None:
         yield from _walk(panel.walk)
     if panel.diagram is not None:
@@ -87,6 +101,12 @@ def _heights(heights: Heights) -> Iterator[Part]:
             yield "heights", heights.unit, "height", x, y, z
     for mark in heights.marks:
         yield "mark", mark.label, "place", float(mark.x), float(mark.y), ""
+
+
+def _heat_map(heat: HeatMap) -> Iterator[Part]:
+    for name, values in zip(heat.names, heat.values, strict=True):
+        for x, value in zip(heat.x, values, strict=True):
+            yield "heat map", name, "", float(x), float(value), ""
 
 
 def _walk(walk: Walk) -> Iterator[Part]:

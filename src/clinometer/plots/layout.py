@@ -5,14 +5,28 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from clinometer.plots.estimates import size_of
+from clinometer.plots.heat_map import heat_map_height
 from clinometer.studies.figure import Figure, Panel
 
 Width = Literal["screen", "one", "two"]  # one or two columns of a printed page
 
 _INCHES = {"one": 3.35, "two": 6.9}
 _SCREEN = 9.6  # inches of a row of panels, at most: a page shows them all, and then letters must not be small
-_ROOM = {"points": 2.9, "heights": 2.2, "lines": 1.6, "estimates": 3.0, "diagram": 3.0}  # inches of a panel in print
-_ON_SCREEN = {"points": (4.6, 3.8), "heights": (4.4, 3.6), "lines": (3.1, 2.5), "diagram": (7.5, 1.3)}
+_ROOM = {
+    "points": 2.9,
+    "heights": 2.2,
+    "lines": 1.6,
+    "heat_map": 3.0,
+    "estimates": 3.0,
+    "diagram": 3.0,
+}  # inches of a panel in print
+_ON_SCREEN = {
+    "points": (4.6, 3.8),
+    "heights": (4.4, 3.6),
+    "lines": (3.1, 2.5),
+    "heat_map": (6.2, 2.4),
+    "diagram": (7.5, 1.3),
+}
 _LETTERS = {"screen": 9.0, "one": 7.5, "two": 7.5}  # points
 
 STYLE: Any = {
@@ -68,11 +82,13 @@ def layout_of(figure: Figure, width: Width = "screen") -> Layout:
         [3, 2, 3]
     """
     kinds = {_kind(panel) for panel in figure.panels}
-    kind = next((each for each in ("estimates", "points", "heights", "lines") if each in kinds), "diagram")
+    kind = next((each for each in ("estimates", "points", "heights", "heat_map", "lines") if each in kinds), "diagram")
     columns = max(min(figure.columns, len(figure.panels)), 1)
     if width == "screen":
         wide, high = size_of([p.estimates for p in figure.panels]) if kinds == {"estimates"} else _ON_SCREEN[kind]
-        wide = min(wide, _SCREEN / columns) if kind == "lines" else wide
+        wide = min(wide, _SCREEN / columns) if kind in ("lines", "heat_map") else wide
+        if kind == "heat_map":
+            high = max(heat_map_height(panel.heat_map) for panel in figure.panels if panel.heat_map)
         whole = wide * columns + 0.6
     else:
         whole = _INCHES[width]
@@ -97,4 +113,6 @@ def _kind(panel: Panel) -> str:
         return "points"
     if panel.heights is not None:
         return "heights"
+    if panel.heat_map is not None:
+        return "heat_map"
     return "diagram" if panel.diagram is not None else "lines"

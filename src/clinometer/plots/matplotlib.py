@@ -12,6 +12,7 @@ from PIL import Image
 from clinometer.plots.data import table
 from clinometer.plots.diagram import draw_diagram
 from clinometer.plots.estimates import draw_estimates
+from clinometer.plots.heat_map import draw_heat_map
 from clinometer.plots.heights import draw_heights
 from clinometer.plots.labels import label
 from clinometer.plots.layout import Layout, Width, height_ratios, layout_of
@@ -162,6 +163,9 @@ def _draw_panel(axes: Any, panel: Panel, palette: Mapping[str, str], looks: Look
         draw_heights(axes, panel.heights, panel.series, palette)
         if panel.heights.view == "contour":
             fit_ticks(axes, panel.xticks)
+    elif panel.heat_map is not None:
+        draw_heat_map(axes, panel.heat_map)
+        _draw_verticals(axes, panel, palette)
     elif panel.ridges is not None:
         draw_ridges(axes, panel.ridges, palette)
         fit_ticks(axes, panel.xticks)
@@ -187,11 +191,15 @@ def _draw_over_x(axes: Any, panel: Panel, palette: Mapping[str, str], looks: Loo
         return
     axes.set_yscale(panel.yscale if _fits_logarithm(panel) else "linear")
     draw_lines(axes, panel.series, looks)
+    _draw_verticals(axes, panel, palette)
+    if panel.ylim:
+        axes.set_ylim(*panel.ylim)
+
+
+def _draw_verticals(axes: Any, panel: Panel, palette: Mapping[str, str]) -> None:
     for line in panel.verticals:
         tint = resolve(line.colour, palette)
         axes.axvline(line.x, linestyle=(0, (4, 2)), color=tint, linewidth=1.0, zorder=1.5, label=label(line.label))
-    if panel.ylim:
-        axes.set_ylim(*panel.ylim)
 
 
 def _fits_logarithm(panel: Panel) -> bool:

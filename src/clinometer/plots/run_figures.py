@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from clinometer.plots.run_layers import heat_map_panels, walk_panels
 from clinometer.probes.field import NAMES, Declared, Field, Fields
 from clinometer.probes.labels import described, shown
 from clinometer.probes.ranking import Ranking, Tables, Values, ranked
@@ -16,36 +17,48 @@ _SHOWN = 6  # layers or blocks in a panel
 _WIDE = 20.0  # from this ratio of the largest to the smallest value on, a logarithmic axis shows more
 _PANELS = 24  # as many as a page shows of a kind
 _CAPTIONS = {
-    "numbers": "Bands are ranges over the walk's step sizes. Dotted: where the step is as long as it may be.",
+    "numbers": "Over the steps. A band lies between the lower and the upper of what was declared so.",
     "entries": f"Up to {_SHOWN} layers or blocks, the nearest to danger; the table has all that have a limit.",
+    "layers": "Each row is a layer or block, from the network's first to its last; each column a measured step.",
     "distributions": f"Over the steps, the last in front; up to {_SHOWN} layers.",
+    "walk": "The loss along the direction of a step, from where the step began.",
 }
 _TITLES = {
     "numbers": "What was measured",
     "entries": "Which layer or block",
+    "layers": "All layers over the steps",
     "distributions": "How distributions moved",
+    "walk": "The walk",
 }
+_COLUMNS = {"entries": 2, "layers": 2, "walk": 1}
 
 
-def figures_of(tables: Tables, declared: Declared, alarms: Sequence[Alarm] = ()) -> dict[str, Figure]:
+def figures_of(
+    tables: Tables, declared: Declared, alarms: Sequence[Alarm] = (), diverged_at: int | None = None
+) -> dict[str, Figure]:
     """The figures by name; those without a panel are left out.
 
     Args:
         tables: Probe name to its rows, as `Store.read` gives them.
         declared: What the probes declare of their fields.
         alarms: Those that were said: their steps are marked in what is drawn over steps.
+        diverged_at: The step at which the run diverged, which is marked as well.
     """
     rankings = ranked(tables, declared)
     labels: dict[str, int] = {}  # what has one label has one colour in all panels of a figure
     entries: dict[str, int] = {}
     panels: dict[str, list[Panel]] = {kind: [] for kind in _TITLES}
     for probe, table in tables.items():
-        fields = _drawn(table, declared.get(probe, {}))
+        fields = drawn_fields(table, declared.get(probe, {}))
         panels["numbers"] += _number_panels(probe, table, fields, labels)
         panels["entries"] += _entry_panels(probe, table, fields, rankings.get(probe), entries)
+        panels["layers"] += heat_map_panels(probe, table, fields, rankings.get(probe))
         panels["distributions"] += _ridge_panels(probe, table, fields)
+        panels["walk"] += walk_panels(probe, table, declared.get(probe, {}))
     verticals = tuple(Vertical("alarm", step) for step in sorted({alarm.step for alarm in alarms}))
-    for kind in ("numbers", "entries"):
+    if diverged_at is not None:
+        verticals += (Vertical("diverged", diverged_at, 5),)
+    for kind in ("numbers", "entries", "layers"):
         panels[kind] = [replace(panel, verticals=verticals) for panel in panels[kind]]
     return {kind: _figure(kind, found) for kind, found in panels.items() if found}
 
@@ -53,15 +66,19 @@ def figures_of(tables: Tables, declared: Declared, alarms: Sequence[Alarm] = ())
 def _figure(kind: str, panels: Sequence[Panel]) -> Figure:
     left = len(panels) - _PANELS
     more = f" {left} more panels are left out; `clinometer.load` has their numbers." if left > 0 else ""
-    return Figure(_TITLES[kind], _CAPTIONS[kind] + more, tuple(panels[:_PANELS]), columns=2 if kind == "entries" else 3)
+    return Figure(_TITLES[kind], _CAPTIONS[kind] + more, tuple(panels[:_PANELS]), columns=_COLUMNS.get(kind, 3))
 
 
-def _drawn(table: Mapping[str, Values], declared: Fields) -> dict[str, Field]:
+def drawn_fields(table: Mapping[str, Values], declared: Fields) -> dict[str, Field]:
     """The fields to draw: those declared so, without the ones that stand in for another."""
-    row = {name: values[0] for name, values in table.items() if name != "step" and len(values)}
-    fields = described(row, declared)
+    fields = described_fields(table, declared)
     known = {name for name, field in fields.items() if field.kind != "text" and not np.isnan(table[name]).all()}
     return {name: fields[name] for name in shown(fields, known.__contains__) if fields[name].drawing != "none"}
+
+
+def described_fields(table: Mapping[str, Values], declared: Fields) -> dict[str, Field]:
+    """All fields of a table with their declarations."""
+    return described({name: values[0] for name, values in table.items() if name != "step" and len(values)}, declared)
 
 
 def _number_panels(probe: str, table: Mapping[str, Values], fields: Fields, colours: dict[str, int]) -> Iterator[Panel]:

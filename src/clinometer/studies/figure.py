@@ -115,6 +115,18 @@ class Heights:
 
 
 @dataclass(frozen=True)
+class HeatMap:
+    """A number for each of several things over x, as colours: each layer at each step."""
+
+    names: tuple[str, ...]  # from top to bottom
+    x: Values  # (n,) rising
+    values: Values  # (names, n) NaN where unknown; infinite ones are marked
+    unit: str  # of the values
+    limit: float | None = None  # colours part there, one for below and one for above
+    scale: Literal["linear", "log"] = "linear"  # of the values; zeros have the lowest colour of a logarithmic one
+
+
+@dataclass(frozen=True)
 class Estimate:
     """A number with its interval, and the bounds that it is judged by: a line of a forest plot."""
 
@@ -142,7 +154,7 @@ class Point:
 @readable
 @dataclass(frozen=True)
 class Panel:
-    """One pair of axes with series, ridges, heights, a walk, estimates or points, or a diagram without axes."""
+    """Axes with series, ridges, heights, a walk, a heat map, estimates or points; or a diagram, without axes."""
 
     title: str
     xlabel: str
@@ -152,6 +164,7 @@ class Panel:
     diagram: Diagram | None = None
     heights: Heights | None = None
     walk: Walk | None = None
+    heat_map: HeatMap | None = None
     estimates: tuple[Estimate, ...] = ()  # from top to bottom, along x
     points: tuple[Point, ...] = ()
     verticals: tuple[Vertical, ...] = ()  # beside series

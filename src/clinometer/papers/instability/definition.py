@@ -5,8 +5,8 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
+from clinometer.analysis.breaks import broke_at
 from clinometer.papers.instability import SOURCE, TITLE
-from clinometer.papers.instability.breaks import broke_at
 from clinometer.papers.instability.causes import NONE
 from clinometer.papers.instability.configs import is_held_out, recorded, shortened
 from clinometer.papers.instability.healthy import HEALTHY, STEPS, training

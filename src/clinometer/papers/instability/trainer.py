@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from clinometer.papers.instability.breaks import broke_at
+from clinometer.analysis.breaks import broke_at
 from clinometer.papers.instability.causes import CAUSES
 from clinometer.papers.instability.tampering import tampered
 from clinometer.training.config import RunConfig

@@ -1,0 +1,1 @@
+"""The page of one training run that a recorder was attached to."""
