@@ -89,6 +89,23 @@ def share_label(field: Field, name: str) -> str:
     return called if field.limit == 1 else f"{called} / {field.limit:g}"
 
 
+def edge_label(probe: str, name: str, table: Mapping[str, Values], field: Field) -> str:
+    """The same of one number of the whole network: of headroom λ_c·lr/2, where its λ_c was recorded beside it.
+
+    λ_c is 2 over the critical learning rate, and headroom the critical rate over the rate.
+
+    Args:
+        probe: The name of its rows.
+        name: The field's.
+        table: The probe's rows.
+        field: What the probe declares of the field.
+    """
+    curvature = table.get("critical_sharpness")
+    if probe.startswith("headroom") and name == "loss" and curvature is not None and np.isfinite(curvature).any():
+        return "λ_c·lr/2"
+    return share_label(field, name)
+
+
 def _ranking(table: Mapping[str, Values], name: str, field: Field) -> Ranking:
     shares = share_of(field, np.asarray(table[name], dtype=float))
     ranks = tuple(_ranks(table, field.axes[0], shares))

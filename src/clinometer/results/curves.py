@@ -9,7 +9,7 @@ import numpy as np
 
 from clinometer.probes.field import Declared, Field, Worst
 from clinometer.probes.labels import described, shown
-from clinometer.probes.ranking import Tables, share_label, share_of
+from clinometer.probes.ranking import Tables, edge_label, share_of
 from clinometer.readable.results import readable
 from clinometer.recorder.alerts.alarm import Alarm
 from clinometer.results.run_tables import tables_in
@@ -101,23 +101,31 @@ def _of_probe(run: RecordedRun, probe: str, table: Mapping[str, Values]) -> Iter
     known = {name for name in numbers if not np.isnan(np.asarray(table[name], dtype=float)).all()}
     for name in shown(numbers, known.__contains__):
         if name in known:
-            yield _curve(f"{probe}.{name}", name, numbers[name], table["step"], np.asarray(table[name], dtype=float))
+            yield _curve(probe, name, numbers[name], table)
 
 
-def _curve(full: str, name: str, declared: Field, steps: Values, values: Values) -> Curve:
-    plain = (
-        not declared.worst and (declared.label or name) == name
-    )  # a name that a probe gave another meaning has another
-    worst: Worst = declared.worst or (_NAMED.get(name, "") if plain else "")
-    limit, label, unit = declared.limit, declared.label or name, declared.unit
-    if limit and declared.worst:
-        limit, label, unit, worst, values = 1.0, share_label(declared, name), "", "highest", share_of(declared, values)
-    else:
-        limit = None
-    probe, by_name = full.partition(".")[0], plain and name in _NAMED
+def _curve(probe: str, name: str, declared: Field, table: Mapping[str, Values]) -> Curve:
+    values = np.asarray(table[name], dtype=float)
+    if declared.limit and declared.worst:
+        label, shares = edge_label(probe, name, table, declared), share_of(declared, values)
+        return Curve(
+            f"{probe}.{name}", label, "", "highest", 1.0, table["step"], shares, False, False, declared.headline
+        )
+    # A name that a probe gave a label of its own means something else: "noise of the loss" is no loss.
+    by_name = name in _NAMED and not declared.worst and declared.label in ("", name)
     trained = probe == "train" or (declared.label == "loss" and not probe.endswith("_batches"))
-    is_loss = by_name and name == "loss" and trained
-    return Curve(full, label, unit, worst, limit, steps, values, is_loss, by_name, declared.headline)
+    return Curve(
+        name=f"{probe}.{name}",
+        label=declared.label or name,
+        unit=declared.unit,
+        worst=_NAMED[name] if by_name else declared.worst,
+        limit=None,
+        steps=table["step"],
+        values=values,
+        is_loss=by_name and name == "loss" and trained,
+        by_name=by_name,
+        is_headline=declared.headline,
+    )
 
 
 def _same_loss(one: Curve, other: Curve) -> bool:
