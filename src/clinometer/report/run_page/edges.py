@@ -10,7 +10,7 @@ import numpy as np
 
 from clinometer.plots.run_figures import drawn_fields
 from clinometer.probes.field import Declared, Field
-from clinometer.probes.ranking import Ranking, Tables, Values, ranked, share_label, share_of
+from clinometer.probes.ranking import Ranking, Tables, Values, edge_label, ranked, share_of
 
 # By how directly they say whether the step that was taken was too long: the first that was recorded gives the verdict.
 _DIRECT = ("headroom", "sharpness", "batch_sharpness", "landscape")
@@ -75,15 +75,12 @@ def _of_probe(probe: str, table: Mapping[str, Values], declared: Declared) -> It
 def _edge(probe: str, name: str, table: Mapping[str, Values], field: Field) -> Edge:
     shares = share_of(field, table[name].astype(float))
     known = ~np.isnan(shares)
-    label, room = share_label(field, name), "far"
+    room = "far"
     if probe.startswith("headroom") and field.worst == "lowest":
-        curvature = table.get("critical_sharpness")
-        # λ_c is 2 over the critical rate, and headroom the critical rate over the rate.
-        if name == "loss" and curvature is not None and np.isfinite(curvature).any():
-            label = "λ_c·lr/2"
         room = "long"
     elif probe.startswith(_DIRECT):
         room = "high"
+    label = edge_label(probe, name, table, field)
     return Edge(probe, name, label, room, table["step"][known], shares[known])
 
 
