@@ -16,6 +16,7 @@ from clinometer.report.compare_page.facts import comparison_facts
 from clinometer.report.compare_page.page import write_comparison
 from clinometer.report.compare_page.tables import comparison_of_runs
 from clinometer.report.comparison_table import comparison_parts
+from clinometer.report.destination import Destination
 from clinometer.results.compare import Comparison, compare
 from clinometer.results.compare_runs import compare_runs
 
@@ -44,7 +45,7 @@ def compare_command(
     over
         Of runs: the share of the common steps that is compared, as --over 0 1 for all; the second half by default.
     to
-        Of runs: the page to write, such as page.html.
+        Of runs: the page to write, such as page.html, or a folder for it.
     show
         Open that page in the browser.
     """
@@ -53,10 +54,11 @@ def compare_command(
         if _are_studies([*base, *mine]):
             studies = compare(base[0], mine[0], quantity)
             return Answer(_facts(studies, base[0], mine[0]), comparison_parts(studies, base[0], mine[0]))
-        found = compare_runs(_named(base, mine), quantity, over)
         if show and not to:
             raise ValueError("--open opens the page that --to writes: add --to page.html.")
-        page = write_comparison(found, to, _command(base, mine, quantity, over)) if to else None
+        file = Destination.of(mine[0], to).page if to else None
+        found = compare_runs(_named(base, mine), quantity, over)
+        page = write_comparison(found, file, _command(base, mine, quantity, over)) if file else None
     if page:
         print_remark(f"The page: {page}")
         if show:
