@@ -23,8 +23,8 @@ _BUILT_IN = ("santurkar2018", "subramanian2019", "haruki2019", "toth2019", "bron
 class Paper(Protocol):
     """The module of a paper. To import it is cheap; its study imports the rest.
 
-    `READ` says what was read of the paper: its full text, its abstract, its authors' code. Every paper here has it. An
-    installed one may leave it out: `what_was_read` is empty then.
+    `READ` says what was read of the paper: its full text, its abstract, its authors' code; `CITATION` is how to cite
+    it, in BibTeX. Every paper here has both. An installed one may leave them out: `what_was_read` is empty then.
     """
 
     TITLE: str
@@ -74,9 +74,9 @@ def load_paper(name: str) -> Paper:
 
 
 def load_study(name: str) -> "Study":
-    """The study of a paper, which tells what was read of it; ValueError as for `load_paper`."""
+    """The study of a paper, which tells what was read of it and how to cite it; ValueError as for `load_paper`."""
     paper = load_paper(name)
-    return dataclasses.replace(paper.study(), read=what_was_read(paper))
+    return dataclasses.replace(paper.study(), read=what_was_read(paper), citation=str(getattr(paper, "CITATION", "")))
 
 
 def what_was_read(paper: Paper) -> str:

@@ -63,4 +63,5 @@ class Study:
     recorded: tuple[str, ...] = ()  # probes whose last numbers make a table
     classes: int | None = None  # of its data, where all arms are classifiers of so many: chance is known then
     read: str = ""  # what was read of the paper: full text, abstract, code; its module's `READ`
+    citation: str = ""  # of the paper, in BibTeX; its module's `CITATION`
     declared: Mapping[str, Any] | None = None  # what a study of one's own is made of, as JSON

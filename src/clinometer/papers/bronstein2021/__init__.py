@@ -18,6 +18,13 @@ READ = (
     "sections 3.1, 3.3 and 3.5 of the full text (symmetries, deformation stability, the blueprint), not the rest. It "
     "has no experiments and no code: networks, data and the claims about the loss are ours"
 )
+CITATION = """@misc{bronstein2021,
+  title = {Geometric Deep Learning: Grids, Groups, Graphs, Geodesics, and Gauges},
+  author = {Bronstein, M. M. and Bruna, J. and Cohen, T. and Veličković, P.},
+  year = {2021},
+  eprint = {2104.13478},
+  eprinttype = {arXiv},
+}"""
 
 
 def study() -> "Study":

@@ -13,6 +13,13 @@ if TYPE_CHECKING:
 TITLE = "Gradient Noise Convolution (GNC): Smoothing Loss Function for Distributed Large-Batch SGD"
 SOURCE = "K. Haruki, T. Suzuki, Y. Hamakawa, T. Toda, R. Sakai, M. Ozawa, M. Kimura, 2019, arXiv:1906.10822"
 READ = "the abstract; full text and code were not found, so scale, lag and whose noise a worker gets are our reading"
+CITATION = """@misc{haruki2019,
+  title = {Gradient Noise Convolution (GNC): Smoothing Loss Function for Distributed Large-Batch SGD},
+  author = {Haruki, K. and Suzuki, T. and Hamakawa, Y. and Toda, T. and Sakai, R. and Ozawa, M. and Kimura, M.},
+  year = {2019},
+  eprint = {1906.10822},
+  eprinttype = {arXiv},
+}"""
 
 
 def study() -> "Study":

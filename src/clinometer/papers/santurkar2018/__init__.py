@@ -13,6 +13,14 @@ if TYPE_CHECKING:
 TITLE = "How Does Batch Normalization Help Optimization?"
 SOURCE = "S. Santurkar, D. Tsipras, A. Ilyas, A. Madry, NeurIPS 2018, arXiv:1805.11604"
 READ = "the full text with its appendices (arXiv v3 of 27 October 2018); none of the authors' code"
+CITATION = """@inproceedings{santurkar2018,
+  title = {How Does Batch Normalization Help Optimization?},
+  author = {Santurkar, Shibani and Tsipras, Dimitris and Ilyas, Andrew and Madry, Aleksander},
+  booktitle = {Advances in Neural Information Processing Systems 31},
+  year = {2018},
+  eprint = {1805.11604},
+  eprinttype = {arXiv},
+}"""
 
 
 def study() -> "Study":

@@ -14,6 +14,14 @@ if TYPE_CHECKING:
 TITLE = "Mean Spectral Normalization of Deep Neural Networks for Embedded Automation"
 SOURCE = "A. K. Subramanian, N. Y. Chong, IEEE CASE 2019, arXiv:1907.04003"
 READ = "the abstract; the author's code, AntixK/mean-spectral-norm; the full text was not found"
+CITATION = """@inproceedings{subramanian2019,
+  title = {Mean Spectral Normalization of Deep Neural Networks for Embedded Automation},
+  author = {Subramanian, A. K. and Chong, N. Y.},
+  booktitle = {IEEE International Conference on Automation Science and Engineering},
+  year = {2019},
+  eprint = {1907.04003},
+  eprinttype = {arXiv},
+}"""
 
 
 def study() -> "Study":

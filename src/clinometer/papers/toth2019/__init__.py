@@ -13,6 +13,11 @@ if TYPE_CHECKING:
 TITLE = "Autoencoding sensory substitution"
 SOURCE = "Tóth and Parkkonen, 2019"
 READ = "the abstract and the author's code csiki/v2a; the full text was not read"
+CITATION = """@misc{toth2019,
+  title = {Autoencoding sensory substitution},
+  author = {Tóth and Parkkonen},
+  year = {2019},
+}"""
 
 
 def study() -> "Study":
