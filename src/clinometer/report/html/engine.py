@@ -25,13 +25,13 @@ _FUNCTIONS = (anchor, chart, interval_bar, sparkline, verdict_state)
 
 
 def render(template: str, **context: object) -> str:
-    """A page from a template of any package in `report/`, by the template's name.
+    """A page from a template of any package in `report/`, by the template's name, with the style that lies beside it.
 
     Args:
         template: Such as "run.html.j2"; it extends "base.html.j2".
         context: What its names stand for.
     """
-    return _engine().get_template(template).render(**context)
+    return _engine().get_template(template).render(sheet=_sheet(template), **context)
 
 
 @cache
@@ -57,9 +57,16 @@ def script() -> Markup:
     return Markup("".join(map(_read, ("vendor/uPlot.iife.min.js", "charts.js", "figures.js", "page.js"))))
 
 
-def style(body: str) -> Markup:
-    """The page's one style sheet, with the colours that its figures use."""
-    return Markup(_read("vendor/uPlot.min.css") + _read("page.css") + colour_rules(body))
+def style(body: str, own: str = "") -> Markup:
+    """The page's one style sheet: that of all pages, its own, and the colours that its figures use."""
+    return Markup(_read("vendor/uPlot.min.css") + _read("page.css") + own + colour_rules(body))
+
+
+@cache
+def _sheet(template: str) -> str:
+    """The style sheet beside a template, such as study.css beside study.html.j2; empty if there is none."""
+    name = template.partition(".")[0]
+    return "".join(path.read_text(encoding="utf-8") for path in sorted(_HERE.parent.glob(f"*/{name}.css")))
 
 
 def policy(css: str) -> str:

@@ -50,7 +50,7 @@ class FigureView {
     }
     const groups = [...new Set(this.panels.filter(Boolean).map((panel) => panel.group).filter(Boolean))];
     if (groups.length > 1) {
-      this.select("Layer", "group", groups.map((group) => [group, group]));
+      this.select(groups.every((each) => each.startsWith("layer")) ? "Layer" : "Of", "group", groups.map((group) => [group, group]));
       this.choice.group = groups[0];
       this.regroup();
     }

@@ -66,12 +66,38 @@
   addEventListener("hashchange", openTarget);
   if (location.hash) openTarget();
 
+  // A row that opens brings the figures that show what it says, and gives them back when it closes.
+  let printing = false;
+  const homes = new Map();
+  for (const slot of all("[data-figures]")) {
+    const row = slot.closest("details");
+    row.addEventListener("toggle", () => {
+      for (const id of printing ? [] : slot.dataset.figures.split(" ")) {
+        const figure = document.getElementById(id);
+        if (!homes.has(figure)) homes.set(figure, leaveNote(figure));
+        if (row.open) slot.append(figure);
+        else if (figure.parentElement === slot) homes.get(figure).after(figure);
+        views.get(figure)?.resize();
+      }
+    });
+  }
+
+  function leaveNote(figure) {
+    const note = document.createElement("p");
+    note.className = "away";
+    note.textContent = `${figure.querySelector(".chart-title").textContent}: shown with the claim that is open above.`;
+    figure.before(note);
+    return note;
+  }
+
   const opened = new Set();
   addEventListener("beforeprint", () => {
+    printing = true;
     for (const each of all("details:not([open])")) opened.add(each), (each.open = true);
   });
   addEventListener("afterprint", () => {
     for (const each of opened) each.open = false;
     opened.clear();
+    setTimeout(() => (printing = false));
   });
 })();
