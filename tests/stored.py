@@ -133,6 +133,7 @@ def arrays(
         "sizes": alike(walk, SIZES * config["lr"]),
         "distances": alike(walk, SIZES * config["lr"] * 3),
         "grad_gaps": SIZES * along(walk, gap, 1),
+        "losses": 1.0 + SIZES / SIZES[-1] * along(walk, variation, 1),
         "beta": along(walk, beta),
         "beta_lr_half": along(walk, beta) * config["lr"] / 2,
     }

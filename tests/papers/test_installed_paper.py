@@ -103,8 +103,8 @@ def test_an_installed_paper_is_listed_reproduced_and_reported(site: Path, tmp_pa
     clinometer(site, tmp_path, "report", "out")
     page = (tmp_path / "out" / "report.html").read_text()
     assert "width 64" in page
-    assert "<p>Read of it: its &lt;abstract&gt;.</p>" in page
-    assert '<figure id="figure_1"' in page
+    assert "<p>Read of the paper: its &lt;abstract&gt;.</p>" in page
+    assert '<figure class="chart" id="figure_1"' in page
 
 
 def test_two_papers_of_one_name_are_refused(site: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

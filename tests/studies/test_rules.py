@@ -78,7 +78,8 @@ def test_another_statistic_is_another_rule(monkeypatch: pytest.MonkeyPatch) -> N
 @pytest.fixture(autouse=True)
 def _no_pictures(monkeypatch: pytest.MonkeyPatch) -> None:
     """Pages without figures: a drawing takes a second, and says nothing of rules."""
-    monkeypatch.setattr(study_page, "_save_figures", lambda *_: {})
+    monkeypatch.setattr(study_page, "_drawn_figures", lambda *_: {})
+    monkeypatch.setattr(study_page, "_save", lambda *_: None)
 
 
 def row_of(folder: Path, plan: Plan) -> dict[str, Any]:

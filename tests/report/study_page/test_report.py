@@ -1,3 +1,5 @@
+"""The page of a study: one file, which says what a reader must know, also of half a study and of none."""
+
 import json
 from html.parser import HTMLParser
 from pathlib import Path
@@ -12,15 +14,20 @@ from clinometer.training.run_folder import finish, run_folder
 
 
 class Links(HTMLParser):
-    """Everything that a page would fetch, and the tags that are left open."""
+    """Everything that a page would fetch or lead to, its scripts that are no data, and its ids."""
 
     def __init__(self) -> None:
         super().__init__()
         self.sources: list[str] = []
+        self.ids: list[str] = []
+        self.scripts = 0
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        assert tag != "script"
-        self.sources += [value or "" for name, value in attrs if name in ("src", "href")]
+        given = {name: value or "" for name, value in attrs}
+        assert not any(name.startswith("on") or name == "style" for name in given)
+        self.scripts += tag == "script" and given.get("type") != "application/json"
+        self.sources += [given[name] for name in ("src", "href", "xlink:href") if name in given]
+        self.ids += [given["id"]] if "id" in given else []
 
 
 @pytest.fixture(scope="module")
@@ -37,11 +44,16 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_the_page_is_one_file(folder: Path) -> None:
-    """Nothing is fetched: every source is inside."""
+    """Nothing is fetched: a link leads to a place on the page, which is there once, or to the paper at arXiv."""
     links = Links()
     links.feed((folder / "report.html").read_text())
-    assert len(links.sources) == 3, "two figures, and the forest plot of the claims"
-    assert all(source.startswith("data:image/png;base64,") for source in links.sources)
+    assert links.scripts == 1
+    assert len(set(links.ids)) == len(links.ids)
+    inside = {source[1:] for source in links.sources if source.startswith("#")}
+    assert {"C3", "figure_01", "figure_04", "theorems", "again"} - inside == {"theorems"}, "none was asked for"
+    assert inside <= set(links.ids)
+    outside = {source for source in links.sources if not source.startswith("#")}
+    assert outside == {"https://arxiv.org/abs/1805.11604"}
 
 
 def test_the_page_tells_what_a_reader_must_know(folder: Path) -> None:
@@ -58,9 +70,11 @@ def test_the_page_tells_what_a_reader_must_know(folder: Path) -> None:
         "&lt;script&gt;alert(1)",
         "95% interval",
         "holds above",
+        "Of 3 claims",
+        "@inproceedings{santurkar2018",
     ):
         assert expected in page
-    assert "<script" not in page
+    assert "<script>alert" not in page
     assert "9.9 <b>" not in page
 
 
@@ -87,6 +101,14 @@ def test_a_figure_without_its_runs_is_named_not_drawn(tmp_path: Path) -> None:
     page = (tmp_path / "report.html").read_text()
     assert "figure_02 is not drawn" in page
     assert "Partial: 6 of 9 runs are finished" in page
+
+
+def test_the_page_may_be_written_elsewhere(tmp_path: Path) -> None:
+    """`to` is the page's own file: its folder is made, and the study's folder gets its other results."""
+    (tmp_path / "study").mkdir()
+    report(plan(STUDY, "paper", ["figure_07"]), tmp_path / "study", "x", to=tmp_path / "pages" / "mine.html")
+    assert "Figure 7" in (tmp_path / "pages" / "mine.html").read_text()
+    assert sorted(path.name for path in (tmp_path / "study").iterdir()) == ["claims.json", "figures", "theorems.json"]
 
 
 def test_a_study_without_runs_says_so(tmp_path: Path) -> None:
