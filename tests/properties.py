@@ -1,13 +1,16 @@
 """Assertions that hold for every probe and every objective: the product's promises."""
 
+import json
 import random
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
 import torch
 from torch import nn
 from torch.optim import Optimizer
+
+from clinometer.recorder.alerts.alarm import Alarm
 
 
 def traces(model: nn.Module, optimizer: Optimizer) -> dict[str, Any]:
@@ -26,6 +29,11 @@ def traces(model: nn.Module, optimizer: Optimizer) -> dict[str, Any]:
         "numpy": np.random.get_state(),
         "grad_enabled": torch.is_grad_enabled(),
     }
+
+
+def exact(alarms: Iterable[Alarm]) -> str:
+    """Alarms with every digit of their numbers, where NaN equals NaN."""
+    return json.dumps([alarm.as_dict() for alarm in alarms])
 
 
 def assert_same(first: Any, second: Any, where: str = "") -> None:

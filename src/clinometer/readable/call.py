@@ -45,4 +45,7 @@ def call_text(
 
 def is_default(value: Any, default: Any) -> bool:
     """Whether a value is the default one; an array is compared with nothing."""
-    return value is default or (type(value) is type(default) and isinstance(value, _PLAIN) and value == default)
+    if value is default:
+        return True
+    alike = type(value) is type(default) and isinstance(value, _PLAIN)
+    return alike and bool(value == default or (value != value and default != default))

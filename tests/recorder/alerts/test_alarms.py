@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import torch
 from models import batch, cross_entropy, everything
-from properties import assert_same, traces
+from properties import assert_same, exact, traces
 from torch import nn
 
 from clinometer import Field, Recorder, Step, Store, alert, every, headroom, landscape, load
@@ -87,7 +87,7 @@ def test_replayed_over_stored_rows_it_says_the_same() -> None:
     _, _, recorder = ran([on_moves()])
     again = on_moves()
     replayed = [again.see(step, {"moves": row}) for step, row in recorder.store.rows("moves")["moves"].items()]
-    assert repr([each for each in replayed if each]) == repr(recorder.alarms)
+    assert exact([each for each in replayed if each]) == exact(recorder.alarms)
 
 
 def test_the_run_is_the_same_bit_for_bit() -> None:
@@ -114,7 +114,7 @@ def test_resumed_is_uninterrupted(cut: int, tmp_path: Path, caplog: pytest.LogCa
     *_, (_, _, _, resumed) = loop([on_moves()], start=cut, before=state, to=tmp_path / "parts")
     assert len(caplog.records) == 1
     assert resumed.store.digest(STEPS) == whole.store.digest(STEPS)
-    assert repr(resumed.alarms) == repr(whole.alarms)
+    assert exact(resumed.alarms) == exact(whole.alarms)
     assert_same(resumed.state_dict()["measurement"], whole.state_dict()["measurement"])
 
 
@@ -236,7 +236,7 @@ def test_two_recorders_do_not_share_what_an_alert_remembers() -> None:
     shared = on_moves()
     _, _, first = ran([shared])
     _, _, second = ran([shared])
-    assert repr(first.alarms) == repr(second.alarms)
+    assert exact(first.alarms) == exact(second.alarms)
     assert shared.waits_for == 20
 
 
@@ -260,7 +260,7 @@ def test_two_alarms_at_one_step_are_two_entries(tmp_path: Path) -> None:
     ]
     _, _, recorder = ran([on_moves()], to=tmp_path, end=1)
     recorder.store.append(3, {"alarms": as_row(said)})
-    assert repr(alarms_in(Store(tmp_path / "rows.sqlite", read_only=True))) == repr(said)
+    assert exact(alarms_in(Store(tmp_path / "rows.sqlite", read_only=True))) == exact(said)
     recorder.store.append(4, {"alarms": as_row(said[:1])})
     data = pytest.importorskip("xarray") and load(tmp_path)
     assert np.isnan(data["alarms_value"].sel(step=4, alert="b").item())

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from properties import exact
 
 from clinometer import alert
 from clinometer.recorder.alerts.alarm import Alarm
@@ -129,7 +130,7 @@ def test_resumed_it_says_what_it_would_have_said(watched: Alert, cut: int) -> No
     first, second = watched.fresh(), watched.fresh()
     before = alarms(first, values[:cut])
     second.load_state_dict(json.loads(json.dumps(first.state_dict())))
-    assert repr(before + alarms(second, values[cut:], cut)) == repr(whole)  # NaN equals NaN
+    assert exact(before + alarms(second, values[cut:], cut)) == exact(whole)
     assert len(whole) >= 2
 
 

@@ -20,12 +20,12 @@ from typing import Literal
 
 import numpy as np
 
+from clinometer.recorder.standing import BEYOND, NEAR, STAY
 from clinometer.report.run_page.edges import Edge, edges_of, nearest
 from clinometer.report.run_page.losses import losses_of, not_finite
 from clinometer.results.run_tables import RunRecord
 
 State = Literal["stable", "near the edge", "beyond the edge", "diverged", "cannot be told"]
-NEAR, BEYOND, STAY = 0.8, 1.1, 3
 _CHIPS: Mapping[State, str] = {
     "stable": "good",
     "near the edge": "warn",
