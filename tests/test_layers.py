@@ -12,6 +12,7 @@ import clinometer
 SOURCE = Path(clinometer.__file__).parent
 LAYERS = [  # top first
     ("cli",),
+    ("writing",),
     ("report", "papers"),
     ("plots", "analysis"),
     ("studies",),

@@ -1,33 +1,21 @@
 """`clinometer report`."""
 
-import contextlib
-import json
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from cyclopts import Parameter
 
 from clinometer.cli.answer import Answer
-from clinometer.cli.arguments import split_names
 from clinometer.cli.browser import open_page
 from clinometer.cli.errors import bad_input
 from clinometer.cli.paths import check_path
 from clinometer.cli.results_tables import page_text, results_facts, results_parts
-from clinometer.papers import load_study
 from clinometer.plots.layout import Width
-from clinometer.report.agreement import read_kept
 from clinometer.report.blocks import ranks_table
 from clinometer.report.run_page.page import report_run
-from clinometer.report.study_page.report import report
 from clinometer.report.tex.figures import write_tex
-from clinometer.studies.declared.spec import restored
-from clinometer.studies.plan import plan
-from clinometer.studies.study import Study
-from clinometer.studies.study_folder import open_study_folder
 from clinometer.studies.theorems import all_verified
-from clinometer.training.files import read_small
-from clinometer.training.study_file import read_study
+from clinometer.writing.study import open_study
 
 
 def report_command(
@@ -86,31 +74,16 @@ def _of_run(folder: Path, against: Path | None, tex: bool) -> Answer:
 
 def _of_study(folder: Path, against: Path | None, verbose: bool, printed: Width | None) -> Answer:
     with bad_input():
-        facts = read_study(folder)
-        only = split_names(facts.get("only", ""))
-        study, scale, seeds = _study(folder, facts), str(facts.get("scale")), facts.get("seeds")
-        planned = plan(study, scale, only, seeds, facts.get("first_seed", 0), facts.get("claim_seeds", {}))
-        kept = read_kept(against, [claim.id for claim in planned.claims]) if against else None
-        open_study_folder(folder, planned, facts)
-    results = report(planned, folder, facts.get("command", "unknown"), kept=kept)
+        opened = open_study(folder, against)
+    results = opened.report()
     page = folder / "report.html"
-    found = {"folder": folder, "study": study.name, "scale": scale, **results_facts(results, page)}
+    found = {"folder": folder, "study": opened.study.name, "scale": opened.scale, **results_facts(results, page)}
     parts = [*results_parts(results, verbose), page_text(page)]
     if printed:
-        found["tex"] = write_tex(folder / "tex", results.claims, results.figures, str(facts.get("command")), printed)
+        found["tex"] = write_tex(folder / "tex", results.claims, results.figures, opened.command, printed)
         parts.append(f"For a paper: {folder / 'tex' / 'claims.tex'} and figures.tex, with {len(found['tex']) - 2} PDFs")
     return Answer(
         found,
         parts,
         status=0 if all_verified(results.theorems) else 1,
     )
-
-
-def _study(folder: Path, facts: Mapping[str, Any]) -> Study:
-    """A paper's, or the one that the folder describes; no model or data of anybody's is imported."""
-    if "declared" not in facts:
-        return load_study(str(facts.get("study")))
-    rows: Any = []
-    with contextlib.suppress(OSError, ValueError, RecursionError):
-        rows = json.loads(read_small(folder / "claims.json"))
-    return restored(facts, rows).study()

@@ -1,0 +1,67 @@
+"""The page of a study from its folder alone: which study it is, and what was planned, are read there."""
+
+import contextlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from clinometer.papers import load_study
+from clinometer.report.agreement import KeptClaims, read_kept
+from clinometer.report.study_page.report import Results, report
+from clinometer.studies.declared.spec import restored
+from clinometer.studies.plan import Plan, plan
+from clinometer.studies.study import Study
+from clinometer.studies.study_folder import open_study_folder
+from clinometer.training.files import read_small
+from clinometer.training.study_file import read_study
+
+
+@dataclass(frozen=True)
+class OpenStudy:
+    """A study's folder that was read."""
+
+    folder: Path
+    study: Study
+    scale: str
+    plan: Plan
+    kept: KeptClaims | None  # to compare the verdicts with
+    command: str  # what made it
+
+    def report(self, to: Path | None = None) -> Results:
+        """Decide the claims, draw the figures and write the page, from the runs that are finished.
+
+        Args:
+            to: The page's file; `report.html` in the folder by default.
+        """
+        return report(self.plan, self.folder, self.command, kept=self.kept, to=to)
+
+
+def open_study(folder: Path, against: Path | None = None) -> OpenStudy:
+    """Read from a study's folder which study it is and what was planned.
+
+    Args:
+        folder: The study's folder.
+        against: A `claims.json`, or a folder that has one, to compare the verdicts with.
+
+    Raises:
+        ValueError: if the folder holds no study, or `against` none of its claims.
+    """
+    facts = read_study(folder)
+    study, scale = _study(folder, facts), str(facts.get("scale"))
+    only = [name.strip() for name in str(facts.get("only", "")).split(",") if name.strip()]
+    planned = plan(study, scale, only, facts.get("seeds"), facts.get("first_seed", 0), facts.get("claim_seeds", {}))
+    kept = read_kept(against, [claim.id for claim in planned.claims]) if against else None
+    open_study_folder(folder, planned, facts)
+    return OpenStudy(folder, study, scale, planned, kept, facts.get("command", "unknown"))
+
+
+def _study(folder: Path, facts: Mapping[str, Any]) -> Study:
+    """A paper's, or the one that the folder describes; no model or data of anybody's is imported."""
+    if "declared" not in facts:
+        return load_study(str(facts.get("study")))
+    rows: Any = []
+    with contextlib.suppress(OSError, ValueError, RecursionError):
+        rows = json.loads(read_small(folder / "claims.json"))
+    return restored(facts, rows).study()
