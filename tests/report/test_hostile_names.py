@@ -51,7 +51,7 @@ WITH_CHARTS = OURS | {
     "code",
 }
 WITH_CHARTS |= {"dl", "dt", "dd", "thead", "tbody", "caption", "svg", "g", "path", "rect", "defs", "clippath", "text"}
-WITH_CHARTS |= {"tspan", "image", "desc", "script"}
+WITH_CHARTS |= {"tspan", "image", "desc", "script", "wbr"}
 
 
 def seen_with_charts(path: Path) -> Tags:

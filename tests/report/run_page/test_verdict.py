@@ -14,6 +14,7 @@ from clinometer import Recorder, Store, every, headroom, landscape, sharpness, s
 from clinometer.probes.field import Field, declared_by, to_json
 from clinometer.recorder.alerts.alarm import Alarm
 from clinometer.recorder.alerts.alarm_rows import ROWS, as_row
+from clinometer.report.run_page.tiles import tiles_of
 from clinometer.report.run_page.verdict import BEYOND, NEAR, Verdict, number_text, verdict_of
 from clinometer.results.run_tables import run_in
 
@@ -178,3 +179,20 @@ def test_the_rule_is_written_in_the_docs() -> None:
     assert f"{BEYOND:g}" in told
     for state in ("diverged", "beyond the edge", "near the edge", "stable", "cannot be told"):
         assert f"**{state}**" in told
+
+
+def test_what_came_before_a_break_is_what_came_before_it() -> None:
+    """By hand: a share of 2 at step 10 comes before an infinite loss at step 20, one at step 20 does not."""
+    early = {"headroom": {"loss": [2.0, 0.5, 0.5]}, "train": {"loss": [1.0, 1.0, math.inf]}}
+    assert stored(early).why == "the loss was not finite from step 20 on; 1 / headroom had passed 1 at step 10"
+    late = early | {"headroom": {"loss": [2.0, 2.0, 0.5]}}
+    assert stored(late).why == "the loss was not finite from step 20 on"
+
+
+def test_a_headline_that_was_never_a_number_is_a_tile_of_its_own() -> None:
+    """As in a run that diverged before a probe had its first row: NaN, and no line."""
+    store = Store()
+    store.append(0, {"mine": {"x": math.nan, "y": 1.0}})
+    run = run_in(store)
+    tiles = {tile.label: tile.value for tile in tiles_of(run, verdict_of(run))}
+    assert tiles == {"mine: x": "NaN", "mine: y": "1"}

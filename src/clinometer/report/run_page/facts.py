@@ -84,8 +84,8 @@ def facts_of_study(folder: Path) -> RunFacts:
     rate = settings.get("lr")
     packages = {name: each for name, each in _object(environment.get("packages")).items() if isinstance(each, str)}
     return RunFacts(
-        model=_text(config.get("model")),
-        optimizer=_text(config.get("optimizer")),
+        model=_text(config.get("model")).rpartition(":")[2],
+        optimizer=_text(config.get("optimizer")).rpartition(":")[2],
         lr=(float(rate),) if isinstance(rate, int | float) else (),
         settings={
             name: each for name, each in settings.items() if isinstance(each, int | float | str) and name != "lr"

@@ -1,5 +1,6 @@
 """Tiles: of each headline the present value, how it went, and its edge."""
 
+import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
@@ -14,6 +15,7 @@ from clinometer.report.run_page.edges import edges_of, nearest
 from clinometer.report.run_page.losses import losses_of
 from clinometer.report.run_page.verdict import Verdict, number_text, state_of
 from clinometer.results.run_tables import RunRecord
+from clinometer.results.sanitize import plain
 
 _MOST = 8
 _NO_LINE = Markup("")
@@ -50,9 +52,14 @@ def _layer(run: RunRecord, verdict: Verdict) -> Iterator[Tile]:
         state = "warn" if state == "bad" and verdict.state in ("stable", "near the edge") else state
         highest = f"{ranking.label} at most {number_text(rank.highest)}, at step {rank.step}; edge 1"
         spark = sparkline(shares.tolist(), 1.0, _scale(shares))
-        yield Tile(verdict.layer_is, verdict.layer, verdict.layer_type, spark, highest, state)
+        yield Tile(verdict.layer_is, _breakable(verdict.layer), verdict.layer_type, spark, highest, state)
     elif verdict.layer:
-        yield Tile(verdict.layer_is, verdict.layer, verdict.layer_type)
+        yield Tile(verdict.layer_is, _breakable(verdict.layer), verdict.layer_type)
+
+
+def _breakable(name: str) -> Markup:
+    """A name that may go on in the next line after each dot."""
+    return Markup(".<wbr>").join(plain(name).split("."))
 
 
 def _axis(run: RunRecord, probe: str, field: str) -> str:
@@ -91,7 +98,7 @@ def _headlines(run: RunRecord) -> Iterator[Tile]:
 def _headline(probe: str, name: str, field: Field, table: Mapping[str, Values], state: str) -> Tile:
     values = table[name].astype(float)
     known = np.flatnonzero(~np.isnan(values))
-    last = float(values[known[-1]])
+    last = float(values[known[-1]]) if len(known) else math.nan
     spark = sparkline(values.tolist(), field.limit, _scale(np.append(values, field.limit or np.nan)))
     label = field.label or name
     unit = "" if field.unit == label else field.unit
@@ -113,7 +120,9 @@ def _extreme(field: Field, table: Mapping[str, Values], values: Values) -> str:
 def _value(value: float) -> str:
     if np.isnan(value):
         return "NaN"
-    return ("−∞" if value < 0 else "∞") if np.isinf(value) else f"{value:.3g}".replace("-", "−")
+    if np.isinf(value):
+        return "−∞" if value < 0 else "∞"
+    return (f"{value:,.0f}" if 1000 <= abs(value) < 1e6 else f"{value:.3g}").replace("-", "−")
 
 
 def _scale(values: Values) -> str:

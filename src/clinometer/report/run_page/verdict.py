@@ -84,14 +84,13 @@ def state_of(edge: Edge) -> State:
 def _judged(run: RunRecord, edge: Edge | None) -> tuple[State, str]:
     lost = not_finite(run.tables, run.declared)
     losses = losses_of(run.tables, run.declared)
-    before = f"; before, {_crossed(edge)}" if edge and len(edge.above(1.0)) else ""
     if run.diverged_at is not None or (lost and lost[1]):
         step, _, what = lost or (run.diverged_at, True, "the loss")
-        return "diverged", f"{what} was not finite from step {step} on{before}"
+        return "diverged", f"{what} was not finite from step {step} on{_before(edge, step)}"
     if lost:
-        return "beyond the edge", f"{lost[2]} was not finite at step {lost[0]}, and came back{before}"
+        return "beyond the edge", f"{lost[2]} was not finite at step {lost[0]}, and came back{_before(edge, lost[0])}"
     if losses and (broke := losses.broke_at) is not None:
-        return "beyond the edge", f"the loss broke at step {broke}: it rose far, and stayed there{before}"
+        return "beyond the edge", f"the loss broke at step {broke}: it rose far, and stayed there{_before(edge, broke)}"
     state = state_of(edge) if edge else None
     if edge and state == "beyond the edge":
         count, first = edge.longest_stay(BEYOND)
@@ -109,6 +108,13 @@ def _judged(run: RunRecord, edge: Edge | None) -> tuple[State, str]:
     if edge and state:
         return state, _measured(edge)
     return "cannot be told", _unmeasured(run, losses is not None)
+
+
+def _before(edge: Edge | None, step: int | None) -> str:
+    """Whether a share had been above 1 before it happened: how early one could have known."""
+    over = edge.above(1.0) if edge else np.zeros(0)
+    earlier = over[over < step] if step is not None else over
+    return f"; {edge.label} had passed 1 at step {int(earlier[0])}" if edge and len(earlier) else ""
 
 
 def _crossed(edge: Edge) -> str:
