@@ -30,7 +30,8 @@ class RunComparison:
     window: tuple[int, int]  # of the steps that are compared
     compared: tuple[Compared, ...]
     blocks: tuple[BlockMoves, ...]
-    remarks: tuple[str, ...]  # what a reader must know before the numbers
+    broken: tuple[str, ...]  # the runs whose loss was no finite number somewhere, and from which step, in words
+    remarks: tuple[str, ...]  # what else a reader must know before the numbers
 
     def __repr__(self) -> str:
         counts = " and ".join(str(len(side)) for side in self.runs)
@@ -90,7 +91,8 @@ def compare_runs(given: Given, quantities: Sequence[str] = (), over: tuple[float
         window=window,
         compared=tuple(found),
         blocks=tuple(block_moves(runs, common)),
-        remarks=tuple(_remarks((one, other), runs, curves, common)),
+        broken=tuple(_broken((one, other), runs, curves)),
+        remarks=tuple(_remarks((one, other), runs, common)),
     )
 
 
@@ -149,15 +151,24 @@ def _window(common: Values, over: tuple[float, float]) -> tuple[int, int]:
     return (int(inside[0]), int(inside[-1])) if len(inside) else (int(first), int(last))
 
 
-def _remarks(names: tuple[str, str], runs: Sides, curves: Sequence[Curves], common: Values) -> Iterator[str]:
-    """What a reader must know first: where a run ended, and losses that are not numbers."""
+def _broken(names: tuple[str, str], runs: Sides, curves: Sequence[Curves]) -> Iterator[str]:
+    """Runs that diverged, or lost their loss."""
     for name, side, found in zip(names, runs, curves, strict=True):
         for run, of in zip(side, found, strict=True):
-            which = name if len(side) == 1 else f"{name} ({run.folder.name})"
+            lost = [curve.steps[~np.isfinite(curve.values)] for curve in of.values() if curve.is_loss]
+            if steps := [int(each[0]) for each in lost if len(each)]:
+                yield f"{_called(name, side, run)} lost its loss at step {min(steps)}"
+
+
+def _remarks(names: tuple[str, str], runs: Sides, common: Values) -> Iterator[str]:
+    """Which runs measured more than all have in common, as where another ended early."""
+    for name, side in zip(names, runs, strict=True):
+        for run in side:
             measured = _measured(run)
             if len(measured) > len(common):
+                which = _called(name, side, run)
                 yield f"{which} measured {len(measured)} steps, {_span(measured)}; {len(common)} of them are common."
-            broken = [(curve, curve.steps[~np.isfinite(curve.values)]) for curve in of.values() if curve.is_loss]
-            for curve, steps in [(curve, steps) for curve, steps in broken if len(steps)][:1]:
-                where = f"{len(steps)} of {len(curve.steps)} steps, first at step {int(steps[0])}"
-                yield f"{which} diverged, or lost its loss: {curve.name} is no finite number at {where}."
+
+
+def _called(name: str, side: Sequence[RecordedRun], run: RecordedRun) -> str:
+    return name if len(side) == 1 else f"{name} ({run.folder.name})"

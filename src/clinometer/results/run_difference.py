@@ -122,7 +122,7 @@ def _refusal(n: int, worth: float, medians: Any) -> str:
     if n < LEAST_STEPS:
         return f"{n} step{' is' if n == 1 else 's are'} too few, {LEAST_STEPS} are needed"
     if worth < LEAST_WORTH:
-        return f"{n} steps are so alike that they count for {max(worth, 1):.0f}, {LEAST_WORTH:.0f} are needed"
+        return f"{n} steps are so alike that they count for {max(math.floor(worth), 1)}, {LEAST_WORTH:.0f} are needed"
     if not np.isfinite(medians).all():
         return "through a sixth of the steps or more it is infinite"
     return ""

@@ -27,6 +27,7 @@ def comparison_facts(found: RunComparison) -> dict[str, Any]:
             }
             for blocks in found.blocks
         ],
+        "broken": found.broken,
         "alarms": alarm_texts(found),
         "remarks": found.remarks,
     }

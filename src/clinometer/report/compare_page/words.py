@@ -8,7 +8,7 @@ from clinometer.results.compared import SAME, Compared
 from clinometer.results.run_facts import run_facts
 from clinometer.studies.effect_text import number_text
 
-_SETTINGS = 4  # as many as the sentence names
+_SETTINGS, _LONG = 4, 60  # as many as the sentence names, and how long each may be; the table has all
 _OTHERS = 3  # numbers that are neither a training loss nor a share of the edge
 
 ONE_SEED = (
@@ -18,8 +18,11 @@ ONE_SEED = (
 
 
 def verdict_text(found: RunComparison) -> str:
-    """The verdict in one sentence: whether the change helped, which block is nearest to the edge, what differs."""
-    return "; ".join([_helped(found), *_nearest(found), _differ(found)]) + "."
+    """The verdict in one sentence: whether the change helped, which block is nearest to the edge, what differs.
+
+    A run that diverged comes first: nothing that is said of the steps before makes up for that.
+    """
+    return "; ".join([*found.broken, _helped(found), *_nearest(found), _differ(found)]) + "."
 
 
 def worth_text(found: RunComparison) -> str:
@@ -138,12 +141,14 @@ def _nearest(found: RunComparison) -> Iterator[str]:
 
 
 def _differ(found: RunComparison) -> str:
-    told = [f"{name} {ours} → {theirs}" for name, (ours, theirs) in found.settings.items()]
-    if not told:
+    if not found.settings:
         known = all(run_facts(run.facts) for side in found.runs for run in side)
         return "no setting that their recorders stored differs" if known else "what they are was not stored in all runs"
-    more = f" and {len(told) - _SETTINGS} more" if len(told) > _SETTINGS else ""
-    return f"they differ in: {', '.join(told[:_SETTINGS])}{more}"
+    told = [f"{name} {ours} → {theirs}" for name, (ours, theirs) in found.settings.items()]
+    short = [each for each in told if len(each) <= _LONG][:_SETTINGS]
+    left = len(told) - len(short)
+    more = [f"{left} {'more' if short else 'long settings'}"] if left else []
+    return f"they differ in: {' and '.join([', '.join(short), *more] if short else more)}"
 
 
 def _signed(value: float) -> str:
