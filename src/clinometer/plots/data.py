@@ -106,7 +106,7 @@ def _heights(heights: Heights) -> Iterator[Part]:
 def _heat_map(heat: HeatMap) -> Iterator[Part]:
     for name, values in zip(heat.names, heat.values, strict=True):
         for x, value in zip(heat.x, values, strict=True):
-            yield "heat map", name, "", float(x), float(value), ""
+            yield "heat map", name, "value", float(x), "", float(value)
 
 
 def _walk(walk: Walk) -> Iterator[Part]:

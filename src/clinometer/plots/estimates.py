@@ -2,14 +2,15 @@
 
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, Literal
 
 from clinometer.plots.labels import label
+from clinometer.plots.lettering import fitted, text_width
 from clinometer.studies.figure import Estimate
 
-_LINE, _FRAME = 0.19, 0.5  # inches that a line takes, and a panel beside its lines
-_WIDTH, _LETTER = 3.4, 0.058  # inches of the axes, and of a letter beside them
-_SIZE = 7.5  # of letters, in points
+_FRAME, _GAP = 0.5, 0.07  # inches that a panel takes beside its lines, and the room between two of these
+_WIDTH = 3.4  # inches of the axes on a screen
 _VERDICTS: Mapping[str, Mapping[str, Any]] = {  # in grey, too, they differ: filled, a cross, open
     "holds": {"color": "#00694C", "marker": "o", "markersize": 5},
     "fails": {"color": "#C03A00", "marker": "X", "markersize": 7, "markeredgecolor": "white", "markeredgewidth": 0.7},
@@ -19,13 +20,32 @@ _SHADE, _EDGE = "#DCEBF5", "#5B87A6"
 _ROOM = {"log": 0.3, "linear": 0.1}  # what an axis shows at least on either side of its numbers, in its own units
 
 
-def draw_estimates(axes: Any, estimates: Sequence[Estimate], scale: Literal["linear", "log"]) -> None:
+@dataclass(frozen=True)
+class Margins:
+    """The room for words beside the axes, in points."""
+
+    names: float  # at the left, of what is estimated
+    texts: float  # at the right, of what came out; none are written where this is 0
+    size: float  # of letters
+
+
+MARGINS: Mapping[str, Margins] = {
+    "screen": Margins(math.inf, math.inf, 7.5),
+    "one": Margins(105, 0, 7.0),  # a column has no room for more than marks: the table of claims has the numbers
+    "two": Margins(170, 140, 7.0),
+}
+
+
+def draw_estimates(
+    axes: Any, estimates: Sequence[Estimate], scale: Literal["linear", "log"], margins: Margins = MARGINS["screen"]
+) -> None:
     """Draw each estimate as a mark on its interval, upon the shaded range within which it should lie.
 
     Args:
         axes: To draw on.
         estimates: From top to bottom.
         scale: Of the axis along which they lie; a logarithmic one shows positive numbers.
+        margins: For words.
     """
     left, right = _limits(estimates, scale)
     axes.set_xscale(scale)
@@ -35,17 +55,25 @@ def draw_estimates(axes: Any, estimates: Sequence[Estimate], scale: Literal["lin
     for place, each in enumerate(estimates):
         _draw_bounds(axes, each, place, left, right)
         _draw_interval(axes, each, place, left, right)
-    _name_lines(axes, estimates)
+    _name_lines(axes, estimates, margins)
     for verdict, style in _VERDICTS.items():
         if any(each.verdict == verdict for each in estimates):
             axes.plot([], [], **style, linewidth=1.3, label=verdict)
 
 
-def size_of(panels: Sequence[Sequence[Estimate]]) -> tuple[float, float]:
+def size_of(panels: Sequence[Sequence[Estimate]], margins: Margins) -> tuple[float, float]:
     """The width in inches that panels of these lines take, words on either side included, and their mean height."""
     every = [each for estimates in panels for each in estimates]
-    letters = max(len(each.name) for each in every) + max(len(each.text) for each in every)
-    return _WIDTH + _LETTER * letters, _FRAME + _LINE * len(every) / len(panels)
+    names = [_fitted(each.name, margins.names, margins.size) for each in every]
+    texts = [_fitted(each.text, margins.texts, margins.size) for each in every if margins.texts]
+    lines = max(text.count("\n") + 1 for text in names + texts)
+    beside = sum(max(text_width(text, margins.size) for text in found) for found in (names, texts) if found)
+    line = 1.2 * margins.size * lines / 72 + _GAP
+    return _WIDTH + beside / 72, _FRAME + line * len(every) / len(panels)
+
+
+def _fitted(text: str, width: float, size: float) -> str:
+    return fitted(label(text), size, width)
 
 
 def _limits(estimates: Sequence[Estimate], scale: str) -> tuple[float, float]:
@@ -88,16 +116,19 @@ def _draw_interval(axes: Any, each: Estimate, place: int, left: float, right: fl
         axes.plot(each.value, place, **style, zorder=3)
 
 
-def _name_lines(axes: Any, estimates: Sequence[Estimate]) -> None:
+def _name_lines(axes: Any, estimates: Sequence[Estimate], margins: Margins) -> None:
     """What is estimated at the left, once for the lines that share it; what came out at the right of each."""
     places: dict[str, list[int]] = {}
     for place, each in enumerate(estimates):
         places.setdefault(each.name, []).append(place)
     for found in list(places.values())[1:]:
         axes.axhline(found[0] - 0.5, color="#DDDDDD", linewidth=0.6, zorder=1)
-    axes.set_yticks([sum(found) / len(found) for found in places.values()], [label(name) for name in places])
-    words = axes.secondary_yaxis("right")
-    words.set_yticks(range(len(estimates)), [label(each.text) for each in estimates])
-    for axis in (axes, words):
-        axis.tick_params(axis="y", labelsize=_SIZE, length=0)
-    words.spines["right"].set_visible(False)
+    names = [_fitted(name, margins.names, margins.size) for name in places]
+    axes.set_yticks([sum(found) / len(found) for found in places.values()], names)
+    axes.tick_params(axis="y", labelsize=margins.size, length=0)
+    if margins.texts:
+        words = axes.secondary_yaxis("right")
+        texts = [_fitted(each.text, margins.texts, margins.size) for each in estimates]
+        words.set_yticks(range(len(estimates)), texts)
+        words.tick_params(axis="y", labelsize=margins.size, length=0)
+        words.spines["right"].set_visible(False)

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from clinometer.plots.labels import label
+from clinometer.plots.lettering import fitted
 from clinometer.studies.figure import HeatMap, Values
 
 _ONE_WAY, _TWO_WAYS = "cividis", "PuOr_r"  # both can be told apart by colour-blind readers
@@ -53,7 +54,7 @@ def _draw_bar(axes: Any, mesh: Any, heat: HeatMap) -> None:
     bar = axes.figure.colorbar(mesh, ax=axes, shrink=0.85, pad=0.02)
     bar.outline.set_visible(False)
     bar.ax.tick_params(labelsize=7)
-    bar.set_label(label(heat.unit), fontsize=8)
+    bar.set_label(fitted(label(heat.unit), 8, 72 * (heat_map_height(heat) - 0.8)), fontsize=8)
     if heat.limit is not None:
         bar.ax.axhline(heat.limit, color="#000000", linewidth=1.4)
 

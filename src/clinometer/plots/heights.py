@@ -53,7 +53,7 @@ def _draw_contour(axes: Any, heights: Heights, shown: Any, lines: Sequence[Serie
     wanted = heights.levels or _levels(heights.scale, low, high, _LINES)
     if levels := sorted({float(level) for level in wanted if low < level < high}):
         drawn = axes.contour(x, y, shown.T, levels=levels, colors="white", linewidths=0.6, alpha=0.7)
-        axes.clabel(drawn, fmt=_short, fontsize=6)
+        axes.clabel(drawn, fmt=_short, fontsize=7)
     _draw_bar(axes, filled, heights, low, high)
     if heights.evaluated is not None and not heights.evaluated.all():
         rows, columns = np.nonzero(heights.evaluated)
@@ -94,7 +94,7 @@ def _draw_surface(axes: Any, heights: Heights, shown: Any, lines: Sequence[Serie
         ticks = _levels("log", low, high, 5)
         axes.set_zticks(np.log10(ticks), [_short(tick) for tick in ticks])
     axes.set_zlabel(label(heights.unit), labelpad=-2)
-    axes.tick_params(pad=-2, labelsize="x-small")
+    axes.tick_params(pad=-2)
     axes.view_init(elev=35, azim=-58)
     axes.set_box_aspect((1, 1, 0.75), zoom=1.08)
     axes.locator_params(axis="x", nbins=5)
@@ -140,7 +140,6 @@ def _draw_bar(axes: Any, filled: Any, heights: Heights, low: float, high: float)
     ticks = _levels(heights.scale, low, high, 6)
     bar.set_ticks(ticks, labels=[_short(tick) for tick in ticks])
     bar.minorticks_off()
-    bar.ax.tick_params(labelsize="x-small")
     bar.outline.set_visible(False)
     bar.set_label(label(heights.unit))
 

@@ -4,7 +4,7 @@ import math
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from clinometer.plots.estimates import size_of
+from clinometer.plots.estimates import MARGINS, Margins, size_of
 from clinometer.plots.heat_map import heat_map_height
 from clinometer.studies.figure import Figure, Panel
 
@@ -27,6 +27,14 @@ _ON_SCREEN = {
     "heat_map": (6.2, 2.4),
     "diagram": (7.5, 1.3),
 }
+_KINDS = (
+    "points",
+    "heights",
+    "heat_map",
+    "lines",
+    "diagram",
+    "estimates",
+)  # the first that a figure has tells its size
 _LETTERS = {"screen": 9.0, "one": 7.5, "two": 7.5}  # points
 
 STYLE: Any = {
@@ -55,6 +63,7 @@ class Layout:
     height: float  # without the legend
     letters: float  # points
     titled: bool  # in print the caption says what the title says
+    margins: Margins  # of a panel of estimates
 
     @property
     def panel(self) -> tuple[float, float]:
@@ -82,28 +91,30 @@ def layout_of(figure: Figure, width: Width = "screen") -> Layout:
         [3, 2, 3]
     """
     kinds = {_kind(panel) for panel in figure.panels}
-    kind = next((each for each in ("estimates", "points", "heights", "heat_map", "lines") if each in kinds), "diagram")
+    kind = next((each for each in _KINDS if each in kinds), "lines")
     columns = max(min(figure.columns, len(figure.panels)), 1)
     if width == "screen":
-        wide, high = size_of([p.estimates for p in figure.panels]) if kinds == {"estimates"} else _ON_SCREEN[kind]
+        wide, high = _ON_SCREEN.get(kind) or size_of([p.estimates for p in figure.panels], MARGINS[width])
         wide = min(wide, _SCREEN / columns) if kind in ("lines", "heat_map") else wide
-        if kind == "heat_map":
-            high = max(heat_map_height(panel.heat_map) for panel in figure.panels if panel.heat_map)
         whole = wide * columns + 0.6
     else:
         whole = _INCHES[width]
         columns = max(min(columns, int(whole / _ROOM[kind])), 1)
         wide = whole / columns
-        high = max(1.1, min(0.85 * wide, 2.4)) if kind != "diagram" else 0.95
-    rows = math.ceil(len(figure.panels) / columns)
+        high = 0.95 if kind == "diagram" else max(1.1, min(0.85 * wide, 2.4))
+        if kind == "estimates":
+            _, high = size_of([panel.estimates for panel in figure.panels], MARGINS[width])
+    if kind == "heat_map":
+        high = max(heat_map_height(panel.heat_map) for panel in figure.panels if panel.heat_map)
+    rows = max(math.ceil(len(figure.panels) / columns), 1)
     titled = width == "screen"
-    return Layout(rows, columns, whole, high * rows + 0.5 * titled, _LETTERS[width], titled)
+    return Layout(rows, columns, whole, high * rows + 0.5 * titled, _LETTERS[width], titled, MARGINS[width])
 
 
 def height_ratios(figure: Figure, columns: int) -> list[int]:
     """Of the rows of panels: those of estimates are as high as they have lines."""
     lines = [len(panel.estimates) or 1 for panel in figure.panels]
-    return [max(lines[first : first + columns]) for first in range(0, len(lines), columns)]
+    return [max(lines[first : first + columns]) for first in range(0, len(lines), columns)] or [1]
 
 
 def _kind(panel: Panel) -> str:

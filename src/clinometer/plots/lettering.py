@@ -4,6 +4,8 @@ import functools
 import warnings
 from typing import Any
 
+_PIXELS = 1.03  # what drawing letters on whole pixels may add
+
 
 @functools.lru_cache(maxsize=4096)
 def text_width(text: str, size: float) -> float:
@@ -18,7 +20,7 @@ def text_width(text: str, size: float) -> float:
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "Glyph .* missing from (current )?font")
         lines = text.replace(r"\$", "$").split("\n")
-        return max(
+        return _PIXELS * max(
             _letters().get_text_width_height_descent(line, FontProperties(size=size), False)[0] for line in lines
         )
 

@@ -62,7 +62,7 @@ class _Pen:
         self.size = min(max(width / _WIDE, 0.7), 1.0)
         self.marks, self.bars = round(6 * self.size), round(8 * self.size**2)
         thin = 0.4 * self.size
-        self.mark: Any = {"markersize": 3.6 * self.size, "markeredgecolor": "white", "markeredgewidth": thin}
+        self.mark: Any = {"markersize": 4.2 * self.size, "markeredgecolor": "white", "markeredgewidth": thin}
 
     def draw_line(self, series: Series, look: Look, marked: Values | None) -> None:
         assert series.y is not None

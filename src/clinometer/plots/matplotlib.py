@@ -24,7 +24,7 @@ from clinometer.plots.looks import Looks
 from clinometer.plots.palette import resolve
 from clinometer.plots.points import draw_points
 from clinometer.plots.ridges import draw_ridges
-from clinometer.plots.ticks import fit_ticks
+from clinometer.plots.ticks import fit_both, fit_ticks
 from clinometer.plots.walk import walk_lines
 from clinometer.studies.figure import Figure, Panel
 from clinometer.training.files import write_bytes
@@ -51,7 +51,6 @@ def save(figure: Figure, stem: Path, kinds: Sequence[Kind] = ("png", "svg", "csv
         canvas = draw(figure)
         if "png" in kinds:
             files["png"] = _png(canvas)
-            canvas.set_layout_engine("none")  # the panels have their places now: another drawing need not seek them
         if "svg" in kinds:
             files["svg"] = _svg(canvas)
     for kind, content in files.items():
@@ -114,8 +113,33 @@ def draw(figure: Figure, width: Width = "screen") -> Any:
     with mpl.rc_context(layout.style):
         canvas: Any = Canvas(figsize=(layout.width, layout.height), layout="constrained")
         lines = fill(canvas, figure, layout)
-        canvas.set_figheight(layout.height + lines * _LEGEND_LINE * layout.letters / 72)
+        _arrange(canvas, figure, layout, lines)
     return canvas
+
+
+def _arrange(canvas: Any, figure: Figure, layout: Layout, legend: int) -> None:
+    """Give each panel its place for good; again, where a title had to be broken to stay within its panel."""
+    panels = [axes for axes in canvas.axes if axes.get_label() != "<colorbar>"]
+    canvas.set_figheight(_height(panels, layout, legend))
+    canvas.get_layout_engine().execute(canvas)
+    before = _height(panels, layout, legend)
+    for axes, panel in zip(panels, figure.panels, strict=False):
+        place = axes.get_position()
+        middle = (place.x0 + place.x1) / 2
+        room = 2 * 72 * layout.width * min(middle, 1 - middle, place.width / 2 + 0.02)
+        axes.set_title(fitted(label(panel.title), layout.letters, room))
+    if _height(panels, layout, legend) != before:
+        canvas.set_figheight(_height(panels, layout, legend))
+        canvas.get_layout_engine().execute(canvas)
+    canvas.set_layout_engine("none")
+
+
+def _height(panels: Sequence[Any], layout: Layout, legend: int) -> float:
+    """Inches of a figure, with all lines of its titles, of the labels below its panels, and of its legend."""
+    words = [axes.get_title() + axes.get_xlabel() for axes in panels]
+    rows = [words[first : first + layout.columns] for first in range(0, len(words), layout.columns)]
+    lines = legend * _LEGEND_LINE + 1.25 * sum(max(text.count("\n") for text in row) for row in rows)
+    return layout.height + lines * layout.letters / 72
 
 
 def inches(figure: Figure) -> tuple[float, float]:
@@ -158,26 +182,28 @@ def _draw_panel(axes: Any, panel: Panel, palette: Mapping[str, str], looks: Look
     if panel.diagram is not None:
         draw_diagram(axes, panel.diagram, palette)
     elif panel.estimates:
-        draw_estimates(axes, panel.estimates, "log" if panel.xscale == "log" else "linear")
+        draw_estimates(axes, panel.estimates, "log" if panel.xscale == "log" else "linear", layout.margins)
+        fit_ticks(axes.xaxis)
     elif panel.heights is not None:
         draw_heights(axes, panel.heights, panel.series, palette)
         if panel.heights.view == "contour":
-            fit_ticks(axes, panel.xticks)
+            fit_both(axes, panel.xticks)
     elif panel.heat_map is not None:
         draw_heat_map(axes, panel.heat_map)
+        fit_ticks(axes.xaxis, panel.xticks)
         _draw_verticals(axes, panel, palette)
     elif panel.ridges is not None:
         draw_ridges(axes, panel.ridges, palette)
-        fit_ticks(axes, panel.xticks)
+        fit_both(axes, panel.xticks)
     else:
         _draw_over_x(axes, panel, palette, looks)
-        fit_ticks(axes, panel.xticks)
+        fit_both(axes, panel.xticks)
 
 
 def _write_words(axes: Any, panel: Panel, layout: Layout) -> None:
     """The title and the labels of the axes, in as many lines as they take."""
     wide, high = layout.panel
-    axes.set_title(fitted(label(panel.title), layout.letters, wide - 4.5 * layout.letters))
+    axes.set_title(fitted(label(panel.title), layout.letters, wide - 5.5 * layout.letters))
     axes.set_xlabel(fitted(label(panel.xlabel), layout.letters, wide - 3 * layout.letters))
     axes.set_ylabel(fitted(label(panel.ylabel), layout.letters, high - 2 * layout.letters))
 

@@ -9,7 +9,7 @@ from clinometer.plots.labels import label
 from clinometer.plots.palette import resolve
 from clinometer.studies.figure import Point
 
-_LETTERS = 6.5  # points
+_LETTERS = 7.0  # points
 _WIDE, _HIGH = 0.6 * _LETTERS, 1.15 * _LETTERS  # of a letter, in points
 _PLACES = tuple(
     (x, y) for y in (5, -5, 11, -11, 17, -17, 23, -23, 29, -29) for x in (4, -4)

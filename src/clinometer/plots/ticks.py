@@ -14,20 +14,33 @@ _ticker = part_of_matplotlib("ticker")
 _MOST = 7  # ticks of an axis
 _ROUND = (1, 2, 2.5, 5, 10)
 _DIGITS = str.maketrans("0123456789-", "⁰¹²³⁴⁵⁶⁷⁸⁹⁻")
-_PLAIN = 1e-3, 1e5  # numbers between them are written without a power of ten
+_PLAIN = 1e-3, 1e6  # numbers between them are written without a power of ten
+_FAR = 1e5  # steps from zero; beyond, labels would be too long
+_DECADES = 1000.0  # a ratio of the largest to the least from which numbers above it are
 
 
-def fit_ticks(axes: Any, xticks: Sequence[float] = ()) -> None:
+def fit_both(axes: Any, xticks: Sequence[float] = ()) -> None:
     """Give both axes ticks whose labels do not meet, however small the panel will be.
 
     Args:
         axes: With their scales set; where the line of the y-axis is bounded, ticks are along that.
         xticks: Where along x; as many of them are labelled as there is room for. By default round numbers.
     """
-    for axis, chosen, line in ((axes.xaxis, xticks, "bottom"), (axes.yaxis, (), "left")):
-        axis.set_major_locator(_FittingTicks(axis.get_scale(), chosen, axes.spines[line].get_bounds()))
-        axis.set_major_formatter(_Numbers())
-        axis.set_minor_locator(_NoTicks())
+    fit_ticks(axes.xaxis, xticks)
+    fit_ticks(axes.yaxis, bounds=axes.spines["left"].get_bounds())
+
+
+def fit_ticks(axis: Any, chosen: Sequence[float] = (), bounds: tuple[float, float] | None = None) -> None:
+    """Give an axis ticks whose labels do not meet: those of `chosen` for which there is room, or round numbers.
+
+    Args:
+        axis: matplotlib's, with its scale set.
+        chosen: Where; by default anywhere.
+        bounds: Between which ends; by default between the limits of the axis.
+    """
+    axis.set_major_locator(_FittingTicks(axis.get_scale(), chosen, bounds))
+    axis.set_major_formatter(_Numbers())
+    axis.set_minor_locator(_NoTicks())
 
 
 class _NoTicks(_ticker.Locator):
@@ -104,7 +117,8 @@ class _FittingTicks(_ticker.Locator):
             [(t, axes.get_ylim()[0]) if along_x else (axes.get_xlim()[0], t) for t in ticks]
         )
         at = places[:, 0 if along_x else 1] * 72 / axes.get_figure(root=True).dpi
-        widths = [text_width(text, size) if along_x else size for text in numbers(ticks)]
+        texts = numbers([tick - _base(ticks) for tick in ticks])
+        widths = [text_width(text, size) if along_x else size for text in texts]
         half = np.array(widths) / 2
         return bool((np.abs(np.diff(at)) >= half[1:] + half[:-1] + (0.8 if along_x else 0.35) * size).all())
 
@@ -117,12 +131,25 @@ def _letter_size() -> float:
 class _Numbers(_ticker.Formatter):
     """Numbers in one way on one axis."""
 
+    _base = 0.0
+
     def __call__(self, x: float, pos: int | None = None) -> str:
         del pos
         return self.format_ticks([x])[0]
 
     def format_ticks(self, values: Any) -> list[str]:
-        return numbers(values)
+        self._base = _base(values)
+        return numbers([value - self._base for value in values])
+
+    def get_offset(self) -> str:
+        """What all labels leave out, above the axis."""
+        return f"+{numbers([self._base])[0]}" if self._base else ""
+
+
+def _base(values: Sequence[float]) -> float:
+    """The first number, where the others differ from it by less than can be read."""
+    step = float(min(np.diff(sorted(values)))) if len(values) > 1 else math.inf
+    return float(values[0]) if len(values) and max(map(abs, values)) > _FAR * step else 0.0
 
 
 def numbers(values: Sequence[float]) -> list[str]:
@@ -134,7 +161,8 @@ def numbers(values: Sequence[float]) -> list[str]:
     """
     sizes = [abs(value) for value in values if value]
     step = float(min(np.diff(sorted(values)))) if len(values) > 1 else math.inf
-    if not sizes or (min(*sizes, step) >= _PLAIN[0] and max(sizes) < _PLAIN[1]):
+    many = max(sizes, default=1.0) >= _DECADES * min(sizes, default=1.0)
+    if not sizes or (min(*sizes, step) >= _PLAIN[0] and max(sizes) < (2 * _DECADES if many else _PLAIN[1])):
         return [_plain(value, step) for value in values]
     return [_with_power(value, step) for value in values]
 

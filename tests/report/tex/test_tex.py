@@ -26,7 +26,8 @@ from clinometer.studies.study_folder import open_study_folder
 
 ESCAPED = re.compile(r"\\(?:[A-Za-z]+|[{}$&%#_^~='`\".])")
 HOSTILE = "\\input{/etc/passwd} ^^41 $x_1$ % & # ~ {}} \\end{document} \x1b[2J ŷ L̂ 10⁻³ ‖g‖ 中 😀 -- '' \n\n"
-PART = {"name": HOSTILE, "verdict": "holds", "value": 2.0, "low": None, "high": 2.5, "n": 3, "looks": [3], "unit": ""}
+PART = {"name": HOSTILE, "verdict": "holds", "value": 2.0, "low": None, "high": 2.5, "n": 3, "looks": [3]}
+PART |= {"unit": "", "bounds": [None, 1.0]}
 CLAIM = {"id": HOSTILE, "statement": HOSTILE, "verdict": "holds", "parts": [PART]}
 ENGINE = next(filter(None, map(shutil.which, ("pdflatex", "lualatex", "xelatex", "tectonic"))), None)
 

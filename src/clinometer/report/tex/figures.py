@@ -44,7 +44,7 @@ def write_tex(
         What was written.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    forest = forest_figure({"": claims})
+    forest = forest_figure({"": claims}, deciding=True)
     figures = {"claims": forest, **figures} if forest.panels else figures
     written: list[Path] = []
     for name, figure in figures.items():
