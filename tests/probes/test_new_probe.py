@@ -102,7 +102,7 @@ def test_its_page_draws_numbers_layers_and_distributions(folder: Path) -> None:
     (layers,) = figures["entries"].panels
     assert [series.label for series in layers.series] == ["head", "first", "limit"]
     assert len(figures["distributions"].panels) == 2
-    ranking = report_run(folder)["spectrum"]
+    ranking = report_run(folder).rankings["spectrum"]
     assert [(rank.block, rank.beyond) for rank in ranking.ranks] == [("head", 4), ("first", None)]
     assert "the share of each layer; above 1 it breaks" in (folder / "report.html").read_text()
 

@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 from cyclopts import Parameter
+from rich.text import Text
 
 from clinometer.cli.answer import Answer
 from clinometer.cli.browser import open_page
@@ -12,6 +13,7 @@ from clinometer.cli.paths import check_path
 from clinometer.cli.results_tables import page_text, results_facts, results_parts
 from clinometer.plots.layout import Width
 from clinometer.report.blocks import ranks_table
+from clinometer.report.destination import Destination
 from clinometer.report.run_page.page import report_run
 from clinometer.report.tex.figures import write_tex
 from clinometer.studies.theorems import all_verified
@@ -22,6 +24,7 @@ def report_command(
     folder: Path,
     /,
     *,
+    to: Path | None = None,
     against: Path | None = None,
     show: Annotated[bool, Parameter(name="--open", negative="")] = False,
     verbose: Annotated[bool, Parameter(negative="")] = False,
@@ -34,6 +37,8 @@ def report_command(
     ----------
     folder
         The study's folder, or one that a Recorder writes to.
+    to
+        Where to write instead: a file, whose name ends in .html, for the page alone; or a folder, for all of it.
     against
         A claims.json, or a folder that has one: the verdicts of a study are compared with its.
     show
@@ -41,22 +46,23 @@ def report_command(
     verbose
         Print the tables of claims and theorems as well, which the page has.
     tex
-        Write a table of a study's claims and its figures for a paper, in the folder's `tex`.
+        Write a table of a study's claims and its figures for a paper, in a folder `tex` beside the page.
     width
         How wide these figures are: one column of a printed page, 3.35 inches, or two, 6.9.
     """
     with bad_input():
         check_path("report", folder)
+        place = Destination.of(folder, to)
     if (folder / "rows.sqlite").is_file():
-        answer = _of_run(folder, against, tex)
+        answer = _of_run(folder, place, against, tex)
     else:
-        answer = _of_study(folder, against, verbose, width if tex else None)
+        answer = _of_study(folder, place, against, verbose, width if tex else None)
     if show:
-        open_page(answer.found["page"])
+        open_page(place.page)
     return answer
 
 
-def _of_run(folder: Path, against: Path | None, tex: bool) -> Answer:
+def _of_run(folder: Path, place: Destination, against: Path | None, tex: bool) -> Answer:
     with bad_input():
         if tex:
             raise ValueError(
@@ -65,25 +71,29 @@ def _of_run(folder: Path, against: Path | None, tex: bool) -> Answer:
             )
         if against:
             raise ValueError(f"--against compares a study's claims; {folder} is a Recorder's, which has none.")
-        rankings = report_run(folder)
-    tables = [ranks_table(f"{probe}: {ranking.title}", ranking.ranks) for probe, ranking in rankings.items()]
-    page = folder / "report.html"
-    ranks = {probe: {"field": each.field, "ranks": each.ranks} for probe, each in rankings.items()}
-    return Answer({"folder": folder, "page": page, "rankings": ranks}, [*tables, page_text(page)])
+        found = report_run(folder, place.page)
+    tables = [ranks_table(f"{probe}: {ranking.title}", ranking.ranks) for probe, ranking in found.rankings.items()]
+    return Answer(
+        {
+            "folder": folder,
+            "page": place.page,
+            "state": found.verdict.state,
+            "verdict": str(found.verdict),
+            "rankings": {probe: {"field": each.field, "ranks": each.ranks} for probe, each in found.rankings.items()},
+        },
+        [Text(str(found.verdict), "bold"), *tables, page_text(place.page)],
+    )
 
 
-def _of_study(folder: Path, against: Path | None, verbose: bool, printed: Width | None) -> Answer:
+def _of_study(folder: Path, place: Destination, against: Path | None, verbose: bool, printed: Width | None) -> Answer:
     with bad_input():
         opened = open_study(folder, against)
-    results = opened.report()
-    page = folder / "report.html"
-    found = {"folder": folder, "study": opened.study.name, "scale": opened.scale, **results_facts(results, page)}
-    parts = [*results_parts(results, verbose), page_text(page)]
+    results = opened.report(place)
+    facts = {"folder": folder, "study": opened.study.name, "scale": opened.scale}
+    found = {**facts, **results_facts(results, place.page)}
+    parts = [*results_parts(results, verbose), page_text(place.page)]
     if printed:
-        found["tex"] = write_tex(folder / "tex", results.claims, results.figures, opened.command, printed)
-        parts.append(f"For a paper: {folder / 'tex' / 'claims.tex'} and figures.tex, with {len(found['tex']) - 2} PDFs")
-    return Answer(
-        found,
-        parts,
-        status=0 if all_verified(results.theorems) else 1,
-    )
+        tex = place.page.parent / "tex"
+        found["tex"] = write_tex(tex, results.claims, results.figures, opened.command, printed)
+        parts.append(f"For a paper: {tex / 'claims.tex'} and figures.tex, with {len(found['tex']) - 2} PDFs")
+    return Answer(found, parts, status=0 if all_verified(results.theorems) else 1)

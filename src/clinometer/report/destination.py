@@ -40,5 +40,5 @@ class Destination:
             return cls(folder / "report.html", folder)
         is_page = to.suffix == ".html"
         if to.is_dir() if is_page else to.is_file():
-            raise ValueError(f"--to is a folder, or a file whose name ends in .html; found {to}, which is neither.")
+            raise ValueError(f"expected a folder to write to, or a page whose name ends in .html; found {to}.")
         return cls(to, None) if is_page else cls(to / "report.html", to)

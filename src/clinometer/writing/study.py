@@ -9,11 +9,12 @@ from typing import Any
 
 from clinometer.papers import load_study
 from clinometer.report.agreement import KeptClaims, read_kept
+from clinometer.report.destination import Destination
 from clinometer.report.study_page.report import Results, report
 from clinometer.studies.declared.spec import restored
 from clinometer.studies.plan import Plan, plan
 from clinometer.studies.study import Study
-from clinometer.studies.study_folder import open_study_folder
+from clinometer.studies.study_folder import check_study_folder
 from clinometer.training.files import read_small
 from clinometer.training.study_file import read_study
 
@@ -29,13 +30,13 @@ class OpenStudy:
     kept: KeptClaims | None  # to compare the verdicts with
     command: str  # what made it
 
-    def report(self, to: Path | None = None) -> Results:
+    def report(self, place: Destination | None = None) -> Results:
         """Decide the claims, draw the figures and write the page, from the runs that are finished.
 
         Args:
-            to: The page's file; `report.html` in the folder by default.
+            place: Where to write; the study's folder by default.
         """
-        return report(self.plan, self.folder, self.command, kept=self.kept, to=to)
+        return report(self.plan, self.folder, self.command, kept=self.kept, place=place)
 
 
 def open_study(folder: Path, against: Path | None = None) -> OpenStudy:
@@ -53,7 +54,7 @@ def open_study(folder: Path, against: Path | None = None) -> OpenStudy:
     only = [name.strip() for name in str(facts.get("only", "")).split(",") if name.strip()]
     planned = plan(study, scale, only, facts.get("seeds"), facts.get("first_seed", 0), facts.get("claim_seeds", {}))
     kept = read_kept(against, [claim.id for claim in planned.claims]) if against else None
-    open_study_folder(folder, planned, facts)
+    check_study_folder(folder, planned)
     return OpenStudy(folder, study, scale, planned, kept, facts.get("command", "unknown"))
 
 

@@ -88,7 +88,11 @@ def test_a_recorders_folder_gives_a_page(tmp_path: Path, capsys: pytest.CaptureF
         re.findall(r'<figure class="chart" id="([^"]+)"', page)
     )
     assert "early" in capsys.readouterr().out
-    assert [rank.block for rank in report_run(tmp_path)["landscape_blocks"].ranks] == ["<b>early", "late", "calm"]
+    assert [rank.block for rank in report_run(tmp_path).rankings["landscape_blocks"].ranks] == [
+        "<b>early",
+        "late",
+        "calm",
+    ]
 
 
 def test_alarms_lead_the_page_and_are_marked_in_what_is_drawn_over_steps(tmp_path: Path) -> None:

@@ -1,7 +1,7 @@
 """The page of one training run that a recorder was attached to: a verdict, its evidence, and what the run was."""
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from clinometer.probes.ranking import Rank, Ranking, ranked
@@ -12,7 +12,7 @@ from clinometer.report.run_page.charts import sections_of
 from clinometer.report.run_page.facts import fact_rows, facts_of_study, summary_line
 from clinometer.report.run_page.losses import not_finite
 from clinometer.report.run_page.tiles import tiles_of
-from clinometer.report.run_page.verdict import verdict_of
+from clinometer.report.run_page.verdict import Verdict, verdict_of
 from clinometer.results.run_frame import store_file
 from clinometer.results.run_tables import RunRecord, read_run
 from clinometer.training.files import write_whole
@@ -22,8 +22,17 @@ _LAYERS = 60  # lines of a table
 _SIGNS = {"inf": "∞", "nan": "–"}
 
 
-def report_run(folder: Path, to: Path | None = None) -> dict[str, Ranking]:
-    """Write the page of a run; return the blocks of each probe that has any, ranked.
+@dataclass(frozen=True)
+class RunReport:
+    """What the page of a run says first."""
+
+    page: Path  # its file
+    verdict: Verdict
+    rankings: dict[str, Ranking]  # the blocks of each probe that has any
+
+
+def report_run(folder: Path, to: Path | None = None) -> RunReport:
+    """Write the page of a run.
 
     What cannot be read or drawn is named on the page, and the rest is shown.
 
@@ -40,7 +49,7 @@ def report_run(folder: Path, to: Path | None = None) -> dict[str, Ranking]:
     page = run_html(run, home)
     path.parent.mkdir(parents=True, exist_ok=True)
     write_whole(path, page)
-    return ranked(run.tables, run.declared)
+    return RunReport(path, verdict_of(run), ranked(run.tables, run.declared))
 
 
 def run_html(run: RunRecord, folder: Path) -> str:

@@ -11,6 +11,7 @@ import numpy as np
 from clinometer.plots.forest import forest_figure
 from clinometer.plots.matplotlib import save
 from clinometer.report.agreement import Agreement, KeptClaims, agreement
+from clinometer.report.destination import Destination
 from clinometer.report.final_values import final_values
 from clinometer.report.html.ids import anchor
 from clinometer.report.status import status_line
@@ -52,7 +53,7 @@ def report(
     verdicts: Verdicts | None = None,
     theorems: list[dict[str, Any]] | None = None,
     kept: KeptClaims | None = None,
-    to: Path | None = None,
+    place: Destination | None = None,
 ) -> Results:
     """Decide the claims, check the theorems, draw the figures and write the page, from the runs that are done.
 
@@ -64,17 +65,21 @@ def report(
         verdicts: Those decided while the runs were made, in this process; by default all are decided now.
         theorems: The rows of `theorems.json`, if the theorems are checked already.
         kept: Claims that were decided elsewhere, to compare the verdicts with.
-        to: The page's file; `report.html` in the study's folder by default.
+        place: Where to write; the study's folder by default.
     """
+    place = place or Destination.of(folder)
+    for each in filter(None, (place.page.parent, place.files)):
+        each.mkdir(parents=True, exist_ok=True)
     verdicts = verdicts or Verdicts(plan, folder)
     claims = verdicts.all_rows()
-    write_json(folder / "claims.json", claims)
+    _keep(claims, "claims.json", place)
     if theorems is None:
         theorems = rows(plan.theorems, {name: check(each.load()) for name, each in plan.theorems.items()})
-    write_json(folder / "theorems.json", theorems)
+    _keep(theorems, "theorems.json", place)
     runs = verdicts.table
     figures = _drawn_figures(plan, runs)
-    _save(figures, claims, folder / "figures")
+    if place.files:
+        _save(figures, claims, place.files / "figures")
     known = remarks(plan, runs)
     results = Results(claims, theorems, known, agreement(claims, kept) if kept else None, figures)
     page.write(
@@ -98,7 +103,7 @@ def report(
             environment=made_with(runs),
             remarks=[*known, *what_is_missing(plan, figures, failures)],
         ),
-        to or folder / "report.html",
+        place.page,
     )
     return results
 
@@ -123,6 +128,12 @@ def _drawn_figures(plan: Plan, runs: RunTable) -> dict[str, Figure]:
             with np.errstate(divide="ignore", invalid="ignore"):  # what diverged leaves gaps
                 figures[name] = spec.draw(runs, plan.variants)
     return figures
+
+
+def _keep(rows: Rows, name: str, place: Destination) -> None:
+    """Write rows for programs, where more than the page is asked for."""
+    if place.files:
+        write_json(place.files / name, rows)
 
 
 def _save(figures: Mapping[str, Figure], claims: Rows, folder: Path) -> None:

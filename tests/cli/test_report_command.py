@@ -1,0 +1,67 @@
+"""`clinometer report`: where the page goes, what is left alone, and the browser that opens it."""
+
+import webbrowser
+from pathlib import Path
+
+import pytest
+from stored import STUDY, study
+from traces import seen
+
+from clinometer import Store
+from clinometer.cli import main
+from clinometer.studies.plan import plan
+from clinometer.studies.study_folder import open_study_folder
+
+
+def call(line: str) -> None:
+    with pytest.raises(SystemExit, match="0"):
+        main(line.split())
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The current folder, with a recorder's folder, and a study that was reported on once."""
+    monkeypatch.chdir(tmp_path)
+    store = Store(tmp_path / "mine" / "rows.sqlite")
+    for step in range(3):
+        store.append(step, {"landscape": {"loss": 2.5, "beta": 3.0, "beta_lr_half": 0.5}})
+    store.close()
+    planned = plan(STUDY, "smoke", ["figure_01"], seeds=3, first_seed=0)
+    open_study_folder(tmp_path / "study", planned, {"only": "figure_01", "seeds": 3})
+    study(tmp_path / "study", list(STUDY.figures["figure_01"].arms(planned.bases)))
+    call("report study")
+    return tmp_path
+
+
+def test_a_page_goes_elsewhere_and_nothing_into_the_folder(folder: Path) -> None:
+    """Of a run and of a study: every byte and time of these is as before. A file gets the page alone."""
+    before = seen(folder / "mine"), seen(folder / "study")
+    for name in ("mine", "study"):
+        call(f"report {name} --to pages/{name}.html")
+        call(f"report {name} --to {name}-page")
+    assert (seen(folder / "mine"), seen(folder / "study")) == before
+    assert sorted(path.name for path in (folder / "pages").iterdir()) == ["mine.html", "study.html"]
+    assert [path.name for path in (folder / "mine-page").iterdir()] == ["report.html"]
+    for name in ("claims.json", "theorems.json", "figures/figure_01.svg"):
+        assert (folder / "study-page" / name).read_bytes() == (folder / "study" / name).read_bytes()
+
+
+def test_a_place_that_cannot_be_is_refused(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A file that is no page, which would be lost."""
+    (folder / "thesis.txt").write_text("years of work")
+    with pytest.raises(SystemExit, match="2"):
+        main(["report", "mine", "--to", "thesis.txt"])
+    assert "a page whose name ends in .html; found thesis.txt." in capsys.readouterr().err
+    assert (folder / "thesis.txt").read_text() == "years of work"
+
+
+@pytest.mark.parametrize("there", [True, False])
+def test_the_page_is_opened(
+    there: bool, folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The browser is stood in for; where there is none, that is said, and the status stays 0."""
+    opened: list[str] = []
+    monkeypatch.setattr(webbrowser, "open", lambda url: opened.append(url) or there)
+    call("report mine --open --to page.html")
+    assert opened == [(folder / "page.html").as_uri()]
+    assert ("No browser was found" in capsys.readouterr().out) != there
