@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from browser import DESK, check_page, show, violations
-from stored import STUDY, by_norm, study
+from stored import STUDY, Curve, jitter, study
 
 from clinometer.report.agreement import read_kept
 from clinometer.report.study_page.report import report
@@ -18,13 +18,18 @@ _NUMBERS = """(row) => ({
 })"""
 
 
+def apart(none: float, batch: float) -> Curve:
+    """What differs between the networks, and a little from seed to seed, so that an interval has a width."""
+    return lambda run, _step: none * (1 + jitter(run)) if run["norm"] == "none" else batch * (1 - jitter(run))
+
+
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A study of two of the paper's figures, some runs missing, with the verdicts of another machine beside."""
     folder = tmp_path_factory.mktemp("study")
     planned = plan(STUDY, "smoke", ["figure_03", "figure_04", "figure_10", "figure_01"], first_seed=0)
     arms = [arm for name in ("figure_03", "figure_04", "figure_10") for arm in STUDY.figures[name].arms(planned.bases)]
-    study(folder, arms, beta=by_norm(none=9.0, batch=3.0), variation=by_norm(none=5.0), gap=by_norm(none=90.0))
+    study(folder, arms, beta=apart(9.0, 3.0), variation=apart(1.0, 5.0), gap=apart(90.0, 1.0))
     report(planned, folder, "again")
     kept = read_kept(folder, [claim.id for claim in planned.claims])
     report(planned, folder, "again", kept=kept)
