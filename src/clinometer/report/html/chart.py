@@ -24,6 +24,7 @@ from clinometer.studies.figure import Figure, Series
 
 _INLINE: Any = STYLE | {"svg.fonttype": "none", "figure.facecolor": "none", "axes.facecolor": "none"}
 _POINT = 72  # an inch
+_LEGEND = 1.4  # pixels of a point, where matplotlib draws the legend
 _ROOM = 3  # points around what is drawn
 _SPARE = 0.015  # of the width, on either side: a browser's letters may be wider than matplotlib's
 
@@ -90,7 +91,7 @@ def _panels(id_: str, figure: Figure) -> Iterator[str]:
         )
     if legend is not None and not any(map(is_drawn, figure.panels)):
         entries = small.group("legend")
-        size = f'viewBox="{legend}" width="{legend.right - legend.left:.0f}"'
+        size = f'viewBox="{legend}" width="{_LEGEND * (legend.right - legend.left):.0f}"'
         yield f'<svg class="drawn-legend" {size} aria-hidden="true">{entries}</svg>'
 
 

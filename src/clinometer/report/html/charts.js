@@ -134,7 +134,7 @@ function plotOf(panel, lines, log, size, key) {
   );
   const axis = (label, more) => ({
     label,
-    labelSize: label ? 18 : 0,
+    labelSize: label ? 22 : 0,
     font: "11px system-ui",
     labelFont: "12px system-ui",
     stroke: () => css("--soft"),
@@ -188,6 +188,10 @@ function marks(u, panel, lines) {
   const { left, top, width, height } = u.bbox;
   const unit = devicePixelRatio || 1;
   ctx.save();
+  if (lines.length && lines.every(({ y }) => y.every(Number.isNaN))) {
+    [ctx.fillStyle, ctx.font, ctx.textAlign] = [css("--soft"), `${12 * unit}px system-ui`, "center"];
+    ctx.fillText("no value is known", left + width / 2, top + height / 2);
+  }
   ctx.beginPath();
   ctx.rect(left - 5 * unit, top - 5 * unit, width + 10 * unit, height + 10 * unit);
   ctx.clip();
