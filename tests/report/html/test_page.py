@@ -64,7 +64,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def write(path: Path, name: str, shown: Mapping[str, Figure]) -> Path:
     made = engine._engine().overlay()
     made.loader = FileSystemLoader([Path(__file__).parent, *engine._engine().loader.searchpath])  # type: ignore[union-attr]
-    text = made.get_template("kit.html.j2").render(name=name, figures=shown, walked=np.sin(np.arange(40)))
+    text = made.get_template("kit.html.j2").render(sheet="", name=name, figures=shown, walked=np.sin(np.arange(40)))
     path.write_text(text, encoding="utf-8")
     return path
 
@@ -168,11 +168,12 @@ def test_data_and_drawing_can_be_kept(page: Any, made: Path, tmp_path: Path) -> 
     values = figures()["layers"].panels[0].series[0].y
     assert values is not None
     assert np.allclose(read["value"][: len(values)], values, rtol=1e-3)
+    assert page.locator("#others .chart-tools button").all_inner_texts() == ["SVG"], "a drawing alone has no numbers"
     with page.expect_download() as kept:
         page.locator("#arms .chart-tools button", has_text="SVG").click()
     kept.value.save_as(drawing := tmp_path / "kept.svg")
     page.goto(drawing.as_uri())
-    assert page.locator("svg svg").count() >= 2
+    assert page.locator("svg svg").count() >= 2, "panels, and what the legend has"
     assert "var(" not in drawing.read_text(encoding="utf-8")
 
 

@@ -6,11 +6,12 @@ class FigureView {
     this.panels = panels;
     this.boxes = [...figure.querySelectorAll(".panels > .panel")];
     this.views = panels.map((panel, at) => panel && new PanelView(panel, this.boxes[at], figure.id));
+    this.isLive = panels.some(Boolean); // or it is a drawing alone, which can be kept as well
     this.off = new Set();
     this.choice = { seeds: "all", axis: "drawn", group: "" };
     this.tools = figure.querySelector(".chart-tools");
     this.buttons();
-    this.choices();
+    if (this.isLive) this.choices();
     this.downloads();
   }
 
@@ -80,7 +81,7 @@ class FigureView {
       made.addEventListener("click", () => download(`${this.figure.id}.${ending}`, type, content()));
       this.tools.append(made);
     };
-    button("CSV", "csv", "text/csv", () => csvOf(this.panels));
+    if (this.isLive) button("CSV", "csv", "text/csv", () => csvOf(this.panels));
     button("SVG", "svg", "image/svg+xml", () => svgOf(this.figure));
   }
 }

@@ -5,9 +5,9 @@
   const views = new Map();
   for (const figure of all("figure.chart")) {
     const block = figure.querySelector('script[type="application/json"]');
-    if (block) views.set(figure, new FigureView(figure, read(block)));
+    views.set(figure, new FigureView(figure, block ? read(block) : []));
   }
-  const [first] = views.values();
+  const first = [...views.values()].find((view) => view.isLive);
   first?.hint("Values stand here when you point at a chart or use arrow keys; drag to look closer, double-click to see all.");
 
   const near = new IntersectionObserver(
