@@ -13,7 +13,8 @@ from PIL import Image
 from rich.console import Group
 
 from clinometer import Store
-from clinometer.cli.errors import bad_input
+from clinometer.cli.errors import bad_input, print_error
+from clinometer.cli.foreign_exits import CommandExit
 from clinometer.papers.santurkar2018.configs import vgg
 from clinometer.plots.matplotlib import draw, save
 from clinometer.report.blocks import ranks_table
@@ -176,8 +177,9 @@ def test_a_run_of_hostile_names_is_watched(folder: Path) -> None:
 
 def test_an_error_is_printed_without_its_escapes(capsys: pytest.CaptureFixture[str]) -> None:
     """Errors quote what was found in a file."""
-    with pytest.raises(SystemExit), bad_input():
+    with pytest.raises(CommandExit) as ended, bad_input():
         raise ValueError(f"no store at {HOSTILE[6]}[red]")
+    print_error(ended.value.message)  # as `clinometer` does at its end
     said = capsys.readouterr().err
     assert not STEERING.search(said)
     assert "[red]" in said
