@@ -66,7 +66,7 @@ def test_what_was_not_recorded_is_not_said() -> None:
     verdict = quadratic(0.1, step_norms(blocks=["steep", "flat"]))
     assert verdict.state == "cannot be told"
     assert verdict.layer == "steep"
-    assert verdict.layer_is == "moves most for its size"
+    assert verdict.layer_is == "moving most for its size"
     assert "edge: `" not in str(verdict)
     assert "Record headroom()" in verdict.hint
     assert 'headroom(blocks="layers") says it' in quadratic(0.1, headroom()).hint

@@ -160,7 +160,7 @@ def _nearest(run: RunRecord, state: State) -> tuple[str, str]:
     if "update_ratio" in norms and "block" in norms and norms["update_ratio"].ndim == 2:
         ratios = np.where(np.isfinite(norms["update_ratio"]), norms["update_ratio"], -math.inf).max(axis=0)
         if ratios.size and ratios.max() > -math.inf:
-            return str(norms["block"][0][ratios.argmax()]), "moves most for its size"
+            return str(norms["block"][0][ratios.argmax()]), "moving most for its size"
     return "", ""
 
 
