@@ -237,6 +237,15 @@ def test_a_browser_that_is_gone_costs_a_warning(notebook: Notebook) -> None:
     assert len(recorder.read("mine")["step"]) == 2
 
 
+def test_a_browser_that_was_never_there_costs_a_line(notebook: Notebook, capsys: pytest.CaptureFixture[str]) -> None:
+    """Nothing is raised where `live` is called, and no sink is left."""
+    recorder = trained(0)
+    notebook.broken = True
+    recorder.live()
+    assert "cannot show this run (ConnectionError): the browser is gone" in capsys.readouterr().out
+    assert not recorder._measurement._sinks.used
+
+
 def test_outside_a_notebook_live_says_so_in_one_line(capsys: pytest.CaptureFixture[str]) -> None:
     """Here is none."""
     recorder = trained(0)

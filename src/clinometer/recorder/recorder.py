@@ -195,8 +195,8 @@ class Recorder:
         It is drawn anew at a measured step, once a second at most and for 5% of the time at most, and at the end of a
         cell. Nothing is done at steps that are not measured, and no failure of it ends a training.
         """
-        self.settle()
-        if (why := self._shown.follow()) is not None:
+        why = self._shown.follow() if self.ranks.is_first else None
+        if why:
             print(transliterated(why, getattr(sys.stdout, "encoding", None)))
 
     def summary(self) -> str:

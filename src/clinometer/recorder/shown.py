@@ -57,7 +57,10 @@ class Shown:
         if self._live is not None:
             self._sinks.drop(self._live)
             self._live.end()
-        self._live = LiveDashboard(shell, self._seen(), self._draw)
+        try:
+            self._live = LiveDashboard(shell, self._seen(), self._draw)
+        except Exception as error:
+            return f"recorder.live() cannot show this run ({type(error).__name__}): {error}"
         self._sinks.used.append(self._live)
         return None
 
