@@ -16,6 +16,7 @@ _ROUND = (1, 2, 2.5, 5, 10)
 _DIGITS = str.maketrans("0123456789-", "⁰¹²³⁴⁵⁶⁷⁸⁹⁻")
 _PLAIN = 1e-3, 1e6  # numbers between them are written without a power of ten
 _FAR = 1e5  # steps from zero; beyond, labels would be too long
+_NEAR = 100.0  # a ratio of the largest number to how far all lie apart
 _DECADES = 1000.0  # a ratio of the largest to the least from which numbers above it are
 
 
@@ -147,9 +148,12 @@ class _Numbers(_ticker.Formatter):
 
 
 def _base(values: Sequence[float]) -> float:
-    """The first number, where the others differ from it by less than can be read."""
-    step = float(min(np.diff(sorted(values)))) if len(values) > 1 else math.inf
-    return float(values[0]) if len(values) and max(map(abs, values)) > _FAR * step else 0.0
+    """The first number, where all are so near to it that labels would be too long; 0 where they are not."""
+    if len(values) < 2:
+        return 0.0
+    most, step = max(map(abs, values)), float(min(np.diff(sorted(values))))
+    apart = max(values) - min(values)  # along a logarithmic axis steps are small as well, but numbers far apart
+    return float(values[0]) if most > _FAR * step and most > _NEAR * apart else 0.0
 
 
 def numbers(values: Sequence[float]) -> list[str]:
