@@ -36,11 +36,11 @@ def distance(point: np.ndarray, line: np.ndarray) -> float:
 
 @given(PLACES, NUMBERS, NUMBERS)
 def test_no_point_is_far_from_the_short_path(places: list[tuple[float, float]], dx: float, dy: float) -> None:
-    """Plane geometry: each point lies within the tolerance (0.2) and half a tenth each way (0.08) of it; ends stay."""
+    """Plane geometry: each point lies within the tolerance (0.25) and half a tenth each way (0.08) of it; ends stay."""
     written = "M " + " L ".join(f"{x} {y}" for x, y in places)
     short = corners(short_path(written, dx, dy))
     moved = np.array(places) + np.array([dx, dy])
-    assert max(distance(point, short) for point in moved) < 0.3
+    assert max(distance(point, short) for point in moved) < 0.34
     assert np.allclose(short[0], moved[0], atol=0.051)
     assert np.allclose(short[-1], moved[-1], atol=0.051)
     assert len(short) <= len(places)

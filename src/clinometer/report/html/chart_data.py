@@ -14,9 +14,10 @@ from clinometer.report.html.shapes import shape_of
 from clinometer.results.sanitize import plain
 from clinometer.studies.figure import Colour, Figure, Panel, Series, Values, Walk
 
-_NUMBERS = 8_000  # of a figure, about, so that a page of twenty stays small
-_POINTS = (40, 240)  # of a line, at least and at most
-_SEEDS = 80  # lines of single seeds in a drawing, at most
+_NUMBERS = 5_000  # of a figure, about, so that a page of twenty stays small
+_POINTS = (30, 240)  # of a line, at least and at most
+_DRAWN = 100  # points of a line in a drawing, which nobody can look at closer
+_SEEDS = 40  # lines of single seeds in a drawing, at most
 _DIGITS = 4
 _DASHES: Mapping[str, list[int]] = {"-": [], "--": [7, 4], ":": [2, 3]}
 _STEPS = 100  # of a walk, at most
@@ -34,7 +35,7 @@ def for_drawing(figure: Figure) -> Figure:
     if seeds > _SEEDS:
         panels = (replace(p, series=tuple(replace(s, each=None) for s in p.series)) for p in figure.panels)
         figure = replace(figure, panels=tuple(panels))
-    return _with_points(figure, _POINTS[1] // 2)
+    return _with_points(figure, _DRAWN)
 
 
 def _with_points(figure: Figure, points: int) -> Figure:

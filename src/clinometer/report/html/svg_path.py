@@ -5,7 +5,7 @@ import re
 _TOKEN = re.compile(r"[MLCQZz]|-?[\d.]+(?:e-?\d+)?")
 _NEEDLESS = re.compile(r"(\.\d) (?=\.)")
 _NUMBERS = {"M": 2, "L": 2, "C": 6, "Q": 4, "Z": 0, "z": 0}
-_NEAR = 0.2  # points: a point this near to the line between its neighbours is left out
+_NEAR = 0.25  # points: a point this near to the line between its neighbours is left out
 _SKIPPED = 30  # points in a row, at most
 _SCALE = 10  # coordinates are kept in tenths of a point
 
