@@ -1,8 +1,9 @@
 """Photograph the pages that the front page and the README show, by the Chromium that is installed.
 
-    python docs/pictures.py [run_page study_page]
+    python docs/pictures.py [run_page study_page compare_page]
 
-`run_page` trains the first runs of `tutorial.md` anew, some seconds; `study_page` is the page that `results/` keeps.
+`run_page` trains the first runs of `tutorial.md` anew, and `compare_page` those of `compare.md`, some seconds each;
+`study_page` is the page that `results/` keeps.
 """
 
 import os
@@ -27,15 +28,26 @@ WIDTH, HEIGHT = 1280, 960
 
 def run_page(folder: Path) -> Path:
     """The page of the run that explodes in the tutorial."""
-    told = (ROOT / "docs" / "tutorial.md").read_text().partition("## The layer")[0]
+    run_and_call(folder, "tutorial.md", "## The layer", "report runs/sick")
+    return folder / "runs" / "sick" / "report.html"
+
+
+def compare_page(folder: Path) -> Path:
+    """The page of the two runs of compare.md."""
+    run_and_call(folder, "compare.md", "$ clinometer compare", "compare runs/base runs/mine --to page.html")
+    return folder / "page.html"
+
+
+def run_and_call(folder: Path, doc: str, until: str, command: str) -> None:
+    """Run the Python of a page of the docs, as far as some words, and then a command."""
+    told = (ROOT / "docs" / doc).read_text().partition(until)[0]
     with chdir(folder):
         exec("".join(re.findall(r"^```python\n(.*?)^```$", told, re.MULTILINE | re.DOTALL)), {})
         try:
-            main(["report", "runs/sick"])
+            main(command.split())
         except SystemExit as ended:
             if ended.code:
                 raise
-    return folder / "runs" / "sick" / "report.html"
 
 
 def study_page(_: Path) -> Path:
@@ -60,7 +72,11 @@ def photograph(page: Path, picture: Path) -> None:
         taken.convert("RGB").quantize(128, dither=Image.Dither.NONE).save(picture, optimize=True)
 
 
-PICTURES: dict[str, Callable[[Path], Path]] = {"run_page": run_page, "study_page": study_page}
+PICTURES: dict[str, Callable[[Path], Path]] = {
+    "run_page": run_page,
+    "study_page": study_page,
+    "compare_page": compare_page,
+}
 
 if __name__ == "__main__":
     for name in sys.argv[1:] or PICTURES:

@@ -132,7 +132,7 @@ def _tile(each: Compared, base: str) -> Tile:
     return Tile(
         label=curve.label,
         value=number_text(each.mine),
-        unit=curve.unit,
+        unit="" if curve.unit == curve.label else curve.unit,
         spark=sparkline(each.mine_values.tolist(), curve.limit, "log" if each.scale == "factor" else "linear"),
         edge=f"{base}: {number_text(each.base)}; {difference_text(each)}",
         state=each.verdict,
