@@ -79,4 +79,4 @@ def band_caption(runs: RunTable, variants: Sequence[RunConfig], names: Sequence[
     diverged = [(variant, name, runs.diverged(variant)) for variant, name in zip(variants, names, strict=True)]
     ends = [f"{count} of {len(runs.seeds(each))} runs of {name}" for each, name, count in diverged if count]
     note = f" Diverged, so that their mean ends there: {', '.join(ends)}." if ends else ""
-    return f"Line: mean over {seeds} seeds; band: their range.{note}"
+    return f"Line: mean over {seeds} seeds; band, or bar where many overlap: their range.{note}"

@@ -49,4 +49,5 @@ def over_layers(variant: StyledVariant, values: Floats, seeds: Sequence[int], sh
 def seeds_told(runs: RunTable, arms: Mapping[str, RunConfig]) -> str:
     """How many seeds lines and bands stand for."""
     counts = sorted({len(runs.seeds(arm)) for arm in arms.values()})
-    return f"Line: mean over {' to '.join(map(str, dict.fromkeys((counts[0], counts[-1]))))} seeds; band: their range."
+    seeds = " to ".join(map(str, dict.fromkeys((counts[0], counts[-1]))))
+    return f"Line: mean over {seeds} seeds; band, or bar where many overlap: their range."
