@@ -46,7 +46,6 @@ def write(page: StudyPage, path: Path) -> Path:
     """Write a page into one self-contained file; a page that was there is replaced as a whole."""
     functions = (linked, scale, break_text, error_text, final_rows, trained_rows)
     named = {function.__name__: function for function in functions}
-    path.parent.mkdir(parents=True, exist_ok=True)
     write_whole(path, render("study.html.j2", page=page, another_draw=ANOTHER_DRAW, **named))
     return path
 
