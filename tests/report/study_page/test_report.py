@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from stored import STUDY, study
 
+from clinometer.report.destination import Destination
 from clinometer.report.study_page.report import report
 from clinometer.runner.scheduler import Failure
 from clinometer.studies.plan import plan
@@ -104,11 +105,12 @@ def test_a_figure_without_its_runs_is_named_not_drawn(tmp_path: Path) -> None:
 
 
 def test_the_page_may_be_written_elsewhere(tmp_path: Path) -> None:
-    """`to` is the page's own file: its folder is made, and the study's folder gets its other results."""
+    """A page alone: its folder is made, and nothing is written into the study's, as a listing of it says."""
     (tmp_path / "study").mkdir()
-    report(plan(STUDY, "paper", ["figure_07"]), tmp_path / "study", "x", to=tmp_path / "pages" / "mine.html")
+    place = Destination.of(tmp_path / "study", tmp_path / "pages" / "mine.html")
+    report(plan(STUDY, "paper", ["figure_07"]), tmp_path / "study", "x", place=place)
     assert "Figure 7" in (tmp_path / "pages" / "mine.html").read_text()
-    assert sorted(path.name for path in (tmp_path / "study").iterdir()) == ["claims.json", "figures", "theorems.json"]
+    assert not list((tmp_path / "study").iterdir())
 
 
 def test_a_study_without_runs_says_so(tmp_path: Path) -> None:
