@@ -8,6 +8,7 @@ from clinometer.studies.plan import Plan
 from clinometer.training.config import RunConfig
 
 _PROBE, _NEEDED = "landscape", ("sizes", "losses", "loss")
+_STEPS = 25  # of each network, evenly over its run, the last among them: a study has many, and its page is below 2 MB
 _TITLE = "The loss along each step's own gradient"
 
 
@@ -30,6 +31,8 @@ def _panel(plan: Plan, runs: RunTable, arm: RunConfig) -> Panel:
     seeds = runs.seeds(arm)[:1]
     sizes, losses, start = (runs.values(arm, _PROBE, name, seeds)[0] for name in _NEEDED)
     steps = runs.steps(arm, _PROBE)
+    shown = np.unique(np.linspace(0, len(steps) - 1, min(len(steps), _STEPS)).astype(int))
+    steps, sizes, losses, start = steps[shown], sizes[shown], losses[shown], start[shown]
     walk = Walk(steps, np.column_stack([np.zeros(len(steps)), sizes]), np.column_stack([start, losses]))
     name = plan.name_of(arm)
     return Panel(name, "step size η", "loss", walk=walk, group=name, verticals=_rate(arm, walk))
