@@ -13,7 +13,7 @@ SOURCE = Path(clinometer.__file__).parent
 LAYERS = [  # top first
     ("cli",),
     ("writing",),
-    ("report", "papers"),
+    ("pages", "papers"),
     ("plots", "analysis"),
     ("studies",),
     ("runner",),

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any
 
-from clinometer.report.tables import status_text
+from clinometer.pages.tables import status_text
 from clinometer.studies.effect_text import bounds_text, effect_text, name_text, seeds_needed_text, seeds_text
 from generators.fates import by_claim, fate
 from generators.kept import NOT_COUNTED, NOTHING, Rows, confirmed, line, measured, only_measured, read_claims

@@ -51,6 +51,7 @@ if TYPE_CHECKING:
     from clinometer.recorder.schedules import at, every, log_spaced
     from clinometer.results.load import load
     from clinometer.store import Store
+    from clinometer.writing.report import report
 
 __all__ = [
     "NORMS",
@@ -98,6 +99,7 @@ __all__ = [
     "noise_scale",
     "plane",
     "plot",
+    "report",
     "scale_free",
     "sharpness",
     "spectral_density",
@@ -156,6 +158,7 @@ _MODULES = {  # where each name is defined; a test compares it with the imports 
     "noise_scale": "probes.noise_scale",
     "plane": "measures.plane",
     "plot": "plots.run",
+    "report": "writing.report",
     "scale_free": "probes.scale_free",
     "spectral_density": "measures.spectral_density",
     "step_norms": "probes.step_norms",

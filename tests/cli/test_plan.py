@@ -8,7 +8,7 @@ import pytest
 from stored import STUDY, study
 
 from clinometer.cli import main
-from clinometer.report.study_page.report import report
+from clinometer.pages.study_page.report import report
 from clinometer.studies.plan import plan
 from clinometer.studies.study_folder import open_study_folder
 from clinometer.training.run_folder import finish, run_folder

@@ -12,7 +12,7 @@ from stored import keep
 
 from clinometer.cli.seed_options import Bound, SeedOptions
 from clinometer.cli.until_decided import UntilDecided
-from clinometer.report.verdicts import Verdicts
+from clinometer.pages.verdicts import Verdicts
 from clinometer.runner.scheduler import Failure
 from clinometer.runner.time_budget import RunSeconds, TimeBudget
 from clinometer.studies.declared.spec import OwnStudy

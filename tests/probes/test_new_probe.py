@@ -16,11 +16,11 @@ pytest.importorskip("xarray")
 from rich.console import Console
 
 from clinometer import Field, Probe, Recorder, Step, every, load
+from clinometer.pages.run_page.page import report_run
+from clinometer.pages.watch import watch
 from clinometer.plots.run_figures import figures_of
 from clinometer.probes import registry
 from clinometer.probes.base import LAYER, make_probe
-from clinometer.report.run_page.page import report_run
-from clinometer.report.watch import watch
 from clinometer.results.run_tables import tables_of
 from clinometer.training.config import RunConfig
 from clinometer.training.from_config import build_probes

@@ -11,7 +11,7 @@ import pytest
 from rich.console import Console
 from stored import keep
 
-from clinometer.report.comparison_table import comparison_parts
+from clinometer.pages.comparison_table import comparison_parts
 from clinometer.results.compare import compare
 from clinometer.results.statistics import interval
 

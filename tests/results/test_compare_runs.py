@@ -10,11 +10,11 @@ import pytest
 from stored import keep
 
 from clinometer import Store, headroom, noise_floor
+from clinometer.pages.compare_page.tables import block_rows, number_rows
+from clinometer.pages.compare_page.words import alarm_texts, verdict_text, worth_text
 from clinometer.probes.field import declared_by, to_json
 from clinometer.recorder.alerts.alarm import Alarm
 from clinometer.recorder.alerts.alarm_rows import FIELDS, ROWS, as_row
-from clinometer.report.compare_page.tables import block_rows, number_rows
-from clinometer.report.compare_page.words import alarm_texts, verdict_text, worth_text
 from clinometer.results.compare_runs import RunComparison, compare_runs
 
 DECLARED = declared_by({p.__name__: p for p in (headroom(), headroom(blocks="layers"), noise_floor())})

@@ -9,9 +9,9 @@ from rich.console import Console
 from torch import Tensor, nn
 
 from clinometer import Recorder, activation_moments, attention_logits, every, load, step_norms
+from clinometer.pages.watch import watch
 from clinometer.probes.field import declared_in
 from clinometer.probes.labels import scalars
-from clinometer.report.watch import watch
 from clinometer.results.quantity import Quantity
 from clinometer.results.run_table import RunTable
 from clinometer.training.config import RunConfig

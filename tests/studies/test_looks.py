@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from own import CLAIM, described, make, planned
 
 from clinometer.cli.app import main
-from clinometer.report.verdicts import Verdicts
+from clinometer.pages.verdicts import Verdicts
 from clinometer.results.look_file import read_looks, union, write_looks
 from clinometer.results.merge import merge
 from clinometer.results.rule_file import UNRECORDED, read_rules

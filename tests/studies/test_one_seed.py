@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 from stored import BASES, CLAIMS, STUDY, table
 
-from clinometer.report.comparison_table import difference_text
-from clinometer.report.tables import claims_table, verdict_text
+from clinometer.pages.comparison_table import difference_text
+from clinometer.pages.tables import claims_table, verdict_text
 from clinometer.results.run_table import RunTable
 from clinometer.results.statistics import Interval, interval
 from clinometer.studies.claims_json import claim_rows, to_finding

@@ -14,9 +14,9 @@ from hypothesis import strategies as st
 from own import CLAIM, make, own, planned
 from stored import STUDY
 
-from clinometer.report.study_page import report as study_page
-from clinometer.report.study_page.report import report
-from clinometer.report.verdicts import Verdicts
+from clinometer.pages.study_page import report as study_page
+from clinometer.pages.study_page.report import report
+from clinometer.pages.verdicts import Verdicts
 from clinometer.results.look_file import write_looks
 from clinometer.results.rule_file import RecordedRule, merged_rules, read_rules
 from clinometer.results.sequential import STATISTIC_VERSION

@@ -6,8 +6,8 @@ from clinometer.cli.answer import Answer
 from clinometer.cli.arguments import split_names
 from clinometer.cli.errors import bad_input
 from clinometer.cli.paths import check_paper
+from clinometer.pages.tables import theorems_table
 from clinometer.papers import load_study
-from clinometer.report.tables import theorems_table
 from clinometer.studies.theorems import all_verified, check, rows, select
 
 

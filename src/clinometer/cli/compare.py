@@ -12,11 +12,11 @@ from clinometer.cli.browser import open_page
 from clinometer.cli.console import print_remark
 from clinometer.cli.errors import bad_input
 from clinometer.cli.paths import check_path, kind_of
-from clinometer.report.compare_page.facts import comparison_facts
-from clinometer.report.compare_page.page import write_comparison
-from clinometer.report.compare_page.tables import comparison_of_runs
-from clinometer.report.comparison_table import comparison_parts
-from clinometer.report.destination import Destination
+from clinometer.pages.compare_page.facts import comparison_facts
+from clinometer.pages.compare_page.page import write_comparison
+from clinometer.pages.compare_page.tables import comparison_of_runs
+from clinometer.pages.comparison_table import comparison_parts
+from clinometer.pages.destination import Destination
 from clinometer.results.compare import Comparison, compare
 from clinometer.results.compare_runs import compare_runs
 

@@ -2,7 +2,7 @@
 
 import sys
 
-from clinometer.report.console import PlainConsole
+from clinometer.pages.console import PlainConsole
 
 console = PlainConsole(width=None if sys.stdout and sys.stdout.isatty() else 120, soft_wrap=False)
 

@@ -8,7 +8,7 @@ from typing import NoReturn
 from rich.text import Text
 
 from clinometer.cli.foreign_exits import CommandExit
-from clinometer.report.console import PlainConsole
+from clinometer.pages.console import PlainConsole
 
 
 @contextlib.contextmanager

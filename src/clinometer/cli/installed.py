@@ -117,7 +117,7 @@ def page_error() -> str:
     code = (
         "import sys, tempfile, pathlib\n"
         "from clinometer import Store\n"
-        "from clinometer.report.run_page.page import report_run\n"
+        "from clinometer.pages.run_page.page import report_run\n"
         "with tempfile.TemporaryDirectory() as folder:\n"
         "    store = Store(pathlib.Path(folder, 'rows.sqlite'))\n"
         "    store.append(0, {'train': {'loss': 2.5}})\n"

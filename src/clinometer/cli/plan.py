@@ -9,8 +9,8 @@ from typing import Any
 from clinometer.cli.answer import Answer
 from clinometer.cli.errors import bad_input
 from clinometer.cli.paths import check_paper, check_path
+from clinometer.pages.needs_table import needs_parts
 from clinometer.papers import load_study
-from clinometer.report.needs_table import needs_parts
 from clinometer.results.claims_file import read_claims
 from clinometer.studies.claim_needs import ClaimNeed, claim_needs, costs
 from clinometer.studies.declared.reader import read

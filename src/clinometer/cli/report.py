@@ -11,11 +11,11 @@ from clinometer.cli.browser import open_page
 from clinometer.cli.errors import bad_input
 from clinometer.cli.paths import check_path
 from clinometer.cli.results_tables import page_text, results_facts, results_parts
+from clinometer.pages.blocks import ranks_table
+from clinometer.pages.destination import Destination
+from clinometer.pages.run_page.page import report_run
+from clinometer.pages.tex.figures import write_tex
 from clinometer.plots.layout import Width
-from clinometer.report.blocks import ranks_table
-from clinometer.report.destination import Destination
-from clinometer.report.run_page.page import report_run
-from clinometer.report.tex.figures import write_tex
 from clinometer.studies.theorems import all_verified
 from clinometer.writing.study import open_study
 

@@ -15,9 +15,9 @@ from clinometer.cli.paths import check_paper, check_path
 from clinometer.cli.run_options import DEFAULTS, RunOptions
 from clinometer.cli.run_study import run_study
 from clinometer.cli.seed_options import AS_PLANNED, SeedOptions
+from clinometer.pages.agreement import read_kept
+from clinometer.pages.extras import check_extras, write_extras
 from clinometer.papers import load_study
-from clinometer.report.agreement import read_kept
-from clinometer.report.extras import check_extras, write_extras
 from clinometer.studies.looks import check_seeds
 from clinometer.studies.plan import plan
 from clinometer.studies.study import Study

@@ -7,10 +7,10 @@ from typing import Any
 from rich.console import RenderableType
 from rich.text import Text
 
-from clinometer.report.agreement import ANOTHER_DRAW, agreement_table
-from clinometer.report.status import recorded_texts, status_line
-from clinometer.report.study_page.report import Results
-from clinometer.report.tables import claims_table, theorems_table
+from clinometer.pages.agreement import ANOTHER_DRAW, agreement_table
+from clinometer.pages.status import recorded_texts, status_line
+from clinometer.pages.study_page.report import Results
+from clinometer.pages.tables import claims_table, theorems_table
 
 _VERBS = {"holds": ("holds", "hold"), "fails": ("fails", "fail"), "undecided": ("is undecided", "are undecided")}
 _COLOURS = {"holds": "green", "fails": "red", "undecided": "yellow"}

@@ -14,13 +14,13 @@ from clinometer.cli.results_tables import page_text, results_facts, results_part
 from clinometer.cli.run_options import RunOptions
 from clinometer.cli.seed_options import Bound
 from clinometer.cli.until_decided import UntilDecided
-from clinometer.report.agreement import KeptClaims
-from clinometer.report.progress import show_progress
-from clinometer.report.status import status_line
-from clinometer.report.study_page.report import report
-from clinometer.report.tables import verdict_text
-from clinometer.report.theorem_checks import theorem_checks
-from clinometer.report.verdicts import Verdicts
+from clinometer.pages.agreement import KeptClaims
+from clinometer.pages.progress import show_progress
+from clinometer.pages.status import status_line
+from clinometer.pages.study_page.report import report
+from clinometer.pages.tables import verdict_text
+from clinometer.pages.theorem_checks import theorem_checks
+from clinometer.pages.verdicts import Verdicts
 from clinometer.runner.ray.connect import ClusterError
 from clinometer.runner.scheduler import Failure, Progress, run_all
 from clinometer.runner.staleness import StaleRunsError

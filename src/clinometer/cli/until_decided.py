@@ -7,7 +7,7 @@ from typing import Any
 
 from clinometer.cli.console import print_remark
 from clinometer.cli.seed_options import Bound
-from clinometer.report.verdicts import Verdicts
+from clinometer.pages.verdicts import Verdicts
 from clinometer.runner.scheduler import Failure
 from clinometer.runner.time_budget import RunSeconds, TimeBudget
 from clinometer.studies.claims import Claim

@@ -7,8 +7,8 @@ from clinometer.cli.answer import Answer
 from clinometer.cli.console import console, print_remark
 from clinometer.cli.errors import bad_input
 from clinometer.cli.paths import check_path, near_text
-from clinometer.report.course import course
-from clinometer.report.watch import views, watch
+from clinometer.pages.course import course
+from clinometer.pages.watch import views, watch
 
 
 def watch_command(path: Path, /, *, every: float = 2.0, once: bool = False) -> Answer:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from clinometer.plots.lines import shown_points
-from clinometer.results.sanitize import plain
+from clinometer.readable.text import plain
 from clinometer.studies.figure import (
     Diagram,
     Estimate,

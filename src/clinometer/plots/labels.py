@@ -1,6 +1,6 @@
 """Text that comes from elsewhere, as matplotlib shall show it."""
 
-from clinometer.results.sanitize import plain
+from clinometer.readable.text import plain
 
 _SHOWN_LETTERS = 80  # of a name, which may be as long as whoever named it liked
 

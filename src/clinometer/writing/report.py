@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from clinometer.extras import need
-from clinometer.report.destination import Destination
+from clinometer.pages.destination import Destination
 from clinometer.results.run_frame import store_file
 from clinometer.results.run_or_study import run_or_study
 
@@ -33,7 +33,7 @@ def report(path: str | Path, to: str | Path | None = None) -> Path:
     need("rich", "studies")
     # Here, since `import clinometer` works without these libraries.
     if kind == "run":
-        from clinometer.report.run_page.page import report_run
+        from clinometer.pages.run_page.page import report_run
 
         return report_run(Path(path), place.page).page
     need("scipy", "studies")

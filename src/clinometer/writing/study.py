@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from clinometer.pages.agreement import KeptClaims, read_kept
+from clinometer.pages.destination import Destination
+from clinometer.pages.study_page.report import Results, report
 from clinometer.papers import load_study
-from clinometer.report.agreement import KeptClaims, read_kept
-from clinometer.report.destination import Destination
-from clinometer.report.study_page.report import Results, report
 from clinometer.studies.declared.spec import restored
 from clinometer.studies.plan import Plan, plan
 from clinometer.studies.study import Study
