@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from clinometer.readable.text import short
+from clinometer.readable.text import plain
 from clinometer.store import checked
 from clinometer.store.cells import Array, as_array
 from clinometer.store.database import Database
@@ -56,7 +56,7 @@ class Store:
         self.close = weakref.finalize(self, self._writer.close)
 
     def __repr__(self) -> str:
-        where = "in memory" if self.path is None else short(str(self.path))
+        where = "in memory" if self.path is None else repr(plain(str(self.path)))  # whole: its end tells runs apart
         try:
             steps = self.step_count()
         except (OSError, ValueError, RuntimeError, sqlite3.Error):  # damaged, locked, closed, or of another thread

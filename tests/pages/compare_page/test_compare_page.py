@@ -16,6 +16,7 @@ from clinometer.pages.compare_page.tables import number_rows
 from clinometer.pages.compare_page.words import verdict_text
 from clinometer.probes.field import declared_by, to_json
 from clinometer.results.compare_runs import compare_runs
+from clinometer.writing.report import report
 
 DECLARED = to_json(declared_by({p.__name__: p for p in (headroom(), headroom(blocks="layers"))}))
 NAMES = ("<script>alert(1)</script>", "\x1b[2J[red]\u202e", "$x^{2}$ & 'q'")
@@ -75,6 +76,16 @@ def test_the_page_says_what_the_comparison_says_and_hostile_names_do_nothing(two
     assert "�[2J[red]�" in text
     assert "\x1b" not in read.text
     assert "lr 0.1 → 0.05" in text
+
+
+def test_python_writes_the_page_by_the_runs_names(two: tuple[Path, Path]) -> None:
+    """The same page as `write_comparison` makes of the same runs; without a file to write it is refused."""
+    given = {"base": two[0], "mine": two[1]}
+    expected = write_comparison(compare_runs(given), Path("other.html"))
+    assert report(given, "out").read_text() == expected.read_text()
+    assert Path("out/report.html").is_file()
+    with pytest.raises(ValueError, match="has no folder of its own"):
+        report(given)
 
 
 def test_the_page_holds_in_a_browser(two: tuple[Path, Path], page: Any) -> None:
