@@ -7,7 +7,8 @@ A table stands between `<!-- KEY -->` and `<!-- end -->`, where KEY is one of
 - `outcome`: which claims hold, fail, depend on the scale or are open, in a sentence each;
 - `forest PATH`: the confirmatory effects as a picture in PATH; `seeds`: the seeds behind each scale's verdicts;
 - `probes PATH`: every probe, what it tells and its cost, with links to the pages in PATH;
-- `papers PATH`: which claims of each paper hold, fail or are open, with links to the pages in PATH;
+- `papers PATH`: which claims of each paper hold, fail or are open, with links to the pages in PATH; `tally PATH`: the
+  same by the claims' numbers alone;
 - `kept`: the studies and scales that `results/` has, and what they were made of;
 - `claims NAME`: the claims of a paper, with a column for each scale that has results;
 - `norms PART`: a part of the table of all norms, by its heading;
@@ -81,6 +82,7 @@ TABLES: Mapping[str, Callable[[str, Path], str | None]] = {
     "claims": claims.claims,
     "forest": forest_link,
     "papers": papers.papers,
+    "tally": papers.tally,
     "kept": papers.kept,
     "probes": probes.probes,
     "fields": probes.fields,

@@ -20,16 +20,22 @@ def papers(pages: str, results: Path) -> str:
     return "\n".join([*lines, *(_paper(name, Path(pages), results) for name in built_in())])
 
 
+def tally(pages: str, results: Path) -> str:
+    """The same by the claims' numbers alone."""
+    lines = [line("paper", "holds", "fails", "open"), line(*["---"] * 4)]
+    return "\n".join([*lines, *(_paper(name, Path(pages), results, short=True) for name in built_in())])
+
+
 def built_in() -> list[str]:
     """The papers and studies of this package, in their order."""
     return [name for name, module in find_papers().items() if module.startswith("clinometer.")]
 
 
-def _paper(name: str, pages: Path, results: Path) -> str:
+def _paper(name: str, pages: Path, results: Path, *, short: bool = False) -> str:
     page = f"{PAGE_OF.get(name, name)}.md"
     title = load_paper(name).TITLE
     linked = f"[{title}]({pages / page})" if (DOCS / page).is_file() else title
-    return line(f"{linked} (`{name}`)", *_fates(read_claims(results / name)))
+    return line(f"{linked} (`{name}`)", *_fates(read_claims(results / name), short))
 
 
 def kept(_: str, results: Path) -> str:
@@ -41,7 +47,7 @@ def kept(_: str, results: Path) -> str:
     return "\n".join(lines)
 
 
-def _fates(found: Rows) -> tuple[str, str, str]:
+def _fates(found: Rows, short: bool) -> tuple[str, str, str]:
     """The claims that hold, that fail, and the others: by confirmatory seeds, or else by those that were explored.
 
     Decisions of ours (D1, D2 ...), where a text is silent, are told on the paper's page alone.
@@ -56,6 +62,8 @@ def _fates(found: Rows) -> tuple[str, str, str]:
             continue
         became, where = fate(sure.get(claim, verdicts))
         where += "" if claim in sure else "; exploratory"
-        told[became if became in told else "Open"].append(f"**{claim}** {statements[claim]} ({where})")
-    holds, fails, others = ("<br>".join(claims).replace("|", "\\|") or "–" for claims in told.values())
+        text = claim if short else f"**{claim}** {statements[claim]} ({where})"
+        told[became if became in told else "Open"].append(text)
+    between = ", " if short else "<br>"
+    holds, fails, others = (between.join(claims).replace("|", "\\|") or "–" for claims in told.values())
     return holds, fails, others

@@ -142,7 +142,7 @@ def test_several_seeds_are_given_with_with(two: tuple[Path, Path], capsys: pytes
         (["a", "."], "It holds a, b, "),
         (["a", "study"], "a holds one run and study is a study: compare two runs, or two studies"),
         (["a", "broken"], "broken"),
-        (["a", "b", "--to", "a/rows.sqlite"], "a folder, or a file whose name ends in .html"),
+        (["a", "b", "--to", "a/rows.sqlite"], "a page whose name ends in .html"),
         (["a", "b", "--over", "1", "0"], "expected two shares of the steps"),
         (["a", "b", "--quantity", "train.los"], "not all runs have a number train.los"),
     ],
