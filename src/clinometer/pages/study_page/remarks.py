@@ -9,6 +9,8 @@ from clinometer.runner.scheduler import Failure
 from clinometer.studies.plan import Plan
 from clinometer.training.environment import environment
 
+_NAMED = 1
+
 
 def remarks(plan: Plan, runs: RunTable) -> list[str]:
     """What must be known first: of a study that is not complete, of runs that were made differently, or are damaged."""
@@ -44,12 +46,19 @@ def _unfinished(plan: Plan, runs: RunTable) -> list[str]:
 def _mixed(runs: RunTable) -> list[str]:
     """What must be known of runs that were made by different code, data or versions."""
     first: dict[tuple[str, str], Any] = {}
-    differing: dict[str, None] = {}
+    differing: dict[str, dict[str, None]] = {}
     for run in runs.runs.values():  # arms may have other modules and data: what has one name must be one thing
-        for name, value in _parts(run.environment.get("fingerprint")).items():
-            if first.setdefault(name, value) != value:
-                differing[": ".join(filter(None, name))] = None
-    return [f"Mixed: its runs were not all made with the same ({'; '.join(differing)})."] if differing else []
+        for (kind, name), value in _parts(run.environment.get("fingerprint")).items():
+            if first.setdefault((kind, name), value) != value:
+                differing.setdefault(kind, {})[name] = None
+    told = [_named(kind, list(names)) for kind, names in differing.items()]
+    return [f"Mixed: its runs were not all made with the same ({'; '.join(told)})."] if told else []
+
+
+def _named(kind: str, names: Sequence[str]) -> str:
+    """The first part of a kind by name, and how many more: there may be one data set for each seed."""
+    left = len(names) - _NAMED
+    return ": ".join(filter(None, (kind, ", ".join(names[:_NAMED])))) + (f" and {left} more" if left > 0 else "")
 
 
 def _parts(fingerprint: Any) -> dict[tuple[str, str], Any]:
