@@ -138,7 +138,8 @@ def test_a_read_only_folder_is_read_and_not_written(study: Disk, tmp_path: Path)
     assert re.findall(r"^status (\d)", said, re.MULTILINE) == ["2", "2", "0", "0", "0"]
     refusals = [line for line in wrong.splitlines() if line.startswith("error")]
     assert len(refusals) == 2
-    assert all("study.json" in line for line in refusals)
+    assert "study.json" in refusals[0]
+    assert "out cannot be written to. Name another place with --to." in refusals[1]
     assert "out: 3 runs: " in said
     assert "2 done" in said
     assert "1 interrupted" in said

@@ -106,7 +106,7 @@ def test_the_example_makes_a_report(made: Path) -> None:
 
 def test_the_example_with_one_seed(tmp_path: Path) -> None:
     """As a user gives it: status 0, an undecided claim and its reason, in the table and on the page."""
-    said = clinometer("run", EXAMPLE, "--steps", 20, "--seeds", 1, "--to", tmp_path / "out")
+    said = clinometer("run", EXAMPLE, "--steps", 20, "--seeds", 1, "--verbose", "--to", tmp_path / "out")
     assert said.status == 0, said.out + said.err
     assert "[no interval] (rule: below 1), n = 1" in " ".join(said.out.split())
     assert "An interval needs at least two seeds." in (tmp_path / "out" / "report.html").read_text()
@@ -207,8 +207,12 @@ def test_bad_options_change_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPa
 @pytest.mark.parametrize(
     ("name", "text", "expected"),
     [
-        ("study.txt", "", "study.txt: expected a study in YAML (*.yaml) or Python (*.py)"),
-        ("study.yaml", None, "no file 'study.yaml'"),
+        (
+            "study.txt",
+            "",
+            "`clinometer run` takes the file of a study, in YAML (*.yaml) or Python (*.py)",
+        ),
+        ("study.yaml", None, "study.yaml is missing: `clinometer run` takes the file of a study"),
         ("study.yaml", "[1]", "study.yaml: expected keys with their values, such as `name: dropout`; found list"),
         ("study.yaml", "name: \xff", "study.yaml: expected UTF-8"),
         ("study_a.py", "STUDY = 3", "study_a.py: expected a variable STUDY"),

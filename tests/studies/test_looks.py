@@ -24,6 +24,7 @@ from clinometer.studies.looks import add_looks, check_seeds, most_seeds, noted_l
 from clinometer.studies.plan import Plan
 from clinometer.studies.rules import DIFFERENT, record_rules, statuses
 from clinometer.training.files import write_sealed
+from clinometer.training.study_file import write_study
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "own_study" / "study.yaml"
 PART = "train.loss at the end, difference"
@@ -107,6 +108,7 @@ def test_the_commands_refuse_before_any_work(command: str, tmp_path: Path) -> No
     name = "F2" if command == "reproduce" else "smoother"
     folder = tmp_path / "out"
     folder.mkdir()
+    write_study(folder, {"study": "santurkar2018"})
     write_looks(folder, {"100": {name: {"gap": [9]}}})
     before, err = files(folder), io.StringIO()
     with contextlib.redirect_stderr(err), pytest.raises(SystemExit) as ended:

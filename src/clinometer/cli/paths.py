@@ -25,7 +25,7 @@ _NAMES: dict[Kind, str] = {
     "run": "one run of a study",
     "study": "the folder of a study",
     "store": "a store of rows",
-    "study file": "the file of a study",
+    "study file": "the file of a study, in YAML (*.yaml) or Python (*.py)",
     "claims": "a file of claims",
     "page": "a page",
     "file": "a file",

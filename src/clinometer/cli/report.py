@@ -53,6 +53,7 @@ def report_command(
     with bad_input():
         check_path("report", folder)
         place = Destination.of(folder, to)
+        place.check_writable()
     if (folder / "rows.sqlite").is_file():
         answer = _of_run(folder, place, against, tex)
     else:

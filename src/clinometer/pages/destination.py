@@ -1,5 +1,6 @@
 """Where a page goes, and the files that stand beside it."""
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -42,3 +43,9 @@ class Destination:
         if to.is_dir() if is_page else to.is_file():
             raise ValueError(f"expected a folder to write to, or a page whose name ends in .html; found {to}.")
         return cls(to, None) if is_page else cls(to / "report.html", to)
+
+    def check_writable(self) -> None:
+        """PermissionError, before any work, where nothing can be written."""
+        there = next(each for each in self.page.absolute().parents if each.exists())
+        if not os.access(there, os.W_OK):
+            raise PermissionError(f"{there} cannot be written to. Name another place with --to.")

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from browser import check_page, chromium, page, show  # noqa: F401
+from browser import check_page, show
 from torch import nn
 
 from clinometer import Recorder, every, headroom, landscape, step_norms
@@ -37,7 +37,7 @@ def trained(folder: Path, rate: float, probes: Mapping[str, Probe] | list[Probe]
     return folder / "report.html"
 
 
-def test_a_run_that_is_well(tmp_path: Path, page: Any) -> None:  # noqa: F811
+def test_a_run_that_is_well(tmp_path: Path, page: Any) -> None:
     """A small rate: the first thing that is read says stable, and names the layer with its type."""
     probes = [headroom(), headroom(blocks="layers"), landscape(), step_norms()]
     path = trained(tmp_path / "well", 0.05, probes)
@@ -51,7 +51,7 @@ def test_a_run_that_is_well(tmp_path: Path, page: Any) -> None:  # noqa: F811
     assert page.locator("#headroom_blocks-layers image").count() == 2  # cells, and the bar of their colours
 
 
-def test_a_run_that_diverged(tmp_path: Path, page: Any) -> None:  # noqa: F811
+def test_a_run_that_diverged(tmp_path: Path, page: Any) -> None:
     """A rate far beyond 2/λ, until the loss is infinite: said, and marked in the charts."""
     path = trained(tmp_path / "lost", 1e6, [headroom(), step_norms()], steps=30)
     check_page(page, path)
@@ -59,7 +59,7 @@ def test_a_run_that_diverged(tmp_path: Path, page: Any) -> None:  # noqa: F811
     assert "diverged" in page.locator("#step_norms-numbers .legend").inner_text()
 
 
-def test_a_probe_of_a_users_own(tmp_path: Path, page: Any) -> None:  # noqa: F811
+def test_a_probe_of_a_users_own(tmp_path: Path, page: Any) -> None:
     """Drawn by its declarations, with what they mean; the field without a picture is named."""
 
     def mine(step: Step) -> dict[str, Any]:
@@ -85,7 +85,7 @@ def test_a_probe_of_a_users_own(tmp_path: Path, page: Any) -> None:  # noqa: F81
     }
 
 
-def test_the_empty_page_is_sound(tmp_path: Path, page: Any) -> None:  # noqa: F811
+def test_the_empty_page_is_sound(tmp_path: Path, page: Any) -> None:
     """No row, no chart: what is left is still a page."""
     Store(tmp_path / "rows.sqlite").close()
     report_run(tmp_path)

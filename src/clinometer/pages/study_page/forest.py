@@ -45,7 +45,8 @@ class Axis:
         high = max(core) + min(reach, max([0.0, *(end - max(core) for end in ends)]))
         if unit in _ABOUT_ZERO:
             low, high = -max(-low, high), max(-low, high)
-        room = 0.05 * (high - low) or 0.5
+        # Numbers that are nearly the same are not drawn as if they were far apart.
+        room = max(0.05 * (high - low), 0.01 * max(abs(low), abs(high))) or 0.5
         return cls(unit, low - room, high + room)
 
     def place(self, number: float) -> float:

@@ -8,7 +8,7 @@ from clinometer.plots.layout import Width
 from clinometer.studies.claims_json import deciding_part
 from clinometer.studies.effect_text import effect_text, name_text, seeds_text
 
-_TABLE = r"""% Needs \usepackage{{booktabs}}. {made}
+_TABLE = r"""% Needs \usepackage{{booktabs}}, and \usepackage[T1]{{fontenc}} with pdfLaTeX. {made}
 \begin{{table{star}}}
 \centering
 \footnotesize
