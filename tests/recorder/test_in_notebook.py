@@ -4,11 +4,12 @@ import base64
 import io
 from typing import Any
 
-import nbclient
-import nbformat
 import numpy as np
 import pytest
-from PIL import Image
+
+nbclient = pytest.importorskip("nbclient")
+nbformat = pytest.importorskip("nbformat")
+Image = pytest.importorskip("PIL.Image")
 
 CELLS = (
     """
