@@ -11,8 +11,8 @@ from collections.abc import Mapping
 
 import torch
 
-from clinometer.analysis.breaks import broke_at
 from clinometer.papers.instability.healthy import LARGEST_STABLE, OPTIMIZERS, training
+from clinometer.recorder.verdict.breaks import broke_at
 from clinometer.training.config import RunConfig
 from clinometer.training.from_config import build_training
 from clinometer.training.parts import seed_all

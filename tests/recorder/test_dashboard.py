@@ -13,13 +13,16 @@ from hypothesis import strategies as st
 from notebooks import Notebook
 from torch import nn
 
-from clinometer import Recorder, Step, alert, at, every, headroom, landscape
-from clinometer.probes.field import Field
+from clinometer import Recorder, Step, Store, alert, at, every, headroom, landscape
+from clinometer.probes.field import Field, declared_by, to_json
 from clinometer.recorder import live
+from clinometer.recorder.alerts.alarm import Alarm
+from clinometer.recorder.alerts.alarm_rows import ROWS, as_row
 from clinometer.recorder.dashboard import dashboard
 from clinometer.recorder.seen import Seen
 from clinometer.recorder.sparkline import sparkline
-from clinometer.recorder.standing import standing
+from clinometer.recorder.verdict.verdict import verdict_of
+from clinometer.results.run_tables import run_in
 
 TAGS = {"div", "b", "span", "table", "thead", "tbody", "tr", "th", "td", "svg", "path", "circle"}  # all that there are
 
@@ -92,35 +95,37 @@ def test_a_dashboard_says_what_the_rows_hold() -> None:
     recorder = trained(9)
     read = Read(recorder._repr_html_())
     rows = recorder.read("headroom")
-    assert f"the nearest was {rows['loss'].min():.3g}, at step" in read.text
+    assert str(verdict_of(run_in(recorder.store))) in read.text  # what the run's page says
     assert f"{rows['loss'][-1]:.3g}" in read.text
     assert f"{recorder.read('landscape')['loss'][0]:.3g}" in read.text
     blocks = recorder.read("headroom_blocks")
     shares = 1 / blocks["loss"]
     nearest = str(blocks["block"][0][shares.max(0).argmax()])
-    assert f"Nearest to the edge: {nearest}, Linear" in read.text
-    assert f"{shares.max():.3g} at step {rows['step'][shares.max(1).argmax()]}" in read.text
+    assert f"to the edge: `{nearest}`, Linear" in read.text
     assert repr(recorder) in read.text
 
 
-@pytest.mark.parametrize(
-    ("rooms", "state"),
-    [
-        ([2.0, 1.5, 3.0], "good"),
-        ([2.0, 1.1, 3.0], "warn"),  # within, and near
-        ([2.0, 0.5, 0.5, 3.0, 0.5], "warn"),  # beyond, and back after two steps
-        ([2.0, 0.5, 0.5, 0.0], "bad"),
-        ([0.5], "bad"),  # all that was measured
-        ([math.nan, math.inf], "good"),
-        ([math.nan], "unknown"),
-    ],
-)
-def test_one_step_that_was_too_long_is_no_verdict(rooms: list[float], state: str) -> None:
-    """By hand: three measured steps in a row must be too long, or all where there are fewer."""
-    seen = Seen({"mine": {"room": Field(headline=True, worst="lowest", limit=1.0)}})
-    for step, room in enumerate(rooms):
-        seen.add(step, {"mine": {"room": room}})
-    assert standing(seen).state == state
+ROOMS = st.lists(st.floats(0.0, 5.0) | st.just(math.inf) | st.just(math.nan), max_size=12)
+LOSSES = st.lists(st.floats(0.0, 9.0) | st.just(math.inf), min_size=12, max_size=12)
+
+
+@given(ROOMS, LOSSES, st.booleans())
+def test_a_dashboard_follows_row_by_row_to_the_verdict_of_the_page(
+    rooms: list[float], losses: list[float], alarmed: bool
+) -> None:
+    """The rows of any run, once as they come and once from the store they are in: one verdict, which is shown."""
+    store, declared = Store(), declared_by({"headroom": headroom()})
+    store.set_meta(fields=to_json(declared))
+    seen = Seen(declared, {})
+    said = Alarm(0, "mine", "step_norms/update_ratio", "update_ratio", "rises", block="head", value=9.0)
+    for step, (room, loss) in enumerate(zip(rooms, losses, strict=False)):
+        rows: dict[str, Any] = {"headroom": {"loss": room}, "train": {"loss": loss}}
+        rows |= {ROWS: as_row([said])} if alarmed and step == 0 else {}
+        store.append(step, rows)
+        seen.add(step, rows)
+    verdict = verdict_of(run_in(store))
+    assert (verdict_of(seen).state, str(verdict_of(seen))) == (verdict.state, str(verdict))
+    assert str(verdict) in Read(dashboard("mine", seen)).text
 
 
 def test_a_dashboard_fetches_and_runs_nothing() -> None:
@@ -136,7 +141,7 @@ def test_a_dashboard_fetches_and_runs_nothing() -> None:
 
 def test_a_recorder_without_rows_and_one_with_a_damaged_store_say_so(tmp_path: Path) -> None:
     """Bytes in the middle of SQLite's file are overwritten: nothing is raised, and the words are the store's."""
-    assert "No step was measured yet." in trained(0)._repr_html_()
+    assert "no step was measured yet." in trained(0)._repr_html_()
     recorder = trained(9, to=tmp_path)
     recorder.store.seal()
     data = bytearray((tmp_path / "rows.sqlite").read_bytes())
@@ -164,11 +169,12 @@ def test_hostile_names_are_text(numbers: dict[str, float], label: str, meaning: 
     """Any text as a probe's, a field's and a layer's name: the parser finds no tag that is not ours."""
     field = Field(headline=True, label=label, meaning=meaning, unit=label, worst="lowest", limit=1.0)
     of_layers = Field(("layer",), headline=True, label=label, meaning=meaning, worst="highest", limit=1.0)
-    seen = Seen({meaning or "mine": dict.fromkeys(numbers, field) | {"l2": of_layers}})
+    seen = Seen({meaning or "mine": dict.fromkeys(numbers, field) | {"l2": of_layers}}, {label: meaning})
     for step in range(2):
         row = dict(numbers) | {"layer": [label or "x", "<script>"], "l2": [1.0, 2.0]}
-        seen.add(step, {meaning or "mine": row, "alarms": {"message": [label]}})
-    read = Read(dashboard(label, seen, {label: meaning}))
+        said = Alarm(step, label or "x", label or "x", meaning, "rises", block=label or None, value=9.0)
+        seen.add(step, {meaning or "mine": row, ROWS: as_row([said])})
+    read = Read(dashboard(label, seen))
     assert read.tags <= TAGS
     assert "\x1b" not in read.text
 
@@ -178,7 +184,7 @@ def test_live_follows_the_run_once_a_second_at_most(notebook: Notebook, monkeypa
     cell ends, once."""
     recorder = trained(0)
     recorder.live()
-    assert "No step was measured yet." in notebook.shown[0]
+    assert "no step was measured yet." in notebook.shown[0]
     now = [100.0]
     monkeypatch.setattr(live, "time", types.SimpleNamespace(monotonic=lambda: now[0]))
     sink = recorder._measurement._sinks.used[-1]
@@ -189,7 +195,7 @@ def test_live_follows_the_run_once_a_second_at_most(notebook: Notebook, monkeypa
     for _ in range(2):
         notebook.end_cell()
         assert len(notebook.shown) == 7
-    assert "the nearest was 1, at step 0" in notebook.shown[-1]
+    assert "1 / headroom peaked at 1 at step 0" in notebook.shown[-1]
     assert ">20</td>" in notebook.shown[-1]
 
 

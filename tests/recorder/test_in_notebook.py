@@ -67,7 +67,7 @@ def ink(output: dict[str, Any]) -> int:
 def test_a_recorder_shows_a_dashboard(outputs: list[list[dict[str, Any]]]) -> None:
     """The notebook format has it as HTML, and as one line for readers without."""
     (shown,) = outputs[1]
-    assert "No step was measured yet." in html(shown)
+    assert "no step was measured yet." in html(shown)
     assert shown["data"]["text/plain"] == "Recorder(Sequential, 1 probe, every(2), 0 steps measured, to='mine')"
 
 

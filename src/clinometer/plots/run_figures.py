@@ -8,7 +8,7 @@ import numpy as np
 
 from clinometer.plots.run_layers import heat_map_panels, walk_panels
 from clinometer.probes.field import NAMES, Declared, Field, Fields
-from clinometer.probes.labels import described, shown
+from clinometer.probes.labels import drawn_fields
 from clinometer.probes.ranking import Ranking, Tables, Values, ranked
 from clinometer.recorder.alerts.alarm import Alarm
 from clinometer.studies.figure import Figure, Panel, Ridges, Series, Vertical
@@ -67,18 +67,6 @@ def _figure(kind: str, panels: Sequence[Panel]) -> Figure:
     left = len(panels) - _PANELS
     more = f" {left} more panels are left out; `clinometer.load` has their numbers." if left > 0 else ""
     return Figure(_TITLES[kind], _CAPTIONS[kind] + more, tuple(panels[:_PANELS]), columns=_COLUMNS.get(kind, 3))
-
-
-def drawn_fields(table: Mapping[str, Values], declared: Fields) -> dict[str, Field]:
-    """The fields to draw: those declared so, without the ones that stand in for another."""
-    fields = described_fields(table, declared)
-    known = {name for name, field in fields.items() if field.kind != "text" and not np.isnan(table[name]).all()}
-    return {name: fields[name] for name in shown(fields, known.__contains__) if fields[name].drawing != "none"}
-
-
-def described_fields(table: Mapping[str, Values], declared: Fields) -> dict[str, Field]:
-    """All fields of a table with their declarations."""
-    return described({name: values[0] for name, values in table.items() if name != "step" and len(values)}, declared)
 
 
 def _number_panels(probe: str, table: Mapping[str, Values], fields: Fields, colours: dict[str, int]) -> Iterator[Panel]:

@@ -126,6 +126,18 @@ def shown(fields: Fields, known: Callable[[str], bool]) -> list[str]:
     return [name for name in fields if name not in dropped]
 
 
+def drawn_fields(table: Arrays, declared: Fields) -> dict[str, Field]:
+    """The fields to draw: those declared so, without the ones that stand in for another."""
+    fields = described_fields(table, declared)
+    known = {name for name, field in fields.items() if field.kind != "text" and not np.isnan(table[name]).all()}
+    return {name: fields[name] for name in shown(fields, known.__contains__) if fields[name].drawing != "none"}
+
+
+def described_fields(table: Arrays, declared: Fields) -> dict[str, Field]:
+    """All fields of a table with their declarations."""
+    return described({name: values[0] for name, values in table.items() if name != "step" and len(values)}, declared)
+
+
 def _described(row: Arrays, name: str, declared: Fields) -> Field:
     array, field = row[name], declared.get(name)
     text = array.dtype.kind == "U"

@@ -70,7 +70,7 @@ def limited(fields: Fields, table: Mapping[str, Values]) -> str | None:
 def share_of(field: Field, values: Values) -> Values:
     """The share of a step that is as long as it may be, of values in any shape; 1 is the declared limit."""
     limit = field.limit or 1.0
-    with np.errstate(divide="ignore"):
+    with np.errstate(divide="ignore", over="ignore"):
         return values / limit if field.worst == "highest" else limit / values
 
 

@@ -7,11 +7,12 @@ import math
 from collections.abc import Mapping, Sequence
 
 from clinometer.probes.field import Field
+from clinometer.probes.labels import series
 from clinometer.readable import html
 from clinometer.recorder.seen import Seen
 from clinometer.recorder.sparkline import sparkline
-from clinometer.recorder.standing import nearest, standing
 from clinometer.recorder.summary import Headline, number, shown_headlines
+from clinometer.recorder.verdict.verdict import verdict_of
 
 _ROWS = 12  # numbers; a recorder with many probes of one's own may have more
 _ALARMS = 3  # the newest
@@ -19,25 +20,23 @@ _COLOURS = {
     "good": "#2f9e44",
     "warn": "#f08c00",
     "bad": "#e03131",
-    "unknown": "#868e96",
+    "open": "#868e96",
 }  # of a bar beside the sentence, which says it
 
 
-def dashboard(title: str, seen: Seen, layers: Mapping[str, str]) -> str:
+def dashboard(title: str, seen: Seen) -> str:
     """A small dashboard as HTML.
 
     Args:
         title: What the recorder is, in one line.
         seen: What was measured.
-        layers: What a layer is, by its name, as far as that is known.
     """
-    stands = standing(seen)
-    near = nearest(seen.rankings(), layers)
+    verdict = verdict_of(seen)
     parts = [
-        f'<div style="border-left:4px solid {_COLOURS[stands.state]};padding:.1em .7em;font-weight:600">'
-        f"{html.text(stands.text)}</div>",
-        f"<div>Nearest to the edge: {html.text(near)}</div>" if near else "",
-        *_alarms(seen.alarms),
+        f'<div style="border-left:4px solid {_COLOURS[verdict.chip]};padding:.1em .7em;font-weight:600">'
+        f"{html.text(str(verdict))}</div>",
+        f"<div>{html.text(verdict.hint)}</div>" if verdict.hint else "",
+        *_alarms([str(alarm) for alarm in seen.alarms]),
         _numbers(seen),
         f'<div style="opacity:.75;font-size:.9em">{html.text(title)}</div>',
     ]
@@ -65,8 +64,9 @@ def _alarms(alarms: Sequence[str]) -> list[str]:
 
 
 def _numbers(seen: Seen) -> str:
-    chosen = shown_headlines(seen.series, seen.declared)
-    rows = [_row(headline, seen.series[name]) for name, headline in list(chosen.items())[:_ROWS]]
+    numbers = series(seen.rows, seen.declared)
+    chosen = shown_headlines(numbers, seen.declared)
+    rows = [_row(headline, numbers[name]) for name, headline in list(chosen.items())[:_ROWS]]
     left = len(chosen) - _ROWS
     if left > 0:
         rows.append([f"and {left} more, which recorder.plot() draws", "", "", "", ""])

@@ -1,77 +1,57 @@
-"""What a dashboard shows of a run: its headline numbers, those with a limit, and its alarms, taken up row by row."""
+"""What a dashboard shows of a run: its numbers and its alarms, taken up row by row."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
-import numpy as np
-
 from clinometer.probes.field import NAMES, Declared
-from clinometer.probes.labels import scalars
-from clinometer.probes.ranking import Ranking, ranked
-from clinometer.recorder.alerts.alarm_rows import ROWS
-from clinometer.store import Row, Store
+from clinometer.probes.ranking import Tables
+from clinometer.probes.stacked import stacked
+from clinometer.recorder.alerts.alarm import Alarm
+from clinometer.recorder.alerts.alarm_rows import ROWS, alarms_of
+from clinometer.store import Row, Store, Table, as_array
 
-Series = dict[str, dict[int, float]]  # name to step to number
+_NAMED = {(axis,) for axis in NAMES}  # the axes of what has a number for each layer or block
 
 
 class Seen:
-    """The numbers of a run that a dashboard has seen.
+    """What was recorded so far, without what is large: numbers, and one for each layer or block.
 
     Args:
         declared: What the probes declare of their fields.
+        layers: What each layer is, by its name, as far as that is known.
     """
 
-    def __init__(self, declared: Declared) -> None:
-        self.declared = declared
-        self.series: Series = {}
-        self.alarms: list[str] = []  # in words
-        self.steps: dict[int, None] = {}  # in the order of measuring
+    diverged_at = None  # nobody has written it down yet
+
+    def __init__(self, declared: Declared, layers: Mapping[str, str]) -> None:
+        self.declared, self.layers = declared, layers
+        self.rows: dict[str, dict[int, Table]] = {}  # by probe and step
+        self.alarms: list[Alarm] = []
 
     @classmethod
-    def of(cls, store: Store, declared: Declared) -> "Seen":
+    def of(cls, store: Store, declared: Declared, layers: Mapping[str, str]) -> "Seen":
         """What a store has so far."""
-        seen = cls(declared)
+        seen = cls(declared, layers)
         for probe, steps in store.rows().items():
             for step, row in steps.items():
                 seen.add(step, {probe: row})
-        seen.steps = dict.fromkeys(sorted(seen.steps))
         return seen
+
+    @property
+    def tables(self) -> Tables:
+        """The rows by probe, stacked along the steps."""
+        return {probe: stacked(rows) for probe, rows in self.rows.items()}
 
     def add(self, step: int, rows: Mapping[str, Row]) -> None:
         """Take up the rows of a step."""
-        self.steps[step] = None
         for probe, row in rows.items():
+            arrays = {name: as_array(probe, name, value) for name, value in row.items()}
             if probe == ROWS:
-                self.alarms += map(str, row["message"])
-                continue
-            kept = {name: value for name, value in row.items() if self._is_shown(probe, name, value)}
-            for name, value in scalars({probe: kept}, self.declared).items():
-                self.series.setdefault(name, {})[step] = value
+                self.alarms += alarms_of(step, arrays)
+            else:
+                kept = {name: array for name, array in arrays.items() if self._is_small(probe, name, array)}
+                self.rows.setdefault(probe, {})[step] = kept
 
-    def rankings(self) -> Mapping[str, Ranking]:
-        """The layers or blocks of each probe that declares a limit for a number of each, ranked."""
-        tables = {probe: self._table(probe) for probe in self.declared}
-        return ranked({probe: table for probe, table in tables.items() if table}, self.declared)
-
-    def _is_shown(self, probe: str, name: str, value: Any) -> bool:
-        if probe not in self.declared:
-            return not getattr(value, "ndim", np.ndim(value))
-        field = self.declared[probe].get(name)
-        return name in NAMES or (field is not None and (field.headline or field.limit is not None))
-
-    def _table(self, probe: str) -> dict[str, Any]:
-        """The fields with a limit for each layer or block, stacked along the steps as `Store.read` does."""
-        table: dict[str, Any] = {}
-        for name, field in self.declared[probe].items():
-            prefix = f"{probe}/{name}/"
-            found = {key.removeprefix(prefix): of for key, of in self.series.items() if key.startswith(prefix)}
-            if field.limit is None or len(field.axes) != 1 or field.axes[0] not in NAMES or not found:
-                continue
-            steps = _steps(list(found.values()))
-            table["step"], table[field.axes[0]] = np.array(steps), [list(found)]
-            table[name] = np.array([[of.get(step, np.nan) for of in found.values()] for step in steps])
-        return table
-
-
-def _steps(courses: Sequence[Mapping[int, float]]) -> list[int]:
-    return sorted(set().union(*courses))
+    def _is_small(self, probe: str, name: str, array: Any) -> bool:
+        field = self.declared.get(probe, {}).get(name)
+        return not array.ndim or name in NAMES or (field is not None and field.axes in _NAMED)

@@ -65,10 +65,11 @@ class Shown:
         return None
 
     def _seen(self) -> Seen:
-        return Seen.of(self._store, declared_in(self._store.meta))
+        facts = self._store.meta
+        return Seen.of(self._store, declared_in(facts), _layers(facts))
 
     def _draw(self, seen: Seen) -> str:
-        return dashboard(self.line(), seen, _layers(self._store.meta))
+        return dashboard(self.line(), seen)
 
     def _measured(self) -> str:
         try:

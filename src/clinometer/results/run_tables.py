@@ -1,19 +1,19 @@
 """What one run recorded, stacked along the steps: its tables by probe, their declarations, and its alarms."""
 
 import contextlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from clinometer.probes.field import Declared, declared_in
 from clinometer.probes.ranking import Tables
+from clinometer.probes.stacked import stacked
 from clinometer.recorder.alerts.alarm import Alarm
 from clinometer.recorder.alerts.alarm_rows import ROWS, alarms_in
 from clinometer.results.finished_run import check_run
 from clinometer.results.run_facts import RunFacts, run_facts
 from clinometer.results.run_frame import store_file
-from clinometer.results.stacked import stacked
 from clinometer.store import Store
 
 
@@ -27,6 +27,11 @@ class RunRecord:
     facts: RunFacts
     diverged_at: int | None  # the step, where whoever trained wrote it down
     missing: tuple[str, ...]  # what could not be read, in sentences
+
+    @property
+    def layers(self) -> Mapping[str, str]:
+        """What each layer is, by its name."""
+        return self.facts.layers
 
 
 def tables_of(path: Path) -> tuple[Tables, Declared, list[Alarm]]:

@@ -9,8 +9,8 @@ import pytest
 from clinometer import Store, headroom, landscape
 from clinometer.pages.run_page.page import report_run
 from clinometer.probes.field import declared_by, to_json
+from clinometer.probes.stacked import stacked
 from clinometer.results.run_tables import read_run
-from clinometer.results.stacked import stacked
 
 
 def page_of(folder: Path) -> str:

@@ -5,11 +5,13 @@
 of them after its layer.
 """
 
+from types import FunctionType
+
 from clinometer.nn.norms.apply import apply_norm, norm_after
 from clinometer.nn.norms.rows import NORMS
 
 for _name, _row in NORMS.items():
-    if getattr(_row, "__name__", "") == "<lambda>":
-        setattr(_row, "__qualname__", f"NORMS[{_name!r}]")  # noqa: B010 -- what its repr shows
+    if isinstance(_row, FunctionType) and _row.__name__ == "<lambda>":
+        _row.__qualname__ = f"NORMS[{_name!r}]"  # what its repr shows
 
 __all__ = ["NORMS", "apply_norm", "norm_after"]

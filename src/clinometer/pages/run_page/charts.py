@@ -3,11 +3,12 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from clinometer.pages.run_page.edges import nearest, place
-from clinometer.plots.run_figures import described_fields, drawn_fields, figures_of
+from clinometer.plots.run_figures import figures_of
 from clinometer.probes.field import NAMES, Field
+from clinometer.probes.labels import described_fields, drawn_fields
 from clinometer.probes.registry import PROBES
 from clinometer.recorder.alerts.alarm import Alarm
+from clinometer.recorder.verdict.edges import nearest, place
 from clinometer.results.run_tables import RunRecord
 from clinometer.studies.figure import Figure
 

@@ -8,11 +8,11 @@ from clinometer.pages.blocks import rank_texts
 from clinometer.pages.html.engine import render
 from clinometer.pages.run_page.charts import sections_of
 from clinometer.pages.run_page.facts import fact_rows, facts_of_study, summary_line
-from clinometer.pages.run_page.losses import not_finite
 from clinometer.pages.run_page.tiles import tiles_of
-from clinometer.pages.run_page.verdict import Verdict, verdict_of
 from clinometer.probes.ranking import Rank, Ranking, ranked
 from clinometer.recorder.alerts.alarm import Alarm
+from clinometer.recorder.verdict.losses import not_finite
+from clinometer.recorder.verdict.verdict import Verdict, verdict_of
 from clinometer.results.run_frame import store_file
 from clinometer.results.run_tables import RunRecord, read_run
 from clinometer.training.files import write_whole

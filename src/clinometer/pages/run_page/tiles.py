@@ -8,13 +8,13 @@ import numpy as np
 from markupsafe import Markup
 
 from clinometer.pages.html.marks import sparkline
-from clinometer.pages.run_page.edges import edges_of, nearest
-from clinometer.pages.run_page.losses import losses_of
-from clinometer.pages.run_page.verdict import Verdict, number_text, state_of
-from clinometer.plots.run_figures import drawn_fields
 from clinometer.probes.field import Field
+from clinometer.probes.labels import drawn_fields
 from clinometer.probes.ranking import Values
 from clinometer.readable.text import plain
+from clinometer.recorder.verdict.edges import edges_of, nearest
+from clinometer.recorder.verdict.losses import losses_of
+from clinometer.recorder.verdict.verdict import Verdict, number_text, state_of
 from clinometer.results.run_tables import RunRecord
 
 _MOST = 8

@@ -5,13 +5,13 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from clinometer.analysis.breaks import broke_at
 from clinometer.papers.instability import SOURCE, TITLE
 from clinometer.papers.instability.causes import NONE
 from clinometer.papers.instability.configs import is_held_out, recorded, shortened
 from clinometer.papers.instability.healthy import HEALTHY, STEPS, training
 from clinometer.papers.instability.scores import figure_lead, figure_trade_off, goals
 from clinometer.papers.instability.tampered_runs import HELD_OUT_RUNS, TUNING
+from clinometer.recorder.verdict.breaks import broke_at
 from clinometer.results.run_table import RunTable
 from clinometer.studies.figure import Figure, Panel, Series
 from clinometer.studies.study import FigureSpec, Scale, Study

@@ -2,9 +2,9 @@
 
 from collections.abc import Mapping
 
-from clinometer.analysis.breaks import broke_at
 from clinometer.papers.instability.causes import CAUSES
 from clinometer.papers.instability.tampering import tampered
+from clinometer.recorder.verdict.breaks import broke_at
 from clinometer.training.config import RunConfig
 from clinometer.training.errors import check_choice
 from clinometer.training.from_config import build_training

@@ -1,6 +1,6 @@
 """Alarms among the rows of a run: what a step's alerts said is kept with what its probes saw, in one transaction."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from clinometer.probes.field import Field
@@ -47,7 +47,17 @@ def alarms_in(store: Store) -> list[Alarm]:
         [(7, 1.0, None)]
     """
     rows = store.rows(ROWS).get(ROWS, {})
-    return [_alarm(step, row, entry) for step, row in rows.items() for entry in range(len(row["alert"]))]
+    return [alarm for step, row in rows.items() for alarm in alarms_of(step, row)]
+
+
+def alarms_of(step: int, row: Mapping[str, Any]) -> list[Alarm]:
+    """The alarms of one step.
+
+    Args:
+        step: Which.
+        row: As a store gives it: arrays.
+    """
+    return [_alarm(step, row, entry) for entry in range(len(row["alert"]))]
 
 
 def _facts(alarm: Alarm) -> dict[str, Any]:
@@ -55,7 +65,7 @@ def _facts(alarm: Alarm) -> dict[str, Any]:
     return {**vars(alarm), "suspect": alarm.block or "", "ranking": ranking, "message": str(alarm)}
 
 
-def _alarm(step: int, row: Row, entry: int) -> Alarm:
+def _alarm(step: int, row: Mapping[str, Any], entry: int) -> Alarm:
     facts: dict[str, Any] = {field: row[field][entry].item() for field in FIELDS}
     block, ranking = facts.pop("suspect"), facts.pop("ranking")
     del facts["message"]

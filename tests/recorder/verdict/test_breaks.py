@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from clinometer.analysis.breaks import STAY, broke_at
+from clinometer.recorder.verdict.breaks import STAY, broke_at
 
 FALLING = [2.4, 2.0, 1.5, 1.0, 0.7, 0.5, 0.4, 0.4]  # half of what was learned is gone above 1.4
 SERIES = st.lists(st.floats(0.01, 10.0), min_size=1, max_size=60)

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from clinometer.plots.run_figures import drawn_fields
 from clinometer.probes.field import Declared, Field
+from clinometer.probes.labels import drawn_fields
 from clinometer.probes.ranking import Ranking, Tables, Values, edge_label, ranked, share_of
 
 # By how directly they say whether the step that was taken was too long: the first that was recorded gives the verdict.

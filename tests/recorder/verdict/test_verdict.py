@@ -12,10 +12,10 @@ from hypothesis import strategies as st
 
 from clinometer import Recorder, Store, every, headroom, landscape, sharpness, step_norms
 from clinometer.pages.run_page.tiles import tiles_of
-from clinometer.pages.run_page.verdict import BEYOND, NEAR, Verdict, number_text, verdict_of
 from clinometer.probes.field import Field, declared_by, to_json
 from clinometer.recorder.alerts.alarm import Alarm
 from clinometer.recorder.alerts.alarm_rows import ROWS, as_row
+from clinometer.recorder.verdict.verdict import BEYOND, NEAR, Verdict, number_text, verdict_of
 from clinometer.results.run_tables import run_in
 
 EXACT = headroom(precision=0.01)

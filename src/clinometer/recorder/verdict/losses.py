@@ -5,10 +5,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from clinometer.analysis.breaks import broke_at
-from clinometer.plots.run_figures import described_fields
 from clinometer.probes.field import Declared
+from clinometer.probes.labels import described_fields
 from clinometer.probes.ranking import Tables, Values
+from clinometer.recorder.verdict.breaks import broke_at
 
 _LOOPS_OWN = ("train", "step_norms")  # rows with the loss that the loop itself minimised, at every step
 _NORMS = ("total_update_norm", "total_weight_norm")
@@ -24,7 +24,7 @@ class Losses:
 
     @property
     def broke_at(self) -> int | None:
-        """The step at which it broke, by the rule of `analysis.breaks`."""
+        """The step at which it broke, by the rule of `recorder.verdict.breaks`."""
         place = broke_at(self.values.tolist()) if len(self.values) else None
         return None if place is None else int(self.steps[place])
 

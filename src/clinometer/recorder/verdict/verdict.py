@@ -3,7 +3,7 @@
 The first of these that holds is the state:
 
     diverged           a loss, or the weights, became infinite or NaN and stayed so
-    beyond the edge    the loss broke (`analysis.breaks`), or was not finite for a while;
+    beyond the edge    the loss broke (`recorder.verdict.breaks`), or was not finite for a while;
                        or a share was above 1.1 at three measured steps in a row (at all, where there are fewer)
     near the edge      a share was 0.8 or more at some measured step, or an alert said an alarm
     stable             a share was measured, and none of these is so
@@ -14,17 +14,21 @@ which says most directly whether the step was too long decides: headroom, sharpn
 """
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, Protocol
 
 import numpy as np
 
-from clinometer.pages.run_page.edges import Edge, edges_of, nearest
-from clinometer.pages.run_page.losses import losses_of, not_finite
-from clinometer.recorder.standing import BEYOND, NEAR, STAY
-from clinometer.results.run_tables import RunRecord
+from clinometer.probes.field import Declared
+from clinometer.probes.ranking import Tables
+from clinometer.recorder.alerts.alarm import Alarm
+from clinometer.recorder.verdict.edges import Edge, edges_of, nearest
+from clinometer.recorder.verdict.losses import losses_of, not_finite
 
+# From which share on a step is near the edge; and how many measured steps in a row must lie beyond another share for
+# the steps to be too long: one step beyond the edge is common in runs that end well.
+NEAR, BEYOND, STAY = 0.8, 1.1, 3
 State = Literal["stable", "near the edge", "beyond the edge", "diverged", "cannot be told"]
 _CHIPS: Mapping[State, str] = {
     "stable": "good",
@@ -35,6 +39,21 @@ _CHIPS: Mapping[State, str] = {
 }
 _RECORD = 'Record headroom() to know how near the steps are to the edge, and headroom(blocks="layers") for which layer.'
 _RECORD_LAYERS = 'Which layer is nearest to the edge was not recorded: headroom(blocks="layers") says it.'
+
+
+class Recorded(Protocol):
+    """What a run recorded: of a recorder as it is now, or read from a file."""
+
+    @property
+    def tables(self) -> Tables: ...  # rows by probe, stacked along the steps
+    @property
+    def declared(self) -> Declared: ...  # their fields
+    @property
+    def alarms(self) -> Sequence[Alarm]: ...
+    @property
+    def layers(self) -> Mapping[str, str]: ...  # what each layer is, by its name, as far as that is known
+    @property
+    def diverged_at(self) -> int | None: ...  # the step, where whoever trained wrote it down
 
 
 @dataclass(frozen=True)
@@ -65,13 +84,13 @@ class Verdict:
         return f"{self.state.capitalize()}: {self.why}{layer}{kind}."
 
 
-def verdict_of(run: RunRecord) -> Verdict:
+def verdict_of(run: Recorded) -> Verdict:
     """The verdict on what a run recorded."""
     edge = next(iter(edges_of(run.tables, run.declared)), None)
     state, why = _judged(run, edge)
     layer, layer_is = _nearest(run, state)
     hint = "" if layer_is.endswith("edge") else (_RECORD_LAYERS if edge else _RECORD)
-    return Verdict(state, why, edge, layer, run.facts.layers.get(layer, ""), layer_is, hint)
+    return Verdict(state, why, edge, layer, run.layers.get(layer, ""), layer_is, hint)
 
 
 def state_of(edge: Edge) -> State:
@@ -81,7 +100,7 @@ def state_of(edge: Edge) -> State:
     return "near the edge" if edge.peak >= NEAR else "stable"
 
 
-def _judged(run: RunRecord, edge: Edge | None) -> tuple[State, str]:
+def _judged(run: Recorded, edge: Edge | None) -> tuple[State, str]:
     lost = not_finite(run.tables, run.declared)
     losses = losses_of(run.tables, run.declared)
     if run.diverged_at is not None or (lost and lost[1]):
@@ -141,7 +160,7 @@ def _measured(edge: Edge) -> str:
     return f"{peaked}; its edge was {left} times as far"
 
 
-def _unmeasured(run: RunRecord, loss: bool) -> str:
+def _unmeasured(run: Recorded, loss: bool) -> str:
     """What is known where nothing that has an edge was measured."""
     if not run.tables:
         return "no step was measured yet"
@@ -149,7 +168,7 @@ def _unmeasured(run: RunRecord, loss: bool) -> str:
     return "; ".join(["nothing was recorded that has an edge", *known])
 
 
-def _nearest(run: RunRecord, state: State) -> tuple[str, str]:
+def _nearest(run: Recorded, state: State) -> tuple[str, str]:
     """The layer to look at first, and why it is that."""
     found = nearest(run.tables, run.declared)
     if found:
