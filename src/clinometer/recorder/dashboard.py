@@ -9,8 +9,8 @@ from collections.abc import Mapping, Sequence
 from clinometer.probes.field import Field
 from clinometer.probes.labels import series
 from clinometer.readable import html
+from clinometer.readable.sparkline import spark_svg
 from clinometer.recorder.seen import Seen
-from clinometer.recorder.sparkline import sparkline
 from clinometer.recorder.summary import Headline, number, shown_headlines
 from clinometer.recorder.verdict.verdict import verdict_of
 
@@ -79,7 +79,7 @@ def _row(headline: Headline, course: Mapping[int, float]) -> list[str]:
     beside += [f"(limit {field.limit:g})"] if field.limit is not None else []
     name = f'<span title="{html.text(field.meaning)}">{html.text(headline.label)}</span>'
     name += f' <span style="opacity:.75">{html.text(" ".join(beside))}</span>'
-    return [name, number(values[-1]), number(values[0]), _worst(field, course), sparkline(values, field.limit)]
+    return [name, number(values[-1]), number(values[0]), _worst(field, course), spark_svg(values, field.limit)]
 
 
 def _worst(field: Field, course: Mapping[int, float]) -> str:

@@ -35,7 +35,7 @@ def test_what_is_not_known_is_not_drawn() -> None:
     line = str(sparkline(np.array([1.0, math.nan, 2.0, math.inf]), 1.5))
     assert "nan" not in line
     assert "inf" not in line
-    assert line.count("M") == 3, "a gap where one is unknown, and the edge"
+    assert line.count("M") == 4, "a gap where one is unknown, the edge, and a mark where one is infinite"
 
 
 def test_no_verdict_makes_a_class_of_its_own() -> None:

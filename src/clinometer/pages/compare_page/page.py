@@ -133,7 +133,7 @@ def _tile(each: Compared, base: str) -> Tile:
         label=curve.label,
         value=number_text(each.mine),
         unit="" if curve.unit == curve.label else curve.unit,
-        spark=sparkline(each.mine_values.tolist(), curve.limit, "log" if each.scale == "factor" else "linear"),
+        spark=sparkline(each.mine_values.tolist(), curve.limit),
         edge=f"{base}: {number_text(each.base)}; {difference_text(each)}",
         state=each.verdict,
     )

@@ -6,6 +6,8 @@ from collections.abc import Sequence
 import numpy as np
 from markupsafe import Markup, escape
 
+from clinometer.readable.sparkline import spark_svg
+
 _STATES = {
     "holds": "good",
     "verified": "good",
@@ -22,7 +24,6 @@ _STATES = {
     "warn": "warn",
     "partial": "warn",
 }
-_WIDE, _HIGH = 120, 32  # of a sparkline
 _BAR, _ROOM = 180, 8  # of an interval
 
 
@@ -36,37 +37,9 @@ def verdict_state(verdict: object) -> str:
     return _STATES.get(str(verdict), "open")
 
 
-def sparkline(values: Sequence[float], edge: float | None = None, scale: str = "linear") -> Markup:
-    """Values as a small line, with a dashed one at `edge`; infinite ones touch the frame, unknown ones leave a gap.
-
-    Args:
-        values: In order, evenly spaced.
-        edge: A level not to be passed.
-        scale: "linear" or "log".
-    """
-    shown = np.asarray(values, dtype=float).ravel()
-    shown = shown[np.unique(np.linspace(0, len(shown) - 1, min(len(shown), 80)).astype(int))] if len(shown) else shown
-    y = _along(shown, scale)
-    level = float(_along(np.array([math.nan if edge is None else edge]), scale)[0])
-    known = np.append(y, level)[np.isfinite(np.append(y, level))]
-    if not len(known):
-        return Markup("")
-    low, high = float(known.min()), float(known.max())
-    span = (high - low) or 1.0
-
-    def at(value: float) -> float:
-        return min(max(_HIGH - 3 - (_HIGH - 6) * (value - low) / span, 1), _HIGH - 1)
-
-    parts: list[str] = []
-    for place, value in enumerate(y):
-        if math.isnan(value):
-            continue
-        begins = place == 0 or math.isnan(y[place - 1])
-        parts.append(f"{'M' if begins else 'L'}{_WIDE * place / max(len(y) - 1, 1):.1f} {at(float(value)):.1f}")
-    line = f'<path class="spark-line" d="{"".join(parts)}"/>'
-    dashed = "" if math.isnan(level) else f'<path class="spark-edge" d="M0 {at(level):.1f}H{_WIDE}"/>'
-    size = f'viewBox="0 0 {_WIDE} {_HIGH}" preserveAspectRatio="none"'
-    return Markup(f'<svg class="spark" {size} aria-hidden="true">{dashed}{line}</svg>')
+def sparkline(values: Sequence[float], edge: float | None = None) -> Markup:
+    """Values as a small line, with a dashed one at `edge`, a level not to be passed; infinite ones touch the frame."""
+    return Markup(spark_svg(values, edge))
 
 
 def interval_bar(

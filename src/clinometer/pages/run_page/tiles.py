@@ -19,7 +19,6 @@ from clinometer.results.run_tables import RunRecord
 
 _MOST = 8
 _NO_LINE = Markup("")
-_WIDE = 20.0  # as for axes
 _CHIPS = {"stable": "good", "near the edge": "warn", "beyond the edge": "bad"}
 
 
@@ -51,7 +50,7 @@ def _layer(run: RunRecord, verdict: Verdict) -> Iterator[Tile]:
         state = "bad" if rank.beyond is not None else "good"
         state = "warn" if state == "bad" and verdict.state in ("stable", "near the edge") else state
         highest = f"{ranking.label} at most {number_text(rank.highest)}, at step {rank.step}; edge 1"
-        spark = sparkline(shares.tolist(), 1.0, _scale(shares))
+        spark = sparkline(shares.tolist(), 1.0)
         yield Tile(verdict.layer_is, _breakable(verdict.layer), verdict.layer_type, spark, highest, state)
     elif verdict.layer:
         yield Tile(verdict.layer_is, _breakable(verdict.layer), verdict.layer_type)
@@ -70,7 +69,7 @@ def _loss(run: RunRecord) -> Iterator[Tile]:
     losses = losses_of(run.tables, run.declared)
     if losses is not None and len(losses.values):
         first, last = float(losses.values[0]), float(losses.values[-1])
-        spark = sparkline(losses.values.tolist(), None, _scale(losses.values))
+        spark = sparkline(losses.values.tolist())
         state = "" if np.isfinite(last) else "bad"
         yield Tile("loss", _value(last), "", spark, f"from {_value(first)} at step {int(losses.steps[0])}", state)
 
@@ -99,7 +98,7 @@ def _headline(probe: str, name: str, field: Field, table: Mapping[str, Values], 
     values = table[name].astype(float)
     known = np.flatnonzero(~np.isnan(values))
     last = float(values[known[-1]]) if len(known) else math.nan
-    spark = sparkline(values.tolist(), field.limit, _scale(np.append(values, field.limit or np.nan)))
+    spark = sparkline(values.tolist(), field.limit)
     label = field.label or name
     unit = "" if field.unit == label else field.unit
     return Tile(
@@ -123,9 +122,3 @@ def _value(value: float) -> str:
     if np.isinf(value):
         return "−∞" if value < 0 else "∞"
     return (f"{value:,.0f}" if 1000 <= abs(value) < 1e6 else f"{value:.3g}").replace("-", "−")
-
-
-def _scale(values: Values) -> str:
-    finite = values[np.isfinite(values)]
-    positive = finite[finite > 0]
-    return "log" if len(positive) and positive.max() > _WIDE * positive.min() and (finite >= 0).all() else "linear"

@@ -1,4 +1,4 @@
-"""A course of numbers as a small line for a notebook: SVG in the reader's own colour, without a style sheet."""
+"""A course of numbers as a small line: SVG in the reader's own colour, which a page's style sheet may set otherwise."""
 
 import math
 from collections.abc import Callable, Sequence
@@ -7,17 +7,19 @@ _WIDE, _HIGH, _EDGE = 140.0, 26.0, 3.0
 _SHOWN = 140  # points: one for each pixel
 _SPAN = 20.0  # from this ratio of the largest to the smallest number on, the axis is logarithmic
 _MARK = "#d9480f"  # seen on light and on dark
+_LINE_LOOK = 'stroke="currentColor" stroke-width="1.3" stroke-linejoin="round"'
+_EDGE_LOOK = f'stroke="{_MARK}" stroke-width="1" stroke-dasharray="3 3"'
 
 
-def sparkline(values: Sequence[float], limit: float | None = None) -> str:
+def spark_svg(values: Sequence[float], limit: float | None = None) -> str:
     """Numbers from left to right, with a dashed line at a limit, and a mark at the frame where one is infinite.
 
     NaN leaves a gap. The axis is logarithmic where no number is negative and they span more than a factor of 20.
 
     Example:
-        >>> sparkline([1.0, 2.0, float("inf")], limit=1.5).count("<circle")
+        >>> spark_svg([1.0, 2.0, float("inf")], limit=1.5).count("spark-mark")
         1
-        >>> sparkline([])
+        >>> spark_svg([])
         ''
     """
     values = _thinned(values)
@@ -36,14 +38,15 @@ def sparkline(values: Sequence[float], limit: float | None = None) -> str:
 
     across = (_WIDE - 2 * _EDGE) / max(len(values) - 1, 1)
     points = [(_EDGE + across * place, value) for place, value in enumerate(values)]
-    dashed = "" if limit is None or not math.isfinite(limit) else _dashed(at(limit))
-    marks = "".join(_circle(x, at(value), _MARK) for x, value in points if math.isinf(value))
-    last = "".join(_circle(x, at(value), "currentColor") for x, value in points[-1:] if math.isfinite(value))
+    dashed = (
+        "" if limit is None or not math.isfinite(limit) else _line("edge", f"M0 {at(limit):.1f}H{_WIDE:g}", _EDGE_LOOK)
+    )
+    marks = "".join(_dot("mark", x, at(value), _MARK) for x, value in points if math.isinf(value))
+    last = "".join(_dot("last", x, at(value), "currentColor") for x, value in points[-1:] if math.isfinite(value))
     return (
-        f'<svg width="{_WIDE:g}" height="{_HIGH:g}" viewBox="0 0 {_WIDE:g} {_HIGH:g}" aria-hidden="true" '
-        f'style="vertical-align:middle;overflow:visible">{dashed}'
-        f'<path d="{_path(points, at)}" fill="none" stroke="currentColor" stroke-width="1.3" '
-        f'stroke-linejoin="round"/>{marks}{last}</svg>'
+        f'<svg class="spark" width="{_WIDE:g}" height="{_HIGH:g}" viewBox="0 0 {_WIDE:g} {_HIGH:g}" '
+        f'preserveAspectRatio="none" overflow="visible" aria-hidden="true">{dashed}'
+        f"{_line('line', _path(points, at), _LINE_LOOK)}{marks}{last}</svg>"
     )
 
 
@@ -86,9 +89,10 @@ def _placed(value: float, log: bool) -> float:
     return math.log10(value) if value > 0 else -math.inf
 
 
-def _dashed(height: float) -> str:
-    return f'<path d="M0 {height:.1f}H{_WIDE:g}" stroke="{_MARK}" stroke-dasharray="3 3" stroke-width="1"/>'
+def _dot(kind: str, x: float, y: float, colour: str) -> str:
+    """A round end of a line without length: it stays round where the drawing is stretched."""
+    return _line(kind, f"M{x:.1f} {y:.1f}h0", f'stroke="{colour}" stroke-width="4" stroke-linecap="round"')
 
 
-def _circle(x: float, y: float, colour: str) -> str:
-    return f'<circle cx="{x:.1f}" cy="{y:.1f}" r="2" fill="{colour}"/>'
+def _line(kind: str, path: str, look: str) -> str:
+    return f'<path class="spark-{kind}" d="{path}" fill="none" vector-effect="non-scaling-stroke" {look}/>'
