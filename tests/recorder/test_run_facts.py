@@ -16,7 +16,7 @@ from clinometer import Recorder, Store, every, step_norms
 from clinometer.recorder.facts.batch import batch_text
 from clinometer.recorder.facts.model import layers, model_facts
 from clinometer.recorder.facts.optimizer import optimizer_facts
-from clinometer.results.run_facts import RunFacts, run_facts
+from clinometer.recorder.facts.stored import RunFacts, run_facts
 from clinometer.store import writer
 
 

@@ -15,7 +15,7 @@ from clinometer.recorder.alerts.alarms import Alarms
 from clinometer.recorder.mismatch import Mismatch
 from clinometer.recorder.notices import FOREIGN_OPTIMIZER, LATE, LEFT_OUT, NOT_RESTORED, UNKNOWN_RATE, Notices
 from clinometer.recorder.pending_step import PendingStep
-from clinometer.recorder.run_facts import RunFacts
+from clinometer.recorder.run_facts import RunFactsWriter
 from clinometer.recorder.scheduled_probes import ScheduledProbes
 from clinometer.recorder.sinks import Sinks
 from clinometer.recorder.standstill import Standstill
@@ -49,7 +49,7 @@ class Measurement:
         alarms: Alarms,
         tolerance: Tolerance,
         notices: Notices,
-        facts: RunFacts,
+        facts: RunFactsWriter,
     ) -> None:
         self.trained = False  # a backward pass was seen at some step
         self.late = False  # weights move between the optimizer and the next step

@@ -31,7 +31,7 @@ from clinometer.recorder.notices import Notices
 from clinometer.recorder.objectives import Objectives
 from clinometer.recorder.open_store import open_store
 from clinometer.recorder.optimizer_reading import LearningRate, check_lr
-from clinometer.recorder.run_facts import RunFacts
+from clinometer.recorder.run_facts import RunFactsWriter
 from clinometer.recorder.scheduled_probes import ScheduledProbes
 from clinometer.recorder.schedules import Schedule
 from clinometer.recorder.shown import Shown
@@ -127,7 +127,7 @@ class Recorder:
         self.store = open_store(to if self.ranks.is_first else None, index, declared, strict=strict)
         notices = Notices(silent=not self.ranks.is_first)
         self._tolerance = Tolerance(self.ranks, notices, strict=strict)
-        facts = RunFacts(self.model, self.optimizers)
+        facts = RunFactsWriter(self.model, self.optimizers)
         sent = Sinks(sinks, declared, index)
         self._measurement = Measurement(
             self._probes, self.ranks, self.store, sent, alarms, self._tolerance, notices, facts

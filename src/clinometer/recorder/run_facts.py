@@ -20,17 +20,16 @@ from clinometer.recorder.facts.machine import hardware, versions
 from clinometer.recorder.facts.model import model_facts
 from clinometer.recorder.facts.optimizer import optimizer_facts
 from clinometer.recorder.facts.part import part, text
+from clinometer.recorder.facts.stored import RESUMED, RUN
 from clinometer.recorder.pending_step import PendingStep
 from clinometer.store import Store
 
-RUN = "run"  # among the facts of a store
-RESUMED = "resumed"
 _TRIES = 10  # to write them, where the file cannot be written for a while
 _MOST = 50  # resumptions that are kept
 
 
-class RunFacts:
-    """The facts about one run, from its first measured step to the store.
+class RunFactsWriter:
+    """Takes the facts about one run from its first measured step to the store.
 
         {"model": {"class", "parameters", "layers": {name: type}}, "optimizer": {"class", "lr", ..., "groups": [...]},
          "batch": "64 × (3, 32, 32) float32; 64 int64", "batches": 1, "device", "hardware", "ranks", "versions",

@@ -1,15 +1,12 @@
 """A recorder in one line, and as a dashboard; what cannot be read is told in words, as a repr must not raise."""
 
-from collections.abc import Mapping
-from typing import Any, cast
-
 from torch import nn
 
 from clinometer.probes.field import declared_in
 from clinometer.readable.text import name_of, short
 from clinometer.recorder.dashboard import dashboard, told
+from clinometer.recorder.facts.stored import run_facts
 from clinometer.recorder.live import LiveDashboard, notebook
-from clinometer.recorder.run_facts import RUN
 from clinometer.recorder.scheduled_probes import ScheduledProbes
 from clinometer.recorder.seen import Seen
 from clinometer.recorder.sinks import Sinks
@@ -66,7 +63,7 @@ class Shown:
 
     def _seen(self) -> Seen:
         facts = self._store.meta
-        return Seen.of(self._store, declared_in(facts), _layers(facts))
+        return Seen.of(self._store, declared_in(facts), run_facts(facts).layers)
 
     def _draw(self, seen: Seen) -> str:
         return dashboard(self.line(), seen)
@@ -80,11 +77,3 @@ class Shown:
 
 def _counted(count: int, what: str) -> str:
     return f"{count} {what}{'' if count == 1 else 's'}"
-
-
-def _layers(facts: Mapping[str, Any]) -> dict[str, str]:
-    """What each layer is, as the recorder wrote it down."""
-    found: Any = facts.get(RUN)
-    for name in ("model", "layers"):
-        found = cast("dict[str, Any]", found).get(name) if isinstance(found, dict) else None
-    return {str(name): str(kind) for name, kind in found.items()} if isinstance(found, dict) else {}

@@ -4,9 +4,9 @@ import dataclasses
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, cast
 
+from clinometer.recorder.facts.stored import run_facts
 from clinometer.results.curves import RecordedRun
 from clinometer.results.finished_run import read_config
-from clinometer.results.run_facts import run_facts
 
 _NOT_SETTINGS = ("began", "step", "resumed")
 _UNKNOWN = "–"

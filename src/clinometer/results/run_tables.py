@@ -11,8 +11,8 @@ from clinometer.probes.ranking import Tables
 from clinometer.probes.stacked import stacked
 from clinometer.recorder.alerts.alarm import Alarm
 from clinometer.recorder.alerts.alarm_rows import ROWS, alarms_in
+from clinometer.recorder.facts.stored import RunFacts, run_facts
 from clinometer.results.finished_run import check_run
-from clinometer.results.run_facts import RunFacts, run_facts
 from clinometer.results.run_frame import store_file
 from clinometer.store import Store
 

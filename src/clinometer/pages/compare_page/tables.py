@@ -8,10 +8,10 @@ from rich.table import Table
 from rich.text import Text
 
 from clinometer.pages.compare_page.words import alarm_texts, difference_text, verdict_text, verdict_words, worth_text
+from clinometer.recorder.facts.stored import run_facts
 from clinometer.results.block_moves import BlockMove, BlockMoves, Highest
 from clinometer.results.compare_runs import RunComparison
 from clinometer.results.compared import Compared
-from clinometer.results.run_facts import run_facts
 from clinometer.studies.effect_text import number_text
 
 Rows = list[tuple[str, ...]]

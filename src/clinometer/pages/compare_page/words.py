@@ -3,9 +3,9 @@
 import math
 from collections.abc import Iterator, Sequence
 
+from clinometer.recorder.facts.stored import run_facts
 from clinometer.results.compare_runs import RunComparison
 from clinometer.results.compared import SAME, Compared
-from clinometer.results.run_facts import run_facts
 from clinometer.studies.effect_text import number_text
 
 _SETTINGS, _LONG = 4, 60  # as many as the sentence names, and how long each may be; the table has all

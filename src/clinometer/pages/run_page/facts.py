@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from clinometer.results.run_facts import RunFacts, Settings
+from clinometer.recorder.facts.stored import RunFacts, Settings
 from clinometer.results.run_tables import RunRecord
 from clinometer.training.files import read_json
 

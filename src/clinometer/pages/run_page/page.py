@@ -45,22 +45,16 @@ def report_run(folder: Path, to: Path | None = None) -> RunReport:
     """
     home = store_file(folder).parent
     run = read_run(folder)
-    path = to or home / "report.html"
-    page = run_html(run, home)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    write_whole(path, page)
-    return RunReport(path, verdict_of(run), ranked(run.tables, run.declared))
+    run = replace(run, facts=run.facts or facts_of_study(home))
+    report = RunReport(to or home / "report.html", verdict_of(run), ranked(run.tables, run.declared))
+    page = _html(run, report, home)
+    report.page.parent.mkdir(parents=True, exist_ok=True)
+    write_whole(report.page, page)
+    return report
 
 
-def run_html(run: RunRecord, folder: Path) -> str:
-    """The page of what was read of a run.
-
-    Args:
-        run: What was read.
-        folder: Where: its name is the run's.
-    """
-    run = replace(run, facts=run.facts or facts_of_study(folder))
-    verdict, lost = verdict_of(run), not_finite(run.tables, run.declared)
+def _html(run: RunRecord, report: RunReport, folder: Path) -> str:
+    verdict, lost = report.verdict, not_finite(run.tables, run.declared)
     at = run.diverged_at if run.diverged_at is not None else (lost[0] if lost and lost[1] else None)
     return render(
         "run.html.j2",
@@ -70,7 +64,7 @@ def run_html(run: RunRecord, folder: Path) -> str:
         missing=run.missing,
         tiles=tiles_of(run, verdict),
         alarms=_told(run.alarms),
-        ranks={probe: (each.title, _rows(run, each.ranks)) for probe, each in ranked(run.tables, run.declared).items()},
+        ranks={probe: (each.title, _rows(run, each.ranks)) for probe, each in report.rankings.items()},
         sections=sections_of(run, at),
         facts=fact_rows(run.facts),
         command=f"clinometer report {folder}",

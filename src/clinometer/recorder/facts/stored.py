@@ -8,7 +8,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, cast
 
-from clinometer.recorder.run_facts import RESUMED, RUN
+RUN = "run"  # among the facts of a store
+RESUMED = "resumed"
 
 Value = bool | int | float | str
 Settings = Mapping[str, Value]
