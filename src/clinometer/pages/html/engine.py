@@ -25,7 +25,7 @@ _FUNCTIONS = (anchor, chart, interval_bar, sparkline, verdict_state)
 
 
 def render(template: str, **context: object) -> str:
-    """A page from a template of any package in `report/`, by the template's name, with the style that lies beside it.
+    """A page from a template of any package in `pages/`, by the template's name, with the style that lies beside it.
 
     Args:
         template: Such as "run.html.j2"; it extends "base.html.j2".
