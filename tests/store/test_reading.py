@@ -52,6 +52,28 @@ def test_a_store_whose_process_was_killed(lost: tuple[str, ...], left: Path, tmp
 
 
 @pytest.mark.parametrize("lost", [(), ("-shm",)])
+@pytest.mark.parametrize("size", [*range(0, 64, 4), 31, 33, 55, 57, 32 + 24 + 4096, 32 + 24 + 4097])
+def test_a_log_that_was_cut_anywhere(size: int, lost: tuple[str, ...], left: Path, tmp_path: Path) -> None:
+    """A kill may come after any byte. SQLite reads no file whose index is read-only and whose log is a header alone."""
+    folder = copied(left, tmp_path / "copy", *lost)
+    with (folder / "rows.sqlite-wal").open("rb+") as log:
+        log.truncate(size)
+    before = seen(folder)
+    assert read(folder) == [float(step) for step in range(40)]
+    assert seen(folder) == before
+
+
+@pytest.mark.parametrize("place", range(32))
+def test_a_log_whose_header_is_damaged(place: int, left: Path, tmp_path: Path) -> None:
+    """A power cut may leave any bytes. SQLite takes nothing of such a log, and all rows are in the file itself."""
+    folder = copied(left, tmp_path / "copy")
+    log = bytearray((folder / "rows.sqlite-wal").read_bytes())
+    log[place] ^= 0x55
+    (folder / "rows.sqlite-wal").write_bytes(log)
+    assert read(folder) == [float(step) for step in range(40)]
+
+
+@pytest.mark.parametrize("lost", [(), ("-shm",)])
 def test_rows_that_are_in_the_log_alone(lost: tuple[str, ...], tmp_path: Path) -> None:
     """The file is put back to what it was before the last row, which only the log then has: it is found there."""
     with closing(Store(tmp_path / "rows.sqlite")) as store:

@@ -7,12 +7,15 @@ reads, and who may not write cannot delete them. So they are opened by what is t
 import contextlib
 import os
 import shutil
+import struct
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 _BESIDE = ("-journal", "-wal", "-shm")
+_HEADER = struct.Struct(">I4xI20x")  # of a log: what it is, and the bytes of a page; pages follow
+_LOG = 0x377F0682  # or one more, by the order of bytes in checksums
 
 Stamp = tuple[tuple[int, int, int, int] | None, ...]
 
@@ -42,7 +45,9 @@ class Reading:
 def reading(path: Path) -> Reading:
     """Choose how to open a file that is there.
 
-    - Without a log nobody writes it: it is read as a file that cannot change.
+    - Without a log nobody writes it: it is read as a file that cannot change. So it is with a log of which SQLite takes
+      nothing, as a process leaves it that is killed before its first page. With an index beside such a log, SQLite
+      would try for ten seconds and give up ("locking protocol").
     - With a log and its index, of a process that writes or was killed, the index is opened for reading alone. SQLite
       makes its own in memory where no process keeps that up to date.
     - With a log alone, which was copied here, both are copied to a temporary folder, where SQLite may make an index.
@@ -51,11 +56,24 @@ def reading(path: Path) -> Reading:
     _, journal, log, index = stamp
     if journal:  # it is being made, or was killed then
         return Reading(_uri(path, "mode=ro"), path, None)
+    if log and log[2] and not _may_hold_pages(Path(f"{path}-wal")):
+        return Reading(_uri(path, "mode=ro&immutable=1"), path, stamp)
     if log and index:
         return Reading(_uri(path, "mode=ro&readonly_shm=1"), path, None)
     if log and log[2]:
         return _copied(path, stamp)
     return Reading(_uri(path, "mode=ro&immutable=1"), path, stamp)
+
+
+def _may_hold_pages(log: Path) -> bool:
+    """Whether a log has more than a header, and one that SQLite accepts."""
+    begin = b""
+    with contextlib.suppress(FileNotFoundError), log.open("rb") as file:  # it may be deleted at this moment
+        begin = file.read(_HEADER.size + 1)
+    if len(begin) <= _HEADER.size:
+        return False
+    kind, page = _HEADER.unpack_from(begin)
+    return kind & ~1 == _LOG and 512 <= page <= 2**16 and page & (page - 1) == 0
 
 
 def _copied(path: Path, stamp: Stamp) -> Reading:
