@@ -19,6 +19,7 @@ from typing import Protocol
 from warm import fork_servers
 
 from clinometer.runner.child import _main_hidden
+from clinometer.runner.records import read_records
 
 PROGRAM = "import sys; sys.path.insert(0, sys.argv[2]); from parents import make; make(sys.argv[1])"
 
@@ -44,6 +45,7 @@ class StartedParent:
         imported = Path(tempfile.mkdtemp(dir=study.parent))  # by every interpreter that starts, runs' included
         (imported / "sitecustomize.py").write_text(prelude)
         path = os.pathsep.join([str(imported), os.environ.get("PYTHONPATH", "")])
+        self._study = study
         self._process = subprocess.Popen(
             [sys.executable, "-c", PROGRAM, str(study), str(Path(__file__).parent)],
             env=os.environ | {"PYTHONPATH": path},
@@ -58,7 +60,12 @@ class StartedParent:
         return self._process.poll()
 
     def finish(self, timeout: float | None = None) -> tuple[int, str]:
-        printed = self._process.communicate(timeout=timeout)[0]
+        try:
+            printed = self._process.communicate(timeout=timeout)[0]
+        except subprocess.TimeoutExpired:
+            os.killpg(self.pid, signal.SIGKILL)  # or it would disturb the tests that follow
+            self._process.communicate()
+            raise AssertionError(_too_late(self._study, timeout)) from None
         return self._process.returncode, printed
 
 
@@ -66,6 +73,7 @@ class WarmParent:
     """One that is forked from a process that has imported everything."""
 
     def __init__(self, study: Path, prelude: str = "") -> None:
+        self._study = study
         context = mp.get_context("forkserver")
         context.set_forkserver_preload(["clinometer.runner.preload", "torch._dynamo"])  # as clinometer itself does
         file, name = tempfile.mkstemp(dir=study.parent)
@@ -83,8 +91,15 @@ class WarmParent:
     def finish(self, timeout: float | None = None) -> tuple[int, str]:
         self._process.join(timeout)
         status = self._process.exitcode
-        assert status is not None, f"it has not ended after {timeout} s"
+        if status is None:
+            kill(self.pid)
+            raise AssertionError(_too_late(self._study, timeout))
         return status, self._printed.read_text()
+
+
+def _too_late(study: Path, timeout: float | None) -> str:
+    records, unreadable = read_records(study)
+    return f"the study has not ended after {timeout} s: {list(records.values())}, {unreadable}"
 
 
 KINDS: dict[str, Callable[..., Parent]] = {"warm": WarmParent, "started": StartedParent}
