@@ -126,4 +126,4 @@ def disk(path: Path) -> Generator[Disk]:
 
 
 def _run(words: Sequence[str | Path], **settings: Any) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(words, capture_output=True, text=True, timeout=120, check=False, **settings)
+    return subprocess.run(words, capture_output=True, text=True, timeout=300, check=False, **settings)

@@ -51,7 +51,7 @@ class Server:
         )
 
     def run(
-        self, words: Sequence[str | Path], *, cwd: Path, env: Mapping[str, str] | None = None, timeout: float = 120
+        self, words: Sequence[str | Path], *, cwd: Path, env: Mapping[str, str] | None = None, timeout: float = 300
     ) -> Done:
         """Run `python *words`, where words are `-W error`, then a script, `-m` and a module, or `-c` and code."""
         return self.together([words], cwd=cwd, envs=[os.environ if env is None else env], timeout=timeout)[0]
@@ -79,13 +79,13 @@ class Server:
         self._process.communicate()
 
 
-def run(words: Sequence[str | Path], *, cwd: Path, env: Mapping[str, str] | None = None, timeout: float = 120) -> Done:
+def run(words: Sequence[str | Path], *, cwd: Path, env: Mapping[str, str] | None = None, timeout: float = 300) -> Done:
     """As `Server.run`, by the one of this session."""
     return _server().run(words, cwd=cwd, env=env, timeout=timeout)
 
 
 def together(
-    programs: Sequence[Sequence[str | Path]], *, cwd: Path, envs: Sequence[Mapping[str, str]], timeout: float = 120
+    programs: Sequence[Sequence[str | Path]], *, cwd: Path, envs: Sequence[Mapping[str, str]], timeout: float = 300
 ) -> list[Done]:
     """As `Server.together`, by the one of this session."""
     return _server().together(programs, cwd=cwd, envs=envs, timeout=timeout)

@@ -34,7 +34,7 @@ def printed(code: str, encoding: str, *words: str | Path) -> str:
     """What a process prints, which must end well."""
     command: Sequence[str | Path] = [sys.executable, "-c", code, *words]
     environment = os.environ | {"PYTHONIOENCODING": encoding}
-    done = subprocess.run(command, capture_output=True, env=environment, timeout=120, check=False)
+    done = subprocess.run(command, capture_output=True, env=environment, timeout=300, check=False)
     assert done.returncode == 0, done.stderr.decode(errors="replace")
     return done.stdout.decode(encoding)  # raises for what is not of that encoding
 

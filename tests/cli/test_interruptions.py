@@ -79,14 +79,14 @@ def assert_gone(folder: Path, seconds: float) -> None:
     ],
 )
 def test_a_signal_ends_a_command_with_all_that_it_started(number: int, status: int, tmp_path: Path) -> None:
-    """Within ten seconds, though each run stays in its own way; it says how to go on, unless it was killed."""
+    """Within a minute, however busy the machine, though each run stays in its own way; it says how to go on, unless it was killed."""
     command = started(tmp_path)
     os.kill(command.pid, number)
-    ended, printed = command.finish(timeout=10)
+    ended, printed = command.finish(timeout=60)
     assert ended == status, printed
     assert ("Interrupted. What is done is kept; the same command goes on from there." in printed) == (status > 0)
     assert "Traceback" not in printed
-    assert_gone(tmp_path, 5)
+    assert_gone(tmp_path, 30)
 
 
 def test_a_second_signal_ends_a_command_that_does_not_end(tmp_path: Path) -> None:
@@ -96,5 +96,5 @@ def test_a_second_signal_ends_a_command_that_does_not_end(tmp_path: Path) -> Non
     while not (tmp_path / "closing").exists():
         time.sleep(0.02)
     os.kill(command.pid, signal.SIGINT)
-    assert command.finish(timeout=10)[0] == -signal.SIGINT
-    assert_gone(tmp_path, 5)
+    assert command.finish(timeout=60)[0] == -signal.SIGINT
+    assert_gone(tmp_path, 30)

@@ -34,7 +34,7 @@ def test_a_command_that_trains_nothing_imports_nothing_heavy(line: str, tmp_path
         text=True,
         check=True,
         cwd=tmp_path,
-        timeout=60,
+        timeout=300,
     )
     assert out.stdout.splitlines()[-1] == "imported:"
 

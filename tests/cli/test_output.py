@@ -54,7 +54,7 @@ def test_a_study_is_made_whatever_becomes_of_its_output(lost: str, tmp_path: Pat
     """Its run prints 10 MB to the same place. Status 0: the run is done, and the page is written."""
     (tmp_path / "study.yaml").write_text(STUDY)
     command = WarmParent(tmp_path / "study", COMMAND.format(folder=tmp_path, more=lost))
-    status, printed = command.finish(timeout=60)
+    status, printed = command.finish(timeout=300)
     assert status == 0, printed
     assert ("could be written" in printed) == (lost != UNREAD)
     folder = tmp_path / "runs" / "loud"

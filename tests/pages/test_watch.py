@@ -162,7 +162,7 @@ def test_a_living_run_is_watched_from_another_process_until_ctrl_c(tmp_path: Pat
         store.append(step, {"landscape": {"loss": 1.0, "beta": 2.0}})
         until(f"step {step}, ")
     os.kill(watching.pid, signal.SIGINT)
-    _, said = watching.communicate(timeout=60)
+    _, said = watching.communicate(timeout=300)
     os.close(ours)
     assert (watching.returncode, said) == (0, b"")
     assert ("\x1b[" in seen) == terminal, "a log gets no cursor movements"

@@ -41,7 +41,7 @@ def test_any_backend_will_do_and_is_left_alone(backend: str, imported: str, tmp_
     """A notebook hands its own backend to the programs that it starts, where it is not installed; or nobody has it."""
     environment = {name: value for name, value in os.environ.items() if name != "DISPLAY"} | {"MPLBACKEND": backend}
     command = [sys.executable, "-c", PROGRAM, str(tmp_path), imported, backend]
-    done = subprocess.run(command, capture_output=True, text=True, env=environment, timeout=120, check=False)
+    done = subprocess.run(command, capture_output=True, text=True, env=environment, timeout=300, check=False)
     assert done.returncode == 0, done.stderr
     assert (tmp_path / "figure.svg").read_text(encoding="utf-8").startswith("<?xml")
     assert (tmp_path / "figure.png").stat().st_size > 0

@@ -226,5 +226,5 @@ assert_on_disk(folder, 9)
 def test_a_full_disk_costs_nothing_once_there_is_room(tmp_path: Path) -> None:
     """In a process of its own, whose files may not grow: the system refuses the write, as on a full disk."""
     program = FULL.format(tests=str(Path(__file__).parents[1]), folder=str(tmp_path / "mine"))
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=120, check=False)
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=300, check=False)
     assert done.returncode == 0, done.stderr

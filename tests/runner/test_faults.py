@@ -124,7 +124,7 @@ def test_clocks_jump_and_a_parent_dies(start: str, whole: Path, tmp_path: Path) 
     assert kill(first.pid)
     third = KINDS[start](study, JUMPING)
     for each in (second, third):
-        status, printed = each.finish(timeout=120)
+        status, printed = each.finish(timeout=400)
         assert status == 0, printed
     first.finish()
     check_acknowledged(study, done)

@@ -24,6 +24,6 @@ def test_a_folder_for_temporary_files_may_be_long_or_missing(name: str, tmp_path
     folder = tmp_path / name
     if name != "not there":
         folder.mkdir()
-    status, printed = WarmParent(tmp_path / "study", COMMAND.format(folder=folder)).finish(timeout=60)
+    status, printed = WarmParent(tmp_path / "study", COMMAND.format(folder=folder)).finish(timeout=300)
     assert status == 0, printed
     assert printed.strip() == os.fspath(folder)
