@@ -79,7 +79,7 @@ def assert_gone(folder: Path, seconds: float) -> None:
     ],
 )
 def test_a_signal_ends_a_command_with_all_that_it_started(number: int, status: int, tmp_path: Path) -> None:
-    """Within a minute, however busy the machine, though each run stays in its own way; it says how to go on, unless it was killed."""
+    """Within a minute, though each run stays in its own way; it says how to go on, unless it was killed."""
     command = started(tmp_path)
     os.kill(command.pid, number)
     ended, printed = command.finish(timeout=60)
