@@ -314,6 +314,16 @@ def test_spatial_dimensions_of_a_norm_that_does_not_say() -> None:
     assert isinstance(both[2], nn.InstanceNorm2d)
 
 
+@pytest.mark.parametrize(("row", "kept"), [("graph", ("weight", "bias")), ("pair", ())])
+def test_norms_of_graphs_are_known(row: str, kept: tuple[str, ...]) -> None:
+    """What this package makes it can take out again: the graph network's norms become torch's, over its nodes too."""
+    model = nn.Sequential(nn.Conv1d(3, 8, 1), NORMS[row](8, 1))
+    (replacement,) = swap_norms(model, "batch").replaced
+    assert type(model[1]) is nn.BatchNorm1d
+    assert model[1].num_features == 8
+    assert replacement.kept == kept
+
+
 def test_an_eps_that_equals_nothing() -> None:
     """By IEEE 754: it is what keeps torch's shortcut away."""
     assert math.isnan(PerPosition.eps)

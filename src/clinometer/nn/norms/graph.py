@@ -37,8 +37,8 @@ class GraphNorm(nn.Module):
 
     def forward(self, y: Tensor) -> Tensor:
         centred = y - per_unit(self.mean_scale, y) * y.mean(over_nodes(y), keepdim=True)
-        square = centred.square().mean(over_nodes(y), keepdim=True)
-        return per_unit(self.weight, y) * centred * (square + self.eps).rsqrt() + per_unit(self.bias, y)
+        factor = per_unit(self.weight, y) * (_mean_square(centred) + self.eps).rsqrt()
+        return torch.addcmul(per_unit(self.bias, y), centred, factor)
 
     def extra_repr(self) -> str:
         return f"{len(self.weight)}, eps={self.eps}"
@@ -88,6 +88,13 @@ class PairNorm(nn.Module):
 
     def extra_repr(self) -> str:
         return f"{self.num_features}, scale={self.scale}, individually={self.individually}, eps={self.eps}"
+
+
+def _mean_square(y: Tensor) -> Tensor:
+    """The mean of y² over nodes, (N, C, 1, ...), by products that make no tensor of y's size."""
+    nodes = y.flatten(2) if y.ndim > 2 else y.T[None]
+    means = torch.linalg.vecdot(nodes, nodes) / nodes.shape[2]
+    return means.view(*means.shape, *(1,) * (y.ndim - 2))
 
 
 def over_nodes(y: Tensor) -> list[int]:

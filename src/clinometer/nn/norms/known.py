@@ -9,6 +9,7 @@ from clinometer.nn.norms.batch_renorm import BatchRenorm
 from clinometer.nn.norms.dynamic_tanh import DynamicTanh
 from clinometer.nn.norms.filter_response import FilterResponseNorm
 from clinometer.nn.norms.ghost_batch import GhostBatchNorm
+from clinometer.nn.norms.graph import GraphNorm, PairNorm
 from clinometer.nn.norms.lp import LpNorm, SampleLpNorm
 from clinometer.nn.norms.on_weights import OnWeights
 from clinometer.nn.norms.per_position import PerPosition
@@ -45,7 +46,7 @@ def known(module: nn.Module) -> Known | str | None:
     return "what it normalizes is not known" if isinstance(module, tuple(_READERS)) or is_named_so else None
 
 
-def _of_batch(spatial_dims: int | None) -> Callable[[nn.Module], Known | str]:
+def _of_features(spatial_dims: int | None) -> Callable[[nn.Module], Known | str]:
     return lambda module: Known(module, int(module.num_features), spatial_dims)  # pyright: ignore[reportArgumentType]
 
 
@@ -74,18 +75,20 @@ def _of_per_position(module: nn.Module) -> Known | str:
 
 
 _READERS: Mapping[type[nn.Module], Callable[[nn.Module], Known | str]] = {
-    nn.BatchNorm1d: _of_batch(0),  # it takes one of space too, and does not say
-    nn.BatchNorm2d: _of_batch(2),
-    nn.BatchNorm3d: _of_batch(3),
-    nn.SyncBatchNorm: _of_batch(None),
-    nn.InstanceNorm1d: _of_batch(1),
-    nn.InstanceNorm2d: _of_batch(2),
-    nn.InstanceNorm3d: _of_batch(3),
+    nn.BatchNorm1d: _of_features(0),  # it takes one of space too, and does not say
+    nn.BatchNorm2d: _of_features(2),
+    nn.BatchNorm3d: _of_features(3),
+    nn.SyncBatchNorm: _of_features(None),
+    nn.InstanceNorm1d: _of_features(1),
+    nn.InstanceNorm2d: _of_features(2),
+    nn.InstanceNorm3d: _of_features(3),
     nn.GroupNorm: _of_group,
     nn.LayerNorm: _of_last,
     nn.RMSNorm: _of_last,
     PerPosition: _of_per_position,
+    PairNorm: _of_features(None),
     **dict.fromkeys(
-        (LpNorm, SampleLpNorm, RMSNorm, FilterResponseNorm, GhostBatchNorm, BatchRenorm, DynamicTanh), _of_ours
+        (LpNorm, SampleLpNorm, RMSNorm, FilterResponseNorm, GhostBatchNorm, BatchRenorm, DynamicTanh, GraphNorm),
+        _of_ours,
     ),
 }
