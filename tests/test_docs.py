@@ -10,10 +10,12 @@ import fill
 import pytest
 import warm
 from generators import papers
+from generators.kept import read_claims
 from generators.llms import llms
 from PIL import Image
 from snippets import BLOCK, program
 
+from clinometer.papers import load_study
 from clinometer.papers.instability.scores.score import Score as AlarmScore
 from clinometer.papers.instability.scores.table import Line
 from clinometer.papers.learning_rates.scores import Score as RateScore
@@ -53,6 +55,16 @@ def test_tables_say_what_results_and_probes_say() -> None:
     found = [(match["kind"], match["rest"]) for match in fill.TABLE.finditer(page)]
     assert {rest for kind, rest in found if kind == "claim"} == claims
     assert {kind for kind, _ in found} == {"claim", "verdicts", "outcome", "seeds", "forest"}
+
+
+@pytest.mark.parametrize("name", [name for name in papers.built_in() if load_study(name).read])
+def test_the_page_of_a_paper_begins_with_what_was_read(name: str) -> None:
+    """A reader has to know first whether claims are those of a text or of an abstract; and both scales are kept."""
+    page = (ROOT / "docs" / f"{papers.PAGE_OF.get(name, name)}.md").read_text()
+    title, first, *_ = page.split("\n\n")
+    assert title.startswith("# ")
+    assert "Read: " in first
+    assert list(read_claims(fill.RESULTS / name))[:2] == ["smoke", "laptop"]
 
 
 def test_llms_txt_names_what_there_is() -> None:
