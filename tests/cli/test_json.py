@@ -35,7 +35,7 @@ CALLS: Mapping[str, tuple[str, ...]] = {
     "plan": ("plan santurkar2018 --pilot pilot --max-seeds 5",),
     "check": ("check santurkar2018 --only theorem_4_1 --cases 3",),
     "status": ("status a",),
-    "report": ("report mine", "report pilot"),
+    "report": ("report mine", "report pilot --tex", "report mine --read-only", "report pilot --read-only"),
     "watch": ("watch mine --once",),
     "export": ("export a --to tables --format csv",),
     "compare": ("compare a b", "compare mine other --to page.html"),

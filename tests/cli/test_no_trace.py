@@ -16,7 +16,12 @@ from clinometer.studies.study_folder import open_study_folder
 from clinometer.training.config import key_of
 from clinometer.training.files import write_json
 
-OF_RUNS = ("watch {run} --once", "export {run} --to out --format csv", "compare {run} other")
+OF_RUNS = (
+    "watch {run} --once",
+    "report {run} --read-only",
+    "export {run} --to out --format csv",
+    "compare {run} other",
+)
 OF_STUDIES = (
     "status {study}",
     "export {study} --to out --format csv",

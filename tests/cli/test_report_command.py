@@ -1,7 +1,9 @@
 """`clinometer report`: where the page goes, what is left alone, and the browser that opens it."""
 
+import json
 import webbrowser
 from pathlib import Path
+from typing import Any
 
 import pytest
 from stored import STUDY, study
@@ -53,6 +55,48 @@ def test_a_place_that_cannot_be_is_refused(folder: Path, capsys: pytest.CaptureF
         main(["report", "mine", "--to", "thesis.txt"])
     assert "a page whose name ends in .html; found thesis.txt." in capsys.readouterr().err
     assert (folder / "thesis.txt").read_text() == "years of work"
+
+
+def found(capfd: pytest.CaptureFixture[str], line: str, status: int = 0) -> dict[str, Any]:
+    with pytest.raises(SystemExit, match=str(status)):
+        main([*line.split(), "--json"])
+    return json.loads(capfd.readouterr().out)
+
+
+def test_reading_only_finds_the_same_and_writes_nothing(folder: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    """Of a run: against a report that writes its page elsewhere. Of a study: against the files of the last report."""
+    before = seen(folder / "mine"), seen(folder / "study")
+    assert found(capfd, "report mine --read-only") == found(capfd, "report mine --to page.html") | {"page": None}
+    of_study = found(capfd, "report study --read-only")
+    assert (seen(folder / "mine"), seen(folder / "study")) == before
+    for name in ("claims", "theorems"):
+        assert of_study[name] == json.loads((folder / "study" / f"{name}.json").read_text())
+    assert of_study.keys() == found(capfd, "report study").keys()
+
+
+def test_reading_only_decides_nothing(folder: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    """A verdict that was written into claims.json by hand is what is told: no run is looked at, for a look costs."""
+    rows = json.loads((folder / "study" / "claims.json").read_text())
+    turned = {"holds": "fails", "fails": "undecided", "undecided": "holds"}
+    wrong = [row | {"verdict": turned[row["verdict"]]} for row in rows]
+    (folder / "study" / "claims.json").write_text(json.dumps(wrong))
+    told = found(capfd, "report study --read-only")
+    assert [row["verdict"] for row in told["claims"]] == [row["verdict"] for row in wrong]
+    assert "`clinometer report study` decides again." in told["remarks"][0]
+
+
+def test_reading_only_says_what_cannot_be_read(folder: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    """A study without a report, rows of another version or none, and options that write."""
+    claims = folder / "study" / "claims.json"
+    rows = json.loads(claims.read_text())
+    for spoiled in ([{"id": "C1", "verdict": "holds"}], [{**rows[0], "status": None, "parts": 3}], {}):
+        claims.write_text(json.dumps(spoiled))
+        assert "claims.json" in found(capfd, "report study --read-only", 2)["error"]
+    claims.unlink()
+    told = found(capfd, "report study --read-only", 2)["error"]
+    assert told == "nothing of study was decided yet: `clinometer report study` does it."
+    for option in ("--to out", "--open", "--tex"):
+        assert "--read-only writes nothing" in found(capfd, f"report study --read-only {option}", 2)["error"]
 
 
 @pytest.mark.parametrize("there", [True, False])

@@ -62,7 +62,7 @@ def tally(claims: Sequence[Mapping[str, Any]]) -> dict[str, int]:
     return {name: sum(row["verdict"] == name for row in claims) for name in _VERBS}
 
 
-def results_facts(results: Results, page: Path) -> dict[str, Any]:
+def results_facts(results: Results, page: Path | None) -> dict[str, Any]:
     """The results for a program: the tally first, then the rows of `claims.json` and `theorems.json`."""
     return {
         "page": page,

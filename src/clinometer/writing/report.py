@@ -40,7 +40,8 @@ def report(path: str | Path | Given, to: str | Path | None = None) -> Path:
     if kind == "run":
         from clinometer.pages.run_page.page import report_run
 
-        return report_run(Path(path), place.page).page
+        report_run(Path(path), place.page)
+        return place.page
     need("scipy", "studies")
     from clinometer.writing.study import open_study
 

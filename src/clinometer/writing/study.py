@@ -2,15 +2,20 @@
 
 import contextlib
 import json
+import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from clinometer.pages.agreement import KeptClaims, read_kept
+from clinometer.pages.agreement import KeptClaims, Row, agreement, read_kept
 from clinometer.pages.destination import Destination
+from clinometer.pages.status import recorded_texts, status_line
 from clinometer.pages.study_page.report import Results, report
 from clinometer.papers import load_study
+from clinometer.results.claims_file import NAME, read_claims, read_theorems
+from clinometer.studies.claims_json import deciding_part, to_finding
 from clinometer.studies.declared.spec import restored
 from clinometer.studies.plan import Plan, plan
 from clinometer.studies.study import Study
@@ -38,6 +43,29 @@ class OpenStudy:
         """
         return report(self.plan, self.folder, self.command, kept=self.kept, place=place)
 
+    def decided(self) -> Results:
+        """The claims and theorems as the last report left them. To decide again would be a look, which costs.
+
+        Raises:
+            ValueError: if there was no report yet, or what it wrote is damaged.
+        """
+        again = f"`{shlex.join(['clinometer', 'report', str(self.folder)])}`"
+        try:
+            claims, theorems = read_claims(self.folder), read_theorems(self.folder)
+        except FileNotFoundError as error:
+            raise ValueError(f"nothing of {self.folder} was decided yet: {again} does it.") from error
+        for row in claims:
+            try:
+                _try(row)
+            except (LookupError, TypeError, ValueError) as error:
+                raise ValueError(
+                    f"{self.folder / NAME}: its row of {row['id']} is damaged, or of another version ({error!r}). "
+                    f"{again} writes it again."
+                ) from error
+        written = datetime.fromtimestamp((self.folder / NAME).stat().st_mtime, UTC)
+        remark = f"Decided {written:%Y-%m-%d %H:%M} UTC, by the runs that were finished then; {again} decides again."
+        return Results(claims, theorems, [remark], agreement(claims, self.kept) if self.kept else None)
+
 
 def open_study(folder: Path, against: Path | None = None) -> OpenStudy:
     """Read from a study's folder which study it is and what was planned.
@@ -56,6 +84,14 @@ def open_study(folder: Path, against: Path | None = None) -> OpenStudy:
     kept = read_kept(against, [claim.id for claim in planned.claims]) if against else None
     check_study_folder(folder, planned)
     return OpenStudy(folder, study, scale, planned, kept, facts.get("command", "unknown"))
+
+
+def _try(row: Row) -> None:
+    """Read all that is shown of a claim's row."""
+    to_finding(row)
+    deciding_part(row)
+    recorded_texts(row)
+    status_line([row])
 
 
 def _study(folder: Path, facts: Mapping[str, Any]) -> Study:

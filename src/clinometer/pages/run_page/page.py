@@ -26,7 +26,6 @@ _SIGNS = {"inf": "∞", "nan": "–"}
 class RunReport:
     """What the page of a run says first."""
 
-    page: Path  # its file
     verdict: Verdict
     rankings: dict[str, Ranking]  # the blocks of each probe that has any
 
@@ -43,14 +42,33 @@ def report_run(folder: Path, to: Path | None = None) -> RunReport:
     Raises:
         ValueError: if there are no rows, or none that can be read.
     """
-    home = store_file(folder).parent
-    run = read_run(folder)
-    run = replace(run, facts=run.facts or facts_of_study(home))
-    report = RunReport(to or home / "report.html", verdict_of(run), ranked(run.tables, run.declared))
+    home, run = store_file(folder).parent, _read(folder)
+    report, file = _judged(run), to or home / "report.html"
     page = _html(run, report, home)
-    report.page.parent.mkdir(parents=True, exist_ok=True)
-    write_whole(report.page, page)
+    file.parent.mkdir(parents=True, exist_ok=True)
+    write_whole(file, page)
     return report
+
+
+def judge_run(folder: Path) -> RunReport:
+    """What the page of a run would say first; nothing is written.
+
+    Args:
+        folder: The recorder's `to`, or its `rows.sqlite`.
+
+    Raises:
+        ValueError: if there are no rows, or none that can be read.
+    """
+    return _judged(_read(folder))
+
+
+def _read(folder: Path) -> RunRecord:
+    run = read_run(folder)
+    return replace(run, facts=run.facts or facts_of_study(store_file(folder).parent))
+
+
+def _judged(run: RunRecord) -> RunReport:
+    return RunReport(verdict_of(run), ranked(run.tables, run.declared))
 
 
 def _html(run: RunRecord, report: RunReport, folder: Path) -> str:
