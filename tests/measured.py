@@ -4,16 +4,18 @@ import itertools
 from typing import Any
 
 from clinometer.plots.layout import Width, layout_of
-from clinometer.plots.matplotlib import draw, mpl
+from clinometer.plots.matplotlib import DPI, draw, mpl
 from clinometer.studies.figure import Figure
 
 _SLACK = 0.5  # pixels
 
 
 def drawn(figure: Figure, width: Width) -> Any:
-    """The canvas after a drawing, so that all places are final."""
+    """The canvas after a drawing with as many dots as a file has, so that all places are final: letters are as wide as
+    their dots."""
     with mpl.rc_context(layout_of(figure, width).style):
         canvas = draw(figure, width)
+        canvas.set_dpi(DPI)
         canvas.draw_without_rendering()
     return canvas
 
@@ -23,7 +25,7 @@ def complaints(canvas: Any) -> list[str]:
     found: list[str] = []
     for legend in canvas.legends:
         found += _cut(canvas, "legend", legend.get_window_extent())
-    for axes in canvas.axes:
+    for axes in [each for main in canvas.axes for each in (main, *main.child_axes)]:
         if axes.name == "3d":
             continue
         words = [axes.title, axes.xaxis.label, axes.yaxis.label]
@@ -31,9 +33,10 @@ def complaints(canvas: Any) -> list[str]:
         for axis in (axes.xaxis, axes.yaxis):
             low, high = sorted(axis.get_view_interval())
             shown = [
-                tick.label1
+                words
                 for tick in axis.get_major_ticks()
-                if tick.label1.get_text() and low <= tick.get_loc() <= high and tick.label1.get_visible()
+                for words in (tick.label1, tick.label2)
+                if words.get_text() and low <= tick.get_loc() <= high and words.get_visible()
             ]
             boxes = sorted((_box(each) for each in shown), key=lambda box: (box.x0 + box.x1, box.y0 + box.y1))
             found += [said for each in shown for said in _cut(canvas, each.get_text(), _box(each))]

@@ -55,7 +55,10 @@ def kinds() -> dict[str, Figure]:
     edges = np.linspace(-1e-6, 1e-6, 9) * np.ones((5, 1))
     ridges = Panel("ridges", "activation", "step", ridges=Ridges(0, X[:5], edges, rng.random((5, 8))))
     bounds = (1.0, np.inf)
-    estimates = [Estimate(f"C{n} {LONG}", 2.0**n, 1.0, np.inf, bounds, "holds", f"a factor {2**n}") for n in range(5)]
+    estimates = [
+        Estimate(f"C{n} {LONG}", 2.0**n, 1.0, np.inf, bounds, "holds", f"a factor {2**n} [1, inf], n = 6, 2nd look")
+        for n in range(5)
+    ]
     points = [Point(f"norm_{n}", 10.0**-n, n, (10.0 ** -(n + 1), np.inf), (n - 1.0, n + 1.0)) for n in range(6)]
     walk = Walk(X[:3], np.tile([0.5, 1.0, 2.0, 4.0], (3, 1)) * 1e-7, rng.random((3, 4)))
     heat = HeatMap((LONG, "b", "c"), X[:9], rng.random((3, 9)), LONG, 0.5)

@@ -33,7 +33,7 @@ mpl = import_matplotlib()
 
 Kind = Literal["png", "svg", "csv"]
 
-_DPI = 130
+DPI = 130  # of pictures, and of the layout: letters on whole dots are as wide as the dots have it
 _LEGEND_LINE = 1.5  # of a line of the legend, in letters
 
 
@@ -83,7 +83,6 @@ def _png(canvas: Any) -> bytes:
     """Pixels in 256 colours: enough for bands over bands, and a third of the size of a page with all figures."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
 
-    canvas.set_dpi(_DPI)
     raster: Any = FigureCanvasAgg(canvas)
     raster.draw()
     size = raster.get_width_height()
@@ -111,7 +110,7 @@ def draw(figure: Figure, width: Width = "screen") -> Any:
 
     layout = layout_of(figure, width)
     with mpl.rc_context(layout.style):
-        canvas: Any = Canvas(figsize=(layout.width, layout.height), layout="constrained")
+        canvas: Any = Canvas(figsize=(layout.width, layout.height), dpi=DPI, layout="constrained")
         lines = fill(canvas, figure, layout)
         _arrange(canvas, figure, layout, lines)
     return canvas
