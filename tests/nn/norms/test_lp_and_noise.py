@@ -161,6 +161,17 @@ def test_every_norm_follows_every_layer(name: str, dims: int) -> None:
     assert apply_norm(layer, name)(y).shape == (6, 3, 4, 5, 2)[: 2 + dims]
 
 
+@pytest.mark.parametrize("name", [name for name in NORMS if name.startswith("l") and name != "layer"])
+def test_a_batch_of_one_value_per_unit_is_refused(name: str) -> None:
+    """As torch's BatchNorm refuses it: the value is its own mean, so that the output would be 0 whatever it is."""
+    norm = NORMS[name](3, 0)
+    with pytest.raises(ValueError, match=r"one value per unit, which would become 0; found \(1, 3\)"):
+        norm(torch.ones(1, 3))
+    with pytest.raises(ValueError, match=r"3 features: expected \(N, 3, ...\), found \(2, 4\)"):
+        norm(torch.ones(2, 4))
+    assert norm.eval()(torch.ones(1, 3)).shape == (1, 3)
+
+
 def test_bad_arguments_are_refused() -> None:
     """p = 3 has no meaning here, nor has a fourth spatial dimension."""
     with pytest.raises(ValueError, match="1, 2 or inf; found 3"):

@@ -4,7 +4,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from clinometer.nn.norms.per_unit import check_features
+from clinometer.nn.norms.per_unit import check_batch, check_features
 
 
 class BatchRenorm(nn.Module):
@@ -72,8 +72,7 @@ class BatchRenorm(nn.Module):
         check_features(y, len(self.weight))
         if not self.training:
             return F.batch_norm(y, self.running_mean, self.running_var, self.weight, self.bias, False, 0.0, self.eps)
-        if y.numel() == y.shape[1]:
-            raise ValueError(f"a batch has one value per unit, which would become 0; found {tuple(y.shape)}.")
+        check_batch(y)
         with torch.no_grad():
             r, d = self._corrections(*_var_mean(y), y.numel() // y.shape[1])
         return F.batch_norm(y, None, None, self.weight * r, self.weight * d + self.bias, True, 0.0, self.eps)

@@ -5,7 +5,7 @@ import math
 import torch
 from torch import Tensor, nn
 
-from clinometer.nn.norms.per_unit import per_unit
+from clinometer.nn.norms.per_unit import check_batch, check_features, per_unit
 
 
 class LpNorm(nn.Module):
@@ -22,6 +22,9 @@ class LpNorm(nn.Module):
         literal: Take the print at its word: the p-norm of a unit's m values, divided by m. It is s · m^(1/p − 1),
             so that p = 2 and ∞ divide by ever less as m grows.
     Source: Santurkar et al. (2018), §3.3; Figures 5, 6, 12, 13.
+
+    Raises:
+        ValueError: for another p, an input without num_features units, or in train mode with one value per unit.
 
     Example:
         >>> norm = LpNorm(1, float("inf"))
@@ -46,11 +49,13 @@ class LpNorm(nn.Module):
         self.register_buffer("running_scale", torch.ones(num_features))
 
     def forward(self, y: Tensor) -> Tensor:
+        check_features(y, len(self.weight))
         mean, scale = self._batch_statistics(y) if self.training else (self.running_mean, self.running_scale)
         factor = self.weight / (scale + self.eps)
         return y * per_unit(factor, y) + per_unit(self.bias - mean * factor, y)  # |mean| ≤ s: nothing large cancels
 
     def _batch_statistics(self, y: Tensor) -> tuple[Tensor, Tensor]:
+        check_batch(y)
         mean, scale = y.mean([0, *range(2, y.ndim)]), _of_units(y, self.p)
         if self.literal:
             scale = scale * (y.numel() / y.shape[1]) ** (1 / self.p - 1)
@@ -84,8 +89,10 @@ class SampleLpNorm(nn.Module):
         self.register_buffer("running_mean", torch.zeros(num_features))
 
     def forward(self, y: Tensor) -> Tensor:
+        check_features(y, len(self.weight))
         mean = y.mean([0, *range(2, y.ndim)]) if self.training else self.running_mean
         if self.training:
+            check_batch(y)
             with torch.no_grad():
                 self.running_mean.lerp_(mean, 0.1)
         scale = average_norm(y, self.p, list(range(1, y.ndim))).view(-1, *(1,) * (y.ndim - 1))

@@ -37,3 +37,9 @@ def check_features(y: Tensor, features: int) -> None:
     """ValueError if y is not of shape (N, features, ...)."""
     if y.ndim < 2 or y.shape[1] != features:
         raise ValueError(f"this norm has {features} features: expected (N, {features}, ...), found {tuple(y.shape)}.")
+
+
+def check_batch(y: Tensor) -> None:
+    """ValueError if a batch has one value per unit: that is its own mean, and would become 0 whatever it is."""
+    if y.numel() == y.shape[1]:
+        raise ValueError(f"a batch has one value per unit, which would become 0; found {tuple(y.shape)}.")
