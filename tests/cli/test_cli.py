@@ -214,14 +214,14 @@ def test_check_is_status_1_where_a_theorem_is_not_true(tmp_path: Path) -> None:
 
 def test_a_theorem_is_reproduced_without_runs_or_data(tmp_path: Path) -> None:
     """At a scale whose data are not there: theorems.json and the page are written, and nothing is run."""
-    words = ("reproduce", "santurkar2018", "--scale", "paper", "--only", "theorem_4_2,lemma_4_5", "--to", "out")
+    words = ("reproduce", "santurkar2018", "--scale", "paper", "--only", "theorem_c_1,lemma_4_5", "--to", "out")
     first = clinometer(*words, cwd=tmp_path)
     assert first.returncode == 0, first.stderr
     assert "runs done" not in first.stdout
     out = tmp_path / "out"
     assert sorted(path.name for path in out.iterdir()) == ["claims.json", "report.html", "study.json", "theorems.json"]
     rows = json.loads((out / "theorems.json").read_text())
-    assert [row["id"] for row in rows] == ["theorem_4_2_part_1", "theorem_4_2_part_2", "lemma_4_5"]
+    assert [row["id"] for row in rows] == ["theorem_c_1", "lemma_4_5"]
     assert {row["verdict"] for row in rows} == {"verified"}
     page = (out / "report.html").read_text()
     assert "<h2>Theorems</h2>" in page
