@@ -4,7 +4,7 @@ A command's module is imported when the command is given, so that those which tr
 """
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Annotated
 
 from cyclopts import App, CycloptsError, Parameter
@@ -59,6 +59,10 @@ COMMANDS = {
         "Tell what is installed, what each extra lacks and how to get it, where data was found, and on what runs are "
         "made. Status 1 if something that is installed does not work."
     ),
+    "mcp": (
+        "Serve the answers of the commands that only read to a program that speaks the Model Context Protocol, on "
+        "standard input and output. Nothing is trained or written."
+    ),
     "list": "List the papers with their scales, or what can be reproduced of one: its figures, claims and theorems.",
 }
 
@@ -100,14 +104,23 @@ def main(words: Annotated[Sequence[str] | None, Parameter(parse=False)] = None) 
 
 
 def _answer(words: Sequence[str], show: bool = False) -> Answer:
-    """What a command found, or why it ended; the command is run, and what it found is printed if `show`."""
+    """What the command in these words found; it is printed if `show`."""
+
+    def run() -> Answer:
+        answer = app(words, exit_on_error=False, result_action="return_value")
+        answer = answer if isinstance(answer, Answer) else Answer({})  # such as help, which is printed
+        if show:
+            answer.show()
+        return answer
+
+    return answer_of(run)
+
+
+def answer_of(run: Callable[[], Answer]) -> Answer:
+    """What a command found, or why it ended."""
     try:
         with exits_raised():
-            answer = app(words, exit_on_error=False, result_action="return_value")
-            answer = answer if isinstance(answer, Answer) else Answer({})  # such as help, which is printed
-            if show:
-                answer.show()
-            return answer
+            return run()
     except CycloptsError as error:  # cyclopts has printed what was wrong
         return Answer({"error": " ".join(str(error).split())}, status=2)
     except (OSError, DamagedError) as error:

@@ -54,6 +54,13 @@ def orderly_interruptions() -> Generator[None]:
                 signal.signal(number, handlers[number])
 
 
+def end_at_once() -> None:
+    """Let the first signal end the process, for a command that has nothing to keep."""
+    for number in SIGNALS:
+        if signal.getsignal(number) is not signal.SIG_IGN:
+            signal.signal(number, signal.SIG_DFL)
+
+
 def status_of(interruption: KeyboardInterrupt) -> int:
     """The exit status of a command that a signal has ended: 128 and the signal's number, as shells have it.
 

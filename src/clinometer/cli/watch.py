@@ -21,7 +21,7 @@ def watch_command(path: Path, /, *, every: float = 2.0, once: bool = False) -> A
     every
         Seconds from one reading to the next.
     once
-        Show what is there now, and end.
+        Show what there is now, and end: the steps that were measured, alarms, and each number.
     """
     with bad_input():
         check_path("watch", path, *(() if once else ("missing", "empty", "folder")))
