@@ -145,6 +145,28 @@ def test_noise_is_one_draw_per_channel_and_step_and_off_in_evaluation() -> None:
     assert torch.equal(noise.eval()(torch.ones(3, 4)), torch.ones(3, 4))
 
 
+@pytest.mark.parametrize("layout", [torch.contiguous_format, torch.channels_last])
+def test_noise_is_algorithm_1_on_four_draws_in_a_fixed_order(layout: torch.memory_format) -> None:
+    """Written out with draws of its own from the same seed, bit for bit: kept runs hold numbers made of these draws.
+
+    They are filled in the order in which values lie in memory. Half the square has the factor's square for its second
+    derivative.
+    """
+    a = sample((3, 4, 5, 6), dtype=torch.float32).contiguous(memory_format=layout).requires_grad_()
+    torch.manual_seed(0)
+    out = Noise()(a)
+    torch.manual_seed(0)
+    mu, sigma = torch.empty(1, 4, 1, 1).uniform_(-0.5, 0.5), torch.empty(1, 4, 1, 1).uniform_(1.0, 1.25)
+    m, s = torch.empty(360).uniform_(-0.1, 0.1), torch.empty(360).normal_(0.0, 0.1)
+    if layout == torch.channels_last:
+        m, s = (values.view(3, 5, 6, 4).movedim(3, 1) for values in (m, s))
+    m, s = (values.reshape(3, 4, 5, 6) for values in (m, s))
+    assert torch.equal(out, (sigma + s) * a + (mu + m))
+    (slope,) = torch.autograd.grad(out.square().sum() / 2, a, create_graph=True)
+    (bend,) = torch.autograd.grad(slope.sum(), a)
+    torch.testing.assert_close(bend, (sigma + s).square())
+
+
 LAYERS = [nn.Linear, nn.Conv1d, nn.Conv2d, nn.Conv3d]
 
 

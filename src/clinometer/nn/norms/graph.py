@@ -6,7 +6,7 @@ In (N, C, ...) each sample is a graph, whose nodes lie along the last axes; (N, 
 import torch
 from torch import Tensor, nn
 
-from clinometer.nn.norms.per_unit import per_unit
+from clinometer.nn.norms.per_unit import affine_by_sample, per_unit
 
 
 class GraphNorm(nn.Module):
@@ -38,7 +38,7 @@ class GraphNorm(nn.Module):
     def forward(self, y: Tensor) -> Tensor:
         centred = y - per_unit(self.mean_scale, y) * y.mean(over_nodes(y), keepdim=True)
         factor = per_unit(self.weight, y) * (_mean_square(centred) + self.eps).rsqrt()
-        return torch.addcmul(per_unit(self.bias, y), centred, factor)
+        return affine_by_sample(centred, factor, per_unit(self.bias, y))
 
     def extra_repr(self) -> str:
         return f"{len(self.weight)}, eps={self.eps}"
@@ -84,7 +84,7 @@ class PairNorm(nn.Module):
         square = centred.square().sum(1, keepdim=True)
         if not self.individually:
             square = square.mean(over_nodes(y), keepdim=True)
-        return self.scale * centred * (square + self.eps).rsqrt()
+        return centred * (self.scale * (square + self.eps).rsqrt())
 
     def extra_repr(self) -> str:
         return f"{self.num_features}, scale={self.scale}, individually={self.individually}, eps={self.eps}"

@@ -5,7 +5,7 @@ import math
 import torch
 from torch import Tensor, nn
 
-from clinometer.nn.norms.per_unit import check_batch, check_features, per_unit
+from clinometer.nn.norms.per_unit import affine_by_sample, check_batch, check_features, in_long_rows, per_unit
 
 
 class LpNorm(nn.Module):
@@ -95,35 +95,39 @@ class SampleLpNorm(nn.Module):
             check_batch(y)
             with torch.no_grad():
                 self.running_mean.lerp_(mean, 0.1)
-        scale = average_norm(y, self.p, list(range(1, y.ndim))).view(-1, *(1,) * (y.ndim - 1))
-        factor = per_unit(self.weight, y) / (scale + 1e-5)
-        return y * factor + (per_unit(self.bias, y) - per_unit(mean, y) * factor)
+        factor = per_unit(self.weight, y) / (_of_samples(y, self.p) + 1e-5).view(-1, *(1,) * (y.ndim - 1))
+        return affine_by_sample(y, factor, per_unit(self.bias, y) - per_unit(mean, y) * factor)
 
 
 def _of_units(y: Tensor, p: float) -> Tensor:
-    """`average_norm` over batch and space, by reductions along one dimension, which are the fastest."""
+    """mean|y|, √mean(y²) or max|y| over batch and space, by reductions along one dimension, which are the fastest."""
     values = y.reshape(*y.shape[:2], -1)
     if p == 1:
         return values.abs().mean([0, 2])
     if p == 2:
         lengths = torch.linalg.vector_norm(values, 2, 2)
         return torch.linalg.vector_norm(lengths, 2, 0) * (values.shape[1] / values.numel()) ** 0.5
-    with torch.no_grad():  # the sample with the largest value of a unit: no other has a gradient
-        sample = torch.maximum(values.amax(2), -values.amin(2)).argmax(0)
-    return values[sample, torch.arange(len(sample), device=y.device)].abs().amax(1)
+    return _largest(values)
 
 
-def average_norm(y: Tensor, p: float, over: list[int]) -> Tensor:
-    """mean|y|, √mean(y²) or max|y| over some dimensions, for p = 1, 2, ∞.
-
-    Example:
-        >>> [float(average_norm(torch.tensor([3.0, -4.0, 0.0, 0.0]), p, [0])) for p in (1, 2, float("inf"))]
-        [1.75, 2.5, 4.0]
-    """
+def _of_samples(y: Tensor, p: float) -> Tensor:
+    """The same over units and space."""
+    over = list(range(1, y.ndim))
     if p == 1:
         return y.abs().mean(over)
     if p == 2:
-        count = math.prod(y.shape[dim] for dim in over)
         # vector_norm has gradient 0 at 0, where a square root's is infinite: dead units stay dead, not NaN
-        return torch.linalg.vector_norm(y, 2, over) * (1 / count) ** 0.5
-    return y.abs().amax(over)
+        return torch.linalg.vector_norm(y, 2, over) * (1 / math.prod(y.shape[1:])) ** 0.5
+    return _largest(y.flatten(2).transpose(0, 1)) if in_long_rows(y) else y.abs().amax(over)
+
+
+def _largest(values: Tensor) -> Tensor:
+    """max|values| over the first and the last of three dimensions.
+
+    Example:
+        >>> _largest(torch.tensor([[[1.0, -2.0], [3.0, 0.0]], [[-5.0, 4.0], [0.0, 1.0]]]))
+        tensor([5., 3.])
+    """
+    with torch.no_grad():  # where along the first the largest value is: no other place has a gradient
+        where = torch.maximum(values.amax(2), -values.amin(2)).argmax(0)
+    return values[where, torch.arange(len(where), device=values.device)].abs().amax(1)

@@ -30,9 +30,10 @@ class Noise(nn.Module):
         per_unit = a.new_empty((1, a.shape[1]) + (1,) * (a.ndim - 2))
         mu = per_unit.uniform_(-self.n_mu, self.n_mu)
         sigma = torch.empty_like(per_unit).uniform_(1.0, self.n_sigma)
-        shift = mu + _flat_like(a, lambda flat: flat.uniform_(-self.r_mu, self.r_mu))
-        factor = sigma + _flat_like(a, lambda flat: flat.normal_(0.0, self.r_sigma))
-        return factor * a + shift
+        # in place, for what is drawn here has no gradient, and the draws alone cost more than a BatchNorm
+        shift = _flat_like(a, lambda flat: flat.uniform_(-self.r_mu, self.r_mu)).add_(mu)
+        factor = _flat_like(a, lambda flat: flat.normal_(0.0, self.r_sigma)).add_(sigma)
+        return (factor * a).add_(shift)
 
 
 def _flat_like(a: Tensor, fill: Callable[[Tensor], Tensor]) -> Tensor:
