@@ -86,4 +86,5 @@ def test_an_axis_names_a_few_places_within_it(unit: str, numbers: list[float]) -
     for at, text in axis.ticks:
         number = float(text.replace("−", "-").strip("×%+"))  # "×1e6"
         assert axis.place(number) == pytest.approx(at, abs=0.02)
+        assert text.startswith("×") == (unit == "factor")  # a relative error is no factor
     ET.fromstring(str(scale(axis)))

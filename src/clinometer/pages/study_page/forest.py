@@ -181,7 +181,7 @@ def _round_numbers(low: float, high: float) -> list[float]:
 
 def _tick_text(unit: str, number: float) -> str:
     if unit in _LOGARITHMIC:
-        return f"×{number_text(number)}"
+        return "×" * (unit == "factor") + number_text(number)
     if unit == "percentage points":
         return f"{number:+g}".replace("-", "−").replace("+0", "0")
     return f"{number:.6g}".replace("-", "−") + "%" * (unit == "%")
