@@ -11,6 +11,7 @@ from clinometer.studies.comparison import Comparison, above, below, points_at
 from clinometer.training.config import RunConfig
 
 CHANCE = 0.1  # both data sets have ten classes
+TEST_IMAGES = {"digits": 297, "cifar10": 10_000}
 ALIVE = 0.2  # twice chance: above it a network has begun to learn
 
 
@@ -24,10 +25,14 @@ def final_odds(runs: RunTable, arm: RunConfig, seeds: list[int]) -> Floats:
     return logit(final_accuracy(runs, arm, seeds), LAST * arm.batch_size)
 
 
+def final_test_accuracy(runs: RunTable, arm: RunConfig, seeds: list[int], field: str = "accuracy") -> Floats:
+    """The last test's accuracy, (seeds,); chance after a run diverged. `field` is its name in the rows `test`."""
+    return np.nan_to_num(runs.values(arm, "test", field, seeds)[:, -1], nan=CHANCE)
+
+
 def test_odds(runs: RunTable, arm: RunConfig, seeds: list[int], images: int) -> Floats:
     """Log odds of the test accuracy at the end, (seeds,); that of chance after a run diverged."""
-    ends = np.nan_to_num(runs.values(arm, "test", "accuracy", seeds)[:, -1], nan=CHANCE)
-    return logit(ends, images)
+    return logit(final_test_accuracy(runs, arm, seeds), images)
 
 
 def higher(name: str, ours: Floats, other: Floats, margin: float = 0.0) -> Comparison:

@@ -4,20 +4,18 @@ from collections.abc import Callable
 
 import numpy as np
 
+from clinometer.analysis.accuracies import TEST_IMAGES, final_test_accuracy, higher, test_odds
 from clinometer.analysis.learning_progress import progress_text
 from clinometer.papers.haruki2019 import SOURCE
 from clinometer.papers.haruki2019.configs import GNC, GNC_0, ISOTROPIC, SGD, SMALL, arm
-from clinometer.papers.haruki2019.sizes import TESTED
 from clinometer.results.run_table import Floats, RunTable
-from clinometer.results.statistics import logit
 from clinometer.studies.claims import Claim, Evidence
-from clinometer.studies.comparison import FACTOR, PERCENT, Comparison, above, points_at, within
+from clinometer.studies.comparison import FACTOR, PERCENT, Comparison, above, within
 from clinometer.training.config import Bases, RunConfig
 
 SHARPER = 10.0  # a factor: ten times as much of the noise on the top eigenvectors as chance puts there
 PREDICTS = 1.5  # a factor: the second order term is not the whole rise of the loss
 EXCEEDS = 0.5  # of ½ r² tr(HC)
-CHANCE = 0.1
 
 
 def in_sharp_directions(runs: RunTable, bases: Bases) -> Evidence:
@@ -84,20 +82,15 @@ def better_than_isotropic(runs: RunTable, bases: Bases) -> Evidence:
     )
 
 
-def final_accuracies(runs: RunTable, run: RunConfig, seeds: list[int], field: str = "accuracy") -> Floats:
-    """At the end, (seeds,); that of chance after a run diverged."""
-    return np.nan_to_num(runs.values(run, "test", field, seeds)[:, -1], nan=CHANCE)
-
-
 def _after_start(runs: RunTable, run: RunConfig, field: str) -> Floats:
     """A field of the noise at the measured steps after the first, (seeds, steps)."""
     return runs.values(run, "noise", field, runs.common(run))[:, 1:]
 
 
 def _more_accurate(runs: RunTable, name: str, ours: RunConfig, other: RunConfig) -> Comparison:
-    seeds, count = runs.common(ours, other), TESTED[ours["dataset"]]
-    one, two = (logit(final_accuracies(runs, each, seeds), count) for each in (ours, other))
-    return above(name, one - two, 0.0, points_at(float(two.mean())))
+    seeds, images = runs.common(ours, other), TEST_IMAGES[ours["dataset"]]
+    one, two = (test_odds(runs, each, seeds, images) for each in (ours, other))
+    return higher(name, one, two)
 
 
 def _accuracies(runs: RunTable, bases: Bases) -> str:
@@ -105,7 +98,7 @@ def _accuracies(runs: RunTable, bases: Bases) -> str:
     for name in (SGD, GNC, GNC_0, ISOTROPIC, SMALL):
         run = arm(bases, name)
         seeds = runs.common(run)
-        test, train = (100 * final_accuracies(runs, run, seeds, f).mean() for f in ("accuracy", "train_accuracy"))
+        test, train = (100 * final_test_accuracy(runs, run, seeds, f).mean() for f in ("accuracy", "train_accuracy"))
         diverged = f", {runs.diverged(run)} of {len(seeds)} diverged" if runs.diverged(run) else ""
         told.append(f"{name} {test:.1f}% (on the training images {train:.1f}%{diverged})")
     return "Accuracy on the test images: " + ", ".join(told)

@@ -2,6 +2,5 @@
 
 TRAINED = {"digits": 1_200, "cifar10": 8_192}  # the first training images: few, so that they can be learnt by heart
 TUNED_ON = {"digits": 300, "cifar10": 5_000}  # the training images after these
-TESTED = {"digits": 297, "cifar10": 10_000}
 SIDES = {"digits": 8, "cifar10": 16}  # CIFAR-10's are halved: four times the steps in the same time
 CHANNELS = {"digits": 1, "cifar10": 3}

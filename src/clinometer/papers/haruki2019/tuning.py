@@ -7,7 +7,7 @@ import argparse
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from clinometer.papers.haruki2019.claims import final_accuracies
+from clinometer.analysis.accuracies import final_test_accuracy
 from clinometer.papers.haruki2019.configs import ARMS, GNC, GNC_0, ISOTROPIC, SMALL, varied
 from clinometer.papers.haruki2019.definition import SCALES as STUDY_SCALES
 from clinometer.results.run_table import RunTable
@@ -25,7 +25,7 @@ def accuracy(config: RunConfig, seeds: list[int]) -> float:
         runs = [config.vary(part="tuning", geometry=False, seed=seed) for seed in seeds]
         for each in runs:
             run(each, run_folder(Path(folder), each))
-        return float(final_accuracies(RunTable.read(Path(folder), runs), runs[0], seeds).mean())
+        return float(final_test_accuracy(RunTable.read(Path(folder), runs), runs[0], seeds).mean())
 
 
 def main() -> None:

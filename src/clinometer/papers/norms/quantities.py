@@ -1,12 +1,13 @@
 """What is read of each norm's runs: how smooth its landscape is, and how well it trains."""
 
+import functools
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
 
-from clinometer.analysis.accuracies import CHANCE
+from clinometer.analysis.accuracies import CHANCE, TEST_IMAGES
 from clinometer.analysis.landscape import log_quantity
 from clinometer.analysis.learning_progress import learning_starts
 from clinometer.analysis.matched_loss import matched_difference
@@ -16,8 +17,7 @@ from clinometer.results.statistics import logit
 from clinometer.studies.figure import Panel
 from clinometer.training.config import Bases, RunConfig
 
-TEST_IMAGES = {"digits": 297}
-_OTHER_TEST_IMAGES = 1_000  # of any other data
+_OTHER_TEST_IMAGES = 1_000  # those of `data.small_cifar10`
 LAST_TESTS = 4  # whose mean is the accuracy at the end: that of one step depends on the step
 
 NOTHING = Panel("no network has finished runs without a norm", "", "")
@@ -67,7 +67,7 @@ def _at_matched_loss(measured: Callable[[RunTable, RunConfig, list[int]], Floats
         if norm == on:
             return np.zeros(len(seeds))
         ours, other = common(network, norm), common(network, on)
-        return matched_difference(runs, ours, other, lambda arm, seeds: measured(runs, arm, seeds), seeds)
+        return matched_difference(runs, ours, other, functools.partial(measured, runs), seeds)
 
     return of
 

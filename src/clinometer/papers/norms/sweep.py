@@ -1,6 +1,6 @@
 """The sweep of a norm's learning rates: five by factors of 4, then one between the last stable and the first unstable.
 
-Where stability ends is decided by the rule of `learning_rates/outcome.py`, to a factor of 2.
+Where stability ends is decided by `analysis/stable_rate.py`, to a factor of 2.
 """
 
 from collections.abc import Callable, Sequence

@@ -4,6 +4,7 @@ import numpy as np
 
 from clinometer.analysis.accuracies import (
     ALIVE,
+    TEST_IMAGES,
     final_odds,
     higher,
     lower,
@@ -21,7 +22,6 @@ from clinometer.studies.claims import Claim, Evidence
 from clinometer.studies.comparison import FACTOR, STEPS, Comparison, above, below
 from clinometer.training.config import Bases, RunConfig
 
-TEST_IMAGES = {"digits": 297, "cifar10": 10_000}
 TRAINED = 0.1  # "still trains": within ten points of where it ends at the lower learning rate
 AS_WELL = 0.05  # "as well": within five points of mean training accuracy
 ALIKE = 2.0  # "similar smoothness": within this factor
