@@ -9,11 +9,10 @@ from torch import Tensor
 
 from clinometer.measures.plane import Plane
 from clinometer.measures.plane_axes import Axes
+from clinometer.studies.axis_scale import axis_scale
 from clinometer.studies.figure import Figure, Heights, Mark, Panel, Series, Values
 
 View = Literal["contour", "surface"]
-
-_WIDE = 20.0  # a ratio of the largest loss to the least from which a logarithmic scale shows more
 
 
 def plane_figure(
@@ -38,7 +37,7 @@ def plane_figure(
         title: The figure's title.
         labels: Of both axes.
         names: Of the points of `axes`, where they are solutions and not a path.
-        scale: Of the loss; by default logarithmic where losses are positive and their ratio is 20 or more.
+        scale: Of the loss; by default logarithmic where losses are positive and their ratio is above 20.
         levels: The losses at which lines are drawn; some by default.
         views: The panels.
 
@@ -116,7 +115,7 @@ def _labels(axes: Axes | None) -> tuple[str, str]:
 
 def _scale(losses: Values) -> Literal["linear", "log"]:
     finite = losses[np.isfinite(losses)]
-    return "log" if len(finite) and finite.min() > 0 and finite.max() / finite.min() >= _WIDE else "linear"
+    return axis_scale(finite) if (finite > 0).all() else "linear"  # a loss of 0 would be hatched on a logarithmic one
 
 
 def _caption(plane: Plane, axes: Axes | None, names: Sequence[str]) -> str:

@@ -2,19 +2,19 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 
+from clinometer.plots.panels import reference
 from clinometer.plots.run_layers import heat_map_panels, walk_panels
 from clinometer.probes.field import NAMES, Declared, Field, Fields
 from clinometer.probes.labels import drawn_fields
 from clinometer.probes.ranking import Ranking, Tables, Values, ranked
 from clinometer.recorder.alerts.alarm import Alarm
+from clinometer.studies.axis_scale import scale_of_lines
 from clinometer.studies.figure import Figure, Panel, Ridges, Series, Vertical
 
 _SHOWN = 6  # layers or blocks in a panel
-_WIDE = 20.0  # from this ratio of the largest to the smallest value on, a logarithmic axis shows more
 _PANELS = 24  # as many as a page shows of a kind
 _CAPTIONS = {
     "numbers": "Over the steps. A band lies between the lower and the upper of what was declared so.",
@@ -78,8 +78,8 @@ def _number_panels(probe: str, table: Mapping[str, Values], fields: Fields, colo
     for unit, found in units.items():
         lines = list(_lines(table, found, colours))
         limits = {field.limit for field in found.values() if field.limit}
-        lines += [_limit(table["step"], limit) for limit in sorted(limits)]
-        yield Panel(f"{probe}: {lines[0].label}", "step", unit, tuple(lines), yscale=axis_scale(lines))
+        lines += [reference("limit", table["step"], limit) for limit in sorted(limits)]
+        yield Panel(f"{probe}: {lines[0].label}", "step", unit, tuple(lines), yscale=scale_of_lines(lines))
 
 
 def _lines(table: Mapping[str, Values], fields: Fields, colours: dict[str, int]) -> Iterator[Series]:
@@ -113,8 +113,8 @@ def _entry_panels(
         for entry in chosen:
             colours.setdefault(entry, len(colours))
         lines = [Series(e, colours[e], table["step"], values[:, names.index(e)]) for e in chosen]
-        lines += [_limit(table["step"], limit) for limit in limits]
-        yield Panel(f"{probe}: {label}", "step", unit, tuple(lines), yscale=axis_scale(lines))
+        lines += [reference("limit", table["step"], limit) for limit in limits]
+        yield Panel(f"{probe}: {label}", "step", unit, tuple(lines), yscale=scale_of_lines(lines))
 
 
 def _by_danger(names: Sequence[str], values: Values, field: Field) -> list[str]:
@@ -139,16 +139,3 @@ def _ridge_panels(probe: str, table: Mapping[str, Values], fields: Fields) -> It
             if at.any():
                 ridges = Ridges(index, table["step"][at], edges[at, index], counts[at, index])
                 yield Panel(f"{probe}: {entry}", field.unit or "value", "step", ridges=ridges)
-
-
-def _limit(step: Values, limit: float) -> Series:
-    return Series("limit", "reference", step, np.full(len(step), limit), dashed=True)
-
-
-def axis_scale(lines: Sequence[Series]) -> Any:
-    """A logarithmic axis if nothing is negative and the values that are not zero span more than a factor of 20."""
-    drawn = [values for line in lines for values in (line.y, line.low, line.high) if values is not None]
-    finite = np.concatenate([values[np.isfinite(values)] for values in drawn] or [np.zeros(0)])
-    positive = finite[finite > 0]
-    wide = len(positive) and positive.max() > _WIDE * positive.min()
-    return "log" if wide and (finite >= 0).all() else "linear"

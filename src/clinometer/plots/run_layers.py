@@ -6,9 +6,8 @@ import numpy as np
 
 from clinometer.probes.field import NAMES, Fields
 from clinometer.probes.ranking import Ranking, Values
+from clinometer.studies.axis_scale import axis_scale
 from clinometer.studies.figure import HeatMap, Panel, Walk
-
-_WIDE = 20.0  # from this ratio of the largest to the smallest value on, a logarithmic scale shows more
 
 
 def heat_map_panels(
@@ -28,8 +27,7 @@ def heat_map_panels(
             heat = HeatMap(entries, table["step"], ranking.shares.T, ranking.label, 1.0, "log")
             label = ranking.label
         else:
-            scale = "log" if _is_wide(values) else "linear"
-            heat = HeatMap(entries, table["step"], values, field.unit or label, field.limit, scale)
+            heat = HeatMap(entries, table["step"], values, field.unit or label, field.limit, axis_scale(values))
         if not np.isnan(heat.values).all():
             yield Panel(f"{probe}: {label}", "step", "", heat_map=heat)
 
@@ -46,11 +44,4 @@ def walk_panels(probe: str, table: Mapping[str, Values], declared: Fields) -> It
     losses = np.concatenate([start.astype(float)[:, None], losses.astype(float)], axis=1)
     order = np.argsort(sizes, axis=1, kind="stable")
     walk = Walk(table["step"], np.take_along_axis(sizes, order, 1), np.take_along_axis(losses, order, 1))
-    scale = "log" if _is_wide(losses) else "linear"
-    yield Panel(f"{probe}: the loss along the walk", "step size", "loss", walk=walk, yscale=scale)
-
-
-def _is_wide(values: Values) -> bool:
-    finite = values[np.isfinite(values)]
-    positive = finite[finite > 0]
-    return bool(len(positive) and positive.max() > _WIDE * positive.min() and (finite >= 0).all())
+    yield Panel(f"{probe}: the loss along the walk", "step size", "loss", walk=walk, yscale=axis_scale(losses))

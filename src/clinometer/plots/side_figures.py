@@ -4,9 +4,10 @@ from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 
-from clinometer.plots.run_figures import axis_scale
+from clinometer.plots.panels import reference
 from clinometer.probes.ranking import ranked
 from clinometer.results.curves import Curve, RecordedRun, Values, curves_of
+from clinometer.studies.axis_scale import scale_of_lines
 from clinometer.studies.figure import Figure, Panel, Series
 
 _BLOCKS = 6  # those that come nearest to the edge on any side
@@ -76,8 +77,8 @@ def _panel(title: str, unit: str, lines: Mapping[str, Sequence[Line]], limit: fl
     drawn = [_series(side, colour, of) for colour, (side, of) in enumerate(lines.items()) if of]
     if limit:
         steps = np.unique(np.concatenate([series.x for series in drawn]))
-        drawn.append(Series("limit", "reference", steps, np.full(len(steps), limit), dashed=True))
-    return Panel(title, "step", unit, tuple(drawn), yscale=axis_scale(drawn))
+        drawn.append(reference("limit", steps, limit))
+    return Panel(title, "step", unit, tuple(drawn), yscale=scale_of_lines(drawn))
 
 
 def _series(side: str, colour: int, lines: Sequence[Line]) -> Series:

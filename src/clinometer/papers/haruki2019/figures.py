@@ -1,14 +1,14 @@
 """The noise against the Hessian over training, and the accuracy of each way to train by the images that it saw."""
 
-import numpy as np
-
 from clinometer.papers.haruki2019.configs import ARMS, GNC, GNC_0, ISOTROPIC, SGD, SMALL, arm
+from clinometer.plots.panels import reference
 from clinometer.results.run_table import Floats, RunTable
 from clinometer.studies.figure import Figure, Panel, Series
 from clinometer.studies.series import StyledVariant, band_caption, mean_and_range
 from clinometer.studies.study import FigureSpec
 from clinometer.training.config import Bases, RunConfig
 
+TITLES = {"geometry": "Gradient noise against the Hessian", "accuracy": "Large batches with and without noise"}
 COLOURS = {SGD: "#D55E00", GNC: "#0072B2", GNC_0: "#56B4E9", ISOTROPIC: "#009E73", SMALL: "#CC79A7"}
 
 
@@ -36,9 +36,9 @@ def draw_geometry(runs: RunTable, bases: Bases) -> Figure:
         return mean_and_range(StyledVariant(run, label, colour), steps[1:], values / predicted, runs.seeds(run))
 
     steps = runs.steps(run, "noise")
-    ones = Series("isotropic noise", "reference", steps, np.ones(len(steps)), dashed=True)
+    chance = reference("isotropic noise", steps, 1.0)
     return Figure(
-        "Gradient noise against the Hessian",
+        TITLES["geometry"],
         "Of large-batch SGD: C from the gradients of the step's workers, H on training images that the batch leaves "
         "out. (a) The share of the noise on the eigenvectors of the 10 largest eigenvalues. (b) A = N tr(HC) / "
         f"(tr H tr C). (c) E L(w + rn) − L(w) with r = {reach:g}, after the start. "
@@ -51,7 +51,7 @@ def draw_geometry(runs: RunTable, bases: Bases) -> Figure:
                 (line("share", "gradient noise"), line("share_isotropic", "isotropic, k/N", ISOTROPIC)),
                 yscale="log",
             ),
-            Panel("(b) alignment", "step", "A", (line("alignment", "gradient noise"), ones), yscale="log"),
+            Panel("(b) alignment", "step", "A", (line("alignment", "gradient noise"), chance), yscale="log"),
             Panel(
                 "(c) smoothing over ½ r² tr(HC)",
                 "step",
@@ -59,7 +59,7 @@ def draw_geometry(runs: RunTable, bases: Bases) -> Figure:
                 (
                     rise("smoothing", "gradient noise"),
                     rise("smoothing_isotropic", "isotropic, same energy", ISOTROPIC),
-                    Series("½ r² tr(HC)", "reference", steps[1:], np.ones(len(steps) - 1), dashed=True),
+                    reference("½ r² tr(HC)", steps[1:], 1.0),
                 ),
             ),
         ),
@@ -80,7 +80,7 @@ def draw_accuracy(runs: RunTable, bases: Bases) -> Figure:
         )
 
     return Figure(
-        "Large batches with and without noise",
+        TITLES["accuracy"],
         "Accuracy over training, each at its own tuned learning rate. "
         f"{band_caption(runs, list(shown.values()), ARMS)}",
         (
@@ -101,6 +101,6 @@ def _percent(runs: RunTable, run: RunConfig, field: str) -> Floats:
 
 
 FIGURES = {
-    "geometry": FigureSpec("Gradient noise against the Hessian", measured, draw_geometry),
-    "accuracy": FigureSpec("Large batches with and without noise", compared, draw_accuracy),
+    "geometry": FigureSpec(TITLES["geometry"], measured, draw_geometry),
+    "accuracy": FigureSpec(TITLES["accuracy"], compared, draw_accuracy),
 }

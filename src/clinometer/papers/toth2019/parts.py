@@ -4,6 +4,7 @@ import numpy as np
 
 from clinometer.papers.toth2019.arms import block_headroom, heard, median_of_known
 from clinometer.papers.toth2019.configs import BLOCKS
+from clinometer.plots.panels import reference
 from clinometer.results.run_table import RunTable
 from clinometer.studies.figure import Figure, Panel, Series
 from clinometer.training.config import Bases, RunConfig
@@ -21,7 +22,7 @@ def draw(runs: RunTable, bases: Bases) -> Figure:
     (arm,) = arms(bases)
     room, steps = block_headroom(runs, arm), runs.steps(arm, "headroom_blocks")
     shares = (room == np.nan_to_num(room, nan=np.inf).min(2, keepdims=True)).mean(0)
-    edge = Series("1: the part's step raises the loss", "reference", steps, np.ones(len(steps)), dashed=True)
+    edge = reference("1: the part's step raises the loss", steps, 1.0)
 
     def lines(values: np.ndarray[tuple[int, ...], np.dtype[np.float64]]) -> tuple[Series, ...]:
         return tuple(Series(name, n, steps, values[:, n]) for n, name in enumerate(BLOCKS))

@@ -2,15 +2,12 @@
 
 from collections.abc import Sequence
 
-import numpy as np
-
 from clinometer.results.quantity import Quantity, curve_fields
 from clinometer.results.run_table import RunTable
+from clinometer.studies.axis_scale import scale_of_lines
 from clinometer.studies.claims import Variants
-from clinometer.studies.figure import Figure, Panel, Series
+from clinometer.studies.figure import Figure, Panel
 from clinometer.studies.series import StyledVariant, band_caption, mean_and_range
-
-_WIDE = 20.0  # a ratio of the largest to the least from which a logarithmic axis shows more
 
 
 def figure(runs: RunTable, title: str, probes: Sequence[str], variants: Variants) -> Figure:
@@ -46,16 +43,10 @@ def _panel(runs: RunTable, variants: Sequence[StyledVariant], probe: str, field:
         if field in runs.row(each.config, probe)
     )
     unit = _unit(runs, variants, probe, field)
-    return Panel(f"{probe}.{field}", "step", unit or field, lines, yscale="log" if _is_wide(lines) else "linear")
+    return Panel(f"{probe}.{field}", "step", unit or field, lines, yscale=scale_of_lines(lines))
 
 
 def _unit(runs: RunTable, variants: Sequence[StyledVariant], probe: str, field: str) -> str:
     """The unit that the probe declares; "" if none does."""
     found = [runs.fields(each.config, probe).get(field) for each in variants]
     return next((declared.unit for declared in found if declared), "")
-
-
-def _is_wide(lines: Sequence[Series]) -> bool:
-    shown = np.concatenate([line.y for line in lines if line.y is not None] or [np.zeros(1)])
-    shown = shown[np.isfinite(shown)]
-    return bool(len(shown)) and shown.min() > 0 and shown.max() / shown.min() > _WIDE

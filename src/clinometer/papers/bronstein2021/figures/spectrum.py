@@ -5,6 +5,7 @@ import numpy as np
 from clinometer.papers.bronstein2021.configs import tiny_networks
 from clinometer.papers.bronstein2021.figures.style import figure
 from clinometer.papers.bronstein2021.names import TOLERANCE
+from clinometer.plots.panels import reference
 from clinometer.results.run_table import RunTable
 from clinometer.studies.figure import Figure, Panel, Series, Vertical
 from clinometer.training.config import Bases, RunConfig
@@ -41,7 +42,7 @@ def _panel(runs: RunTable, kind: str, arm: RunConfig) -> Panel:
     shown = np.maximum(sizes / sizes[:, -1:], _FLOOR)
     x = np.arange(1, shown.shape[1] + 1)
     lines = tuple(Series("", "padded", x, values, shade=0.6) for values in shown)
-    edge = Series("tolerance", "reference", x, np.full(len(x), TOLERANCE), dashed=True)
+    edge = reference("tolerance", x, TOLERANCE)
     expected = float(runs.values(arm, "spectrum", "expected")[0, 0])
     return Panel(
         TOLD[kind],
