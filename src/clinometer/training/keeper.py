@@ -4,7 +4,7 @@ import contextlib
 import shutil
 import time
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 from pathlib import Path
 
 from clinometer.extras import need
@@ -45,6 +45,14 @@ class Keeper:
         self.found: Checkpoint | None = None  # the checkpoint that the run continues from
         self._every = every
         self._last = time.monotonic()
+
+    @contextlib.contextmanager
+    def rows(self) -> Generator[Store]:
+        """The run's store, for a trainer without checkpoints: where the block ends without an error, so has the run."""
+        with contextlib.closing(Store(self.run / "rows.sqlite")) as store:
+            yield store
+            store.set_meta(ended=True)
+            store.seal()
 
     def due(self) -> bool:
         """Whether `every` seconds have passed since the last checkpoint, or since the start; or one is being tried."""

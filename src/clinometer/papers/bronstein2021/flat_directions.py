@@ -1,7 +1,6 @@
 """The trainer of the study of flat directions: a tiny network to a critical point in float64, and its whole Hessian."""
 
 from collections.abc import Mapping
-from contextlib import closing
 from dataclasses import dataclass
 
 import torch
@@ -14,7 +13,7 @@ from clinometer.papers.bronstein2021.names import TOLERANCE
 from clinometer.papers.bronstein2021.networks.tiny import KINDS, Dense, Tiny, squared_error
 from clinometer.papers.bronstein2021.null_space import null_space
 from clinometer.papers.bronstein2021.symmetries import Generator, product_expected, tangent_of
-from clinometer.store import Row, Store
+from clinometer.store import Row
 from clinometer.training.config import RunConfig
 from clinometer.training.from_config import build_model, data_of
 from clinometer.training.keeper import Keeper
@@ -179,8 +178,6 @@ def _bent(generator: Generator, where: Critical) -> float:
 
 
 def _write(keeper: Keeper, losses: list[float], spectrum: Row) -> None:
-    with closing(Store(keeper.run / "rows.sqlite")) as store:
+    with keeper.rows() as store:
         for step, loss in enumerate(losses):
             store.append(step, {"train": {"loss": loss}} | ({} if step else {"spectrum": spectrum}))
-        store.set_meta(ended=True)
-        store.seal()

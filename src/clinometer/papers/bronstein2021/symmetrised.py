@@ -10,7 +10,6 @@ Source: Bronstein et al. (2021), section 3.1, for symmetries; the rest is ours.
 """
 
 from collections.abc import Mapping
-from contextlib import closing
 
 import torch
 from torch import Tensor
@@ -19,7 +18,6 @@ from torch.nn import functional as F
 from clinometer.objective.params import Point, norm
 from clinometer.papers.bronstein2021.names import FIXED_SUBSPACE
 from clinometer.papers.bronstein2021.networks.staged import Staged
-from clinometer.store import Store
 from clinometer.training.config import RunConfig
 from clinometer.training.from_config import build_model, data_of
 from clinometer.training.keeper import Keeper
@@ -75,7 +73,7 @@ def train(runs: Mapping[RunConfig, Keeper], device: str = "cpu") -> None:
         turns = config["turns"]
         measured = set(config.steps_of(FIXED_SUBSPACE))
         orbits = samples_of(len(data.targets) // turns, config.batch_size // turns, config.steps, config.seed)
-        with closing(Store(keeper.run / "rows.sqlite")) as store:
+        with keeper.rows() as store:
             for step, chosen in enumerate(orbits):
                 images = (chosen[:, None] * turns + torch.arange(turns)).flatten()
                 batch = data.inputs[images].double().to(device), data.targets[images].to(device)
@@ -85,8 +83,6 @@ def train(runs: Mapping[RunConfig, Keeper], device: str = "cpu") -> None:
                     row[FIXED_SUBSPACE] = _row(model, at, gradient, drawn, batch)
                 store.append(step, row)
                 at = {name: value - config["lr"] * gradient[name] for name, value in at.items()}
-            store.set_meta(ended=True)
-            store.seal()
 
 
 def _row(model: Staged, at: Point, gradient: Point, drawn: Point, batch: tuple[Tensor, Tensor]) -> dict[str, float]:

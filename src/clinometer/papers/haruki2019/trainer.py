@@ -3,7 +3,6 @@
 import copy
 import math
 from collections.abc import Callable, Mapping
-from contextlib import closing
 
 import torch
 from torch import Tensor, nn
@@ -12,7 +11,7 @@ from clinometer.nn.noise_convolution import NoiseConvolution
 from clinometer.nn.workers import split
 from clinometer.objective.objective import Objective
 from clinometer.papers.haruki2019.geometry import Geometry, geometry
-from clinometer.store import Row, Store
+from clinometer.store import Row
 from clinometer.training.config import RunConfig
 from clinometer.training.from_config import build_training, data_of
 from clinometer.training.keeper import Keeper
@@ -36,11 +35,11 @@ def train(runs: Mapping[RunConfig, Keeper], device: str = "cpu") -> None:
         training = build_training(config, device, data)
         optimizer = convolved(config, training.optimizer)
         rows, diverged = _steps(config, training, optimizer, data.train)
-        with closing(Store(keeper.run / "rows.sqlite")) as store:
+        with keeper.rows() as store:
             for number, row in enumerate(rows):
                 store.append(number, row)
-            store.set_meta(ended=True, **({"diverged_at": len(rows) - 1} if diverged else {}))
-            store.seal()
+            if diverged:
+                store.set_meta(diverged_at=len(rows) - 1)
 
 
 def convolved(config: RunConfig, optimizer: torch.optim.Optimizer) -> NoiseConvolution:

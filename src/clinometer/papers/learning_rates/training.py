@@ -1,12 +1,11 @@
 """Trains one of the networks at one rate by a bare loop: what the sweep's rates and the suggested ones have alike."""
 
 from collections.abc import Mapping
-from contextlib import closing
 
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from clinometer.store import Row, Store
+from clinometer.store import Row
 from clinometer.training.config import RunConfig
 from clinometer.training.curve import Curve
 from clinometer.training.keeper import Keeper
@@ -27,8 +26,6 @@ def seeds_of(config: RunConfig) -> list[int]:
 
 def write(keeper: Keeper, shown: Curve, first: Mapping[str, Row]) -> None:
     """Write a run: `train` at each step of a curve, and other rows at the first."""
-    with closing(Store(keeper.run / "rows.sqlite")) as store:
+    with keeper.rows() as store:
         for step, (loss, accuracy) in enumerate(zip(shown.losses, shown.accuracies, strict=True)):
             store.append(step, {"train": {"loss": loss, "accuracy": accuracy}, **({} if step else first)})
-        store.set_meta(ended=True)
-        store.seal()

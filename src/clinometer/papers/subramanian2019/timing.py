@@ -3,12 +3,10 @@
 import statistics
 import time
 from collections.abc import Callable, Mapping
-from contextlib import closing
 
 from torch import no_grad
 
 from clinometer.papers.subramanian2019.rows import STEP_TIME, VARIANTS
-from clinometer.store import Store
 from clinometer.training.config import RunConfig
 from clinometer.training.from_config import build_training, data_of
 from clinometer.training.keeper import Keeper
@@ -37,11 +35,9 @@ def train(runs: Mapping[RunConfig, Keeper], device: str = "cpu") -> None:
             "evaluation": [statistics.median(evaluations[name]) for name in VARIANTS],
         }
         losses = [reference.loss_fn(reference.model.train(), batch).item() for batch in reference.batches(0)]
-        with closing(Store(keeper.run / "rows.sqlite")) as store:
+        with keeper.rows() as store:
             for step, loss in enumerate(losses):
                 store.append(step, {"train": {"loss": loss}, **({} if step else {STEP_TIME: row})})
-            store.set_meta(ended=True)
-            store.seal()
 
 
 def trainings(config: RunConfig, device: str, keeper: Keeper | None = None) -> tuple[Training, dict[str, Training]]:
