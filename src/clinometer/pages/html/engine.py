@@ -21,6 +21,7 @@ from clinometer.pages.html.marks import interval_bar, sparkline, verdict_state
 from clinometer.readable.text import plain
 
 _HERE = Path(__file__).parent
+_SCRIPTS = ("numbers.js", "lines.js", "panel.js", "downloads.js", "figures.js", "page.js")  # in the order of their names' use
 _FUNCTIONS = (anchor, chart, interval_bar, sparkline, verdict_state)
 
 
@@ -54,7 +55,7 @@ def _engine() -> Environment:
 @cache
 def script() -> Markup:
     """The page's one script: uPlot, and what makes charts of data blocks."""
-    return Markup("".join(map(_read, ("vendor/uPlot.iife.min.js", "charts.js", "figures.js", "page.js"))))
+    return Markup("".join(map(_read, ("vendor/uPlot.iife.min.js", *_SCRIPTS))))
 
 
 def style(body: str, own: str = "") -> Markup:
