@@ -47,7 +47,8 @@ def chromium() -> Iterator[Any]:
     if path is None:
         pytest.skip("no Chromium is found; name one by CLINOMETER_CHROMIUM")
     with sync_api.sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=path)
+        sandbox = [] if os.geteuid() else ["--no-sandbox"]  # Chromium refuses it to root
+        browser = playwright.chromium.launch(executable_path=path, args=sandbox)
         yield browser
         browser.close()
 
@@ -70,7 +71,7 @@ def show(page: Any, path: Path) -> None:
     page.goto(path.resolve().as_uri())
     for chart in page.locator("figure.chart").all():
         chart.evaluate("(chart) => chart.scrollIntoView({ behavior: 'instant' })")
-        if chart.locator("script").count():
+        if chart.locator(".by-script").count():
             chart.locator("canvas").first.wait_for()
     page.evaluate("scrollTo({ top: 0, behavior: 'instant' })")
 

@@ -53,11 +53,12 @@ def table(figure: Figure) -> str:
     writer.writerow(COLUMNS)
     for number, panel in enumerate(figure.panels, 1):
         title = plain(panel.title)
-        writer.writerows((number, title, kind, plain(name), *rest) for kind, name, *rest in _parts(panel))
+        writer.writerows((number, title, kind, plain(name), *rest) for kind, name, *rest in parts_of(panel))
     return text.getvalue()
 
 
-def _parts(panel: Panel) -> Iterator[Part]:
+def parts_of(panel: Panel) -> Iterator[Part]:
+    """The rows of one panel."""
     for series in panel.series:
         yield from _line(series)
     for line in panel.verticals:

@@ -1,6 +1,7 @@
 """Draws a number for each layer over the steps as colours, which part where the step is as long as it may be."""
 
 import math
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -16,23 +17,40 @@ _LONGEST = 22  # characters of a name
 _ROWS = 24  # names that are written
 
 
+@dataclass(frozen=True)
+class ColourScale:
+    """Which colours stand for which values, from the lowest to the highest."""
+
+    low: float
+    high: float
+    log: bool
+    name: str  # of matplotlib
+
+    def colours(self, count: int) -> list[str]:
+        """So many, evenly over the scale, as RRGGBB."""
+        from matplotlib import colormaps
+        from matplotlib.colors import to_hex
+
+        return [to_hex(colour)[1:] for colour in colormaps[self.name](np.linspace(0, 1, count))]
+
+
 def draw_heat_map(axes: Any, heat: HeatMap) -> None:
     """Draw a heat map with its bar of colours; a cross marks infinity, and what is unknown is left empty."""
-    x, values = _joined(heat.x, heat.values)
+    x, _, values = joined(heat, _COLUMNS)
     finite = values[np.isfinite(values)]
     axes.grid(visible=False)
     if not len(finite) and not np.isinf(values).any():
         axes.set_axis_off()
         axes.text(0.5, 0.5, "nothing was a number", transform=axes.transAxes, ha="center")
         return
-    norm = _norm(heat, finite)
+    scale = colour_scale(heat)
+    norm = _norm(scale)
     shown = np.where(np.isposinf(values), norm.vmax, np.where(np.isneginf(values), norm.vmin, values))
     shown = np.ma.masked_invalid(np.clip(shown, norm.vmin, norm.vmax))
     edges = _edges(x)
-    colours = _ONE_WAY if heat.limit is None else _TWO_WAYS
     rows = np.arange(len(heat.names) + 1) - 0.5
     axes.set_facecolor("none")
-    mesh = axes.pcolormesh(edges, rows, shown, cmap=colours, norm=norm, rasterized=True)
+    mesh = axes.pcolormesh(edges, rows, shown, cmap=scale.name, norm=norm, rasterized=True)
     places = np.argwhere(np.isinf(values))
     if len(places):
         axes.plot(x[places[:, 1]], places[:, 0], "x", color="#FFFFFF", ms=5, mew=2.6)
@@ -59,18 +77,37 @@ def _draw_bar(axes: Any, mesh: Any, heat: HeatMap) -> None:
         bar.ax.axhline(heat.limit, color="#000000", linewidth=1.4)
 
 
-def _norm(heat: HeatMap, finite: Values) -> Any:
+def colour_scale(heat: HeatMap) -> ColourScale:
     """From the least to the largest value; where there is a limit, as far above it as below."""
-    from matplotlib.colors import LogNorm, Normalize
-
+    finite = heat.values[np.isfinite(heat.values)]
     positive = finite[finite > 0]
+    colours = _ONE_WAY if heat.limit is None else _TWO_WAYS
     if heat.scale == "log" and (len(positive) or heat.limit):
-        return LogNorm(*_log_ends(positive, heat.limit))
+        return ColourScale(*_log_ends(positive, heat.limit), True, colours)
     low, high = (float(finite.min()), float(finite.max())) if len(finite) else (0.0, 1.0)
     if heat.limit is not None:
         reach = max(abs(low - heat.limit), abs(high - heat.limit)) or 1.0
-        return Normalize(heat.limit - reach, heat.limit + reach)
-    return Normalize(low, high if high > low else low + 1.0)
+        return ColourScale(heat.limit - reach, heat.limit + reach, False, colours)
+    return ColourScale(low, high if high > low else low + 1.0, False, colours)
+
+
+def joined(heat: HeatMap, columns: int) -> tuple[Values, Values, Values]:
+    """At most so many columns: of each its first and its last step, and of those that are joined the highest value."""
+    x, values = heat.x, heat.values
+    if len(x) <= columns:
+        return x, x, values
+    ends = np.unique(np.linspace(0, len(x), columns + 1).astype(int))
+    starts = ends[:-1]
+    low = np.where(np.isnan(values), -np.inf, values)
+    found = np.maximum.reduceat(low, starts, axis=1)
+    known = np.add.reduceat(~np.isnan(values), starts, axis=1) > 0
+    return x[starts], x[ends[1:] - 1], np.where(known, found, np.nan)
+
+
+def _norm(scale: ColourScale) -> Any:
+    from matplotlib.colors import LogNorm, Normalize
+
+    return (LogNorm if scale.log else Normalize)(scale.low, scale.high)
 
 
 def _log_ends(positive: Values, limit: float | None) -> tuple[float, float]:
@@ -80,17 +117,6 @@ def _log_ends(positive: Values, limit: float | None) -> tuple[float, float]:
         return limit / reach, limit * reach
     low, high = float(positive.min()), float(positive.max())
     return (low, high) if high > low else (low / 2, low * 2)
-
-
-def _joined(x: Values, values: Values) -> tuple[Values, Values]:
-    """At most so many columns: of those that are joined, the highest value."""
-    if len(x) <= _COLUMNS:
-        return x, values
-    starts = np.unique(np.linspace(0, len(x), _COLUMNS + 1).astype(int))[:-1]
-    low = np.where(np.isnan(values), -np.inf, values)
-    found = np.maximum.reduceat(low, starts, axis=1)
-    known = np.add.reduceat(~np.isnan(values), starts, axis=1) > 0
-    return x[starts], np.where(known, found, np.nan)
 
 
 def _edges(x: Values) -> Values:

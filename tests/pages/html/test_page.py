@@ -1,5 +1,7 @@
 """A page of parts in a real Chromium: what it draws, what its controls change, and what remains without script."""
 
+import csv
+import io
 import re
 from collections.abc import Mapping
 from pathlib import Path
@@ -11,7 +13,8 @@ from browser import check_page, coloured, show
 from jinja2 import FileSystemLoader
 
 from clinometer.pages.html import engine
-from clinometer.studies.figure import Figure, Heights, Mark, Panel, Ridges, Series, Vertical, Walk
+from clinometer.plots.data import COLUMNS, table
+from clinometer.studies.figure import Figure, HeatMap, Heights, Mark, Panel, Ridges, Series, Vertical, Walk
 
 STEPS = np.arange(0, 200, 2)
 HOSTILE = "</script><script>document.title = 'broken out'</script><!-- <img src=x onerror=alert(1)>\x1b[2J' \" &lt;"
@@ -35,6 +38,10 @@ def figures() -> dict[str, Figure]:
         Panel(f"panel of {name}", "step", "β", (Series("β", 2, STEPS, broken + place),), group=name)
         for place, name in enumerate(("conv1", "conv2"))
     )
+    cells = np.add.outer(np.arange(3.0), STEPS / 100)
+    cells[1, 4:6] = np.inf, np.nan
+    heat = HeatMap(("first", "second", "third"), STEPS, cells, "share", 1.0)
+    many = tuple(Series(f"arm {n}", n, STEPS, **seeds(0.1 * n)) for n in range(5))
     return {
         "arms": Figure(
             "Arms",
@@ -50,6 +57,10 @@ def figures() -> dict[str, Figure]:
             "Along the step.",
             (Panel("", "size", "loss", walk=Walk(np.arange(20), sizes, sizes**2 / (1 + np.arange(20)[:, None]))),),
         ),
+        "heat": Figure(
+            "Heat", "A row for each.", (Panel("share", "step", "", heat_map=heat), Panel("", "step", "loss", arms))
+        ),
+        "many": Figure("Many", "Five ranges.", (Panel("", "step", "loss", many),)),
         "others": Figure(
             "Others", "Drawn once.", (Panel("", "a", "b", heights=heights), Panel("", "a", "b", ridges=ridges))
         ),
@@ -167,14 +178,104 @@ def test_data_and_drawing_can_be_kept(page: Any, made: Path, tmp_path: Path) -> 
     read = np.genfromtxt(table, delimiter=",", names=True, dtype=None, encoding="utf-8")
     values = figures()["layers"].panels[0].series[0].y
     assert values is not None
-    assert np.allclose(read["value"][: len(values)], values, rtol=1e-3)
-    assert page.locator("#others .chart-tools button").all_inner_texts() == ["SVG"], "a drawing alone has no numbers"
+    assert np.allclose(read["y"][: len(values)], values, rtol=1e-3)
+    assert read.dtype.names == COLUMNS
     with page.expect_download() as kept:
         page.locator("#arms .chart-tools button", has_text="SVG").click()
     kept.value.save_as(drawing := tmp_path / "kept.svg")
     page.goto(drawing.as_uri())
     assert page.locator("svg svg").count() >= 2, "panels, and what the legend has"
     assert "var(" not in drawing.read_text(encoding="utf-8")
+
+
+def test_every_figure_has_csv_with_the_numbers_of_its_file(page: Any, made: Path, tmp_path: Path) -> None:
+    """The CSV that a command writes beside a drawing, read by Python: the same rows, each number to its four digits."""
+    show(page, made)
+    for name in ("heat", "others"):
+        with page.expect_download() as kept:
+            page.locator(f"#{name} .chart-tools button", has_text="CSV").click()
+        kept.value.save_as(file := tmp_path / f"{name}.csv")
+        page_s, own = (list(csv.reader(io.StringIO(text))) for text in (file.read_text(), table(figures()[name])))
+        assert sorted(row[:5] for row in page_s) == sorted(row[:5] for row in own)
+        shown = sorted((row for row in page_s[1:] if row[2] != "line"), key=_place)
+        expected = sorted((row for row in own[1:] if row[2] != "line"), key=_place)
+        for one, other in zip(shown, expected, strict=True):
+            for a, b in zip(one[5:], other[5:], strict=True):
+                assert a == b == "" or np.isclose(float(a), float(b), rtol=1e-3, atol=1e-9, equal_nan=True), (
+                    one,
+                    other,
+                )
+
+
+def _place(row: list[str]) -> tuple[object, ...]:
+    return (*row[:5], *(round(float(cell or 0), 3) for cell in row[5:7] if cell != "nan"))
+
+
+def test_a_heat_map_says_its_cell_and_shares_the_cursor(page: Any, made: Path) -> None:
+    """Keys go over steps and rows: what is said is the figure's own cell; the chart beside it is at the same step."""
+    show(page, made)
+    cells = page.locator("#heat .canvas").first
+    cells.focus()
+    page.keyboard.press("Home")  # the cursor begins in the row that has the highest value
+    assert page.locator("#heat .readout").first.inner_text().split("\n") == ["step 0", "second: 1"]
+    page.keyboard.press("ArrowUp")
+    for _ in range(5):
+        page.keyboard.press("ArrowRight")
+    assert page.locator("#heat .readout").first.inner_text().split("\n") == ["step 10", "first: 0.1"]
+    assert "step 10" in page.locator("#heat .readout").nth(1).inner_text()
+    page.keyboard.press("ArrowDown")
+    assert "second: not known" in page.locator("#heat .readout").first.inner_text()
+    page.keyboard.press("ArrowLeft")
+    assert "second: ∞" in page.locator("#heat .readout").first.inner_text()
+    assert page.locator("#heat .legend li", has_text="infinite").count() == 1
+
+
+def test_a_heat_map_says_what_the_mouse_is_at(page: Any, made: Path) -> None:
+    """The middle of the last row, by its box: of three rows the third, of steps 0 to 198 about 99."""
+    show(page, made)
+    over = page.locator("#heat .u-over").first
+    over.scroll_into_view_if_needed()
+    box = over.bounding_box()
+    page.mouse.move(box["x"] + box["width"] / 2, box["y"] + 0.9 * box["height"])
+    step, value = page.locator("#heat .readout").first.inner_text().split("\n")
+    at = int(step.removeprefix("step "))
+    assert 96 <= at <= 102
+    assert value == f"third: {2 + at / 100:.4g}"
+
+
+def test_many_ranges_are_bars_and_the_one_that_is_looked_at_is_a_band(page: Any, made: Path) -> None:
+    """Coloured pixels: five bands would fill more than bars do; the band of the focused arm comes, and goes again."""
+    show(page, made)
+    few, button = coloured(page, "#many"), page.locator("#many .legend button").first
+    button.focus()
+    focused = page.locator("#many canvas").first.evaluate("(canvas) => canvas.toDataURL()")
+    button.blur()
+    assert coloured(page, "#many") == few
+    assert page.locator("#many canvas").first.evaluate("(canvas) => canvas.toDataURL()") != focused
+    for other in page.locator("#many .legend button").all()[3:]:
+        other.click()
+    page.mouse.move(0, 0)
+    page.evaluate("document.activeElement.blur()")
+    assert coloured(page, "#many") > few, "three ranges are bands"
+
+
+def test_a_long_block_is_packed_and_drawn_the_same(page: Any, tmp_path: Path) -> None:
+    """A spike of one seed among 3 000 steps, in a block that gzip packed: Chromium unpacks it, and says the spike."""
+    x = np.arange(3_000)
+    each = np.random.default_rng(0).normal(size=(50, len(x)))
+    each[17, 1234] = 77.0
+    series = Series("a", 0, x, each.mean(0), each.min(0), each.max(0), each=each, seeds=tuple(range(50)))
+    path = write(tmp_path / "page.html", "Long", {"long": Figure("Long", "", (Panel("", "step", "y", (series,)),))})
+    assert 'type="application/gzip"' in path.read_text(encoding="utf-8")
+    show(page, path)
+    page.locator('#long [data-choice="seeds"]').select_option("17")
+    over = page.locator("#long .u-over")
+    box = over.bounding_box()
+    page.locator("#long .canvas").focus()
+    said = {page.locator("#long .readout").inner_text() for _ in range(60) if not page.keyboard.press("ArrowRight")}
+    assert "step 1234\na 77" in said
+    assert box["width"] > 100
+    assert page.errors == []
 
 
 def test_rows_are_chosen_by_verdict(page: Any, made: Path) -> None:

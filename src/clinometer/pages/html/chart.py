@@ -8,13 +8,15 @@ from functools import reduce
 from operator import or_
 from typing import Any
 
+import numpy as np
 from markupsafe import Markup, escape
 
-from clinometer.pages.html.chart_data import figure_data, for_drawing, has_infinite, is_drawn, thinned
+from clinometer.pages.html.chart_data import data_block, has_infinite, is_drawn
 from clinometer.pages.html.colours import variable
 from clinometer.pages.html.ids import anchor
 from clinometer.pages.html.shapes import shape_of, shape_path
 from clinometer.pages.html.svg import SmallSVG
+from clinometer.pages.html.thinning import for_drawing
 from clinometer.plots.layout import STYLE
 from clinometer.plots.looks import Look, Looks
 from clinometer.plots.matplotlib import draw, mpl
@@ -56,7 +58,6 @@ def chart(name: str, figure: Figure, *, reading: str = "") -> Markup:
         figure: What to show.
         reading: How to read it, for who sees such a picture for the first time.
     """
-    figure = thinned(figure)
     id_ = anchor(name)
     drawn = any(map(is_drawn, figure.panels))
     columns = min(figure.columns, len(figure.panels), 4)
@@ -67,7 +68,7 @@ def chart(name: str, figure: Figure, *, reading: str = "") -> Markup:
         _legend(figure) if drawn else "",
         f"<figcaption>{_text(figure.caption)}</figcaption>",
         f"<details><summary>How to read this</summary><p>{_text(reading)}</p></details>" if reading else "",
-        f'<script type="application/json">{figure_data(figure)}</script>' if drawn else "",
+        data_block(figure),
         "</figure>",
     ]
     return Markup("".join(parts))
@@ -85,8 +86,9 @@ def _panels(id_: str, figure: Figure) -> Iterator[str]:
         described = _text(f"{panel.ylabel} over {panel.xlabel}" if panel.xlabel and panel.ylabel else figure.title)
         ident = f"{id_}-{place}"
         broad = f' broad" tabindex="0" role="region" aria-label="{_text(title)}' if panel.estimates else ""
+        kind = " by-script" if is_drawn(panel) else ""
         yield (
-            f'<div class="panel{broad}"><svg viewBox="{box}" role="img" aria-labelledby="{ident}-t {ident}-d">'
+            f'<div class="panel{kind}{broad}"><svg viewBox="{box}" role="img" aria-labelledby="{ident}-t {ident}-d">'
             f'<title id="{ident}-t">{_text(title)}</title><desc id="{ident}-d">{described}</desc>{content}</svg></div>'
         )
     if legend is not None and not any(map(is_drawn, figure.panels)):
@@ -173,6 +175,9 @@ def _legend(figure: Figure) -> str:
     if any(map(has_infinite, panels)):
         mark = _icon('d="M12 1L17 11H7z" fill="currentColor"')
         items.append(f"<li>{mark}infinite</li>")
+    if any(panel.heat_map is not None and np.isinf(panel.heat_map.values).any() for panel in panels):
+        cross = _icon('d="M8 2L16 10M16 2L8 10" stroke="currentColor" stroke-width="1.6"')
+        items.append(f"<li>{cross}infinite</li>")
     return f'<ul class="legend">{"".join(items)}</ul>' if items else ""
 
 

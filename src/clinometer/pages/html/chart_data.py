@@ -1,74 +1,62 @@
-"""The numbers of a figure as JSON, from which the page's script draws charts: enough digits and no more."""
+"""The numbers of a figure as JSON, from which the page's script draws charts and writes CSV."""
 
+import base64
+import gzip
 import json
-import math
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
+from clinometer.pages.html.chart_parts import heat_data, parts_data, walk_data
+from clinometer.pages.html.numbers import numbers
 from clinometer.pages.html.shapes import shape_of
+from clinometer.pages.html.thinning import kept_places, lines_of, points_of
 from clinometer.plots.looks import Look, Looks
 from clinometer.plots.palette import resolve
 from clinometer.readable.text import plain
-from clinometer.studies.figure import Colour, Figure, Panel, Series, Values, Walk
+from clinometer.studies.figure import Figure, Panel, Series, Values
 
-_NUMBERS = 5_000  # of a figure, about, so that a page of twenty stays small
-_POINTS = (30, 240)  # of a line, at least and at most
-_DRAWN = 100  # points of a line in a drawing, which nobody can look at closer
-_SEEDS = 40  # lines of single seeds in a drawing, at most
-_DIGITS = 4
+_LONG = 20_000  # letters of JSON; what is longer is packed, so that pages of large studies are below 2 MB
 _DASHES: Mapping[str, list[int]] = {"-": [], "--": [7, 4], ":": [2, 3]}
-_STEPS = 100  # of a walk, at most
 
 
-def thinned(figure: Figure) -> Figure:
-    """The figure with lines of few points: of each stretch the one that stands out most, and all that are infinite."""
-    lines = sum(3 if series.each is None else len(series.each) for panel in figure.panels for series in panel.series)
-    return _with_points(figure, min(max(_NUMBERS // max(lines, 1), _POINTS[0]), _POINTS[1]))
-
-
-def for_drawing(figure: Figure) -> Figure:
-    """The same with fewer, which nobody can look at closer; without the lines of seeds where these are very many."""
-    seeds = sum(len(series.seeds) for panel in figure.panels for series in panel.series)
-    if seeds > _SEEDS:
-        panels = (replace(p, series=tuple(replace(s, each=None) for s in p.series)) for p in figure.panels)
-        figure = replace(figure, panels=tuple(panels))
-    return _with_points(figure, _DRAWN)
-
-
-def _with_points(figure: Figure, points: int) -> Figure:
-    return replace(figure, panels=tuple(_thin_panel(panel, points) for panel in figure.panels))
+def data_block(figure: Figure) -> str:
+    """A `<script>` that holds the figure's numbers and runs nothing: JSON, packed by gzip where it is long."""
+    text = figure_data(figure)
+    if len(text) < _LONG:
+        return f'<script type="application/json">{text}</script>'
+    packed = base64.b64encode(gzip.compress(text.encode(), mtime=0)).decode()
+    return f'<script type="application/gzip">{packed}</script>'
 
 
 def figure_data(figure: Figure) -> str:
-    """JSON that may stand in a `<script type="application/json">`: nothing in it ends that element."""
-    looks = Looks(figure)
-    panels = [_panel(panel, figure.palette, looks) for panel in figure.panels]
+    """JSON that may stand in a `<script>`: nothing in it ends that element."""
+    looks, points = Looks(figure), points_of(figure)
+    panels = [_panel(panel, figure.palette, looks, points) for panel in figure.panels]
     text = json.dumps({"panels": panels}, separators=(",", ":"), allow_nan=False, ensure_ascii=False)
     return text.replace("&", "\\u0026").replace("<", "\\u003c").replace(">", "\\u003e")
 
 
 def is_drawn(panel: Panel) -> bool:
-    """Whether the script has something to draw of it: lines along a rising x."""
+    """Whether the script has something to draw of it: lines along a rising x, or a heat map."""
     others = (panel.ridges, panel.diagram, panel.heights, panel.estimates, panel.points)
     rising = all((np.diff(np.asarray(series.x, dtype=float)) > 0).all() for series in panel.series)
-    return bool(panel.series or panel.walk) and rising and not any(others)
+    return bool(panel.series or panel.walk or panel.heat_map) and rising and not any(others)
 
 
 def has_infinite(panel: Panel) -> bool:
     """Whether a line of it is infinite somewhere, so that marks stand at the frame."""
-    lines = [values for series in panel.series for values in (series.y, series.low, series.high) if values is not None]
+    lines = [values for series in panel.series for values in lines_of(series)]
     lines += [panel.walk.losses] if panel.walk else []
     return any(bool(np.isinf(np.asarray(values, dtype=float)).any()) for values in lines)
 
 
-def _panel(panel: Panel, palette: Mapping[str, str], looks: Looks) -> dict[str, Any] | None:
+def _panel(panel: Panel, palette: Mapping[str, str], looks: Looks, points: int) -> dict[str, Any]:
     if not is_drawn(panel):
-        return None
+        return {"title": plain(panel.title), "parts": parts_data(panel)}
     xs: list[list[Any]] = []
-    return {
+    found: dict[str, Any] = {
         "title": plain(panel.title),
         "x": plain(panel.xlabel),
         "y": plain(panel.ylabel),
@@ -78,18 +66,26 @@ def _panel(panel: Panel, palette: Mapping[str, str], looks: Looks) -> dict[str, 
         "ylim": panel.ylim and [float(end) for end in panel.ylim],
         "xticks": [float(tick) for tick in panel.xticks],
         "group": plain(panel.group),
-        "walk": _walk(panel.walk, palette),
+        "walk": panel.walk and walk_data(panel.walk, palette),
         "xs": xs,
-        "series": [_series(series, looks.of(series), xs) for series in panel.series],
+        "series": [_series(series, looks.of(series), xs, points) for series in panel.series],
         "verticals": [
-            {"label": plain(line.label), "x": float(line.x), "colour": _hex(line.colour, palette)}
+            {"label": plain(line.label), "x": float(line.x), "colour": resolve(line.colour, palette).lower()}
             for line in panel.verticals
         ],
     }
+    if panel.heat_map is not None:
+        found["heat"] = heat_data(panel.heat_map)
+    return found
 
 
-def _series(series: Series, look: Look, xs: list[list[Any]]) -> dict[str, Any]:
-    x = _numbers(series.x, 7)
+def _series(series: Series, look: Look, xs: list[list[Any]], points: int) -> dict[str, Any]:
+    lines = lines_of(series)
+    seeds = [] if series.each is None else list(np.asarray(series.each, dtype=float))
+    kept = kept_places(lines, 2 * points if len(lines) > 1 else points) if lines else np.array([], dtype=int)
+    kept_of_seeds = [kept_places([line], points) for line in seeds]
+    every = np.unique(np.concatenate([kept, *kept_of_seeds]))
+    x = numbers(np.asarray(series.x)[every], 7)
     if x not in xs:
         xs.append(x)
     found: dict[str, Any] = {
@@ -101,12 +97,23 @@ def _series(series: Series, look: Look, xs: list[list[Any]]) -> dict[str, Any]:
         "place": (look.place + 0.5) / look.count,  # of its marks, so that they are not where another line has its own
         "x": xs.index(x),
     }
+    whole = len(every) == len(series.x) and all(len(each) == len(every) for each in kept_of_seeds)
     if series.each is not None:
-        found["seeds"], found["each"] = list(map(int, series.seeds)), [_numbers(values) for values in series.each]
-    if not _is_mean_and_range(series):
+        found["seeds"] = list(map(int, series.seeds))
+        found["each"] = [numbers(line[at]) for line, at in zip(seeds, kept_of_seeds, strict=True)]
+        if not whole:
+            found["each_at"] = [_strides(at, every) for at in kept_of_seeds]
+    if not (whole and _is_mean_and_range(series)):
         given = {"y": series.y, "low": series.low, "high": series.high}
-        found |= {name: _numbers(values) for name, values in given.items() if values is not None}
+        found |= {name: numbers(np.asarray(each)[kept]) for name, each in given.items() if each is not None}
+        if len(kept) < len(every):
+            found["at"] = _strides(kept, every)
     return found
+
+
+def _strides(kept: Values, every: Values) -> list[int]:
+    """Where the points of a line are among all: the first place, and from each to the next, which are short numbers."""
+    return np.diff(np.searchsorted(every, kept), prepend=0).tolist()
 
 
 def _is_mean_and_range(series: Series) -> bool:
@@ -117,72 +124,3 @@ def _is_mean_and_range(series: Series) -> bool:
     with np.errstate(invalid="ignore"):  # infinite values of both signs have no mean
         pairs = (series.y, each.mean(0)), (series.low, each.min(0)), (series.high, each.max(0))
     return all(np.allclose(values, made, rtol=1e-6, atol=0, equal_nan=True) for values, made in pairs)
-
-
-def _walk(walk: Walk | None, palette: Mapping[str, str]) -> dict[str, Any] | None:
-    """Of a long run some steps, evenly over it, the last among them."""
-    if walk is None or not len(walk.steps):
-        return None
-    shown = np.unique(np.linspace(0, len(walk.steps) - 1, min(len(walk.steps), _STEPS)).astype(int))
-    return {
-        "colour": _hex(walk.colour, palette),
-        "steps": _numbers(walk.steps[shown], 9),
-        "sizes": [_numbers(walk.sizes[at]) for at in shown],
-        "losses": [_numbers(walk.losses[at]) for at in shown],
-    }
-
-
-def _hex(colour: Colour, palette: Mapping[str, str]) -> str:
-    return resolve(colour, palette).lower()
-
-
-def _numbers(values: Values, digits: int = _DIGITS) -> list[Any]:
-    """Numbers for JSON: NaN as null, infinities as "+" and "-"."""
-    return [_number(float(value), digits) for value in np.asarray(values, dtype=float)]
-
-
-def _number(value: float, digits: int) -> Any:
-    if math.isnan(value):
-        return None
-    if math.isinf(value):
-        return "+" if value > 0 else "-"
-    short = float(f"{value:.{digits}g}")
-    return int(short) if short.is_integer() and abs(short) < 1e15 else short
-
-
-def _thin_panel(panel: Panel, points: int) -> Panel:
-    groups: dict[bytes, list[Series]] = {}
-    for series in panel.series:
-        groups.setdefault(np.asarray(series.x).tobytes(), []).append(series)
-    kept = {key: _standing_out(found, points, panel.yscale == "log") for key, found in groups.items()}
-    return replace(panel, series=tuple(_at(series, kept[np.asarray(series.x).tobytes()]) for series in panel.series))
-
-
-def _at(series: Series, index: Values) -> Series:
-    def chosen(values: Values | None) -> Values | None:
-        return None if values is None else np.asarray(values)[..., index]
-
-    return replace(series, **{name: chosen(getattr(series, name)) for name in ("x", "y", "low", "high", "each")})
-
-
-def _standing_out(series: Sequence[Series], points: int, log: bool) -> Values:
-    """Places to keep: first and last, what is not finite, and of each stretch the one farthest from its middle."""
-    count = len(series[0].x)
-    if count <= points:
-        return np.arange(count)
-    lines = [np.asarray(v, dtype=float) for s in series for v in (s.y, s.low, s.high) if v is not None]
-    score = np.zeros(count)
-    stretch = np.arange(count) * (points - 2) // count
-    for line in lines:
-        with np.errstate(divide="ignore", invalid="ignore"):
-            at = np.log(line) if log else line
-        finite = np.isfinite(at)
-        sizes = np.bincount(stretch, finite)
-        means = np.bincount(stretch, np.where(finite, at, 0.0)) / np.maximum(sizes, 1)
-        spread = np.ptp(at[finite]) if finite.any() else 0.0
-        score = np.maximum(score, np.where(finite, abs(np.where(finite, at, 0) - means[stretch]) / (spread or 1), 0))
-        score[np.isinf(line)] = np.inf
-    order = np.lexsort((-score, stretch))
-    first_of = order[np.unique(stretch[order], return_index=True)[1]]
-    infinite = np.flatnonzero(np.isinf(score))[:points]
-    return np.unique(np.concatenate([[0, count - 1], first_of, infinite]))

@@ -6,22 +6,40 @@ function download(name, type, text) {
   setTimeout(() => URL.revokeObjectURL(link.href), 1000);
 }
 
-/** Every number that the block has, one a line: panel, series, which line of it, x, value. */
+/** Every number that the block has, in the columns of the CSV beside a figure that a command writes. */
 function csvOf(panels) {
   const cell = (text) => `"${(/^[=+\-@\t]/.test(text) ? "'" : "") + text.replaceAll('"', '""')}"`;
-  const number = (value) => String(value).replace("Infinity", "inf").replace("NaN", "nan");
-  const rows = ["panel,series,line,x,value"];
-  for (const panel of panels.filter(Boolean)) {
-    const add = (label, line, xs, ys) =>
-      ys?.forEach((y, at) => rows.push([cell(panel.title), cell(label), cell(line), number(xs[at]), number(y)].join(",")));
-    for (const series of panel.series) {
-      const xs = panel.xs[series.x];
-      for (const [name, line] of [["y", "line"], ["low", "low"], ["high", "high"]]) add(series.label, line, xs, series[name]);
-      series.each?.forEach((ys, at) => add(series.label, `seed ${series.seeds[at]}`, xs, ys));
+  const number = (value) => (typeof value === "string" ? value : String(value).replace("Infinity", "inf").replace("NaN", "nan"));
+  const rows = ["panel,title,kind,name,statistic,x,y,z"];
+  panels.forEach((panel, at) => {
+    if (!panel) return;
+    const add = (kind, name, statistic, ...place) =>
+      rows.push([at + 1, cell(panel.title), kind, cell(name), statistic, ...place.map(number)].join(","));
+    for (const [kind, name, statistic, count, ...columns] of panel.parts || []) {
+      const [x, y, z] = columns.map((column) => spread(column, count));
+      for (let row = 0; row < count; row += 1) add(kind, name, statistic, x(row), y(row), z(row));
     }
-    panel.walk?.steps.forEach((step, at) => add("walk", `step ${step}`, panel.walk.sizes[at], panel.walk.losses[at]));
-  }
+    for (const series of panel.series || []) {
+      const line = (statistic, xs, ys) => ys?.forEach((y, row) => add("line", series.label, statistic, xs[row], y, ""));
+      for (const [name, statistic] of [["y", "line"], ["low", "low"], ["high", "high"]]) line(statistic, series.xs, series[name]);
+      series.each?.forEach((ys, seed) => line(`seed ${series.seeds[seed]}`, series.each_xs[seed], ys));
+    }
+    for (const { label, x } of panel.verticals || []) add("vertical", label, "line", x, "", "");
+    panel.heat?.names.forEach((name, row) => {
+      panel.heat.x.forEach((x, column) => add("heat map", name, "value", x, "", panel.heat.values[row][column]));
+    });
+    panel.walk?.steps.forEach((step, row) => {
+      panel.walk.sizes[row].forEach((size, column) => add("walk", "", "loss", size, step, panel.walk.losses[row][column]));
+    });
+  });
   return rows.join("\n") + "\n";
+}
+
+/** A packed column by its rows: numbers, one number or text for all, or numbers evenly from one to another. */
+function spread(column, count) {
+  if (Array.isArray(column)) return (row) => SIGNS.get(column[row]) ?? column[row];
+  if (typeof column !== "object" || column === null) return () => SIGNS.get(column) ?? column;
+  return (row) => Number((column.from + ((column.to - column.from) * row) / (count - 1)).toPrecision(7));
 }
 
 /** The panels' SVGs side by side in one, as they are on a light page, with the legend's names below. */

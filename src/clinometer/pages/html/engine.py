@@ -21,7 +21,15 @@ from clinometer.pages.html.marks import interval_bar, sparkline, verdict_state
 from clinometer.readable.text import plain
 
 _HERE = Path(__file__).parent
-_SCRIPTS = ("numbers.js", "lines.js", "panel.js", "downloads.js", "figures.js", "page.js")  # in the order of their names' use
+_SCRIPTS = (
+    "numbers.js",
+    "lines.js",
+    "panel.js",
+    "heat.js",
+    "downloads.js",
+    "figures.js",
+    "page.js",
+)  # in the order of their names' use
 _FUNCTIONS = (anchor, chart, interval_bar, sparkline, verdict_state)
 
 

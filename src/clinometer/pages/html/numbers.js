@@ -6,24 +6,41 @@ const tint = (colour) => css("--k" + colour.slice(1)) || colour;
 const SIGNS = new Map([[null, NaN], ["+", Infinity], ["-", -Infinity]]); // what JSON has no numbers for
 const decode = (values) => values.map((value) => SIGNS.get(value) ?? value);
 
+/** What a data block holds; a long one is packed by gzip. */
+async function unpack(block) {
+  if (block.type === "application/json") return JSON.parse(block.textContent);
+  const bytes = Uint8Array.from(atob(block.textContent), (letter) => letter.charCodeAt(0));
+  return new Response(new Blob([bytes]).stream().pipeThrough(new DecompressionStream("gzip"))).json();
+}
+
 /** The panels of a data block, with numbers as numbers, and the mean and range of seeds where they are not said. */
-function read(block) {
-  const { panels } = JSON.parse(block.textContent);
-  for (const panel of panels.filter(Boolean)) {
+async function read(block) {
+  const { panels } = await unpack(block);
+  for (const panel of panels.filter((each) => each?.series)) {
     panel.xs = panel.xs.map(decode);
     if (panel.walk) for (const name of ["sizes", "losses"]) panel.walk[name] = panel.walk[name].map(decode);
-    for (const series of panel.series) {
-      for (const name of ["y", "low", "high"]) if (series[name]) series[name] = decode(series[name]);
-      if (!series.each) continue;
-      series.each = series.each.map(decode);
-      if (series.y || series.low) continue;
-      const across = (of) => series.each[0].map((_, at) => of(series.each.map((values) => values[at])));
-      series.y = across((values) => values.reduce((sum, value) => sum + value, 0) / values.length);
-      series.low = across((values) => Math.min(...values));
-      series.high = across((values) => Math.max(...values));
-    }
+    if (panel.heat) Object.assign(panel.heat, { values: panel.heat.values.map(decode), colours: panel.heat.colours.split(" ") });
+    for (const series of panel.series) readSeries(series, panel.xs[series.x]);
   }
   return panels;
+}
+
+/** A series' lines as numbers, each with its own x where some points of it were left out: `xs`, and of each seed `each_xs`. */
+function readSeries(series, every) {
+  const places = (strides) => {
+    let at = 0;
+    return strides ? strides.map((stride) => every[(at += stride)]) : every;
+  };
+  series.xs = places(series.at);
+  for (const name of ["y", "low", "high"]) if (series[name]) series[name] = decode(series[name]);
+  if (!series.each) return;
+  series.each = series.each.map(decode);
+  series.each_xs = series.each.map((_, at) => places(series.each_at?.[at]));
+  if (series.y || series.low) return;
+  const across = (of) => series.each[0].map((_, at) => of(series.each.map((values) => values[at])));
+  series.y = across((values) => values.reduce((sum, value) => sum + value, 0) / values.length);
+  series.low = across((values) => Math.min(...values));
+  series.high = across((values) => Math.max(...values));
 }
 
 /** An element with properties and children; a property with a dash is an attribute. */

@@ -1,26 +1,9 @@
 // The page: it finds figures, filters rows by verdict, keeps the contents in step, and opens what a link points at.
-(() => {
+(async () => {
   const all = (selector) => [...document.querySelectorAll(selector)];
 
+  const figures = all("figure.chart");
   const views = new Map();
-  for (const figure of all("figure.chart")) {
-    const block = figure.querySelector('script[type="application/json"]');
-    views.set(figure, new FigureView(figure, block ? read(block) : []));
-  }
-  const first = [...views.values()].find((view) => view.isLive);
-  first?.hint("Values stand here when you point at a chart or use arrow keys; drag to look closer, double-click to see all.");
-
-  const near = new IntersectionObserver(
-    (entries) => {
-      for (const { isIntersecting, target } of entries) {
-        if (!isIntersecting) continue;
-        views.get(target).draw();
-        near.unobserve(target);
-      }
-    },
-    { rootMargin: "600px" },
-  );
-  for (const figure of views.keys()) near.observe(figure);
 
   let waiting = 0;
   addEventListener("resize", () => {
@@ -100,4 +83,22 @@
     opened.clear();
     setTimeout(() => (printing = false));
   });
+
+  const blocks = figures.map((figure) => figure.querySelector('script[type^="application/"]'));
+  const panels = await Promise.all(blocks.map((block) => (block ? read(block) : [])));
+  figures.forEach((figure, at) => views.set(figure, new FigureView(figure, panels[at])));
+  const first = [...views.values()].find((view) => view.isLive);
+  first?.hint("Values stand here when you point at a chart or use arrow keys; drag to look closer, double-click to see all.");
+
+  const near = new IntersectionObserver(
+    (entries) => {
+      for (const { isIntersecting, target } of entries) {
+        if (!isIntersecting) continue;
+        views.get(target).draw();
+        near.unobserve(target);
+      }
+    },
+    { rootMargin: "600px" },
+  );
+  for (const figure of figures) near.observe(figure);
 })();

@@ -3,14 +3,13 @@
 
 const charts = new Set(); // every uPlot that is shown
 
-const sizeFor = (width) => ({ width, height: Math.round(Math.min(Math.max(0.7 * width, 200), 340)) });
-
 /** One panel: its chart, its title above, and below it the values where the cursor is. */
 class PanelView {
-  constructor(panel, box, key) {
+  constructor(panel, box, key, focus) {
     this.panel = panel;
     this.box = box;
     this.key = `${key} ${panel.x}`;
+    this.focus = focus;
     this.readout = make("p", { className: "readout" });
     this.place = make("div", { className: "canvas", tabIndex: 0, role: "group" });
     this.place.setAttribute("aria-label", `${panel.title || panel.y}: chart. Arrow keys, Home and End move along ${panel.x || "x"}.`);
@@ -52,9 +51,9 @@ class PanelView {
     if (!this.live.isConnected) this.box.append(this.live);
     this.box.classList.add("is-live");
     this.destroy();
-    const log = isLog(this.panel, choice);
+    const log = (this.log = isLog(this.panel, choice));
     this.lines = this.panel.walk ? this.walkLines() : linesOf(this.panel, choice, shown);
-    const [options, data] = plotOf(this.panel, this.lines, log, sizeFor(width), this.key);
+    const [options, data] = plotOf(this.panel, this.lines, log, this.size(width), this.key, this.focus);
     if (this.panel.walk) options.scales.y.range = () => this.walkLimits(log);
     options.hooks.setCursor = [() => this.read()];
     this.plot = new uPlot(options, data, this.place);
@@ -67,8 +66,12 @@ class PanelView {
     return limits(Math.min(...values), Math.max(...values), log, 0.06);
   }
 
+  size(width) {
+    return { width, height: Math.round(Math.min(Math.max(0.7 * width, 200), 340)) };
+  }
+
   resize() {
-    if (this.plot && this.box.clientWidth) this.plot.setSize(sizeFor(this.box.clientWidth));
+    if (this.plot && this.box.clientWidth) this.plot.setSize(this.size(this.box.clientWidth));
   }
 
   destroy() {
@@ -85,8 +88,15 @@ class PanelView {
     event.preventDefault();
     const last = this.plot.cursor.idx ?? (by > 0 ? -1 : xs.length);
     const at = Math.min(Math.max(last + by, 0), xs.length - 1);
+    this.point(xs[at]);
+  }
+
+  /** Put the cursor of every panel that shares it at one x; a panel that has no such x hides its own. */
+  point(x) {
     for (const plot of uPlot.sync(this.key).plots) {
-      plot.setCursor({ left: plot.valToPos(xs[at], "x"), top: plot.over.clientHeight / 2 });
+      const { min, max } = plot.scales.x;
+      const left = x >= min && x <= max ? plot.valToPos(x, "x") : -10;
+      plot.setCursor({ left, top: left < 0 ? -10 : plot.over.clientHeight / 2 });
     }
   }
 
@@ -96,15 +106,15 @@ class PanelView {
     const x = at === null || at === undefined ? undefined : this.plot.data[0][at];
     const parts = x === undefined ? [] : [make("b", {}, `${this.panel.x || "x"} ${short(x)}`)];
     const seen = new Set();
-    for (const { series, x: own } of x === undefined ? [] : this.lines) {
+    for (const { series } of x === undefined ? [] : this.lines) {
       if (seen.has(series)) continue;
       seen.add(series);
-      const place = (own || this.panel.xs[series.x]).indexOf(x);
-      const values = this.lines.filter((line) => line.series === series).map((line) => line.y[place]);
-      if (place < 0 || values.every(Number.isNaN)) continue;
+      const found = this.lines.filter((line) => line.series === series).map((line) => valueAt(line, x, this.log));
+      if (found.every(({ value }) => Number.isNaN(value))) continue;
       const dot = make("i", { className: "dot" });
       dot.style.background = tint(series.colour);
-      parts.push(make("span", {}, dot, `${series.label} ${told(values, series)}`.trim()));
+      const about = found.some((each) => each.between) ? "≈ " : "";
+      parts.push(make("span", {}, dot, `${series.label} ${about}${told(found.map((each) => each.value), series)}`.trim()));
     }
     this.readout.replaceChildren(...parts);
     this.readout.style.minHeight = `${this.readout.offsetHeight}px`;
@@ -120,3 +130,14 @@ function told(values, series) {
   return middle === undefined ? range : `${short(middle)} (${range})`;
 }
 
+
+/** A line's value at an x; where it has no point there, that of the line as it is drawn, between two points. */
+function valueAt({ x: xs, y }, x, log) {
+  const after = xs.findIndex((each) => each >= x);
+  if (after < 0 || xs[after] === x || after === 0) return { value: xs[after] === x ? y[after] : NaN };
+  const [low, high] = [y[after - 1], y[after]];
+  if (!Number.isFinite(low) || !Number.isFinite(high)) return { value: NaN };
+  const share = (x - xs[after - 1]) / (xs[after] - xs[after - 1]);
+  const value = log && low > 0 && high > 0 ? low * (high / low) ** share : low + share * (high - low);
+  return { value, between: true };
+}

@@ -16,6 +16,7 @@ _SVG, _XLINK = "{http://www.w3.org/2000/svg}", "{http://www.w3.org/1999/xlink}"
 _NUMBER = re.compile(r"-?\d+\.\d+(?:e-?\d+)?")
 _COLOUR = re.compile(r"#[0-9a-fA-F]{6}\b")
 _LINK = re.compile(r"url\(#([^)]+)\)")
+_TWICE = re.compile(r'<path d="([^"]{150,})"([^>]*)/><path d="\1"([^>]*)/>')
 _OVER = 0.5  # points by which a path may reach over what clips it, unseen
 _INHERITED = {"font-family", "stroke-linejoin", "stroke-linecap", "stroke-miterlimit"}  # the page's style has them
 _KEPT = {"x", "y", "width", "height", "transform", "clip-path", "preserveAspectRatio", "viewBox", "patternUnits"}
@@ -41,12 +42,19 @@ class SmallSVG:
         if name not in self._named:
             return ""
         self._links = {}
-        content = "".join(self._markup(self._named[name]))
+        content = _TWICE.sub(self._drawn_twice, "".join(self._markup(self._named[name])))
         written: dict[str, str] = {}
         while missing := [each for each in self._links if each not in written]:
             for each in missing:  # a definition may need another
                 written[each] = "".join(self._definition(each))
         return (f"<defs>{''.join(written.values())}</defs>" if written else "") + content
+
+    def _drawn_twice(self, found: re.Match[str]) -> str:
+        """A long path that is drawn twice, such as a line on its halo, written once."""
+        drawn, one, other = found.groups()
+        name = f"{self._prefix}.{self._given}"
+        self._given += 1
+        return f'<defs><path id="{name}" d="{drawn}"/></defs><use href="#{name}"{one}/><use href="#{name}"{other}/>'
 
     def _definition(self, name: str) -> Iterator[str]:
         node = self._named[name]

@@ -4,6 +4,7 @@ import re
 
 _TOKEN = re.compile(r"[MLCQZz]|-?[\d.]+(?:e-?\d+)?")
 _NEEDLESS = re.compile(r"(\.\d) (?=\.)")
+_CIRCLE = re.compile(r"M( C){8} [Zz]$")  # as matplotlib writes the mark that is one
 _NUMBERS = {"M": 2, "L": 2, "C": 6, "Q": 4, "Z": 0, "z": 0}
 _NEAR = 0.25  # points: a point this near to the line between its neighbours is left out
 _SKIPPED = 30  # points in a row, at most
@@ -38,6 +39,9 @@ def short_path(path: str, dx: float = 0.0, dy: float = 0.0) -> str:
         'M10 0l2 0 1.1 4z'
     """
     tokens = _TOKEN.findall(path)
+    box = bounds(path, dx, dy)
+    if _CIRCLE.match(" ".join(each for each in tokens if each in _NUMBERS)) and _is_square(box):
+        return _circle(box)
     written: list[str] = []
     at = (0, 0)
     line: list[Place] = []
@@ -65,6 +69,18 @@ def short_path(path: str, dx: float = 0.0, dy: float = 0.0) -> str:
             written.append("z")
     _write_line(written, at, line)
     return "".join(written)
+
+
+def _is_square(box: Bounds) -> bool:
+    return abs((box[2] - box[0]) - (box[3] - box[1])) < 1 / _SCALE
+
+
+def _circle(box: Bounds) -> str:
+    """A circle by two arcs, which are a third of its eight curves."""
+    left, top, right, bottom = box
+    start, (_, across) = _tenths(((left + right) / 2, bottom)), _tenths((0.0, bottom - top))
+    radius, high = (_number(each) for each in (round(across / 2), across))
+    return f"M{_joined([start])}a{radius} {radius} 0 1 0 0-{high}a{radius} {radius} 0 1 0 0 {high}z"
 
 
 def _write_line(written: list[str], at: tuple[int, int], line: list[Place]) -> tuple[int, int]:
