@@ -59,7 +59,6 @@ class Mounted:
             raise OSError("no namespace with a mount of its own")
         self.seen = Path(f"/proc/{self._holder.pid}/root{path}")
         self._inside = ("nsenter", "-t", str(self._holder.pid), "-U", "-m", "--preserve-credentials")
-        self._server = warm.Server(*self._inside)
 
     def allow(self, size: int, file: int) -> None:  # noqa: ARG002
         self._mount(f"remount,size={size}")
@@ -73,10 +72,9 @@ class Mounted:
         return _run([*self._inside, *where, *words], **settings)
 
     def python(self, words: Sequence[str | Path], env: Mapping[str, str]) -> subprocess.CompletedProcess[str]:
-        return self._server.run(words, cwd=self.path, env=env)
+        return warm.run(words, cwd=self.path, env=env, inside=self._holder.pid)
 
     def close(self) -> None:
-        self._server.close()
         self._holder.communicate()  # its input ends, and with it the namespace and the disk
 
     def _mount(self, options: str) -> None:

@@ -43,36 +43,38 @@ Done = subprocess.CompletedProcess[str]
 
 
 class Server:
-    """The process that forks.
+    """The process that forks."""
 
-    Args:
-        *before: A command that runs the one that follows it, such as `nsenter` with its options.
-    """
-
-    def __init__(self, *before: str | Path) -> None:
+    def __init__(self) -> None:
         self._process = subprocess.Popen(
-            [*before, sys.executable, __file__],
+            [sys.executable, __file__],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
             env=os.environ | {"OMP_NUM_THREADS": "1"},  # read by OpenMP when torch is imported, and never again
         )
 
-    def run(
-        self, words: Sequence[str | Path], *, cwd: Path, env: Mapping[str, str] | None = None, timeout: float = 300
-    ) -> Done:
-        """Run `python *words`, where words are `-W error`, then a script, `-m` and a module, or `-c` and code."""
-        return self.together([words], cwd=cwd, envs=[os.environ if env is None else env], timeout=timeout)[0]
-
     def together(
-        self, programs: Sequence[Sequence[str | Path]], *, cwd: Path, envs: Sequence[Mapping[str, str]], timeout: float
+        self,
+        programs: Sequence[Sequence[str | Path]],
+        *,
+        cwd: Path,
+        envs: Sequence[Mapping[str, str]],
+        timeout: float,
+        inside: int | None = None,
     ) -> list[Done]:
         """Run several programs at once; all of them are killed if one is not done in time."""
         assert self._process.stdin
         assert self._process.stdout
         with tempfile.TemporaryDirectory() as folder:
             requests = [
-                {"words": list(map(str, words)), "cwd": str(cwd), "env": dict(env), "to": f"{folder}/{number}"}
+                {
+                    "words": list(map(str, words)),
+                    "cwd": str(cwd),
+                    "env": dict(env),
+                    "to": f"{folder}/{number}",
+                    "inside": inside,
+                }
                 for number, (words, env) in enumerate(zip(programs, envs, strict=True))
             ]
             print(json.dumps({"programs": requests, "timeout": timeout}), file=self._process.stdin, flush=True)
@@ -87,9 +89,25 @@ class Server:
         self._process.communicate()
 
 
-def run(words: Sequence[str | Path], *, cwd: Path, env: Mapping[str, str] | None = None, timeout: float = 300) -> Done:
-    """As `Server.run`, by the one of this session."""
-    return _server().run(words, cwd=cwd, env=env, timeout=timeout)
+def run(
+    words: Sequence[str | Path],
+    *,
+    cwd: Path,
+    env: Mapping[str, str] | None = None,
+    timeout: float = 300,
+    inside: int | None = None,
+) -> Done:
+    """Run `python *words`, where words are `-W error`, then a script, `-m` and a module, or `-c` and code.
+
+    Args:
+        words: What follows `python`.
+        cwd: The program's folder.
+        env: Its environment; that of this process by default.
+        timeout: Seconds after which it is killed.
+        inside: A process into whose user and mount namespaces the program goes.
+    """
+    envs = [os.environ if env is None else env]
+    return _server().together([words], cwd=cwd, envs=envs, timeout=timeout, inside=inside)[0]
 
 
 def together(
@@ -171,6 +189,8 @@ def _status(pid: int, end: float) -> int:
 def _become(request: dict[str, Any]) -> None:
     """Be the interpreter that was asked for, but for its modules, and run the program."""
     os.setsid()
+    if request["inside"] is not None:
+        _enter(request["inside"])
     os.chdir(request["cwd"])
     os.environ.clear()
     os.environ.update(request["env"])
@@ -201,6 +221,15 @@ def _become(request: dict[str, Any]) -> None:
     else:
         sys.argv[:] = ["-c", *words[2:]]
     exec(compile(code, main.__dict__.get("__file__", "<string>"), "exec"), main.__dict__)
+
+
+def _enter(pid: int) -> None:
+    """Go where the process is, as `nsenter --user --mount` does."""
+    library = ctypes.CDLL(None, use_errno=True)
+    with Path(f"/proc/{pid}/ns/user").open() as user, Path(f"/proc/{pid}/ns/mnt").open() as mount:
+        for namespace in (user, mount):
+            if library.setns(namespace.fileno(), 0):
+                raise OSError(ctypes.get_errno(), f"cannot enter {namespace.name}")
 
 
 def _leave_libraries() -> None:
