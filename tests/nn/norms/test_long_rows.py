@@ -8,7 +8,7 @@ from torch import nn
 from clinometer.nn.norms import NORMS
 from clinometer.nn.norms.per_unit import in_long_rows
 
-NAMES = ("graph", "l1_sample", "l2_sample", "linf_sample")
+NAMES = ("graph", "filter_response", "l1", "l2", "linf", "l1_sample", "l2_sample", "linf_sample")
 
 
 def sample(*shape: int) -> torch.Tensor:
@@ -26,7 +26,7 @@ def build(name: str, units: int, dims: int) -> nn.Module:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_the_formula(name: str) -> None:
-    """NumPy in float64, slice by slice, from the formulas of Cai et al. (2020) and of Santurkar et al. (2018), §3.3."""
+    """NumPy in float64, slice by slice, from the formulas that docs/norms.md gives, of the papers named there."""
     y, norm = sample(3, 4, 16, 9), build(name, 4, 2)
     assert in_long_rows(y)
     p = {key: value.detach().numpy().copy() for key, value in norm.state_dict().items()}
@@ -36,13 +36,17 @@ def test_the_formula(name: str) -> None:
         if name == "graph":
             z = values[n, c] - p["mean_scale"][c] * values[n, c].mean()
             hat = z / np.sqrt((z**2).mean() + 1e-5)
+        elif name == "filter_response":
+            hat = values[n, c] / np.sqrt((values[n, c] ** 2).mean() + 1e-6)
         else:
-            size = np.abs(values[n])
+            size = np.abs(values[n] if name.endswith("_sample") else values[:, c])
             scale = {"l1": size.mean(), "l2": np.sqrt((size**2).mean()), "linf": size.max()}[
                 name.removesuffix("_sample")
             ]
             hat = (values[n, c] - values[:, c].mean()) / (scale + 1e-5)
         expected[n, c] = p["weight"][c] * hat + p["bias"][c]
+        if "threshold" in p:
+            expected[n, c] = np.maximum(expected[n, c], p["threshold"][c])
     np.testing.assert_allclose(norm(y).detach().numpy(), expected, rtol=1e-9, atol=1e-9)
 
 

@@ -1,9 +1,11 @@
 """Filter response normalization with its thresholded linear unit."""
 
+import math
+
 import torch
 from torch import Tensor, nn
 
-from clinometer.nn.norms.per_unit import per_unit
+from clinometer.nn.norms.per_unit import affine_by_sample, in_long_rows, per_unit
 
 
 class FilterResponseNorm(nn.Module):
@@ -35,10 +37,11 @@ class FilterResponseNorm(nn.Module):
         self.eps = nn.Parameter(torch.full((num_features,), 1e-4)) if spatial_dims == 0 else 1e-6
 
     def forward(self, y: Tensor) -> Tensor:
-        scaled = y * (per_unit(self.weight, y) * torch.rsqrt(_mean_square(y) + self._eps(y)))
+        factor = per_unit(self.weight, y) * torch.rsqrt(_mean_square(y) + self._eps(y))
         if self.threshold is None:
-            return scaled + per_unit(self.bias, y)
-        return torch.relu(scaled + per_unit(self.bias - self.threshold, y)) + per_unit(self.threshold, y)
+            return affine_by_sample(y, factor, per_unit(self.bias, y))
+        above = affine_by_sample(y, factor, per_unit(self.bias - self.threshold, y))
+        return torch.relu(above) + per_unit(self.threshold, y)
 
     def _eps(self, y: Tensor) -> Tensor | float:
         return per_unit(self.eps, y).abs() if isinstance(self.eps, Tensor) else self.eps
@@ -51,5 +54,10 @@ def _mean_square(y: Tensor) -> Tensor:
     """mean(y²) over space, (N, C, 1, ...); y² without space."""
     if y.ndim == 2:
         return y.square()
-    # faster than a mean of squares, which would be a tensor of y's size to keep
-    return torch.linalg.vector_norm(y, 2, list(range(2, y.ndim)), keepdim=True).square() / y[0, 0].numel()
+    # both ways are faster than a mean of squares, which would be a tensor of y's size to keep
+    if in_long_rows(y):
+        rows = y.flatten(2)
+        squares = torch.linalg.vecdot(rows, rows).view(*y.shape[:2], *(1,) * (y.ndim - 2))
+    else:
+        squares = torch.linalg.vector_norm(y, 2, list(range(2, y.ndim)), keepdim=True).square()
+    return squares / math.prod(y.shape[2:])

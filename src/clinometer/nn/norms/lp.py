@@ -52,7 +52,8 @@ class LpNorm(nn.Module):
         check_features(y, len(self.weight))
         mean, scale = self._batch_statistics(y) if self.training else (self.running_mean, self.running_scale)
         factor = self.weight / (scale + self.eps)
-        return y * per_unit(factor, y) + per_unit(self.bias - mean * factor, y)  # |mean| ≤ s: nothing large cancels
+        shift = self.bias - mean * factor  # |mean| ≤ s: nothing large cancels
+        return affine_by_sample(y, per_unit(factor, y), per_unit(shift, y))
 
     def _batch_statistics(self, y: Tensor) -> tuple[Tensor, Tensor]:
         check_batch(y)
