@@ -11,7 +11,7 @@ import pytest
 from stored import STUDY, keep, study
 
 from clinometer import Store
-from clinometer.cli import doctor, main, run_study
+from clinometer.cli import doctor, main, run_study, status
 from clinometer.cli.answer import Answer, as_json
 from clinometer.cli.app import COMMANDS
 from clinometer.cli.installed import Requirement
@@ -59,7 +59,11 @@ def call(capfd: pytest.CaptureFixture[str], line: str) -> tuple[int, dict[str, A
 
 def documented(command: str) -> set[str]:
     """The keys in the first column of a command's tables."""
-    section = PAGE.read_text().partition(f"## clinometer {command}\n")[2].partition("\n## ")[0]
+    return keys_under(f"clinometer {command}")
+
+
+def keys_under(heading: str) -> set[str]:
+    section = PAGE.read_text().partition(f"## {heading}\n")[2].partition("\n## ")[0]
     cells = [line.split("|")[1] for line in section.splitlines() if line.startswith("| `")]
     return {key for cell in cells for key in re.findall(r"`(\w+)`", cell)}
 
@@ -119,6 +123,38 @@ def test_an_error_is_a_document_with_the_same_status(folder: Path, capfd: pytest
     status, document = call(capfd, "lr leaves:train")
     assert status in (1, 2)
     assert "SystemExit" in document["error"]
+
+
+def test_the_keys_of_rows_are_documented(folder: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    """Of claims, their parts, theorems and the numbers of two runs: what is printed, against the page's tables."""
+    study = call(capfd, "report pilot")[1]
+    rows = {
+        "claims": study["claims"],
+        "parts": [part for row in study["claims"] for part in (*row["parts"], *row["beside"])],
+        "theorems": call(capfd, "check santurkar2018 --only theorem_4_1 --cases 3")[1]["theorems"],
+        "numbers": call(capfd, "compare mine other")[1]["numbers"],
+    }
+    for name, found in rows.items():
+        assert found
+        assert all(row.keys() == keys_under(f"The rows of {name}") for row in found), name
+
+
+def test_an_error_that_nobody_foresaw_is_a_document(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """An exception that no command expects, as of a study's code: status 1; its traceback is on standard error."""
+
+    def broken(_: Path) -> None:
+        raise RuntimeError("the code is wrong")
+
+    monkeypatch.setattr(status, "status", broken)
+    with pytest.raises(SystemExit, match="1"):
+        main(["status", "a", "--json"])
+    said = capfd.readouterr()
+    assert said.out == '{"error": "RuntimeError: the code is wrong"}\n'
+    assert "Traceback" in said.err
+    with pytest.raises(RuntimeError):
+        main(["status", "a"])
 
 
 def test_numbers_that_are_not_finite_are_null(folder: Path, capfd: pytest.CaptureFixture[str]) -> None:

@@ -4,6 +4,7 @@ A command's module is imported when the command is given, so that those which tr
 """
 
 import sys
+import traceback
 from collections.abc import Callable, Sequence
 from typing import Annotated
 
@@ -88,10 +89,10 @@ def main(words: Annotated[Sequence[str] | None, Parameter(parse=False)] = None) 
     with transliterating_output(), dropping_output() as (output, _), orderly_interruptions():
         if json.given:
             with stdout_on_stderr():
-                answer = _answer(json.words)
+                answer = answer_for_program(lambda: _run(json.words))
             output.write(f"{answer.document()}\n")
         else:
-            answer = _answer(json.words, show=True)
+            answer = answer_of(lambda: _shown(json.words))
         if answer.error:
             print_error(answer.error)
         status = answer.status
@@ -103,17 +104,25 @@ def main(words: Annotated[Sequence[str] | None, Parameter(parse=False)] = None) 
     sys.exit(status)
 
 
-def _answer(words: Sequence[str], show: bool = False) -> Answer:
-    """What the command in these words found; it is printed if `show`."""
+def _run(words: Sequence[str]) -> Answer:
+    """Run the command in these words."""
+    answer = app(words, exit_on_error=False, result_action="return_value")
+    return answer if isinstance(answer, Answer) else Answer({})  # such as help, which is printed
 
-    def run() -> Answer:
-        answer = app(words, exit_on_error=False, result_action="return_value")
-        answer = answer if isinstance(answer, Answer) else Answer({})  # such as help, which is printed
-        if show:
-            answer.show()
-        return answer
 
-    return answer_of(run)
+def _shown(words: Sequence[str]) -> Answer:
+    answer = _run(words)
+    answer.show()
+    return answer
+
+
+def answer_for_program(run: Callable[[], Answer]) -> Answer:
+    """The same for a program, which cannot read a traceback: an error that nobody foresaw is an answer, too."""
+    try:
+        return answer_of(run)
+    except Exception as error:
+        traceback.print_exc()
+        return Answer({}, status=1, error=f"{type(error).__name__}: {error}")
 
 
 def answer_of(run: Callable[[], Answer]) -> Answer:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from clinometer.cli.answer import Answer, stdout_on_stderr
-from clinometer.cli.app import answer_of
+from clinometer.cli.app import answer_for_program
 from clinometer.cli.errors import bad_input
 from clinometer.cli.installed import own_version
 from clinometer.cli.interruptions import end_at_once
@@ -54,7 +54,7 @@ def server(root: Path) -> Any:
 
     def answer(asked: Any) -> Answer:
         with stdout_on_stderr():
-            return answer_of(lambda: _named(tools, asked.name).call(asked.arguments or {}))
+            return answer_for_program(lambda: _named(tools, asked.name).call(asked.arguments or {}))
 
     async def listed(*_: Any) -> Any:
         return types.ListToolsResult(tools=told)
