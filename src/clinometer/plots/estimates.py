@@ -88,7 +88,8 @@ def _limits(estimates: Sequence[Estimate], scale: str) -> tuple[float, float]:
     ends = along([end for each in estimates for end in (each.low, each.high)]) + core
     reach = max(max(core) - min(core), _ROOM[scale])
     low, high = max(min(ends), min(core) - reach), min(max(ends), max(core) + reach)
-    room = max(0.06 * (high - low), _ROOM[scale])
+    alone = 0.0 if logarithmic or low < high else 0.1 * abs(low)  # one number, such as the last step of a run
+    room = max(0.06 * (high - low), alone, _ROOM[scale])
     return (10 ** (low - room), 10 ** (high + room)) if logarithmic else (low - room, high + room)
 
 
