@@ -37,7 +37,8 @@ def fields(name: str, _: Path) -> str:
     lines = ["| field | axes | unit | meaning |", "|---" * 4 + "|"]
     for each, field in declared.items():
         called = f"**`{each}`**" if field.headline else f"`{each}`"
-        lines.append(f"| {called} | {', '.join(field.axes)} | {field.unit} | {field.meaning} |")
+        cells = (called, ", ".join(field.axes), field.unit, field.meaning)
+        lines.append("| " + " | ".join(cell.replace("|", r"\|") for cell in cells) + " |")
     return "\n".join(lines)
 
 
