@@ -9,6 +9,7 @@ from generators.fates import by_claim, fate
 from generators.kept import NOT_COUNTED, NOTHING, Rows, confirmed, line, measured, only_measured, read_claims
 
 FIRST_PAPER = "santurkar2018"
+_FEW = 3  # comparisons beside a claim that its cell tells: forty made a row of several screens
 
 
 def of_first_paper(results: Path) -> Rows:
@@ -71,7 +72,10 @@ def seeds(_: str, results: Path) -> str:
 
 
 def claims(name: str, results: Path) -> str:
-    """A row for each claim of a paper, and in a column for each scale its verdict and what was measured."""
+    """A row for each claim of a paper, and in a column for each scale its verdict and what was measured.
+
+    What stands beside a claim and does not count is told where it is little; the study's page has all of it.
+    """
     found = read_claims(results / name)
     if not found:
         return NOT_COUNTED.format(f"clinometer reproduce {name}")
@@ -86,8 +90,11 @@ def claims(name: str, results: Path) -> str:
 def _verdict_and_effects(row: dict[str, Any] | None) -> str:
     if row is None or not measured(row):
         return "not run"
-    parts = [f"{name}: {_cell(part)}" if name else _cell(part) for name, part in _parts(row).items()]
-    return "<br>".join([f"**{row['verdict']}** {status_text(row)}".strip(), *parts])
+    few = len(row["beside"]) <= _FEW
+    shown = _parts(row if few else {**row, "beside": []})
+    parts = [f"{name}: {_cell(part)}" if name else _cell(part) for name, part in shown.items()]
+    more = [] if few else [f"*beside:* {len(row['beside'])} comparisons that do not count, on the study's page"]
+    return "<br>".join([f"**{row['verdict']}** {status_text(row)}".strip(), *parts, *more])
 
 
 def _verdict(row: dict[str, Any] | None) -> str:
