@@ -13,8 +13,8 @@ ADVICE = {
         "rate_cured": "the raised rate brings the loss down to where the best one does, in twice the steps",
     },
     "batch": {
-        "batch_smaller": "a quarter of the batch takes at most two thirds of the samples, where that is the advice",
-        "batch_larger": "four times the batch takes at most two thirds of the steps, where that is the advice",
+        "batch_smaller": "a quarter of the batch takes at most two thirds of the samples, of runs with that advice",
+        "batch_larger": "four times the batch takes at most two thirds of the steps, of runs with that advice",
     },
 }
 

@@ -32,4 +32,4 @@ def export_command(
     with bad_input():
         check_path("export", folder)
         written = {str(to / name): rows for name, rows in export(folder, to, kind).items()}
-    return Answer({"tables": written}, [f"{name}: {rows} rows" for name, rows in written.items()])
+    return Answer({"tables": written}, [f"{name}: {rows} row{'s' * (rows != 1)}" for name, rows in written.items()])
