@@ -1,13 +1,14 @@
 """The optimizers of the corpus, as functions of the parameters, and Muon, which older versions of torch lack."""
 
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from typing import Any
 
 import torch
 from torch import Tensor
 
 from clinometer.nn.newton_schulz import orthogonalised
+from clinometer.nn.per_parameter import PerParameter
 
 
 def sgd(parameters: Iterable[Tensor], lr: float, momentum: float = 0.0, weight_decay: float = 0.0) -> torch.optim.SGD:
@@ -27,7 +28,7 @@ def adamw(
     return torch.optim.AdamW(parameters, lr=lr, betas=(beta1, beta2), eps=eps, weight_decay=weight_decay)
 
 
-class Muon(torch.optim.Optimizer):
+class Muon(PerParameter):
     """Momentum whose step is made orthogonal, for matrices and kernels of convolutions; AdamW for all else.
 
         B ← μ B + (1 − μ) g;  O = orthogonalised((1 − μ) g + μ B);  W ← (1 − ηλ) W − η √max(1, rows / columns) O
@@ -42,20 +43,9 @@ class Muon(torch.optim.Optimizer):
         settings = {"lr": lr, "weight_decay": weight_decay, "orthogonal": True, "momentum": momentum}
         super().__init__(groups, {**settings, "betas": (0.9, 0.999), "eps": 1e-8})
 
-    @torch.no_grad()
-    def step(self, closure: Callable[[], Any] | None = None) -> Any:
-        """One step; the closure, if there is one, computes the gradients again."""
-        loss = None
-        if closure is not None:
-            with torch.enable_grad():
-                loss = closure()
-        for group in self.param_groups:
-            move = self._orthogonal if group["orthogonal"] else self._adam
-            for p in group["params"]:
-                if p.grad is not None:
-                    p.mul_(1 - group["lr"] * group["weight_decay"])
-                    move(p, p.grad, group)
-        return loss
+    def move(self, parameter: Tensor, gradient: Tensor, group: dict[str, Any]) -> None:
+        parameter.mul_(1 - group["lr"] * group["weight_decay"])
+        (self._orthogonal if group["orthogonal"] else self._adam)(parameter, gradient, group)
 
     def _orthogonal(self, p: Tensor, gradient: Tensor, group: dict[str, Any]) -> None:
         state = self.state[p]

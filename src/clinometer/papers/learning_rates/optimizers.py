@@ -1,12 +1,13 @@
 """The optimizers of the benchmark: of (parameters, lr), the rest as a user would leave it."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from typing import Any
 
 import torch
 from torch import Tensor
 
 from clinometer.nn.newton_schulz import orthogonalised
+from clinometer.nn.per_parameter import PerParameter
 
 
 def sgd(parameters: Iterable[Tensor], lr: float = 0.1) -> torch.optim.Optimizer:
@@ -24,7 +25,7 @@ def adamw(parameters: Iterable[Tensor], lr: float = 1e-3) -> torch.optim.Optimiz
     return torch.optim.AdamW(parameters, lr=lr)
 
 
-class Muon(torch.optim.Optimizer):
+class Muon(PerParameter):
     """Momentum whose matrices are orthogonalised; what is no matrix takes the sign of its momentum.
 
     For a matrix w (m, n), with the gradient g and the momentum M:
@@ -42,24 +43,11 @@ class Muon(torch.optim.Optimizer):
     def __init__(self, params: Iterable[Tensor], lr: float = 0.02) -> None:
         super().__init__(params, {"lr": lr})
 
-    @torch.no_grad()
-    def step(self, closure: Callable[[], Any] | None = None) -> Any:
-        """Take a step."""
-        loss = None
-        if closure is not None:
-            with torch.enable_grad():
-                loss = closure()
-        for group in self.param_groups:
-            for parameter in group["params"]:
-                if parameter.grad is not None:
-                    self._move(parameter, group["lr"])
-        return loss
-
-    def _move(self, parameter: Tensor, lr: float) -> None:
-        state = self.state[parameter]
-        held = state.setdefault("momentum_buffer", torch.zeros_like(parameter))
-        held.mul_(0.95).add_(parameter.grad)
-        update = held * 0.95 + parameter.grad
+    def move(self, parameter: Tensor, gradient: Tensor, group: dict[str, Any]) -> None:
+        lr = group["lr"]
+        held = self.state[parameter].setdefault("momentum_buffer", torch.zeros_like(parameter))
+        held.mul_(0.95).add_(gradient)
+        update = held * 0.95 + gradient
         if parameter.ndim < 2:
             parameter.add_(update.sign(), alpha=-lr * 0.1)
             return
