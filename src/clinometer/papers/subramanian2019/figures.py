@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from importlib import import_module
 
 import numpy as np
@@ -13,7 +14,7 @@ from clinometer.papers.subramanian2019.variants import COLOURS, classifiers, col
 from clinometer.plots.panels import accuracy_panel, reference
 from clinometer.results.run_table import Floats, RunTable
 from clinometer.results.statistics import interval
-from clinometer.studies.figure import Estimate, Figure, Panel, Series
+from clinometer.studies.figure import Estimate, Figure, Panel
 from clinometer.studies.series import StyledVariant, band_caption, mean_and_range
 from clinometer.studies.study import FigureSpec
 from clinometer.training.config import Bases, RunConfig
@@ -30,7 +31,7 @@ def draw_drift(runs: RunTable, bases: Bases) -> Figure:
     """κ at three sites over training, and the mean of the weights."""
     arms = classifiers(bases)
     panels = [
-        _panel(runs, arms, "means", _WHERE[site], "κ", lambda arm, s=site: levels(runs, arm, _all(runs, arm), s))
+        _panel(runs, arms, "means", _WHERE[site], "κ", lambda arm, s=site: levels(runs, arm, runs.common(arm), s))
         for site in SITES
     ]
     weights = _panel(
@@ -133,47 +134,18 @@ def _ratio(name: str, value: float, low: float, high: float) -> Estimate:
 def draw_gan(runs: RunTable, bases: Bases) -> Figure:
     """Distances of generated to real digits, the discriminator's smoothness, and its slope."""
     arms = gans(bases)
-    frechet = _panel(
-        runs,
-        arms,
-        SAMPLES,
-        "Fréchet distance",
-        "to the training digits",
-        lambda arm: runs.values(arm, SAMPLES, "frechet"),
-        log=True,
+    frechet, *others = (
+        _panel(runs, arms, probe, title, ylabel, lambda arm, p=probe, f=field: runs.values(arm, p, f), log=True)
+        for probe, field, title, ylabel in (
+            (SAMPLES, "frechet", "Fréchet distance", "to the training digits"),
+            (SAMPLES, "mmd", "unbiased MMD²", "to the training digits"),
+            ("scale_free", "gap", "discriminator's loss", "relative change of the gradient"),
+            (SAMPLES, "slope", "discriminator", "steepest slope by the image"),
+        )
     )
     of_real = import_module("clinometer.papers.subramanian2019.gan.distance").of_real_digits  # torch is imported now
     floor = reference("test digits", frechet.series[0].x, of_real())
-    panels = (
-        _with(frechet, floor),
-        _panel(
-            runs,
-            arms,
-            SAMPLES,
-            "unbiased MMD²",
-            "to the training digits",
-            lambda arm: runs.values(arm, SAMPLES, "mmd"),
-            log=True,
-        ),
-        _panel(
-            runs,
-            arms,
-            "scale_free",
-            "discriminator's loss",
-            "relative change of the gradient",
-            lambda arm: runs.values(arm, "scale_free", "gap"),
-            log=True,
-        ),
-        _panel(
-            runs,
-            arms,
-            SAMPLES,
-            "discriminator",
-            "steepest slope by the image",
-            lambda arm: runs.values(arm, SAMPLES, "slope"),
-            log=True,
-        ),
-    )
+    panels = (replace(frechet, series=(*frechet.series, floor)), *others)
     return _figure(
         runs,
         arms,
@@ -193,17 +165,9 @@ def _panel(
     return Panel(title, "step", ylabel, lines, yscale="log" if log else "linear")
 
 
-def _with(panel: Panel, line: Series) -> Panel:
-    return Panel(panel.title, panel.xlabel, panel.ylabel, (*panel.series, line), yscale=panel.yscale)
-
-
 def _styled(arms: Sequence[RunConfig]) -> list[StyledVariant]:
     """A colour for each norm; the projected reading is dashed."""
     return [StyledVariant(arm, label(arm), colour(arm), dashed=arm["projection"]) for arm in arms]
-
-
-def _all(runs: RunTable, arm: RunConfig) -> list[int]:
-    return runs.common(arm)
 
 
 def _figure(runs: RunTable, arms: Sequence[RunConfig], name: str, panels: Sequence[Panel], caption: str) -> Figure:

@@ -42,7 +42,7 @@ def divergence(mean: Tensor, log_sigma: Tensor) -> Tensor:
 
 
 def small_linear(inputs: int, outputs: int) -> nn.Linear:
-    """A linear map that starts near zero: weights of standard deviation 0.02, no bias, as in the author's code."""
+    """A linear map that starts near 0: weights of standard deviation 0.02, biases of 0, as in the author's code."""
     layer = nn.Linear(inputs, outputs)
     nn.init.normal_(layer.weight, std=0.02)
     nn.init.zeros_(layer.bias)

@@ -28,8 +28,6 @@ class GridWrite(nn.Module):
     Source: Gregor et al. (2015), arXiv:1502.04623, section 3.2.
     """
 
-    patches = 1
-
     def __init__(self, hidden: int, side: int, grid: int, counted_from: int = 1) -> None:
         super().__init__()
         self.side, self.grid, self.counted_from = side, grid, counted_from
@@ -43,11 +41,20 @@ class GridWrite(nn.Module):
 
 
 class LineWrite(nn.Module):
-    """Some lines of N Gaussian spots each, white alone: Σ_lines Σ_i F_down[i] ⊗ F_across[i] / γ."""
+    """Some lines of N Gaussian spots each, white alone: Σ_lines Σ_i F_down[i] ⊗ F_across[i] / γ.
+
+    Args:
+        hidden: Size of the decoder's output.
+        side: Of the image.
+        grid: N.
+        counted_from: As for `grid_filters`.
+        patches: How many lines.
+    Source: the author's code.
+    """
 
     def __init__(self, hidden: int, side: int, grid: int, counted_from: int = 1, patches: int = 3) -> None:
         super().__init__()
-        self.side, self.grid, self.counted_from, self.patches = side, grid, counted_from, patches
+        self.side, self.grid, self.counted_from = side, grid, counted_from
         self.windows = nn.ModuleList(small_linear(hidden, 6) for _ in range(patches))
 
     def forward(self, hidden: Tensor) -> Stroke:

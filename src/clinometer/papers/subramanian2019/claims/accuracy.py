@@ -3,7 +3,7 @@
 import functools
 
 from clinometer.analysis.accuracies import TEST_IMAGES, final_odds, higher, test_odds
-from clinometer.papers.subramanian2019.claims.readings import trained
+from clinometer.papers.subramanian2019.claims.readings import READINGS, trained
 from clinometer.papers.subramanian2019.variants import classifiers, label
 from clinometer.results.run_table import RunTable
 from clinometer.studies.claims import Claim, Evidence
@@ -48,7 +48,7 @@ _RULE = (
 
 CLAIMS = tuple(
     Claim(
-        name,
+        f"{letter}2",
         f"MSN is more accurate than SN, and about as accurate as BN ({how})",
         "abstract",
         _RULE,
@@ -56,5 +56,5 @@ CLAIMS = tuple(
         functools.partial(accuracies, reading),
         {"points below BN": 100 * NEAR},
     )
-    for name, reading, how in (("M2", "", "reparametrised"), ("P2", "_projected", "projected"))
+    for letter, (reading, how) in READINGS.items()
 )

@@ -5,7 +5,7 @@ import functools
 import numpy as np
 
 from clinometer.analysis.paired import log_ratio
-from clinometer.papers.subramanian2019.claims.readings import trained
+from clinometer.papers.subramanian2019.claims.readings import READINGS, trained
 from clinometer.papers.subramanian2019.drift import AFTER_RELU, BEFORE, BEFORE_RELU, growth, late, levels
 from clinometer.papers.subramanian2019.variants import classifiers
 from clinometer.results.run_table import Floats, RunTable
@@ -67,7 +67,7 @@ _RULE = (
 
 CLAIMS = tuple(
     Claim(
-        name,
+        f"{letter}1",
         f"the mean drift of spectral normalization grows over training, and that of MSN does not ({how})",
         "abstract",
         _RULE,
@@ -75,5 +75,5 @@ CLAIMS = tuple(
         functools.partial(drifts, reading),
         {"factor that is no growth": STILL},
     )
-    for name, reading, how in (("M1", "", "reparametrised"), ("P1", "_projected", "projected"))
+    for letter, (reading, how) in READINGS.items()
 )

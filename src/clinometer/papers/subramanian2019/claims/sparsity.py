@@ -2,7 +2,7 @@
 
 import functools
 
-from clinometer.papers.subramanian2019.claims.readings import trained
+from clinometer.papers.subramanian2019.claims.readings import READINGS, trained
 from clinometer.papers.subramanian2019.rows import DEFINED, THRESHOLDS
 from clinometer.papers.subramanian2019.variants import classifiers, label
 from clinometer.results.run_table import Floats, RunTable
@@ -43,7 +43,7 @@ def shares(runs: RunTable, arm: RunConfig, seeds: list[int], threshold: float) -
 
 CLAIMS = tuple(
     Claim(
-        name,
+        f"{letter}4",
         f"spectral normalization makes the gradient sparser than BN does ({how})",
         "abstract",
         "The share of entries of the gradient by all convolutions' and the head's weights whose magnitude is below "
@@ -54,5 +54,5 @@ CLAIMS = tuple(
         functools.partial(sparser, reading),
         {"threshold": DEFINED},
     )
-    for name, reading, how in (("M4", "", "reparametrised"), ("P4", "_projected", "projected"))
+    for letter, (reading, how) in READINGS.items()
 )
