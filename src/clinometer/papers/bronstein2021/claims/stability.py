@@ -5,7 +5,7 @@ import numpy as np
 from clinometer.papers.bronstein2021.configs import WARPS, deep_graphs, trained
 from clinometer.results.run_table import Floats, RunTable
 from clinometer.studies.claims import Claim, Evidence
-from clinometer.studies.comparison import FACTOR, above, below
+from clinometer.studies.comparison import FACTOR, Comparison, above, below
 from clinometer.training.config import Bases, RunConfig
 
 GROWTH = 2.0  # of C from the largest to the smallest warp
@@ -40,29 +40,21 @@ def smoothed(runs: RunTable, bases: Bases) -> Evidence:
     def cosines(arm: RunConfig, at: int) -> Floats:
         return runs.values(arm, "over_smoothing", "cosine", seeds)[:, at]
 
+    def lowered(at: int, when: str) -> list[Comparison]:
+        last = {norm: cosines(arm, at)[:, -1] for norm, arm in networks.items()}
+        return [
+            above(f"without a norm − with {name}, {when}", last["none"] - last[norm], APART)
+            for norm, name in (("graph", "GraphNorm"), ("pair", "PairNorm"))
+        ]
+
     plain = cosines(networks["none"], 0)
-    lowered = {
-        (norm, at): cosines(networks["none"], at)[:, -1] - cosines(networks[norm], at)[:, -1]
-        for norm in ("graph", "pair")
-        for at in (0, -1)
-    }
-    names = {"graph": "GraphNorm", "pair": "PairNorm"}
-    when = {0: "before training", -1: "after training"}
     return Evidence(
         (
             above("mean cosine after 16 convolutions without a norm, before training", plain[:, -1], ALIKE),
             above("its growth from the second convolution on", plain[:, -1] - plain[:, 1], 0.0),
-            *(
-                above(f"without a norm − with {names[norm]}, {when[at]}", lowered[norm, at], APART)
-                for norm, at in lowered
-                if at == 0
-            ),
+            *lowered(0, "before training"),
         ),
-        beside=tuple(
-            above(f"without a norm − with {names[norm]}, {when[at]}", lowered[norm, at], APART)
-            for norm, at in lowered
-            if at == -1
-        ),
+        beside=tuple(lowered(-1, "after training")),
     )
 
 
