@@ -164,8 +164,7 @@ def _unmeasured(run: Recorded, loss: bool) -> str:
     """What is known where nothing that has an edge was measured."""
     if not run.tables:
         return "no step was measured yet"
-    known = [name for name, there in (("the loss neither broke nor became infinite", loss),) if there]
-    return "; ".join(["nothing was recorded that has an edge", *known])
+    return "nothing was recorded that has an edge" + "; the loss neither broke nor became infinite" * loss
 
 
 def _nearest(run: Recorded, state: State) -> tuple[str, str]:
