@@ -62,7 +62,10 @@ class GhostBatchNorm(nn.Module):
         """Normalize ghosts of equal size as so many times as many units of a smaller batch: a view."""
         size, units = len(y) // count, count * y.shape[1]
         if y.numel() == units:
-            raise ValueError(f"a ghost batch has one value per unit, which would become 0; found {tuple(y.shape)}.")
+            raise ValueError(
+                f"a ghost batch has one value per unit, which is its own mean; found {len(y)} samples of shape "
+                f"{tuple(y.shape[1:])} in {count} ghost batches. Take a larger `ghost` or batch, or call eval()."
+            )
         folded = y.reshape(size, units, *y.shape[2:])
         mean, var = y.new_zeros(units), y.new_ones(units)
         out = F.batch_norm(folded, mean, var, self.weight.repeat(count), self.bias.repeat(count), True, 1.0, self.eps)

@@ -9,7 +9,7 @@ from torch.nn import functional as F
 from torch.nn.utils import parametrizations
 
 from clinometer.nn.norms.on_weights import OnWeights
-from clinometer.nn.norms.per_unit import affine, check_features
+from clinometer.nn.norms.per_unit import affine, check_batch, check_features
 
 
 class MeanOnlyBatchNorm(nn.Module):
@@ -54,12 +54,8 @@ class MeanOnlyBatchNorm(nn.Module):
         return affine(y, weight, self.bias - weight * mean)
 
     def _batch_mean(self, y: Tensor) -> Tensor:
+        check_batch(y)
         count = y.numel() // self.num_features
-        if count < 2:
-            raise ValueError(
-                f"expected more than one value per unit in train mode; found shape {tuple(y.shape)}. A single value is "
-                "its own mean: the output would be β whatever the input is. Take a larger batch, or call eval()."
-            )
         mean = y.sum([0, *range(2, y.ndim)], dtype=self.running_mean.dtype) / count  # faster than torch's mean
         with torch.no_grad():
             self.running_mean.lerp_(mean, self.momentum)

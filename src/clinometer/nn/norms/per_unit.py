@@ -73,6 +73,9 @@ def check_features(y: Tensor, features: int) -> None:
 
 
 def check_batch(y: Tensor) -> None:
-    """ValueError if a batch has one value per unit: that is its own mean, and would become 0 whatever it is."""
+    """ValueError if a batch has one value per unit: less its mean, which it is itself, that is 0 whatever it was."""
     if y.numel() == y.shape[1]:
-        raise ValueError(f"a batch has one value per unit, which would become 0; found {tuple(y.shape)}.")
+        raise ValueError(
+            f"expected more than one value per unit in train mode; found shape {tuple(y.shape)}. A single value is its "
+            "own mean: the output would be the same whatever the input is. Take a larger batch, or call eval()."
+        )
