@@ -249,6 +249,7 @@ def test_images_that_are_no_squares_of_one_channel_are_refused(shape: tuple[int,
         ({"hearing": "ears"}, "hearing must be one of both, mfcc"),
         ({"norm": "batch"}, "norm of an LSTM must be one of"),
         ({"write": "dots"}, "no write called 'dots'"),
+        ({"hearing_norm": "loud"}, "no norm 'loud'; there are none, batch"),
     ],
 )
 def test_names_that_are_not_there_are_refused(options: dict[str, str], message: str) -> None:

@@ -6,7 +6,7 @@ from typing import Any, cast
 from torch import nn
 
 from clinometer.nn.norms.on_weights import OnWeights
-from clinometer.nn.norms.rows import NORMS
+from clinometer.nn.norms.rows import norm_factory
 
 _SPATIAL_DIMS: dict[type[nn.Module], int] = {nn.Linear: 0, nn.Conv1d: 1, nn.Conv2d: 2, nn.Conv3d: 3}
 
@@ -43,8 +43,7 @@ def norm_after(layer: nn.Module, name: str, **options: Any) -> nn.Module:
         >>> nn.Sequential(layer, norm_after(layer, "dynamic_tanh"))[1]
         DynamicTanh(2)
     """
-    if name not in NORMS:
-        raise ValueError(f"no norm {name!r}; there are {', '.join(NORMS)}.")
+    factory = norm_factory(name)
     dims = next((dims for kind, dims in _SPATIAL_DIMS.items() if isinstance(layer, kind)), None)
     if dims is None:
         raise TypeError(
@@ -52,7 +51,7 @@ def norm_after(layer: nn.Module, name: str, **options: Any) -> nn.Module:
             "After any other, put NORMS[name](num_features, spatial_dims) yourself."
         )
     features = layer.out_features if isinstance(layer, nn.Linear) else layer.out_channels
-    norm = NORMS[name](cast("int", features), dims, **options)
+    norm = factory(cast("int", features), dims, **options)
     if isinstance(norm, OnWeights):
         norm.reparametrise(layer)
     return norm

@@ -60,3 +60,14 @@ NORMS: Mapping[str, NormFactory] = {
     "l2_sample": lambda n, _dims, **options: SampleLpNorm(n, 2, **options),
     "linf_sample": lambda n, _dims, **options: SampleLpNorm(n, float("inf"), **options),
 }
+
+
+def norm_factory(name: str) -> NormFactory:
+    """A row of `NORMS`.
+
+    Raises:
+        ValueError: if there is no such row.
+    """
+    if name not in NORMS:
+        raise ValueError(f"no norm {name!r}; there are {', '.join(NORMS)}.")
+    return NORMS[name]

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from clinometer.nn.norms.known import Known, known
 from clinometer.nn.norms.on_weights import OnWeights
 from clinometer.nn.norms.per_position import PerPosition
-from clinometer.nn.norms.rows import NORMS
+from clinometer.nn.norms.rows import norm_factory
 from clinometer.nn.norms.swapped import Left, Replacement, Swapped
 
 
@@ -45,8 +45,7 @@ def swap_norms(model: nn.Module, name: str, *, spatial_dims: int | None = None, 
         >>> model[1].num_groups
         8
     """
-    if name not in NORMS:
-        raise ValueError(f"no norm {name!r}; there are {', '.join(NORMS)}.")
+    norm_factory(name)  # raises if there is no such row
     new: list[nn.Module] = []
     replaced: list[Replacement] = []
     left: list[Left] = []
@@ -102,7 +101,7 @@ def _build(at: str, found: Known, name: str, default: int | None, options: Mappi
     if dims is None:
         raise ValueError(f"{where} the model has convolutions of several kinds; say its `spatial_dims`.")
     try:
-        made = NORMS[name](found.features, dims, **options)
+        made = norm_factory(name)(found.features, dims, **options)
     except ValueError as error:
         raise ValueError(f"{where} {name} does not fit: {error}") from error
     if isinstance(made, OnWeights):

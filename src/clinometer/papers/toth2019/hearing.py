@@ -5,7 +5,7 @@ from typing import Literal, get_args
 import torch
 from torch import Tensor, nn
 
-from clinometer.nn.norms import NORMS
+from clinometer.nn.norms.rows import norm_factory
 from clinometer.papers.toth2019.mfcc import Mfcc
 from clinometer.papers.toth2019.scales import azimuth_noise
 from clinometer.papers.toth2019.synthesizer import Sections
@@ -21,7 +21,7 @@ class MfccHearing(nn.Module):
         super().__init__()
         self.mfcc = mfcc
         self.dense = nn.Linear(mfcc.frames(samples) * mfcc.cosines.shape[1], size)
-        self.norm = NORMS[norm](size, 0)
+        self.norm = norm_factory(norm)(size, 0)
 
     def forward(self, sound: Tensor) -> Tensor:
         """(n, size) of a sound, (n, samples)."""
@@ -51,12 +51,12 @@ class ConvolutionHearing(nn.Module):
         for layer in range(layers):
             wider = channels * 2**layer
             blocks += [_SamePadding(kernel, stride), nn.Conv1d(width, wider, kernel, stride)]
-            blocks += [NORMS[norm](wider, 1)] * (layer > 0)
+            blocks += [norm_factory(norm)(wider, 1)] * (layer > 0)
             blocks.append(nn.LeakyReLU(0.2))
             width, length = wider, -(-length // stride)
         self.convolutions = nn.Sequential(*blocks)
         self.dense = nn.Linear(width * length, size)
-        self.norm = NORMS[norm](size, 0)
+        self.norm = norm_factory(norm)(size, 0)
 
     def forward(self, sound: Tensor) -> Tensor:
         """(n, size) of a sound, (n, samples)."""

@@ -5,8 +5,8 @@ from typing import TypeVar
 
 from torch import Tensor, nn
 
-from clinometer.nn.norms import NORMS
 from clinometer.nn.norms.on_weights import OnWeights
+from clinometer.nn.norms.rows import norm_factory
 from clinometer.papers.bronstein2021.actions import Kind, Signal, signal_of
 
 Layer = TypeVar("Layer", nn.Conv1d, nn.Conv2d)
@@ -57,9 +57,7 @@ def norm_of(layer: nn.Module, norm: str, features: int, spatial_dims: int) -> nn
     Raises:
         ValueError: if there is no such row of `NORMS`.
     """
-    if norm not in NORMS:
-        raise ValueError(f"no norm {norm!r}; there are {', '.join(NORMS)}.")
-    made = NORMS[norm](features, spatial_dims)
+    made = norm_factory(norm)(features, spatial_dims)
     if isinstance(made, OnWeights):
         made.reparametrise(layer)
     return made
