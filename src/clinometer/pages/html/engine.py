@@ -40,7 +40,7 @@ def render(template: str, **context: object) -> str:
         template: Such as "run.html.j2"; it extends "base.html.j2".
         context: What its names stand for.
     """
-    return _engine().get_template(template).render(sheet=_sheet(template), **context)
+    return _engine().get_template(template).render(sheet=sheet_of(template), **context)
 
 
 @cache
@@ -72,7 +72,7 @@ def style(body: str, own: str = "") -> Markup:
 
 
 @cache
-def _sheet(template: str) -> str:
+def sheet_of(template: str) -> str:
     """The style sheet beside a template, such as study.css beside study.html.j2; empty if there is none."""
     name = template.partition(".")[0]
     return "".join(path.read_text(encoding="utf-8") for path in sorted(_HERE.parent.glob(f"*/{name}.css")))
