@@ -84,8 +84,8 @@ def test_without_a_name_all_are_listed(capsys: pytest.CaptureFixture[str]) -> No
     assert groups["Pages"].keys() == {name for name in pages() if "/" not in name}
 
 
-def test_the_pages_are_in_the_wheel(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The build's hook, with its base class stood in for: every page, where an installed package looks for it."""
+def test_pages_and_kept_verdicts_are_in_the_wheel(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The build's hook, with its base class stood in for: each lies where an installed package looks for it."""
     interface = types.ModuleType("hatchling.builders.hooks.plugin.interface")
     interface.BuildHookInterface = type("BuildHookInterface", (), {"__class_getitem__": lambda *_: object})  # type: ignore[attr-defined]
     monkeypatch.setitem(sys.modules, interface.__name__, interface)
@@ -98,7 +98,12 @@ def test_the_pages_are_in_the_wheel(monkeypatch: pytest.MonkeyPatch) -> None:
     hook.root = str(ROOT)
     data: dict[str, Any] = {"force_include": {}}
     hook.initialize("standard", data)
-    assert data["force_include"] == {str(page): f"clinometer/docs/{name}.md" for name, page in pages().items()}
+    expected = {str(page): f"clinometer/docs/{name}.md" for name, page in pages().items()}
+    kept = ROOT / "results"
+    for file in (*kept.glob("*/*/claims.json"), *kept.glob("*/*/made_with.json")):
+        expected[str(file)] = f"clinometer/kept/{file.relative_to(kept)}"
+    assert str(kept / "santurkar2018" / "smoke" / "claims.json") in expected
+    assert data["force_include"] == expected
     data = {"force_include": {}}
     hook.initialize("editable", data)
     assert data == {"force_include": {}}

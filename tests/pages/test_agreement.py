@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import types
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +12,10 @@ from stored import STUDY, study
 from clinometer.cli import main
 from clinometer.pages.agreement import ANOTHER_DRAW, KeptClaims, agreement, read_kept
 from clinometer.pages.study_page.report import report
+from clinometer.results.claims_file import read_claims
 from clinometer.studies.plan import plan
 from clinometer.studies.study_folder import open_study_folder
+from clinometer.writing.kept import kept_for
 
 
 def row(name: str, verdict: str, **other: Any) -> dict[str, Any]:
@@ -114,3 +117,35 @@ def test_the_committed_verdicts_can_be_compared_with(scale: str) -> None:
     kept = read_kept(Path(__file__).parents[2] / "results" / "santurkar2018" / scale, [c.id for c in STUDY.claims])
     found = agreement(kept.rows, kept)
     assert found.agree == tuple(row["id"] for row in kept.rows)
+
+
+def test_what_is_kept_of_a_paper_is_compared_with_by_default(copy: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The counts are those of the file in `results` by name; the page says what it is, and `none` leaves it away."""
+    file = Path(__file__).parents[2] / "results" / "santurkar2018" / "smoke"
+    found = agreement(json.loads((copy / "claims.json").read_text()), KeptClaims(file, read_claims(file)))
+    made = json.loads((file / "made_with.json").read_text())
+    assert call("report", str(copy), "--json") == 0
+    ours = json.loads(capsys.readouterr().out)["agreement"]
+    assert [ours[name] for name in ("agree", "differ", "open_here")] == [
+        [*each] for each in (found.agree, found.differ, found.open_here)
+    ]
+    named = f"the results kept for santurkar2018 at scale smoke (clinometer {made['packages']['clinometer']}, torch"
+    assert ours["name"].startswith(named)
+    assert made["processor"] in ours["name"]
+    assert named in " ".join((copy / "report.html").read_text().split())
+    assert call("report", str(copy), "--against", "none") == 0
+    assert "kept for" not in capsys.readouterr().out + (copy / "report.html").read_text()
+
+
+def test_a_paper_of_another_package_offers_its_own(copy: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """By `KEPT` of its module; a damaged one names the file and the way out, and nothing kept is no comparison."""
+    paper = types.SimpleNamespace(KEPT=tmp_path)
+    monkeypatch.setattr("clinometer.papers.kept.load_paper", lambda _name: paper)
+    assert kept_for("mine", "smoke", ["C1"], None) is None
+    shutil.copytree(copy, tmp_path / "smoke")
+    (tmp_path / "smoke" / "made_with.json").write_text("[")
+    kept = kept_for("mine", "smoke", ["C1"], None)
+    assert str(kept) == "the results kept for mine at scale smoke"
+    (tmp_path / "smoke" / "claims.json").write_text("[{")
+    with pytest.raises(ValueError, match=r"smoke/claims.json is damaged.*--against none"):
+        kept_for("mine", "smoke", ["C1"], None)

@@ -25,7 +25,7 @@ def report_command(
     /,
     *,
     to: Path | None = None,
-    against: Path | None = None,
+    against: Literal["none"] | Path | None = None,
     show: Annotated[bool, Parameter(name="--open", negative="")] = False,
     verbose: Annotated[bool, Parameter(negative="")] = False,
     tex: Annotated[bool, Parameter(negative="")] = False,
@@ -41,7 +41,8 @@ def report_command(
     to
         Where to write instead: a file, whose name ends in .html, for the page alone; or a folder, for all of it.
     against
-        A claims.json, or a folder that has one: the verdicts of a study are compared with its.
+        A claims.json, or a folder that has one: the verdicts of a study are compared with its. By default a paper's are
+        compared with those that were kept of it at this scale; none leaves that away.
     show
         Open the page in the browser.
     verbose
@@ -69,14 +70,14 @@ def report_command(
     return answer
 
 
-def _of_run(folder: Path, place: Destination | None, against: Path | None, tex: bool) -> Answer:
+def _of_run(folder: Path, place: Destination | None, against: Path | str | None, tex: bool) -> Answer:
     with bad_input():
         if tex:
             raise ValueError(
                 f"--tex writes the claims and figures of a study; {folder} is a Recorder's. "
                 'clinometer.plot(folder).savefig("run.pdf") draws it for print.'
             )
-        if against:
+        if against and against != "none":
             raise ValueError(f"--against compares a study's claims; {folder} is a Recorder's, which has none.")
         page = place.page if place else None
         found = report_run(folder, page) if page else judge_run(folder)
@@ -94,7 +95,7 @@ def _of_run(folder: Path, place: Destination | None, against: Path | None, tex: 
 
 
 def _of_study(
-    folder: Path, place: Destination | None, against: Path | None, verbose: bool, printed: Width | None
+    folder: Path, place: Destination | None, against: Path | str | None, verbose: bool, printed: Width | None
 ) -> Answer:
     with bad_input():
         opened = open_study(folder, against)

@@ -4,7 +4,7 @@ import os
 import shlex
 from dataclasses import fields, replace
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 from cyclopts import Parameter
 
@@ -15,7 +15,6 @@ from clinometer.cli.paths import check_paper, check_path
 from clinometer.cli.run_options import DEFAULTS, RunOptions
 from clinometer.cli.run_study import run_study
 from clinometer.cli.seed_options import AS_PLANNED, SeedOptions
-from clinometer.pages.agreement import read_kept
 from clinometer.pages.extras import check_extras, write_extras
 from clinometer.papers import load_study
 from clinometer.studies.looks import check_seeds
@@ -24,6 +23,7 @@ from clinometer.studies.study import Study
 from clinometer.studies.study_folder import open_study_folder
 from clinometer.training.data.datasets import DATASETS
 from clinometer.training.errors import check_choice
+from clinometer.writing.kept import kept_for
 
 _OPTIONS = ("scale", "only", "to", "data", "against")
 
@@ -36,7 +36,7 @@ def reproduce_command(
     only: str = "",
     to: Path | None = None,
     data: Path | None = None,
-    against: Path | None = None,
+    against: Literal["none"] | Path | None = None,
     seeds: SeedOptions = AS_PLANNED,
     options: RunOptions = DEFAULTS,
 ) -> Answer:
@@ -57,7 +57,8 @@ def reproduce_command(
     data
         The folder of CIFAR-10's Parquet files; the environment variable CLINOMETER_DATA by default.
     against
-        A claims.json, or a folder that has one: the verdicts are compared with its. The exit status stays as it is.
+        A claims.json, or a folder that has one: the verdicts are compared with its. By default they are compared with
+        those that were kept of the paper at this scale; none leaves that away. The exit status stays as it is.
     seeds
         Which seeds each arm is trained with.
     options
@@ -73,7 +74,7 @@ def reproduce_command(
         planned = plan(study, scale, split_names(only), seeds.seeds, seeds.first_seed)
         options.check()
         check_extras(planned, wanted)
-        kept = read_kept(against, [claim.id for claim in planned.claims]) if against and planned.claims else None
+        kept = kept_for(paper, scale, [claim.id for claim in planned.claims], against)
         if data is not None:
             os.environ["CLINOMETER_DATA"] = str(data)
         for name in planned.used:

@@ -27,6 +27,10 @@ class KeptClaims:
 
     path: Path
     rows: Sequence[Row]
+    name: str = ""  # what they are, in words; by default their path
+
+    def __str__(self) -> str:
+        return self.name or str(self.path)
 
 
 @dataclass(frozen=True)
@@ -34,6 +38,7 @@ class Agreement:
     """How the verdicts on each claim compare; every list holds claims' ids."""
 
     path: Path  # of the kept claims
+    name: str  # what these are, in words
     agree: tuple[str, ...]
     open_here: tuple[str, ...]  # and decided there
     open_there: tuple[str, ...]
@@ -51,7 +56,7 @@ class Agreement:
             "not there": self.missing,
         }
         compared = sum(map(len, (self.agree, self.open_here, self.open_there, self.differ)))
-        told = [f"agrees with {self.path} in {len(self.agree)} of {compared} claims"]
+        told = [f"agrees with {self.name} in {len(self.agree)} of {compared} claims"]
         told += [f"{name}: {_listed(ids)}" for name, ids in (("open here", self.open_here), ("differs", self.differ))]
         return "; ".join([*told, *(f"{name}: {_listed(ids)}" for name, ids in seldom.items() if ids)])
 
@@ -109,6 +114,7 @@ def agreement(rows: Sequence[Row], kept: KeptClaims) -> Agreement:
 
     return Agreement(
         kept.path,
+        str(kept),
         *map(of, ("agree", "open here", "open there", "differ", "other rule")),
         missing=tuple(row["id"] for row in rows if row["id"] not in there),
         said=[(name, _text(ours), _text(theirs)) for name, (ours, theirs) in pairs.items() if kinds[name] != "agree"],
@@ -118,7 +124,7 @@ def agreement(rows: Sequence[Row], kept: KeptClaims) -> Agreement:
 def agreement_table(found: Agreement) -> Table:
     """The claims that do not agree, and what each side says."""
     table = Table()
-    for heading in ("claim", "here", f"in {found.path}"):
+    for heading in ("claim", "here", f"in {found.name}"):
         table.add_column(heading)
     for texts in found.said:
         table.add_row(*map(Text, texts))

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from clinometer.pages.agreement import KeptClaims, Row, agreement, read_kept
+from clinometer.pages.agreement import KeptClaims, Row, agreement
 from clinometer.pages.destination import Destination
 from clinometer.pages.status import recorded_texts, status_line
 from clinometer.pages.study_page.report import Results, report
@@ -22,6 +22,7 @@ from clinometer.studies.study import Study
 from clinometer.studies.study_folder import check_study_folder
 from clinometer.training.files import read_small
 from clinometer.training.study_file import read_study
+from clinometer.writing.kept import kept_for
 
 
 @dataclass(frozen=True)
@@ -67,12 +68,13 @@ class OpenStudy:
         return Results(claims, theorems, [remark], agreement(claims, self.kept) if self.kept else None)
 
 
-def open_study(folder: Path, against: Path | None = None) -> OpenStudy:
+def open_study(folder: Path, against: Path | str | None = None) -> OpenStudy:
     """Read from a study's folder which study it is and what was planned.
 
     Args:
         folder: The study's folder.
-        against: A `claims.json`, or a folder that has one, to compare the verdicts with.
+        against: A `claims.json`, or a folder that has one, to compare the verdicts with. By default
+            those that were kept of a paper at this scale; "none" leaves that away.
 
     Raises:
         ValueError: if the folder holds no study, or `against` none of its claims.
@@ -81,8 +83,9 @@ def open_study(folder: Path, against: Path | None = None) -> OpenStudy:
     study, scale = _study(folder, facts), str(facts.get("scale"))
     only = [name.strip() for name in str(facts.get("only", "")).split(",") if name.strip()]
     planned = plan(study, scale, only, facts.get("seeds"), facts.get("first_seed", 0), facts.get("claim_seeds", {}))
-    kept = read_kept(against, [claim.id for claim in planned.claims]) if against else None
     check_study_folder(folder, planned)
+    paper = None if "declared" in facts else study.name
+    kept = kept_for(paper, scale, [claim.id for claim in planned.claims], against)
     return OpenStudy(folder, study, scale, planned, kept, facts.get("command", "unknown"))
 
 

@@ -9,6 +9,8 @@ from clinometer.runner.scheduler import Failure
 from clinometer.studies.plan import Plan
 from clinometer.training.environment import environment
 
+MADE_WITH = "made_with.json"  # beside claims.json: versions and hardware of the runs
+
 _NAMED = 1
 
 

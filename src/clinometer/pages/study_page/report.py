@@ -17,7 +17,7 @@ from clinometer.pages.study_page import page
 from clinometer.pages.study_page.anchors import Anchors
 from clinometer.pages.study_page.citation import citations
 from clinometer.pages.study_page.claims import ShownClaims, shown_claims, tally_text
-from clinometer.pages.study_page.remarks import made_with, remarks, what_is_missing
+from clinometer.pages.study_page.remarks import MADE_WITH, made_with, remarks, what_is_missing
 from clinometer.pages.study_page.trained import trained_arm
 from clinometer.pages.study_page.walks import walks_figure
 from clinometer.pages.verdicts import Verdicts
@@ -77,6 +77,9 @@ def report(
         theorems = rows(plan.theorems, {name: check(each.load()) for name, each in plan.theorems.items()})
     _keep(theorems, "theorems.json", place)
     runs = verdicts.table
+    made = made_with(runs)
+    if runs.configs:
+        _keep(made, MADE_WITH, place)
     figures = _drawn_figures(plan, runs)
     if place.files:
         _save(figures, claims, place.files / "figures")
@@ -100,7 +103,7 @@ def report(
             walks=walks_figure(plan, runs),
             finals=final_values(runs, plan, plan.study.recorded),
             settings={name: _settings(plan, name) for name in plan.used} if runs.arms else {},
-            environment=made_with(runs),
+            environment=made,
             remarks=[*known, *what_is_missing(plan, figures, failures)],
         ),
         place.page,
@@ -130,7 +133,7 @@ def _drawn_figures(plan: Plan, runs: RunTable) -> dict[str, Figure]:
     return figures
 
 
-def _keep(rows: Rows, name: str, place: Destination) -> None:
+def _keep(rows: Rows | Mapping[str, Any], name: str, place: Destination) -> None:
     """Write rows for programs, where more than the page is asked for."""
     if place.files:
         write_json(place.files / name, rows)
