@@ -186,7 +186,7 @@ def _swatch(series: Series, look: Look) -> str:
     if series.y is None:
         return _icon(f'd="M0 2H24V10H0z" fill="{colour}" fill-opacity=".35"')
     dashes = {"--": "6 3", ":": "2 2"}.get(look.dashes, "none")
-    line = f'd="M0 6H24" stroke="{colour}" stroke-width="2" stroke-dasharray="{dashes}"'
+    line = f'd="M0 6H24" stroke="{colour}" stroke-width="2" stroke-dasharray="{dashes}" opacity="{look.alpha:.2g}"'
     shape = shape_of(look.mark)
     return _icon(line, f'd="{shape_path(shape, 12, 6, 4)}" fill="{colour}"' if shape else "")
 
