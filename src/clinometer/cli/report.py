@@ -81,6 +81,7 @@ def _of_run(folder: Path, place: Destination | None, against: Path | str | None,
             raise ValueError(f"--against compares a study's claims; {folder} is a Recorder's, which has none.")
         page = place.page if place else None
         found = report_run(folder, page) if page else judge_run(folder)
+    lost = [Text.assemble(("could not be read: ", "red"), each) for each in found.missing]
     tables = [ranks_table(f"{probe}: {ranking.title}", ranking.ranks) for probe, ranking in found.rankings.items()]
     return Answer(
         {
@@ -88,9 +89,10 @@ def _of_run(folder: Path, place: Destination | None, against: Path | str | None,
             "page": page,
             "state": found.verdict.state,
             "verdict": str(found.verdict),
+            "missing": found.missing,
             "rankings": {probe: {"field": each.field, "ranks": each.ranks} for probe, each in found.rankings.items()},
         },
-        [Text(str(found.verdict), "bold"), *tables, *([page_text(page)] if page else [])],
+        [Text(str(found.verdict), "bold"), *lost, *tables, *([page_text(page)] if page else [])],
     )
 
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from clinometer import Store, headroom, landscape
-from clinometer.pages.run_page.page import report_run
+from clinometer.pages.run_page.page import judge_run, report_run
 from clinometer.probes.field import declared_by, to_json
 from clinometer.probes.stacked import stacked
 from clinometer.results.run_tables import read_run
@@ -69,6 +69,7 @@ def test_a_damaged_value_costs_its_probe_alone(tmp_path: Path) -> None:
     assert "Stable" in page
     assert 'id="headroom-numbers"' in page
     assert 'id="other-numbers"' not in page
+    assert "other.x at step 0" in judge_run(tmp_path).missing[0]  # which a terminal says, too
 
 
 def test_a_file_of_nobodys_is_refused_and_left_alone(tmp_path: Path) -> None:

@@ -28,6 +28,7 @@ class RunReport:
 
     verdict: Verdict
     rankings: dict[str, Ranking]  # the blocks of each probe that has any
+    missing: Sequence[str] = ()  # what could not be read, of which the verdict knows nothing
 
 
 def report_run(folder: Path, to: Path | None = None) -> RunReport:
@@ -68,7 +69,7 @@ def _read(folder: Path) -> RunRecord:
 
 
 def _judged(run: RunRecord) -> RunReport:
-    return RunReport(verdict_of(run), ranked(run.tables, run.declared))
+    return RunReport(verdict_of(run), ranked(run.tables, run.declared), run.missing)
 
 
 def _html(run: RunRecord, report: RunReport, folder: Path) -> str:
@@ -79,7 +80,7 @@ def _html(run: RunRecord, report: RunReport, folder: Path) -> str:
         name=folder.absolute().name,
         verdict=verdict,
         summary=summary_line(run),
-        missing=run.missing,
+        missing=report.missing,
         tiles=tiles_of(run, verdict),
         alarms=_told(run.alarms),
         ranks={probe: (each.title, _rows(run, each.ranks)) for probe, each in report.rankings.items()},
