@@ -61,7 +61,7 @@ class HeatView extends PanelView {
       grid: { show: false },
       ticks: { show: false },
       splits: () => shown,
-      incrs: () => [names.length],
+      incrs: () => [Math.max(names.length, 5)],
       values: () => shown.map((row) => fitted(names[row], most)),
       size: 14 + 6.5 * Math.min(most, Math.max(...names.map((name) => name.length))),
     });

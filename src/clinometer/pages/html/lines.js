@@ -74,9 +74,9 @@ function plotOf(panel, lines, log, size, key, focus) {
   const wide = (u, values) => 12 + 6.5 * Math.max(2, ...(values || []).map((value) => String(value).length));
   const ticks = (log) => ({
     values: (u, splits) => splits.map((value) => tick(value, log)),
-    // uPlot looks for an increment even where ticks are given, and shows none where a range is too large for those it has.
+    // uPlot looks for an increment even where ticks are given, and shows none where it finds none; below 5 it must know it.
     ...(log
-      ? { splits: (u, at, low, high) => logTicks(low, high), filter: (u, splits) => splits, incrs: (u, at, low, high) => [high - low] }
+      ? { splits: (u, at, low, high) => logTicks(low, high), filter: (u, splits) => splits, incrs: (u, at, low, high) => [Math.max(high - low, 5)] }
       : {}),
   });
   return [
