@@ -6,11 +6,7 @@ import warm
 
 
 def reproduce(paper: str, folder: Path, *words: str) -> None:
-    """`clinometer reproduce PAPER`, at its smoke scale, which must end well.
-
-    A test asks for as few seeds as what it asserts takes: one more seed runs the same code once more, and what all of
-    them come to is kept in `results/`.
-    """
+    """`clinometer reproduce PAPER`, at its smoke scale, which must end well."""
     command = ["-m", "clinometer.cli", "reproduce", paper, *words, "--to", folder]
     done = warm.run(command, cwd=folder.parent, timeout=1800)
     assert done.returncode == 0, done.stdout + done.stderr
