@@ -43,6 +43,11 @@ def test_a_label_and_an_alarm_lead_to_the_field(topics: Topics) -> None:
     assert found["if it rises"] == advice_on("step_norms/update_ratio", "rises")[1]
 
 
+def test_a_page_is_found_by_the_singular_of_its_name(topics: Topics) -> None:
+    """Who has an alert asks for that word; the page is on all of them."""
+    assert topics.find("alert").page == topics.find("alerts").page == "alerts"
+
+
 def test_a_claim_is_told_with_its_rule_and_its_section(topics: Topics) -> None:
     """Against the paper's own claims; a claim's section has its number and none of the next."""
     for claim in load_study("santurkar2018").claims:

@@ -58,8 +58,8 @@ class Topics:
         if within:
             return self._of_paper(words, within)
         name = _DIRECTION.sub("", words).replace("/", ".")
-        found = self._field(name) or self._probe(name) or self._page(words) or self._paper(words)
-        return found or self._claim(words)
+        page = self._page(words) or self._page(f"{words}s")
+        return self._field(name) or self._probe(name) or page or self._paper(words) or self._claim(words)
 
     def _field(self, name: str) -> Topic | None:
         probe, _, field = name.rpartition(".")

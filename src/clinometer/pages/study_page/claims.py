@@ -132,11 +132,11 @@ def tally_text(rows: Sequence[Row]) -> str:
         >>> tally_text(rows)
         'Of 3 claims 2 hold, 1 fails and 0 are undecided.'
         >>> tally_text([*rows, {"verdict": "undecided", "status": "exploratory"}])
-        'Of 4 claims 2 hold, 1 fails and 1 is undecided; 1 of them is exploratory.'
+        'Of 4 claims 2 hold, 1 fails and 1 is undecided; 1 of all is exploratory.'
     """
     holds, fails, undecided = (f"{count} {_VERBS[verdict][count != 1]}" for verdict, count in tally(rows).items())
     explored = sum(row.get("status") == "exploratory" for row in rows)
-    more = f"; {explored} of them {'is' if explored == 1 else 'are'} exploratory" if explored else ""
+    more = f"; {explored} of all {'is' if explored == 1 else 'are'} exploratory" if explored else ""
     return f"Of {len(rows)} claim{'s' * (len(rows) != 1)} {holds}, {fails} and {undecided}{more}."
 
 
