@@ -70,7 +70,7 @@ def test_a_path_that_is_no_run_is_told_what_to_use(tmp_path: Path) -> None:
     (tmp_path / "notes.txt").write_text("no store")
     for path, said in (
         (study, "is the folder of a study, which has many runs: clinometer.report(path) writes its page"),
-        (study / "runs", f"Runs lie in it: {study / 'runs' / '0123456789abcdef'}."),
+        (study / "runs", f"In it are {study / 'runs' / '0123456789abcdef'}."),
         (tmp_path / "lost", f"there is no {tmp_path / 'lost'}. Expected the folder that a Recorder writes to"),
         (tmp_path / "empty", "holds no rows.sqlite, as a run does, and no study.json"),
         (tmp_path / "notes.txt", "notes.txt"),

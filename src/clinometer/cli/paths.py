@@ -8,14 +8,11 @@ from pathlib import Path
 from typing import Literal
 
 from clinometer.papers import find_papers
-from clinometer.results.finished_run import is_study
-from clinometer.runner.records import holds_records
+from clinometer.results import path_kind
+from clinometer.results.path_kind import PathKind, folders_within
 from clinometer.studies.declared.suffixes import SUFFIXES
-from clinometer.training.run_folder import RUN_NAME
 
-Kind = Literal[
-    "missing", "recorder", "run", "study", "store", "study file", "claims", "page", "file", "empty", "runs", "folder"
-]
+Kind = PathKind | Literal["study file", "claims", "page"]
 
 _LISTED = 5  # of what a folder holds
 
@@ -77,17 +74,20 @@ def check_paper(command: str, name: str) -> None:
 
 
 def kind_of(path: Path) -> Kind:
-    """What a path holds. Nothing is read but the names of files, and the first bytes of a file of another name.
+    """What a path holds, as `results.path_kind` judges it; other files are told by their names.
 
     Example:
-        >>> import tempfile
-        >>> folder = Path(tempfile.mkdtemp())
-        >>> kind_of(folder), kind_of(folder / "other"), kind_of(Path(__file__))
-        ('empty', 'missing', 'study file')
+        >>> kind_of(Path(__file__)), kind_of(Path(__file__).with_suffix(".html"))
+        ('study file', 'missing')
     """
-    if not path.exists():
-        return "missing"
-    return _kind_of_folder(path) if path.is_dir() else _kind_of_file(path)
+    kind = path_kind.kind_of(path)
+    if kind not in ("file", "store"):
+        return kind
+    if path.suffix in SUFFIXES:
+        return "study file"
+    if path.suffix == ".html":
+        return "page"
+    return "claims" if path.name == "claims.json" else kind
 
 
 def near_text(path: Path) -> str:
@@ -108,44 +108,12 @@ def near_text(path: Path) -> str:
     return ""
 
 
-def _kind_of_folder(path: Path) -> Kind:
-    in_study = (path / "config.json").is_file() and (
-        RUN_NAME.fullmatch(path.name) is not None or (path / "done.json").is_file()
-    )
-    if in_study or (path / "rows.sqlite").is_file():
-        return "run" if in_study else "recorder"
-    if (path / "study.json").is_file() or is_study(path) or holds_records(path):
-        return "study"
-    if not any(path.iterdir()):
-        return "empty"
-    return "runs" if _held(path) else "folder"
-
-
-def _kind_of_file(path: Path) -> Kind:
-    if path.suffix in SUFFIXES:
-        return "study file"
-    if path.suffix == ".html":
-        return "page"
-    if path.name == "claims.json":
-        return "claims"
-    with contextlib.suppress(OSError), path.open("rb") as file:
-        if path.name == "rows.sqlite" or file.read(15) == b"SQLite format 3":
-            return "store"
-    return "file"
-
-
-def _held(path: Path) -> list[Path]:
-    """The folders of studies and Recorders in a folder."""
-    inside = sorted(each for each in path.iterdir() if each.is_dir())
-    return [each for each in inside if (each / "rows.sqlite").is_file() or (each / "study.json").is_file()]
-
-
 def _commands(path: Path, *commands: str) -> str:
     return " or ".join(f"`clinometer {command} {shlex.quote(str(path))}`" for command in commands)
 
 
 def _of_runs(path: Path) -> str:
-    held = _held(path)
+    held = folders_within(path)
     more = f" and {len(held) - _LISTED} more" if len(held) > _LISTED else ""
     return f"It holds {', '.join(str(each) for each in held[:_LISTED])}{more}: give one of these."
 

@@ -88,11 +88,6 @@ def read_records(study: Path) -> tuple[dict[str, RunRecord], list[str]]:
     return records, unreadable
 
 
-def holds_records(study: Path) -> bool:
-    """Whether a folder holds the record, or the lock, of some run."""
-    return any(RUN_NAME.fullmatch(path.stem) for path in (study / "records").glob("*.*"))
-
-
 def prepare_records(
     study: Path,
     configs: Mapping[str, Mapping[str, Any]],

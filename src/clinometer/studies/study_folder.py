@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from clinometer.runner.records import holds_records
+from clinometer.results.path_kind import holds_records
 from clinometer.studies.plan import Plan
 from clinometer.training.config import RunConfig, key_of
 from clinometer.training.study_file import NAME, read_study, write_study
