@@ -32,6 +32,20 @@ _MARKED = """() => [...document.querySelectorAll("figure.chart")].map((figure) =
   })];
 })"""
 
+# Canvases remember what is written on them: uPlot writes below an axis centred, and beside one right-aligned.
+_REMEMBER_TEXT = """() => {
+  const write = CanvasRenderingContext2D.prototype.fillText;
+  CanvasRenderingContext2D.prototype.fillText = function (text, ...place) {
+    (this.canvas.written ??= []).push([this.textAlign, text]);
+    return write.call(this, text, ...place);
+  };
+}"""
+_WITHOUT_TICKS = """() => [...document.querySelectorAll("figure.chart")].filter((figure) => {
+  const canvases = [...figure.querySelectorAll(".panel canvas")].filter((canvas) => canvas.offsetParent);
+  const ticks = (canvas, align) => (canvas.written || []).filter(([how, text]) => how === align && text).length;
+  return canvases.some((canvas) => ticks(canvas, "center") < 2 || ticks(canvas, "right") < 2);
+}).map((figure) => figure.id)"""
+
 
 def chromium_path() -> str | None:
     """Where Chromium is, if it is installed."""
@@ -58,6 +72,7 @@ def page(chromium: Any) -> Iterator[Any]:
     """An empty page; `page.errors` has what the console called an error, and a policy's refusals."""
     context = chromium.new_context(viewport=DESK, color_scheme="light", accept_downloads=True)
     context.set_default_timeout(60_000)
+    context.add_init_script(f"({_REMEMBER_TEXT})()")
     opened = context.new_page()
     opened.errors = []
     opened.on("console", lambda message: opened.errors.append(message.text) if message.type == "error" else None)
@@ -77,10 +92,11 @@ def show(page: Any, path: Path) -> None:
 
 
 def check_page(page: Any, path: Path) -> None:
-    """No error on the console, marks in every figure, no violation that axe knows in light or dark, a phone's width."""
+    """No error on the console, marks and ticks in each figure, no violation that axe knows, a phone's width."""
     show(page, path)
     charts = page.evaluate(_MARKED)
     assert [name for name, panels, marked in charts if not (panels and marked)] == [], "figures without marks"
+    assert page.evaluate(_WITHOUT_TICKS) == [], "figures with an axis without ticks"
     for scheme in ("light", "dark"):
         page.emulate_media(color_scheme=scheme)
         assert violations(page) == [], scheme
