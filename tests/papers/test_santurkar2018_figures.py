@@ -120,6 +120,9 @@ def test_figure_11_draws_the_gap_over_the_sizes_of_the_walk(runs: RunTable) -> N
     shades = [line.shade for line in panels[0].series]
     assert (shades[0], shades[-1]) == (0.0, 1.0)
     assert shades == sorted(shades)
+    ends = {line.label for panel in panels for line in panel.series if line.label}
+    assert len(ends) == 3, "the first step, which is the same, and the last of each kind of network"
+    assert {name[-6:] for name in ends} == {"step 0", " (VGG)", " (DLN)"}
 
 
 def test_the_living_theorem_shows_what_each_term_takes(runs: RunTable) -> None:

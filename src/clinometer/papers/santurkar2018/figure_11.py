@@ -22,8 +22,8 @@ def arms(bases: Bases) -> list[RunConfig]:
 def draw(runs: RunTable, bases: Bases) -> Figure:
     """Rows (a) VGG, (b) DLN: standard and with BatchNorm against the step size, then both against the distance."""
     panels = [
-        _panel(runs, arm, f"({letter}) {name}: {label(arm)}", field, xlabel)
-        for letter, name, both in (("a", "VGG", vgg(bases, NORMS)), ("b", "DLN", dln(bases, NORMS)))
+        _panel(runs, arm, letter, network, field, xlabel)
+        for letter, network, both in (("a", "VGG", vgg(bases, NORMS)), ("b", "DLN", dln(bases, NORMS)))
         for field, xlabel in (("sizes", "step size η"), ("distances", "distance η‖g(x)‖"))
         for arm in both
     ]
@@ -38,10 +38,12 @@ def draw(runs: RunTable, bases: Bases) -> Figure:
     )
 
 
-def _panel(runs: RunTable, arm: RunConfig, title: str, field: str, xlabel: str) -> Panel:
+def _panel(runs: RunTable, arm: RunConfig, letter: str, network: str, field: str, xlabel: str) -> Panel:
     gaps, x = (np.median(runs.values(arm, "landscape", name), axis=0) for name in ("grad_gaps", field))
     steps = runs.steps(arm, "landscape")
     chosen = np.unique(np.linspace(0, len(steps) - 1, LINES).astype(int))
-    series = fading_lines([f"step {step}" for step in steps[chosen]], colour(arm), list(x[chosen]), list(gaps[chosen]))
+    names = [f"step {step} ({network})" if step else "step 0" for step in steps[chosen]]  # the last are not the same
+    series = fading_lines(names, colour(arm), list(x[chosen]), list(gaps[chosen]))
     ticks = tuple(x[0]) if field == "sizes" else ()
+    title = f"({letter}) {network}: {label(arm)}"
     return Panel(title, xlabel, "‖g(x − ηg) − g(x)‖", series, xscale="log", yscale="log", xticks=ticks)
