@@ -20,6 +20,7 @@ from torch import nn
 from clinometer import Recorder, Store, every, internal_shift, landscape, load
 from clinometer.results.export import export
 from clinometer.training.config import grid, key_of
+from clinometer.training.study_file import write_study
 
 
 @pytest.fixture(scope="module")
@@ -177,6 +178,14 @@ def test_a_field_that_is_no_column_is_named(tmp_path: Path) -> None:
         export(tmp_path / "s", tmp_path / "out")
     assert [path.name for path in tmp_path.iterdir()] == ["s"]
     assert export(tmp_path / "s", tmp_path / "out", "csv")["p.csv"] == 2
+
+
+def test_a_study_of_which_no_run_was_begun_is_named_so(tmp_path: Path) -> None:
+    """It has a study.json and no runs/: it is no run either, whose rows.sqlite would be missing."""
+    write_study(tmp_path, {"scale": "smoke"})
+    with pytest.raises(ValueError, match="is a study of which no run was begun"):
+        export(tmp_path, tmp_path / "out")
+    assert not (tmp_path / "out").exists()
 
 
 def test_what_is_no_study_and_no_run_is_refused(tmp_path: Path) -> None:

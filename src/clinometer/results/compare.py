@@ -75,7 +75,7 @@ def compare(one: Path, other: Path, quantities: Sequence[str] = ()) -> Compariso
     """
     for path in (one, other):
         if not is_study(path):
-            raise ValueError(f"{path} is no study's folder: it has no runs/. Expected one that `clinometer` made.")
+            raise ValueError(f"{path} is no study's folder: expected one that `clinometer` made.")
     runs, others = _runs(one), _runs(other)
     wanted = [Quantity.parse(name) for name in quantities or DEFAULT]
     for quantity in wanted if quantities else ():

@@ -163,9 +163,11 @@ def find_runs(study: Path, keys: Iterable[str] | None = None) -> FoundRuns:
         keys: The names of the runs' folders to look at, in this order; by default all.
 
     Raises:
-        ValueError: if the study is of another version's format.
+        ValueError: if the study is of another version's format, or no run of it was begun.
     """
     refuse_other_formats(study)
+    if keys is None and not (study / "runs").is_dir():
+        raise ValueError(f"{study} is a study of which no run was begun: there is no {study / 'runs'}.")
     finished: list[FinishedRun] = []
     unfinished: list[Path] = []
     damaged: dict[Path, ValueError] = {}
@@ -182,9 +184,9 @@ def find_runs(study: Path, keys: Iterable[str] | None = None) -> FoundRuns:
 
 def is_study(path: Path) -> bool:
     """Whether `path` is a study's folder, and not one run's; many a folder has a `runs/` that holds something else."""
-    if (path / "rows.sqlite").is_file() or not (path / "runs").is_dir():
+    if (path / "rows.sqlite").is_file():
         return False
-    return (path / "study.json").is_file() or bool(run_folders(path))
+    return (path / "study.json").is_file() or ((path / "runs").is_dir() and bool(run_folders(path)))
 
 
 def check_run(folder: Path) -> None:

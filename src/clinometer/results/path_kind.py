@@ -45,7 +45,7 @@ def _kind_of_folder(path: Path) -> PathKind:
     )
     if in_study or (path / "rows.sqlite").is_file():
         return "run" if in_study else "recorder"
-    if (path / "study.json").is_file() or is_study(path) or holds_records(path):
+    if is_study(path) or holds_records(path):
         return "study"
     if not any(path.iterdir()):
         return "empty"
