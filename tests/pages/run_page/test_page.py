@@ -1,6 +1,7 @@
 """The page of one run, and the ranking of its blocks."""
 
 import re
+from contextlib import closing
 from pathlib import Path
 
 import numpy as np
@@ -10,13 +11,15 @@ from clinometer import Store, headroom, landscape
 from clinometer.cli import main
 from clinometer.pages.blocks import rank_texts
 from clinometer.pages.run_page.page import report_run
+from clinometer.pages.run_page.tiles import tiles_of
 from clinometer.plots.matplotlib import draw
 from clinometer.plots.run_figures import figures_of
 from clinometer.probes.field import declared_by, to_json
 from clinometer.probes.ranking import ranked
 from clinometer.recorder.alerts.alarm import Alarm
 from clinometer.recorder.alerts.alarm_rows import FIELDS, ROWS, as_row
-from clinometer.results.run_tables import tables_of
+from clinometer.recorder.verdict.verdict import verdict_of
+from clinometer.results.run_tables import read_run, tables_of
 from clinometer.studies.figure import Figure, Panel, Series
 
 STEPS = np.arange(0, 50, 10)
@@ -130,6 +133,17 @@ def test_of_many_alarms_the_first_are_shown(tmp_path: Path) -> None:
     assert "step 19: " in page
     assert "step 20: " not in page
     assert "and 10 more, which `clinometer.load` has" in page
+
+
+def test_tiles_of_one_label_say_their_probe(tmp_path: Path) -> None:
+    """Two walks have a β · lr / 2 each, and one label: a reader could not tell which of them is near its edge."""
+    both = {p.__name__: p for p in (landscape(), landscape(direction="random"))}
+    with closing(Store(tmp_path / "rows.sqlite")) as store:
+        store.set_meta(fields=to_json(declared_by(both)))
+        store.append(0, {name: {"beta_lr_half": 0.5} for name in both})
+    run = read_run(tmp_path)
+    labels = [tile.label for tile in tiles_of(run, verdict_of(run))]
+    assert sorted(labels) == ["landscape: β·lr/2", "landscape_random: β·lr/2"]
 
 
 def test_a_negative_loss_is_drawn_whole() -> None:

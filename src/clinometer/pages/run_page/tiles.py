@@ -1,6 +1,7 @@
 """Tiles: of each headline the present value, how it went, and its edge."""
 
 import math
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
@@ -88,22 +89,25 @@ def _alarms(run: RunRecord) -> Iterator[Tile]:
 
 def _headlines(run: RunRecord) -> Iterator[Tile]:
     states = {(edge.probe, edge.name): _CHIPS[state_of(edge)] for edge in edges_of(run.tables, run.declared)}
-    for probe, table in run.tables.items():
-        for name, field in drawn_fields(table, run.declared.get(probe, {})).items():
-            if field.headline and not field.axes and (field.label or name) != "loss":
-                yield _headline(probe, name, field, table, states.get((probe, name), ""))
+    found = [
+        (probe, name, field)
+        for probe, table in run.tables.items()
+        for name, field in drawn_fields(table, run.declared.get(probe, {})).items()
+        if field.headline and not field.axes and (field.label or name) != "loss"
+    ]
+    times = Counter(field.label for _, _, field in found)
+    for probe, name, field in found:
+        label = field.label if field.label and times[field.label] == 1 else f"{probe}: {field.label or name}"
+        yield _headline(label, name, field, run.tables[probe], states.get((probe, name), ""))
 
 
-def _headline(probe: str, name: str, field: Field, table: Mapping[str, Values], state: str) -> Tile:
+def _headline(label: str, name: str, field: Field, table: Mapping[str, Values], state: str) -> Tile:
     values = table[name].astype(float)
     known = np.flatnonzero(~np.isnan(values))
     last = float(values[known[-1]]) if len(known) else math.nan
     spark = sparkline(values.tolist(), field.limit)
-    label = field.label or name
-    unit = "" if field.unit == label else field.unit
-    return Tile(
-        label if field.label else f"{probe}: {name}", _value(last), unit, spark, _extreme(field, table, values), state
-    )
+    unit = "" if field.unit == (field.label or name) else field.unit
+    return Tile(label, _value(last), unit, spark, _extreme(field, table, values), state)
 
 
 def _extreme(field: Field, table: Mapping[str, Values], values: Values) -> str:
