@@ -34,7 +34,11 @@ RESULTS = Path(__file__).parents[2] / "results" / "santurkar2018" / "smoke"
 CALLS: list[tuple[str, dict[str, Any], str]] = [  # a tool, its arguments, and the words of the command
     ("report", {"folder": "mine"}, "report mine --read-only"),
     ("report", {"folder": "paper"}, "report paper --read-only"),
-    ("report", {"folder": "paper", "against": "paper"}, "report paper --read-only --against paper"),
+    (
+        "report",
+        {"folder": "paper", "against": "paper/claims.json"},
+        "report paper --read-only --against paper/claims.json",
+    ),
     ("compare", {"folders": ["mine", "other"]}, "compare mine other"),
     (
         "compare",
